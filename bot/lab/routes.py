@@ -74,8 +74,7 @@ async def _read_object(request: web.Request) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"The body is not JSON: {error}.") from error
     if not isinstance(body, dict):
-        raise ValueError("The body must be a JSON object.")  # noqa: TRY004  one kind of error for the caller
-        to answer
+        raise ValueError("The body must be a JSON object.")  # noqa: TRY004  one error type
     return body
 
 
