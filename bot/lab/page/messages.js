@@ -1,0 +1,131 @@
+// The list of messages of a channel or a thread. Every message is one keyed node, so that an edit changes only what
+// changed; the list follows new messages only while its end is in sight.
+
+import { drawContent } from "./blocks.js";
+import { dayHeading, messageTime } from "./dates.js";
+import { classes, h, icon } from "./dom.js";
+import { collect, enter, entered } from "./form.js";
+import { drawMrkdwn } from "./mrkdwn.js";
+import { authorOf, drawAvatar } from "./people.js";
+import { state } from "./store.js";
+
+const SAME_BREATH_S = 300;
+const NEAR_END_PX = 48;
+
+/** Draws messages, oldest first. `options`: channel, pane ("main" | "thread"), openThread(ts), notices. */
+export function drawMessages(messages, options) {
+  const drawings = [];
+  let before = null;
+  for (const message of messages) {
+    const isNewDay = !before || dayHeading(before.ts) !== dayHeading(message.ts);
+    if (isNewDay && options.pane === "main") {
+      const text = dayHeading(message.ts);
+      drawings.push(h("div", { class: "day", key: `day-${text}`, role: "separator", "aria-label": text }, h("span", {}, text)));
+    }
+    drawings.push(drawMessage(message, !isNewDay && isContinued(before, message), options));
+    before = message;
+  }
+  for (const [index, notice] of (options.notices ?? []).entries()) drawings.push(drawNotice(notice, index));
+  return h("div", { class: "messages", role: "log", "aria-label": options.label, "aria-live": "polite", "aria-relevant": "additions", tabindex: "0", hook: followEnd(options.place) }, drawings);
+}
+
+function isContinued(before, message) {
+  return (
+    before !== null &&
+    before.user === message.user &&
+    before.username === message.username &&
+    Boolean(before.is_ephemeral) === Boolean(message.is_ephemeral) &&
+    !message.is_ephemeral &&
+    !before.reply_count &&
+    (message.blocks ?? []).every((block) => block.type === "rich_text") &&
+    Number.parseFloat(message.ts) - Number.parseFloat(before.ts) < SAME_BREATH_S
+  );
+}
+
+/** How the elements of a message behave. */
+export function messageContext(message, channel, pane) {
+  const name = `${pane}:${channel}/${message.ts}`;
+  const context = { name, where: { channel, message_ts: message.ts } };
+  context.values = () => collect({ id: name, blocks: message.blocks });
+  context.typed = (blockId, element, chosen) => enter(name, blockId, element, chosen);
+  context.chosen = (blockId, element) => entered(name, blockId, element)?.selected_option;
+  return context;
+}
+
+function drawMessage(message, isContinuation, options) {
+  const context = messageContext(message, options.channel, options.pane);
+  const author = authorOf(message);
+  const [clock, exact] = messageTime(message.ts);
+  const marks = Object.entries(state.busy).filter(([name]) => name.startsWith(context.name));
+  // A message with an open menu is drawn each time: its options may have arrived.
+  const isOpen = state.menu?.startsWith(context.name);
+  const memo = isOpen ? {} : JSON.stringify([message, isContinuation, marks, state.me, state.people.length]);
+  const withReplies = options.pane === "main" && message.reply_count > 0;
+  return h(
+    "article",
+    { key: message.ts, memo, class: classes("message", isContinuation && "message-continued", message.is_ephemeral && "message-ephemeral"), "aria-label": `${author.name}, ${clock}` },
+    isContinuation ? h("span", { class: "gutter", "aria-hidden": "true" }, clock) : drawAvatar(author),
+    h(
+      "div",
+      { class: "message-main" },
+      message.is_ephemeral && h("p", { class: "only-you" }, icon("eye"), "Only visible to you"),
+      !isContinuation &&
+        h("p", { class: "byline" }, h("strong", { dir: "auto" }, author.name), author.isApp && h("span", { class: "badge" }, "APP"), h("time", { title: exact }, clock)),
+      drawContent(message, { ...context, chose: undefined, ...withUse(context) }),
+      message.edited && h("small", { class: "edited" }, "(edited)"),
+      (message.reactions ?? []).map((reaction) => h("span", { class: "reaction", key: `reaction-${reaction.name}` }, drawMrkdwn(`:${reaction.name}:`), ` ${reaction.count}`)),
+      withReplies && drawReplies(message, options.openThread),
+    ),
+    options.openThread &&
+      !message.is_ephemeral &&
+      h("div", { class: "message-tools" }, h("button", { type: "button", class: "icon-button", "aria-label": `Reply in thread to ${author.name}, ${clock}`, title: "Reply in thread", onclick: () => options.openThread(message.thread_ts ?? message.ts) }, icon("thread"))),
+  );
+}
+
+function withUse(context) {
+  const { chosen, typed, values } = context;
+  return { chosen, typed, values };
+}
+
+function drawReplies(message, openThread) {
+  const count = message.reply_count;
+  const latest = message.latest_reply ? messageTime(message.latest_reply)[0] : null;
+  return h(
+    "button",
+    { type: "button", class: "replies", onclick: () => openThread(message.ts) },
+    icon("thread"),
+    h("strong", {}, `${count} ${count === 1 ? "reply" : "replies"}`),
+    latest && h("span", {}, `last at ${latest}`),
+  );
+}
+
+function drawNotice(notice, index) {
+  const text = typeof notice === "string" ? notice : (notice.text ?? notice.error ?? "");
+  return h(
+    "article",
+    { key: `notice-${notice.ts ?? notice.id ?? index}`, class: "message message-ephemeral message-notice" },
+    h("span", { class: "avatar tint-system", "aria-hidden": "true" }, "!"),
+    h("div", { class: "message-main" }, h("p", { class: "only-you" }, icon("eye"), "Only visible to you"), h("p", { class: "byline" }, h("strong", {}, "Slackbot")), h("div", { class: "text" }, text)),
+  );
+}
+
+// The end of a list stays in sight when it was in sight; a reader further up is not moved.
+function followEnd(place) {
+  return (node, isNew) => {
+    if (isNew) {
+      node.addEventListener("scroll", () => {
+        node.atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < NEAR_END_PX;
+      });
+      new ResizeObserver(() => node.atEnd && toEnd(node)).observe(node);
+    }
+    if (isNew || node.place !== place) {
+      node.place = place;
+      node.atEnd = true;
+    }
+    if (node.atEnd) toEnd(node);
+  };
+}
+
+function toEnd(node) {
+  node.scrollTop = node.scrollHeight;
+}

@@ -1,0 +1,116 @@
+// Modals of the app, on top of one another, and the confirm dialog of a control.
+
+import { use } from "./actions.js";
+import { call } from "./api.js";
+import { drawBlocks } from "./blocks.js";
+import { classes, h, icon } from "./dom.js";
+import { plainText, drawText } from "./elements.js";
+import { collect, enter, entered, forget } from "./form.js";
+import { me, state, update } from "./store.js";
+
+/** The drawings for the layer above the page. */
+export function drawModals() {
+  const open = state.views.filter((view) => !state.closing[view.id]);
+  const top = open.at(-1);
+  return [top && drawView(top, open.length), state.confirm && drawConfirm(state.confirm)];
+}
+
+function showOnce(node, isNew) {
+  if (isNew) queueMicrotask(() => node.isConnected && !node.open && node.showModal());
+}
+
+function drawView(view, depth) {
+  const title = plainText(view.title);
+  const failed = state.viewFailed[view.id];
+  const isBusy = state.busy[view.id] === "busy";
+  return h(
+    "dialog",
+    {
+      key: view.id,
+      class: "modal",
+      "aria-label": title,
+      hook: showOnce,
+      oncancel: (event) => {
+        event.preventDefault();
+        void close(view);
+      },
+    },
+    h(
+      "form",
+      { class: "modal-form", method: "dialog", novalidate: true, onsubmit: (event) => (event.preventDefault(), void submit(view)) },
+      h(
+        "header",
+        { class: "modal-head" },
+        depth > 1 && h("button", { type: "button", class: "icon-button", "aria-label": "Back", onclick: () => void close(view) }, icon("back")),
+        h("h2", {}, title),
+        h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => void close(view) }, icon("close")),
+      ),
+      failed && h("p", { class: "modal-failed", role: "alert" }, failed),
+      h("div", { class: "modal-body" }, drawBlocks(view.blocks ?? [], viewContext(view))),
+      h(
+        "footer",
+        { class: "modal-foot" },
+        h("button", { type: "button", class: "button", onclick: () => void close(view) }, plainText(view.close) || "Close"),
+        view.submit &&
+          h("button", { type: "submit", class: classes("button button-primary"), disabled: isBusy || view.submit_disabled === true }, plainText(view.submit)),
+      ),
+    ),
+  );
+}
+
+/** How elements behave in a view: inputs are kept until the view is submitted, the rest goes to the app at once. */
+export function viewContext(view) {
+  const context = { name: view.id, where: { view_id: view.id }, errors: state.fieldErrors[view.id] };
+  context.values = () => collect(view);
+  context.typed = (blockId, element, chosen) => enter(view.id, blockId, element, chosen);
+  context.chosen = (blockId, element) => entered(view.id, blockId, element)?.selected_option;
+  context.chosenValue = (blockId, element, field) => entered(view.id, blockId, element)?.[field];
+  context.dispatch = (blockId, element, chosen) => use(context, blockId, element, chosen);
+  context.chose = (blockId, element, chosen) => {
+    enter(view.id, blockId, element, chosen);
+    const block = (view.blocks ?? []).find((one) => one.block_id === blockId);
+    if (block?.type !== "input") use(context, blockId, element, chosen);
+    else update({});
+  };
+  return context;
+}
+
+async function submit(view) {
+  if (state.busy[view.id]) return;
+  update({ busy: { ...state.busy, [view.id]: "busy" }, viewFailed: { ...state.viewFailed, [view.id]: undefined } });
+  const answer = await call("views.submit", me().token, { view_id: view.id, values: collect(view) });
+  const busy = { ...state.busy };
+  delete busy[view.id];
+  const errors = answer.errors ?? answer.response?.errors ?? null;
+  update({ busy, fieldErrors: { ...state.fieldErrors, [view.id]: errors ?? {} } });
+  if (!answer.ok && !errors) {
+    const sentence = answer.message ?? "We had some trouble connecting. Try again?";
+    update({ viewFailed: { ...state.viewFailed, [view.id]: sentence } });
+  }
+}
+
+async function close(view) {
+  update({ closing: { ...state.closing, [view.id]: true } });
+  await call("views.close", me().token, { view_id: view.id });
+  forget(view.id);
+}
+
+function drawConfirm(confirm) {
+  const end = (isYes) => {
+    update({ confirm: null });
+    if (isYes) confirm.run();
+    confirm.back?.focus?.();
+  };
+  return h(
+    "dialog",
+    { key: "confirm", class: "modal modal-small", role: "alertdialog", "aria-label": plainText(confirm.title), hook: showOnce, oncancel: (event) => (event.preventDefault(), end(false)) },
+    h("header", { class: "modal-head" }, h("h2", {}, plainText(confirm.title))),
+    h("div", { class: "modal-body text" }, confirm.text ? drawText(confirm.text) : ""),
+    h(
+      "footer",
+      { class: "modal-foot" },
+      h("button", { type: "button", class: "button", onclick: () => end(false) }, plainText(confirm.deny) || "Cancel"),
+      h("button", { type: "button", class: classes("button", confirm.style === "danger" ? "button-danger" : "button-primary"), onclick: () => end(true) }, plainText(confirm.confirm) || "Yes"),
+    ),
+  );
+}

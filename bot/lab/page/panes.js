@@ -1,0 +1,114 @@
+// The panes of the workplace: the list of channels, the open channel or home, and the thread.
+
+import { drawBlocks } from "./blocks.js";
+import { drawComposer } from "./composer.js";
+import { classes, h, icon } from "./dom.js";
+import { drawGuide } from "./guide.js";
+import { drawMessages } from "./messages.js";
+import { drawMrkdwn } from "./mrkdwn.js";
+import { viewContext } from "./modal.js";
+import { drawAvatar } from "./people.js";
+import { state } from "./store.js";
+import { closeThread, open, openThread } from "./sync.js";
+
+/** How a channel is called on the page. */
+export function channelTitle(channel) {
+  return isDirect(channel) ? (state.bot?.name ?? "xenbot") : `# ${channel.name}`;
+}
+
+function isDirect(channel) {
+  return channel.is_im === true || channel.id.startsWith("D");
+}
+
+/** The list of channels and apps. */
+export function drawSidebar() {
+  const entry = (place, mark, name, unread) =>
+    h(
+      "button",
+      { key: place, type: "button", class: classes("place", state.place === place && "place-open", unread > 0 && "place-unread"), "aria-current": state.place === place ? "page" : null, onclick: () => open(place) },
+      mark,
+      h("span", {}, name),
+      unread > 0 && h("span", { class: "unread" }, String(unread), h("span", { class: "unseen" }, " unread")),
+    );
+  const hash = h("span", { class: "hash", "aria-hidden": "true" }, "#");
+  const app = drawAvatar({ name: "xenbot", tint: "app" }, true);
+  const unreadOf = (channel) => (channel.id === state.place ? 0 : Number(channel.unread ?? channel.unread_count ?? 0));
+  const direct = state.channels.filter(isDirect);
+  return h(
+    "nav",
+    { class: "sidebar", "aria-label": "Channels" },
+    h("h2", {}, "Channels"),
+    state.channels.filter((channel) => !isDirect(channel)).map((channel) => entry(channel.id, hash, channel.name, unreadOf(channel))),
+    h("h2", {}, "Apps"),
+    entry("home", app, `${state.bot?.name ?? "xenbot"} home`, 0),
+    direct.map((channel) => entry(channel.id, app, `${channelTitle(channel)} messages`, unreadOf(channel))),
+  );
+}
+
+/** The open channel with its composer, or the app's home. */
+export function drawMain() {
+  if (state.place === "home") return drawHome();
+  const channel = state.channels.find((one) => one.id === state.place);
+  if (!channel) return h("main", { class: "channel", key: "empty" }, h("p", { class: "waiting" }, state.people.length > 0 ? "This person is in no channel." : "Opening the lab…"));
+  const screen = state.screens[channel.id];
+  const isWaiting = Object.keys(state.busy).includes(`command-${channel.id}`);
+  return h(
+    "main",
+    { class: "channel", key: "channel" },
+    h("header", { class: "pane-head" }, h("h1", {}, channelTitle(channel)), channel.topic && h("p", { class: "topic" }, drawMrkdwn(topicText(channel)))),
+    drawGuide(channel.id),
+    drawMessages(screen?.messages ?? [], {
+      channel: channel.id,
+      pane: "main",
+      place: `${state.me}/${channel.id}`,
+      label: `Messages in ${channel.name}`,
+      notices: noticesOf(screen, channel.id),
+      openThread,
+    }),
+    screen && screen.messages.length === 0 && h("p", { class: "quiet" }, "Nothing was said here yet."),
+    h("p", { class: classes("waiting-line", isWaiting && "waiting-shown"), "aria-hidden": String(!isWaiting) }, "xenbot was asked…"),
+    drawComposer(channel.id, null, `Message ${isDirect(channel) ? channelTitle(channel) : `#${channel.name}`}, or ${state.command} for a command`),
+  );
+}
+
+function topicText(channel) {
+  return typeof channel.topic === "string" ? channel.topic : (channel.topic?.value ?? "");
+}
+
+function noticesOf(screen, channel) {
+  return (screen?.notices ?? []).filter((notice) => typeof notice === "string" || !notice.channel || notice.channel === channel);
+}
+
+function drawHome() {
+  const view = state.home;
+  return h(
+    "main",
+    { class: "channel", key: "home" },
+    h("header", { class: "pane-head" }, h("h1", {}, `${state.bot?.name ?? "xenbot"} home`)),
+    h(
+      "div",
+      { class: "messages home", tabindex: "0", role: "region", "aria-label": "Home of the app" },
+      view ? h("div", { class: "blocks", key: view.id }, drawBlocks(view.blocks ?? [], viewContext(view))) : h("p", { class: "waiting" }, "The app has not published a home for you yet."),
+    ),
+  );
+}
+
+/** The thread pane, or nothing. */
+export function drawThread() {
+  const { thread } = state;
+  if (!thread) return null;
+  const channel = state.channels.find((one) => one.id === thread.channel);
+  return h(
+    "aside",
+    { class: "thread", key: "thread", "aria-label": "Thread" },
+    h(
+      "header",
+      { class: "pane-head" },
+      h("h1", {}, "Thread"),
+      h("p", { class: "topic" }, channel ? channelTitle(channel) : ""),
+      h("button", { type: "button", class: "icon-button", "aria-label": "Close the thread", onclick: closeThread }, icon("close")),
+    ),
+    drawMessages(state.threadMessages, { channel: thread.channel, pane: "thread", place: `${state.me}/${thread.ts}`, label: "Messages in the thread" }),
+    drawComposer(thread.channel, thread.ts, "Reply…"),
+  );
+}

@@ -1,0 +1,80 @@
+// The state of the page: one object, changed through `update`, drawn once per frame by whoever subscribed.
+
+export const state = {
+  people: [],
+  me: null, // key of the person the page acts as
+  team: "",
+  command: "/xen",
+  bot: null, // { id, name }
+  channels: [],
+  place: null, // id of the open channel, or "home"
+  screens: {}, // channel id → what lab.screen answered
+  read: {}, // channel id → ts of the newest message seen
+  thread: null, // { channel, ts }
+  threadMessages: [],
+  home: null,
+  views: [],
+  closing: {}, // view id → true while the app is told
+  fieldErrors: {}, // view id → { block id: sentence }
+  viewFailed: {}, // view id → sentence
+  busy: {}, // control → "busy" | "failed"
+  confirm: null,
+  menu: null, // id of the open menu
+  datacentre: null,
+  connected: false,
+  tab: "chat", // on a phone: chat | thread | datacentre
+  guide: true,
+  tried: {}, // suggestion → true
+  status: "", // what a screen reader hears
+  toast: null,
+};
+
+const drawers = [];
+let scheduled = false;
+
+/** Calls `draw` after each change, once per frame. */
+export function onChange(draw) {
+  drawers.push(draw);
+}
+
+/** Merges `changes` into the state and has the page drawn. */
+export function update(changes) {
+  Object.assign(state, changes);
+  if (scheduled) return;
+  scheduled = true;
+  const run = () => {
+    scheduled = false;
+    for (const draw of drawers) draw();
+  };
+  // A hidden tab gets no frames, yet must not fall behind.
+  if (document.hidden) setTimeout(run, 0);
+  else requestAnimationFrame(run);
+}
+
+/** The person the page acts as. */
+export function me() {
+  return state.people.find((person) => person.key === state.me) ?? null;
+}
+
+/** The messages of a channel as the acting person sees them. */
+export function messagesOf(channel) {
+  return state.screens[channel]?.messages ?? [];
+}
+
+/** Remembers something for this tab, or for this browser when `lasting`; a browser may refuse both. */
+export function remember(name, value, lasting = false) {
+  try {
+    (lasting ? localStorage : sessionStorage).setItem(`xenbot-lab-${name}`, value);
+  } catch {
+    return;
+  }
+}
+
+/** What `remember` kept, or null. */
+export function recall(name, lasting = false) {
+  try {
+    return (lasting ? localStorage : sessionStorage).getItem(`xenbot-lab-${name}`);
+  } catch {
+    return null;
+  }
+}

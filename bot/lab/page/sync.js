@@ -1,0 +1,101 @@
+// Keeps the state in step with the lab: who is here, what the acting person sees, and the datacentre's truth.
+
+import { call, follow, loadPeople } from "./api.js";
+import { me, recall, remember, state, update } from "./store.js";
+
+let leaveStream = null;
+let isAsking = false;
+let isStale = false;
+
+/** Loads who is here and begins to follow both streams. */
+export async function begin() {
+  const { team, people, channels, command, bot, usergroups } = await loadPeople();
+  const groups = Object.fromEntries((usergroups ?? []).map((group) => [group.id, group.handle ?? group.name]));
+  update({ team, people, channels, command: command ?? "/xen", bot: bot ?? null, groups, guide: recall("guide", true) !== "hidden" });
+  follow("/lab/datacentre/stream", { state: (data) => update({ datacentre: JSON.parse(data) }) });
+  const kept = recall("me");
+  actAs(people.some((person) => person.key === kept) ? kept : people[0].key);
+}
+
+/** Makes the page act as another person, who sees another screen. */
+export function actAs(key) {
+  remember("me", key);
+  leaveStream?.();
+  update({ me: key, screens: {}, read: {}, thread: null, threadMessages: [], home: null, views: [], busy: {}, toast: null, menu: null, status: `You act as ${key}` });
+  const token = me().token;
+  leaveStream = follow(`/lab/stream?token=${encodeURIComponent(token)}`, { screen: refresh }, (connected) => {
+    update({ connected });
+    if (connected) refresh();
+  });
+  void loadChannels(key);
+}
+
+async function loadChannels(key) {
+  const answer = await call("lab.channels", me().token);
+  if (key !== state.me) return;
+  const channels = answer.ok ? answer.channels : state.channels;
+  const place = channels.some((channel) => channel.id === state.place) ? state.place : (channels[0]?.id ?? null);
+  update({ channels, place });
+  refresh();
+}
+
+/** Opens a channel, or the app's home. */
+export function open(place) {
+  update({ place, thread: null, threadMessages: [], tab: "chat", menu: null });
+  refresh();
+}
+
+/** Opens the thread below a message. */
+export function openThread(ts) {
+  update({ thread: { channel: state.place, ts }, threadMessages: [], tab: state.tab === "chat" ? "thread" : state.tab });
+  refresh();
+}
+
+/** Closes the thread pane. */
+export function closeThread() {
+  update({ thread: null, threadMessages: [], tab: "chat" });
+}
+
+/** Asks for everything on the screen; calls that come while one is under way become one more. */
+export async function refresh() {
+  if (isAsking) {
+    isStale = true;
+    return;
+  }
+  isAsking = true;
+  do {
+    isStale = false;
+    await ask();
+  } while (isStale);
+  isAsking = false;
+}
+
+async function ask() {
+  const person = me();
+  const { place, thread } = state;
+  if (!person || !place) return;
+  const asked = [call("lab.screen", person.token, place === "home" ? { home: true } : { channel: place })];
+  asked.push(thread ? call("lab.screen", person.token, { channel: thread.channel, thread_ts: thread.ts }) : null);
+  asked.push(call("lab.channels", person.token));
+  const [screen, replies, list] = await Promise.all(asked);
+  if (person.key !== state.me || place !== state.place) {
+    isStale = true;
+    return;
+  }
+  const changes = {};
+  if (screen.ok) {
+    changes.views = screen.views ?? [];
+    changes.home = screen.home ?? null;
+    changes.closing = keepOpen(state.closing, changes.views);
+    if (place !== "home") changes.screens = { ...state.screens, [place]: screen };
+  }
+  if (list.ok) changes.channels = list.channels;
+  if (replies?.ok && thread === state.thread) changes.threadMessages = replies.messages;
+  update(changes);
+}
+
+// A view that was closed here and is open again was opened anew by the app.
+function keepOpen(closing, views) {
+  const ids = new Set(views.map((view) => view.id));
+  return Object.fromEntries(Object.entries(closing).filter(([id]) => ids.has(id)));
+}
