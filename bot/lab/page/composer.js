@@ -60,6 +60,7 @@ export function drawComposer(channel, threadTs, label) {
     { class: "composer", key: `composer-${place}`, onsubmit: (event) => (event.preventDefault(), send()) },
     words.length > 0 && drawWords(words, listId, pick),
     h("textarea", {
+      key: "text",
       "data-composer": place,
       rows: "1",
       "aria-label": label,

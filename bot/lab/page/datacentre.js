@@ -56,8 +56,8 @@ function drawPool(pool, hosts, guests, truth) {
         h("h3", {}, h("span", { dir: "auto" }, name), h("small", {}, `pool of ${hosts.length} hosts`)),
         shared.map((sr) => h("span", { key: sr.uuid, class: "sr", title: "Storage that every host of the pool can use" }, `${sr.name}${sr.free === undefined ? "" : ` · ${sayBytes(sr.free)} free`}`)),
       ),
-    h("div", { class: "hosts" }, hosts.map((host) => drawHost(host, guests.get(host.uuid) ?? [], isAlone))),
-    idle.length > 0 && h("div", { class: "idle", role: "list", "aria-label": "Guests that run nowhere" }, h("span", { class: "idle-label" }, "Not running"), drawGuests(idle)),
+    h("div", { class: "hosts" }, hosts.map((host) => drawHost(host, [...(guests.get(host.uuid) ?? []), ...(isAlone ? idle : [])], isAlone))),
+    !isAlone && idle.length > 0 && h("div", { class: "idle", role: "list", "aria-label": "Guests that run nowhere" }, h("span", { class: "idle-label" }, "Not running"), drawGuests(idle)),
   );
 }
 
@@ -76,8 +76,8 @@ function drawHost(host, guests, isAlone) {
   return h(
     "section",
     { key: host.uuid, class: classes("host", (isSilent || isDead) && "host-gone", host.enabled === false && "host-disabled"), "data-host": host.uuid, "aria-label": `Host ${host.name}` },
-    h("header", { class: "host-head" }, h("h4", { dir: "auto" }, host.name), marks),
-    h("p", { class: "host-facts" }, [isAlone ? "stands alone" : null, shortVendor(host.cpu_vendor), host.version, host.address].filter(Boolean).join(" · ")),
+    h("header", { class: "host-head" }, h("h4", { dir: "auto", title: host.address }, host.name), marks),
+    h("p", { class: "host-facts" }, [isAlone ? "stands alone" : null, shortVendor(host.cpu_vendor), host.version].filter(Boolean).join(" · ")),
     h(
       "div",
       { class: "memory", role: "meter", "aria-label": "Memory in use", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": String(Math.round(used * 100)), "aria-valuetext": `${sayBytes(free)} of ${sayBytes(total)} free` },

@@ -39,9 +39,9 @@ function reconcile(parent, wanted) {
     let node;
     if (drawing.key !== null) node = keyed.get(drawing.key);
     else {
-      while (next < loose.length && !isSameKind(loose[next], drawing)) next += 1;
-      node = loose[next];
-      next += 1;
+      const at = loose.findIndex((one, index) => index >= next && isSameKind(one, drawing));
+      node = loose[at];
+      if (node) next = at + 1;
     }
     return node && isSameKind(node, drawing) ? change(node, drawing) : make(drawing);
   });

@@ -13,11 +13,13 @@ const STEPS = [
 /** Draws the guide, or nothing once it was put away. */
 export function drawGuide(channel) {
   if (!state.guide) return null;
+  // Once a person is under way, the messages need the room.
+  const isShort = Object.keys(state.tried).length > 0;
   return h(
     "section",
-    { class: "guide", key: "guide", "aria-label": "Your first minute" },
+    { class: classes("guide", isShort && "guide-short"), key: "guide", "aria-label": "Your first minute" },
     h("h2", {}, "Your first minute"),
-    h("p", {}, "xenbot changes virtual machines when people ask for it in chat: it checks first, asks for a confirmation, and shows what happened. The chat and the datacentre on this page are simulated; the bot is the real one."),
+    !isShort && h("p", {}, "xenbot changes virtual machines when people ask for it in chat: it checks first, asks for a confirmation, and shows what happened. The chat and the datacentre on this page are simulated; the bot is the real one."),
     h(
       "ol",
       {},
@@ -42,7 +44,7 @@ export function drawGuide(channel) {
         ),
       ),
     ),
-    h("p", { class: "guide-foot" }, "A click puts the command into the message field; press Enter to send it."),
+    !isShort && h("p", { class: "guide-foot" }, "A click puts the command into the message field; press Enter to send it."),
     h("button", { type: "button", class: "icon-button guide-close", "aria-label": "Close the guide", onclick: () => showGuide(false) }, icon("close")),
   );
 }

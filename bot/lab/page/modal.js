@@ -105,7 +105,7 @@ function drawConfirm(confirm) {
     "dialog",
     { key: "confirm", class: "modal modal-small", role: "alertdialog", "aria-label": plainText(confirm.title), hook: showOnce, oncancel: (event) => (event.preventDefault(), end(false)) },
     h("header", { class: "modal-head" }, h("h2", {}, plainText(confirm.title))),
-    h("div", { class: "modal-body text" }, confirm.text ? drawText(confirm.text) : ""),
+    h("div", { class: "modal-body" }, h("div", { class: "text" }, confirm.text ? drawText(confirm.text) : "")),
     h(
       "footer",
       { class: "modal-foot" },

@@ -21,7 +21,12 @@ export function drawMrkdwn(text, { verbatim = false } = {}) {
   const pieces = text.split(/```([\s\S]+?)```/);
   pieces.forEach((piece, index) => {
     if (index % 2 === 1) drawings.push(h("pre", {}, unescapeText(piece.replace(/^\n/, ""))));
-    else if (piece) drawings.push(...drawLines(piece, verbatim));
+    else {
+      // The line breaks around a preformatted part belong to it.
+      const from = index > 0 ? piece.replace(/^\n/, "") : piece;
+      const lines = index < pieces.length - 1 ? from.replace(/\n$/, "") : from;
+      if (lines) drawings.push(...drawLines(lines, verbatim));
+    }
   });
   return drawings;
 }
