@@ -1,0 +1,1 @@
+"""Jobs: taken in, decided on, run, and found again after a crash."""

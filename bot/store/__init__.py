@@ -1,0 +1,1 @@
+"""The store: SQLite, one thread, the invariants in the database."""

@@ -1,0 +1,200 @@
+"""What a pool is made of, as values: no references, only UUIDs, and only what the bot judges by."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class PowerState(StrEnum):
+    """The power states of XAPI; anything a newer server adds is UNKNOWN."""
+
+    HALTED = "Halted"
+    PAUSED = "Paused"
+    RUNNING = "Running"
+    SUSPENDED = "Suspended"
+    UNKNOWN = "Unknown"
+
+
+class Tools(StrEnum):
+    """What the guest tools say. Right after a boot NONE is normal for a minute (the record is deleted at VM.start)."""
+
+    NONE = "none"
+    NO_AGENT = "no agent"
+    PRESENT = "present"
+
+
+class Sr(msgspec.Struct, frozen=True):
+    """A storage repository. Sizes in bytes, -1 where the server does not know; `hosts` are those it is plugged on."""
+
+    uuid: str
+    name: str
+    type: str
+    shared: bool
+    size: int
+    used: int
+    hosts: frozenset[str]
+
+
+class Disk(msgspec.Struct, frozen=True):
+    """One VBD with what is in it. `vdi` is "" for an empty drive; `size` in bytes; `cd` for a CD drive."""
+
+    userdevice: str
+    cd: bool
+    vdi: str
+    vdi_name: str
+    size: int
+    sr: Sr | None
+
+
+class Network(msgspec.Struct, frozen=True):
+    """A network and the hosts that have a PIF on it; a network without any PIF is internal to one host at a time."""
+
+    uuid: str
+    name: str
+    hosts: frozenset[str]
+    internal: bool
+
+
+class Host(msgspec.Struct, frozen=True):
+    """A host.
+
+    Memory in bytes; `memory_free` as XAPI computes it for placing guests (not the figure other tools show).
+    """
+
+    uuid: str
+    name: str
+    pool: str
+    address: str
+    coordinator: bool
+    enabled: bool
+    live: bool
+    silent_since: float | None
+    memory_total: int
+    memory_free: int
+    cpu_vendor: str
+    cpu_model: str
+    cpu_count: int
+    features_hvm: str
+    features_pv: str
+    product: str
+    version: str
+    platform_version: str
+    operations: tuple[str, ...]
+    guests: int
+
+
+class Vm(msgspec.Struct, frozen=True):
+    """A guest: never a template, a snapshot or a control domain. Memory in bytes.
+
+    `operations` maps the operation to the label of its task ("" where the task cannot be seen). `memory_needed` is what
+    a host must have free to take the guest: dynamic minimum plus overhead.
+    """
+
+    uuid: str
+    name: str
+    pool: str
+    power_state: PowerState
+    host: str | None
+    scheduled_host: str | None
+    memory_dynamic_min: int
+    memory_dynamic_max: int
+    memory_static_max: int
+    memory_needed: int
+    memory_actual: int
+    vcpus: int
+    vcpus_max: int
+    vcpu_unrestricted: bool
+    hvm: bool
+    domain_type: str
+    tools: Tools
+    can_suspend: bool
+    cant_suspend_reason: str
+    boot_vendor: str
+    boot_features: str
+    tags: frozenset[str]
+    disks: tuple[Disk, ...]
+    networks: tuple[Network, ...]
+    addresses: tuple[str, ...]
+    blocked_operations: dict[str, str]
+    operations: dict[str, str]
+    pci: bool
+    vgpu: bool
+    usb: bool
+    immobile: bool
+    ha_protected: bool
+    started_at: float | None
+
+
+class Pool(msgspec.Struct, frozen=True):
+    """A pool. `name` is the name in the configuration where XAPI has none; `upgrading` while a rolling upgrade runs."""
+
+    uuid: str
+    name: str
+    label: str
+    coordinator: str
+    ha_enabled: bool
+    upgrading: bool
+    default_sr: str | None
+
+
+class FeedState(StrEnum):
+    """How far the live inventory of a pool can be believed."""
+
+    LOADING = "loading"
+    LIVE = "live"
+    LOST = "lost"
+
+
+class PoolView(msgspec.Struct, frozen=True):
+    """One pool as the feed has it in memory. `age_s` is the time since the pool last answered, in seconds.
+
+    `reason` says in words why the feed is not live. Before the first load the lists are empty and `pool` is None.
+    """
+
+    name: str
+    state: FeedState
+    age_s: float
+    reason: str
+    pool: Pool | None
+    hosts: tuple[Host, ...]
+    vms: tuple[Vm, ...]
+    srs: tuple[Sr, ...]
+
+
+class Whereabouts(msgspec.Struct, frozen=True):
+    """Where a guest is at this moment, read directly from the pool."""
+
+    power_state: PowerState
+    host: str | None
+    scheduled_host: str | None
+    operations: tuple[str, ...]
+    tools: Tools
+    addresses: tuple[str, ...]
+
+
+class XapiVerdict(msgspec.Struct, frozen=True):
+    """XAPI's own answer to "can it boot there": `code` "" for yes; `params` with references replaced by names."""
+
+    code: str
+    params: tuple[str, ...] = ()
+
+
+class MigrationFacts(msgspec.Struct, frozen=True):
+    """Everything a migration is judged by, read directly at one moment.
+
+    `target` may stand in another pool than the guest; then `xapi` is None, since there is nobody to ask. `read_at` in
+    Unix
+    seconds. `vm` holds the disks and networks. `pool_hosts` are all hosts of the guest's pool.
+    """
+
+    pool: Pool
+    vm: Vm
+    source: Host | None
+    target: Host
+    target_pool: Pool
+    pool_hosts: tuple[Host, ...]
+    xapi: XapiVerdict | None
+    busy_hosts: dict[str, tuple[str, ...]]
+    read_at: float

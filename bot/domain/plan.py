@@ -1,0 +1,225 @@
+"""A plan: what exactly will be done, what was checked, and the digest that people approve.
+
+Planning reads, deciding is pure, and the result is one frozen value that can be shown, stored, compared and approved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from bot.domain.texts import Phrase, say
+
+
+class Grade(StrEnum):
+    """The verdict of one check, from harmless to blocking."""
+
+    OK = "ok"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    BLOCKED = "blocked"
+
+
+_WEIGHT = {Grade.OK: 0, Grade.WARNING: 1, Grade.UNKNOWN: 2, Grade.BLOCKED: 3}
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that could stop or endanger the work: what was seen, and what would mend it.
+
+    `key` is stable; `title` names the subject in a word or two. `fix` is absent where nothing is wrong.
+    """
+
+    key: str
+    grade: Grade
+    title: str
+    fact: Phrase
+    fix: Phrase | None = None
+
+
+class Risk(StrEnum):
+    """How dangerous a plan is; policy says how many approvers each needs."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+RISK_ORDER = {Risk.LOW: 0, Risk.MEDIUM: 1, Risk.HIGH: 2, Risk.CRITICAL: 3}
+
+
+class Target(msgspec.Struct, frozen=True):
+    """An object the plan is about: class ("VM", "host"), UUID, and its name when planned (for display only)."""
+
+    kind: str
+    uuid: str
+    name: str
+
+
+class Ref(msgspec.Struct, frozen=True, tag="ref"):
+    """An argument that is an object: class and UUID; the reference is looked up when the call is made."""
+
+    kind: str
+    uuid: str
+
+
+class Text(msgspec.Struct, frozen=True, tag="text"):
+    """An argument that is a string."""
+
+    value: str
+
+
+class Options(msgspec.Struct, frozen=True, tag="options"):
+    """An argument that is a map of strings."""
+
+    values: dict[str, str]
+
+
+Argument = Ref | Text | Options
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One XAPI call, by method name and typed arguments, the session left out."""
+
+    method: str
+    args: tuple[Argument, ...]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One changing call: `kind` names the code that knows how to look whether it happened."""
+
+    kind: str
+    title: Phrase
+    call: Call
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """Where a guest is when planned.
+
+    Disks are keyed by userdevice: a moved disk gets a new UUID, its place does not.
+    """
+
+    vm: str
+    host: str | None
+    power_state: str
+    disks: tuple[tuple[str, str], ...]
+
+
+class LockKey(msgspec.Struct, frozen=True):
+    """Something that must not be worked on by too many jobs at once; a guest by one, a host or SR by a few."""
+
+    kind: str
+    uuid: str
+    name: str
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether a single job may hold this key."""
+        return self.kind == "VM"
+
+    @property
+    def text(self) -> str:
+        """The key as stored."""
+        return f"{self.kind}:{self.uuid}"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A frozen plan.
+
+    `title` says what it does; `after` what will be true then; `estimate_s` is in seconds, if known; `names` holds the
+    display names, by UUID, of everything the plan mentions.
+    """
+
+    operation: str
+    pool: str
+    title: Phrase
+    targets: tuple[Target, ...]
+    placements: tuple[Placement, ...]
+    checks: tuple[Check, ...]
+    risk: Risk
+    risk_reasons: tuple[Phrase, ...]
+    steps: tuple[Step, ...]
+    locks: tuple[LockKey, ...]
+    after: tuple[Phrase, ...] = ()
+    estimate_s: float | None = None
+    names: dict[str, str] = {}
+
+    @property
+    def blocked(self) -> tuple[Check, ...]:
+        """The checks that stop the plan."""
+        return tuple(check for check in self.checks if check.grade is Grade.BLOCKED)
+
+    @property
+    def unclear(self) -> tuple[Check, ...]:
+        """The checks that could not be judged."""
+        return tuple(check for check in self.checks if check.grade is Grade.UNKNOWN)
+
+
+class Ceiling(msgspec.Struct, frozen=True):
+    """The worst that was agreed to: each check's grade, and the risk. Getting better never voids an approval."""
+
+    grades: dict[str, Grade]
+    risk: Risk
+
+
+def digest(plan: Plan) -> str:
+    """SHA-256 (hex) over operation, targets, steps with arguments, and placement.
+
+    Names and verdicts are not part of it.
+    """
+    promise = {
+        "operation": plan.operation,
+        "pool": plan.pool,
+        "targets": sorted((target.kind, target.uuid) for target in plan.targets),
+        "steps": [(step.kind, step.call) for step in plan.steps],
+        "placements": plan.placements,
+    }
+    return hashlib.sha256(msgspec.json.encode(promise, order="deterministic")).hexdigest()
+
+
+def ceiling(plan: Plan) -> Ceiling:
+    """What approving this plan agrees to at the worst."""
+    return Ceiling({check.key: check.grade for check in plan.checks}, plan.risk)
+
+
+def drift(approved: Plan, agreed: Ceiling, now: Plan) -> tuple[Phrase, ...]:
+    """What speaks against running `now` under the approval of `approved`; empty when it may run.
+
+    A check that was fine and is worse now counts; one that was not there before counts as fine then.
+    """
+    moved = tuple(_moved(approved, now))
+    if not moved and digest(approved) != digest(now):
+        moved = (say("what would be done is no longer what was approved"),)
+    worse = tuple(
+        say("{title}: {fact}", title=check.title, fact=check.fact)
+        for check in now.checks
+        if _WEIGHT[check.grade] > _WEIGHT[agreed.grades.get(check.key, Grade.OK)]
+    )
+    riskier: tuple[Phrase, ...] = ()
+    if RISK_ORDER[now.risk] > RISK_ORDER[agreed.risk]:
+        riskier = (say("the risk is {now} now, {then} was agreed to", now=now.risk.value, then=agreed.risk.value),)
+    return moved + worse + riskier
+
+
+def _moved(approved: Plan, now: Plan) -> Iterable[Phrase]:
+    before = {place.vm: place for place in approved.placements}
+    names = {**approved.names, **now.names}
+    for place in now.placements:
+        was = before.get(place.vm)
+        if was is None or was == place:
+            continue
+        name = names.get(place.vm, place.vm)
+        if was.host != place.host:
+            yield say(
+                "{vm} was on {then}, now it is on {now}",
+                vm=name,
+                then=names.get(was.host or "", was.host or "no host"),
+                now=names.get(place.host or "", place.host or "no host"),
+            )
+        if was.power_state != place.power_state:
+            yield say("{vm} was {then}, now it is {now}", vm=name, then=was.power_state, now=place.power_state)
+        if was.disks != place.disks:
+            yield say("the disks of {vm} are no longer where they were", vm=name)

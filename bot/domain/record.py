@@ -1,0 +1,98 @@
+"""A job as the store keeps it and everyone else reads it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from bot.domain.job import JobState
+from bot.domain.plan import Ceiling, Plan
+from bot.domain.texts import Phrase
+
+
+class StepState(StrEnum):
+    """How far a step is known to be. INTENT is written before the call, SENT once the pool's task is known."""
+
+    WAITING = "WAITING"
+    INTENT = "INTENT"
+    SENT = "SENT"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    UNCLEAR = "UNCLEAR"
+
+
+class StepRecord(msgspec.Struct, frozen=True):
+    """One step of a job. `parent` and `task` are opaque handles of the pool, "" until known. Times in Unix seconds.
+
+    `attempts` counts how often the call was sent; it only grows when the pool proved that nothing had arrived.
+    """
+
+    job: int
+    index: int
+    kind: str
+    state: StepState = StepState.WAITING
+    parent: str = ""
+    task: str = ""
+    attempts: int = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+    progress: float = 0.0
+    error: tuple[str, ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One click that counted: who decided what, when."""
+
+    person: str
+    verdict: str
+    at: float
+
+
+class JobRecord(msgspec.Struct, frozen=True):
+    """A job. Times in Unix seconds; `channel` is where its card lives, `card_ts` the card's message ts once posted.
+
+    `outcome` is the final sentence; `cancel_by` is who asked to stop it; `attention` what is known where a person must
+    look; `expires_at` bounds the time for a decision.
+    """
+
+    number: int
+    state: JobState
+    pool: str
+    operation: str
+    plan: Plan
+    digest: str
+    ceiling: Ceiling
+    team: str
+    requester: str
+    reason: str
+    channel: str
+    card_ts: str
+    target: str
+    created_at: float
+    updated_at: float
+    expires_at: float
+    started_at: float | None
+    finished_at: float | None
+    approvers_needed: int
+    decisions: tuple[Decision, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
+    outcome: Phrase | None = None
+    evidence: tuple[Phrase, ...] = ()
+    drifted: tuple[Phrase, ...] = ()
+    cancel_by: str = ""
+    successor: int | None = None
+
+    @property
+    def approved_by(self) -> tuple[str, ...]:
+        """The people whose approval counted, each once, in order."""
+        return tuple(dict.fromkeys(one.person for one in self.decisions if one.verdict == "approve"))
+
+
+class Freeze(msgspec.Struct, frozen=True):
+    """A freeze in force: who, since when (Unix seconds), why."""
+
+    by: str
+    at: float
+    reason: str

@@ -1,0 +1,123 @@
+"""Every error the bot raises, in one tree.
+
+XenbotError
+├── ConfigError          the configuration is wrong; carries all findings
+├── UserError            a person asked for something that cannot be done; the sentence is for that person
+│   ├── NotUnderstood    the words
+│   ├── NotFound         no object of that name; carries the nearest ones
+│   ├── Ambiguous        more than one object of that name; carries the candidates
+│   ├── NotAllowed       role, channel, own request
+│   └── Refused          a rule or the present state says no: frozen, locked, too late
+├── XenError             XAPI
+│   ├── XapiFailure      the server answered with a failure code
+│   ├── Unreachable      nothing was sent, or the call only reads: repeating is safe
+│   ├── OutcomeUnknown   a changing call was sent and its answer was lost: look, never repeat
+│   └── CannotTell       the feed has not loaded, or the pool has no coordinator: no fact, hence no verdict
+├── StoreError           the database cannot be trusted or written
+└── IllegalTransition    a job was asked to move along no line of its table
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class XenbotError(Exception):
+    """Base of all errors that are ours."""
+
+
+class ConfigError(XenbotError):
+    """The configuration cannot be used; `findings` names every problem found, one sentence each."""
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = tuple(findings)
+
+
+class UserError(XenbotError):
+    """Something a person can read: `message` says what and why, `fix` what to do next ("" when nothing helps)."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+
+class NotUnderstood(UserError):
+    """The words fit no command."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One object a name may have meant: its UUID, its name, and what tells it from the others."""
+
+    uuid: str
+    name: str
+    where: str
+
+
+class NotFound(UserError):
+    """No object has that name; `nearest` holds names that are close to it."""
+
+    def __init__(self, kind: str, name: str, nearest: Sequence[str] = ()) -> None:
+        super().__init__(f"There is no {kind} called “{name}”.")
+        self.kind = kind
+        self.name = name
+        self.nearest = tuple(nearest)
+
+
+class Ambiguous(UserError):
+    """Several objects have that name; the person must choose one of `candidates`."""
+
+    def __init__(self, kind: str, name: str, candidates: Sequence[Candidate]) -> None:
+        super().__init__(f"{len(candidates)} {kind}s are called “{name}”.", "Choose one.")
+        self.kind = kind
+        self.name = name
+        self.candidates = tuple(candidates)
+
+
+class NotAllowed(UserError):
+    """This person may not do this, here or at all."""
+
+
+class Refused(UserError):
+    """A safety rule or the present state of things forbids it now."""
+
+
+class XenError(XenbotError):
+    """Base of what can go wrong with a pool."""
+
+
+class XapiFailure(XenError):
+    """XAPI answered with a failure: `code` and `params` as sent, references already replaced by names where known."""
+
+    def __init__(self, code: str, params: Sequence[str] = ()) -> None:
+        super().__init__(" ".join([code, *params]))
+        self.code = code
+        self.params = tuple(params)
+
+
+class Unreachable(XenError):
+    """The pool could not be asked and nothing was changed; the sentence names the address and the reason."""
+
+
+class OutcomeUnknown(XenError):
+    """A changing call was sent, its answer never came. It may or may not have taken effect."""
+
+
+class CannotTell(XenError):
+    """There is no fact to judge by at present."""
+
+
+class StoreError(XenbotError):
+    """The store is missing, damaged, of another version, or not writable."""
+
+
+class IllegalTransition(XenbotError):
+    """The job is not in a state from which this may happen; `state` is where it is."""
+
+    def __init__(self, state: str, event: str) -> None:
+        super().__init__(f"a job in state {state} cannot {event}")
+        self.state = state
+        self.event = event

@@ -1,0 +1,44 @@
+"""What the engine knows of an operation: how to plan it again, and how to look whether a step of it happened."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+import msgspec
+
+from bot.domain.plan import Plan, Step
+from bot.domain.policy import ApprovalSettings
+from bot.domain.texts import Phrase
+from bot.operations.ports import Facts
+
+
+class Seen(StrEnum):
+    """What a look at the pool says about a step."""
+
+    DONE = "done"
+    NOT_DONE = "not done"
+    GOING_ON = "going on"
+    HARMED = "harmed"
+
+
+class Look(msgspec.Struct, frozen=True):
+    """The verdict of a look and the evidence for it, in sentences for the card."""
+
+    seen: Seen
+    headline: Phrase
+    evidence: tuple[Phrase, ...]
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One kind of work.
+
+    `replan` makes the plan of an earlier plan's targets again from direct reads; `look` reads the pool and says whether
+    the step's effect is there. Both only read. `seconds_to_settle` is how long a look may still change after a failure.
+    """
+
+    name: str
+    replan: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]]
+    look: Callable[[Plan, Step, Facts], Awaitable[Look]]
+    running: Callable[[Plan], Phrase]
+    settle_s: float = 60.0
