@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from bot.domain.message import Message
 from bot.domain.policy import Person, Role
 
 
@@ -40,3 +41,30 @@ class Click(msgspec.Struct, frozen=True):
     message_ts: str
     response_url: str
     at: float
+
+
+class Words(msgspec.Struct, frozen=True):
+    """A slash command as typed: who, where, and the text after `/xen`."""
+
+    team: str
+    user: str
+    channel: str
+    text: str
+    response_url: str
+    at: float
+
+
+class Desk(Protocol):
+    """Where words and clicks are handed in; the answer, if any, is for that person alone."""
+
+    async def run(self, words: Words) -> Message | None:
+        """Carries out a command. Raises UserError with a sentence for the person."""
+        ...
+
+    async def note_click(self, click: Click) -> int:
+        """Stores a click in one insert, committed when this returns; gives its id."""
+        ...
+
+    async def settle(self, click_id: int) -> Message | None:
+        """Compares and claims a stored click. Harmless to call twice. Raises UserError."""
+        ...
