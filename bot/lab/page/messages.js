@@ -16,17 +16,29 @@ const NEAR_END_PX = 48;
 export function drawMessages(messages, options) {
   const drawings = [];
   let before = null;
-  for (const message of messages) {
-    const isNewDay = !before || dayHeading(before.ts) !== dayHeading(message.ts);
+  let day = null;
+  for (const message of interleave(messages, options.notices ?? [])) {
+    if (message.notice) {
+      drawings.push(drawNotice(message.notice));
+      before = null;
+      continue;
+    }
+    const isNewDay = day !== dayHeading(message.ts);
+    day = dayHeading(message.ts);
     if (isNewDay && options.pane === "main") {
-      const text = dayHeading(message.ts);
-      drawings.push(h("div", { class: "day", key: `day-${text}`, role: "separator", "aria-label": text }, h("span", {}, text)));
+      drawings.push(h("div", { class: "day", key: `day-${day}`, role: "separator", "aria-label": day }, h("span", {}, day)));
     }
     drawings.push(drawMessage(message, !isNewDay && isContinued(before, message), options));
     before = message;
   }
-  for (const [index, notice] of (options.notices ?? []).entries()) drawings.push(drawNotice(notice, index));
   return h("div", { class: "messages", role: "log", "aria-label": options.label, "aria-live": "polite", "aria-relevant": "additions", tabindex: "0", hook: followEnd(options.place) }, drawings);
+}
+
+// A notice has no ts, but it stands where it came: after what was said before it.
+function interleave(messages, notices) {
+  const timed = messages.map((message) => [Number.parseFloat(message.ts), message]);
+  for (const notice of notices) timed.push([Number(notice.at), { notice }]);
+  return timed.sort(([one], [other]) => one - other).map(([, entry]) => entry);
 }
 
 function isContinued(before, message) {
@@ -99,13 +111,12 @@ function drawReplies(message, openThread) {
   );
 }
 
-function drawNotice(notice, index) {
-  const text = typeof notice === "string" ? notice : (notice.text ?? notice.error ?? "");
+function drawNotice(notice) {
   return h(
     "article",
-    { key: `notice-${notice.ts ?? notice.id ?? index}`, class: "message message-ephemeral message-notice" },
+    { key: `notice-${notice.at}`, class: "message message-ephemeral message-notice" },
     h("span", { class: "avatar tint-system", "aria-hidden": "true" }, "!"),
-    h("div", { class: "message-main" }, h("p", { class: "only-you" }, icon("eye"), "Only visible to you"), h("p", { class: "byline" }, h("strong", {}, "Slackbot")), h("div", { class: "text" }, text)),
+    h("div", { class: "message-main" }, h("p", { class: "only-you" }, icon("eye"), "Only visible to you"), h("p", { class: "byline" }, h("strong", {}, "Slackbot")), h("div", { class: "text" }, notice.text)),
   );
 }
 

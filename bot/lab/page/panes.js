@@ -76,7 +76,7 @@ function topicText(channel) {
 }
 
 function noticesOf(screen, channel) {
-  return (screen?.notices ?? []).filter((notice) => typeof notice === "string" || !notice.channel || notice.channel === channel);
+  return (screen?.notices ?? []).filter((notice) => !notice.channel || notice.channel === channel);
 }
 
 function drawHome() {

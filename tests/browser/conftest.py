@@ -1,0 +1,163 @@
+"""A running lab without a bot, a Chromium, and hands that post as the bot."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import XenAPI
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+DEADLINE_S = 60
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CODE = """
+import asyncio, pathlib, sys
+from bot.lab.launch import LabOptions, run_lab
+options = LabOptions(port=0, xapi_port=0, data=pathlib.Path(sys.argv[1]), bot=False, json=True)
+sys.exit(asyncio.run(run_lab(options)))
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if CHROMIUM is None:
+        skip = pytest.mark.skip(reason="no Chromium found, so the page was not tested in a browser")
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(skip)
+
+
+@dataclass(frozen=True)
+class Lab:
+    line: dict[str, Any]
+
+    @property
+    def page(self) -> str:
+        return str(self.line["page"])
+
+    @property
+    def ops(self) -> str:
+        return str(self.line["channels"]["ops"])
+
+    def token(self, person: str) -> str:
+        return str(self.line["people"][person]["token"])
+
+    def post(self, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.page + path, json.dumps(body).encode(), headers)  # noqa: S310  our own address
+        with urllib.request.urlopen(request, timeout=DEADLINE_S) as response:  # noqa: S310  as above
+            answer: dict[str, Any] = json.load(response)
+        return answer
+
+    def say(self, text: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401  whatever chat.postMessage takes
+        """Posts to #ops as the bot."""
+        body = {"channel": self.ops, "text": text, **more}
+        answer = self.post("api/chat.postMessage", self.line["bot_token"], body)
+        assert answer["ok"], answer
+        return answer
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    command = [sys.executable, "-c", CODE, str(tmp_path_factory.mktemp("lab"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate(timeout=DEADLINE_S)[1]
+        started = Lab(json.loads(line))
+        # The bot posts more often than Slack allows a real one, so that tests are quick.
+        started.post("lab/slack", "", {"do": "ratelimits", "on": False})
+        yield started
+        process.terminate()
+        process.communicate(timeout=DEADLINE_S)
+
+
+@pytest.fixture
+def lab_say(lab: Lab) -> Callable[..., dict[str, Any]]:
+    return lab.say
+
+
+@pytest.fixture
+def edit(lab: Lab) -> Callable[[str, str, list[dict[str, Any]]], dict[str, Any]]:
+    """Edits a message of the bot in #ops."""
+
+    def change(ts: str, text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+        body = {"channel": lab.ops, "ts": ts, "text": text, "blocks": blocks}
+        return lab.post("api/chat.update", lab.line["bot_token"], body)
+
+    return change
+
+
+@pytest.fixture
+def migrate(lab: Lab) -> Callable[[str, str], None]:
+    """Begins to move a guest of the pool, as any XAPI client can, and does not wait for it."""
+
+    def begin(guest: str, host: str) -> None:
+        session = XenAPI.Session(lab.line["hosts"]["xenserver1"]["http"])
+        session.login_with_password(lab.line["user"], lab.line["password"], "1.0", "tests")
+        try:
+            (vm,) = session.xenapi.VM.get_by_name_label(guest)
+            (target,) = session.xenapi.host.get_by_name_label(host)
+            session.xenapi.Async.VM.pool_migrate(vm, target, {"live": "true"})
+        finally:
+            # No logout: XAPI drops the tasks of a session that ends.
+            session("close")()
+
+    return begin
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield chromium
+        chromium.close()
+    # The synchronous API leaves the loop it ran on as the current one, which pytest-asyncio would take for its own.
+    asyncio.set_event_loop(None)
+
+
+@dataclass
+class Console:
+    """What the page complained of."""
+
+    complaints: list[str] = field(default_factory=list)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console()
+
+
+@pytest.fixture
+def page(lab: Lab, browser: Browser, console: Console, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page as the operator sees it; a test that leaves complaints in the console fails."""
+    size = getattr(request, "param", (1400, 900))
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    opened = context.new_page()
+    opened.set_default_timeout(15_000)
+    opened.on("console", console.hear)
+    opened.on("pageerror", lambda error: console.complaints.append(str(error)))
+    opened.goto(lab.page)
+    opened.locator(".composer textarea").first.wait_for()
+    yield opened
+    context.close()
+    assert console.complaints == []
+
+
+@pytest.fixture
+def pictures(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Where screenshots go: below pytest's base folder, named for the test."""
+    return tmp_path_factory.mktemp(request.node.name.split("[")[0])
