@@ -1,0 +1,74 @@
+"""Writing and reading the audit chain."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import sqlite_utils
+
+from bot.domain.audit import GENESIS, Entry, Tag, seal
+from bot.domain.record import JobRecord
+from bot.domain.texts import clean
+from bot.store.rows import encode
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What the caller wants written: who did what; `detail` must never hold a secret."""
+
+    tag: Tag
+    team: str
+    actor: str
+    detail: dict[str, Any] = {}
+    task: str = ""
+
+
+def append(
+    db: sqlite_utils.Database,
+    at: float,
+    note: Note,
+    record: JobRecord | None = None,
+    target: tuple[str, str] = ("", ""),
+) -> Entry:
+    """The entry as written, chained to the one before it; part of the caller's transaction."""
+    last = db.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
+    if record is not None:
+        target = (record.plan.targets[0].uuid, record.plan.targets[0].name)
+    draft = Entry(
+        seq=(last["seq"] if last else 0) + 1,
+        at=dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="microseconds"),
+        team=note.team,
+        actor=note.actor,
+        tag=note.tag.value,
+        job=record.number if record else None,
+        target_uuid=target[0],
+        target_name=clean(target[1]),
+        digest=record.digest if record else "",
+        task=note.task,
+        detail=encode(note.detail),
+        previous=last["hash"] if last else GENESIS,
+        hash="",
+    )
+    entry = msgspec.structs.replace(draft, hash=seal(draft))
+    db.table("audit").insert(msgspec.structs.asdict(entry))
+    return entry
+
+
+def _entry(row: Any) -> Entry:  # noqa: ANN401  sqlite3.Row is untyped
+    return Entry(**{name: row[name] for name in Entry.__struct_fields__})
+
+
+def newest(db: sqlite_utils.Database, *, limit: int, job: int | None = None) -> list[Entry]:
+    """The last entries, newest first."""
+    rows = db.execute(
+        "SELECT * FROM audit WHERE (? IS NULL OR job = ?) ORDER BY seq DESC LIMIT ?", [job, job, limit]
+    ).fetchall()
+    return [_entry(row) for row in rows]
+
+
+def oldest_first(db: sqlite_utils.Database) -> Iterator[Entry]:
+    """Every entry in order, read as it is needed."""
+    for row in db.execute("SELECT * FROM audit ORDER BY seq"):
+        yield _entry(row)

@@ -1,0 +1,166 @@
+"""The schema, as ordered steps; each runs in one transaction with the row that says it ran.
+
+`sqlite_utils.Table.transform` rebuilds a table without its triggers, so it must never be used on `audit`.
+"""
+
+from __future__ import annotations
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+MIGRATIONS = Migrations("xenbot")
+
+GUARDS = ("audit_is_append_only_update", "audit_is_append_only_delete", "final_jobs_stay_final")
+
+_FIRST = """
+CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    state TEXT NOT NULL,
+    pool TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    title TEXT NOT NULL,
+    target_uuid TEXT NOT NULL,
+    target_name TEXT NOT NULL,
+    risk TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    ceiling TEXT NOT NULL,
+    team TEXT NOT NULL,
+    requester TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    card_ts TEXT NOT NULL DEFAULT '',
+    target TEXT NOT NULL UNIQUE,
+    approvers_needed INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    started_at REAL,
+    finished_at REAL,
+    outcome TEXT,
+    evidence TEXT NOT NULL DEFAULT '[]',
+    drifted TEXT NOT NULL DEFAULT '[]',
+    cancel_by TEXT NOT NULL DEFAULT '',
+    successor INTEGER REFERENCES jobs(number)
+) STRICT;
+CREATE INDEX jobs_by_state ON jobs(state);
+CREATE INDEX jobs_by_target ON jobs(target_uuid);
+CREATE TABLE steps (
+    job INTEGER NOT NULL REFERENCES jobs(number),
+    "index" INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    parent TEXT NOT NULL DEFAULT '',
+    task TEXT NOT NULL DEFAULT '',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    started_at REAL,
+    finished_at REAL,
+    progress REAL NOT NULL DEFAULT 0,
+    error TEXT NOT NULL DEFAULT '[]',
+    PRIMARY KEY (job, "index")
+) STRICT;
+CREATE TABLE approvals (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    target TEXT NOT NULL,
+    job INTEGER REFERENCES jobs(number),
+    action TEXT NOT NULL,
+    team TEXT NOT NULL,
+    person TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    message_ts TEXT NOT NULL,
+    at REAL NOT NULL,
+    verdict TEXT NOT NULL DEFAULT 'noted' CHECK (verdict IN ('noted', 'counted', 'refused'))
+) STRICT;
+CREATE INDEX approvals_by_job ON approvals(job);
+CREATE UNIQUE INDEX one_approval_a_person ON approvals(job, person) WHERE verdict = 'counted' AND action = 'approve';
+CREATE TABLE locks (
+    key TEXT NOT NULL,
+    job INTEGER NOT NULL REFERENCES jobs(number),
+    name TEXT NOT NULL,
+    exclusive INTEGER NOT NULL,
+    taken_at REAL NOT NULL,
+    PRIMARY KEY (key, job)
+) STRICT;
+CREATE UNIQUE INDEX one_holder ON locks(key) WHERE exclusive = 1;
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    team TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    job INTEGER,
+    target_uuid TEXT NOT NULL,
+    target_name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    task TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX audit_by_job ON audit(job);
+CREATE TRIGGER audit_is_append_only_update BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+CREATE TRIGGER audit_is_append_only_delete BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+CREATE TRIGGER final_jobs_stay_final BEFORE UPDATE OF state ON jobs
+WHEN OLD.state IN ('SUCCEEDED', 'PARTIAL', 'FAILED', 'CANCELLED', 'WITHDRAWN', 'DENIED', 'EXPIRED', 'STALE')
+BEGIN SELECT RAISE(ABORT, 'this job is over'); END;
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('card', 'reply', 'post', 'private')),
+    job INTEGER REFERENCES jobs(number),
+    channel TEXT NOT NULL,
+    person TEXT NOT NULL DEFAULT '',
+    urgent INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'due' CHECK (state IN ('due', 'sent', 'superseded', 'dead')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    created_at REAL NOT NULL,
+    not_before REAL NOT NULL DEFAULT 0,
+    ts TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX outbox_due ON outbox(state, urgent, id);
+CREATE UNIQUE INDEX one_card_waiting ON outbox(job) WHERE kind = 'card' AND state = 'due';
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE picks (
+    id TEXT PRIMARY KEY,
+    person TEXT NOT NULL,
+    word TEXT NOT NULL,
+    written TEXT NOT NULL,
+    slot TEXT NOT NULL,
+    expires_at REAL NOT NULL
+) STRICT;
+CREATE VIEW job_history AS
+SELECT number AS job, state, title, target_name AS target, risk, requester, reason,
+    datetime(created_at, 'unixepoch') AS asked_at, datetime(started_at, 'unixepoch') AS started,
+    datetime(finished_at, 'unixepoch') AS finished, round(finished_at - started_at, 1) AS seconds
+FROM jobs ORDER BY number DESC;
+CREATE VIEW audit_log AS
+SELECT seq, at, actor, tag AS action, job, target_name AS target, detail FROM audit ORDER BY seq DESC;
+"""
+
+
+def _statements(script: str) -> list[str]:
+    # executescript() would commit the transaction the migration runs in. A trigger holds one ";" of its own.
+    found, pending = [], ""
+    for piece in script.split(";"):
+        pending += piece + ";"
+        if pending.count("BEGIN SELECT") == pending.count("END"):
+            found.append(pending)
+            pending = ""
+    return [statement for statement in found if statement.strip(" ;\n")]
+
+
+@MIGRATIONS()
+def m001_first(db: sqlite_utils.Database) -> None:
+    """Jobs, steps, approvals, locks, audit, outbox, settings, picks and the two views people read."""
+    for statement in _statements(_FIRST):
+        db.execute(statement)
+
+
+def missing_guards(db: sqlite_utils.Database) -> list[str]:
+    """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
+    present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+    return [f"the guard {name} is missing" for name in GUARDS if name not in present]

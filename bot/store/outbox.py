@@ -1,0 +1,119 @@
+"""The outbox: what must reach Slack, written in the transaction of what it tells, drained by `bot.slack.delivery`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlite_utils
+
+from bot.domain.message import Message
+from bot.domain.parcel import Parcel
+from bot.domain.record import JobRecord
+from bot.store.rows import encode
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """Something a job or a command wants said. A "card" replaces the card that waits to be sent, if one does."""
+
+    kind: str
+    message: Message
+    urgent: bool = True
+    channel: str = ""
+    person: str = ""
+
+
+def put(db: sqlite_utils.Database, at: float, outgoing: Sequence[Outgoing], record: JobRecord | None = None) -> None:
+    """Adds messages, in order. The newest card of a job wins; urgency and earlier attempts are inherited."""
+    for item in outgoing:
+        urgent, attempts = item.urgent, 0
+        if item.kind == "card" and record is not None:
+            waiting = db.execute(
+                "SELECT id, urgent, attempts FROM outbox WHERE job = ? AND kind = 'card' AND state = 'due'",
+                [record.number],
+            ).fetchone()
+            if waiting is not None:
+                urgent, attempts = urgent or bool(waiting["urgent"]), waiting["attempts"]
+                db.execute("UPDATE outbox SET state = 'superseded' WHERE id = ?", [waiting["id"]])
+        row = db.table("outbox").insert(
+            {
+                "kind": item.kind,
+                "job": record.number if record else None,
+                "channel": item.channel or (record.channel if record else ""),
+                "person": item.person,
+                "urgent": int(urgent),
+                "message": encode(item.message),
+                "nonce": "",
+                "attempts": attempts,
+                "created_at": at,
+            }
+        )
+        # A card keeps one mark for life, so that a post whose answer was lost is found whichever state it showed.
+        nonce = f"card:{record.target}" if item.kind == "card" and record else f"parcel:{row.last_pk}:{at:.6f}"
+        db.execute("UPDATE outbox SET nonce = ? WHERE id = ?", [nonce, row.last_pk])
+
+
+def due(db: sqlite_utils.Database, at: float, limit: int) -> list[Parcel]:
+    """What can be sent now: urgent before progress, in order within a thread, replies only below a posted card."""
+    rows = db.execute(
+        """
+        SELECT outbox.*, coalesce(jobs.card_ts, '') AS card_ts FROM outbox LEFT JOIN jobs ON jobs.number = outbox.job
+        WHERE outbox.state = 'due' AND outbox.not_before <= :at
+          AND (outbox.kind <> 'reply' OR jobs.card_ts <> '')
+          AND NOT EXISTS (
+            SELECT 1 FROM outbox AS earlier
+            WHERE earlier.job = outbox.job AND earlier.kind = 'reply' AND outbox.kind = 'reply'
+              AND earlier.state = 'due' AND earlier.id < outbox.id)
+        ORDER BY outbox.urgent DESC, outbox.id LIMIT :limit
+        """,
+        {"at": at, "limit": limit},
+    ).fetchall()
+    return [
+        Parcel(
+            id=row["id"],
+            kind=row["kind"],
+            channel=row["channel"],
+            job=row["job"],
+            thread_ts=row["card_ts"] if row["kind"] == "reply" else "",
+            message_ts=row["card_ts"] if row["kind"] == "card" else "",
+            user=row["person"],
+            urgent=bool(row["urgent"]),
+            message=msgspec.json.decode(row["message"], type=Message),
+            attempts=row["attempts"],
+            nonce=row["nonce"],
+        )
+        for row in rows
+    ]
+
+
+def attempted(db: sqlite_utils.Database, parcel: int) -> None:
+    """A post is about to be tried; from now on its outcome may be unknown."""
+    job = db.execute("SELECT job, kind FROM outbox WHERE id = ?", [parcel]).fetchone()
+    db.execute("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", [parcel])
+    if job is not None and job["kind"] == "card":
+        # A newer card may have replaced this one meanwhile; it must look for the post as well.
+        db.execute(
+            "UPDATE outbox SET attempts = max(attempts, 1) WHERE job = ? AND kind = 'card' AND state = 'due'",
+            [job["job"]],
+        )
+
+
+def delivered(db: sqlite_utils.Database, parcel: int, ts: str) -> None:
+    """It is in Slack; a card's message ts is remembered with its job."""
+    row = db.execute("SELECT job, kind FROM outbox WHERE id = ?", [parcel]).fetchone()
+    db.execute("UPDATE outbox SET state = 'sent', ts = ? WHERE id = ? AND state <> 'superseded'", [ts, parcel])
+    if row is not None and row["kind"] == "card" and ts:
+        db.execute("UPDATE jobs SET card_ts = ? WHERE number = ?", [ts, row["job"]])
+
+
+def failed(db: sqlite_utils.Database, at: float, parcel: int, error: str, retry_after_s: float | None) -> None:
+    """It did not arrive; tried again after that many seconds, or never when None."""
+    if retry_after_s is None:
+        db.execute("UPDATE outbox SET state = 'dead', error = ? WHERE id = ? AND state = 'due'", [error, parcel])
+    else:
+        db.execute("UPDATE outbox SET not_before = ?, error = ? WHERE id = ?", [at + retry_after_s, error, parcel])
+
+
+def depth(db: sqlite_utils.Database) -> int:
+    """How many messages wait."""
+    return int(db.execute("SELECT count(*) FROM outbox WHERE state = 'due'").fetchone()[0])

@@ -1,0 +1,137 @@
+"""Rows to records and back; the one place that knows the columns of jobs and steps."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import sqlite_utils
+
+from bot.domain.job import JobState
+from bot.domain.plan import Ceiling, Plan
+from bot.domain.record import Decision, JobRecord, StepRecord, StepState
+from bot.domain.texts import Phrase, plain
+from bot.errors import NotFound
+
+
+def encode(value: object) -> str:
+    """JSON text of a domain value."""
+    return msgspec.json.encode(value).decode()
+
+
+def steps_of(db: sqlite_utils.Database, number: int) -> tuple[StepRecord, ...]:
+    """All steps of a job in order."""
+    return tuple(
+        StepRecord(
+            job=row["job"],
+            index=row["index"],
+            kind=row["kind"],
+            state=StepState(row["state"]),
+            parent=row["parent"],
+            task=row["task"],
+            attempts=row["attempts"],
+            started_at=row["started_at"],
+            finished_at=row["finished_at"],
+            progress=row["progress"],
+            error=tuple(msgspec.json.decode(row["error"])),
+        )
+        for row in db.execute('SELECT * FROM steps WHERE job = ? ORDER BY "index"', [number])
+    )
+
+
+def _decisions(db: sqlite_utils.Database, number: int) -> tuple[Decision, ...]:
+    rows = db.execute(
+        "SELECT person, action, at FROM approvals WHERE job = ? AND verdict = 'counted' ORDER BY id", [number]
+    )
+    return tuple(Decision(row["person"], row["action"], row["at"]) for row in rows)
+
+
+def to_record(db: sqlite_utils.Database, row: sqlite3.Row) -> JobRecord:
+    """The record of a row of `jobs`."""
+    return JobRecord(
+        number=row["number"],
+        state=JobState(row["state"]),
+        pool=row["pool"],
+        operation=row["operation"],
+        plan=msgspec.json.decode(row["plan"], type=Plan),
+        digest=row["digest"],
+        ceiling=msgspec.json.decode(row["ceiling"], type=Ceiling),
+        team=row["team"],
+        requester=row["requester"],
+        reason=row["reason"],
+        channel=row["channel"],
+        card_ts=row["card_ts"],
+        target=row["target"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        expires_at=row["expires_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        approvers_needed=row["approvers_needed"],
+        decisions=_decisions(db, row["number"]),
+        steps=steps_of(db, row["number"]),
+        outcome=msgspec.json.decode(row["outcome"], type=Phrase) if row["outcome"] else None,
+        evidence=msgspec.json.decode(row["evidence"], type=tuple[Phrase, ...]),
+        drifted=msgspec.json.decode(row["drifted"], type=tuple[Phrase, ...]),
+        cancel_by=row["cancel_by"],
+        successor=row["successor"],
+    )
+
+
+def job(db: sqlite_utils.Database, number: int) -> JobRecord:
+    """The job of that number. Raises NotFound."""
+    row = db.execute("SELECT * FROM jobs WHERE number = ?", [number]).fetchone()
+    if row is None:
+        raise NotFound("job", str(number))
+    return to_record(db, row)
+
+
+def jobs(
+    db: sqlite_utils.Database, *, limit: int = 20, states: Sequence[JobState] = (), target: str = ""
+) -> list[JobRecord]:
+    """Newest first, of these states (all when empty), about this object (any when empty)."""
+    wanted = [state.value for state in states] or [state.value for state in JobState]
+    marks = ",".join("?" for _ in wanted)
+    rows = db.execute(
+        f"SELECT * FROM jobs WHERE state IN ({marks}) AND (? = '' OR target_uuid = ?)"  # noqa: S608  only marks
+        " ORDER BY number DESC LIMIT ?",
+        [*wanted, target, target, limit],
+    ).fetchall()
+    return [to_record(db, row) for row in rows]
+
+
+def new_row(record: JobRecord) -> dict[str, Any]:
+    """The columns of a new job; the number is given by the database."""
+    first = record.plan.targets[0]
+    return {
+        "state": record.state.value,
+        "pool": record.pool,
+        "operation": record.operation,
+        "title": plain(record.plan.title),
+        "target_uuid": first.uuid,
+        "target_name": first.name,
+        "risk": record.plan.risk.value,
+        "plan": encode(record.plan),
+        "digest": record.digest,
+        "ceiling": encode(record.ceiling),
+        "team": record.team,
+        "requester": record.requester,
+        "reason": record.reason,
+        "channel": record.channel,
+        "target": record.target,
+        "approvers_needed": record.approvers_needed,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "expires_at": record.expires_at,
+    }
+
+
+def changed_columns(changes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Columns for changed fields of a record: phrases become JSON, the rest stays."""
+    for field, value in changes.items():
+        if field in {"outcome", "evidence", "drifted"}:
+            yield field, encode(value)
+        else:
+            yield field, value

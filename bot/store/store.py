@@ -1,0 +1,234 @@
+"""The store as jobs see it. Each method is one transaction: state, audit and messages together, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlite_utils
+
+from bot.domain.audit import Break, Entry, verify
+from bot.domain.job import FINAL, HOLDS_LOCKS, JobEvent, JobState, follow
+from bot.domain.parcel import Parcel
+from bot.domain.plan import LockKey
+from bot.domain.record import Freeze, JobRecord, StepRecord
+from bot.errors import Refused
+from bot.store import audit, locks, outbox, rows
+from bot.store.audit import Note
+from bot.store.clicks import ClickBook
+from bot.store.database import Database
+from bot.store.outbox import Outgoing
+
+Story = Callable[[JobRecord], Sequence[Outgoing]]
+
+
+def silent(_record: JobRecord) -> Sequence[Outgoing]:
+    """No message."""
+    return ()
+
+
+class Store(ClickBook):
+    """Jobs, locks, audit, outbox, freeze."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.database = Database(path)
+        self.clock = clock
+        self._news = asyncio.Event()
+
+    async def open(self) -> None:
+        """Opens the file. Raises StoreError."""
+        await self.database.open()
+
+    async def close(self) -> None:
+        """Closes the file."""
+        await self.database.close()
+
+    # Jobs
+
+    async def create(self, record: JobRecord, note: Note, story: Story) -> JobRecord:
+        """Stores a new job with its steps and gives it its number."""
+
+        def work(db: sqlite_utils.Database) -> JobRecord:
+            number = int(db.table("jobs").insert(rows.new_row(record), pk="number").last_pk or 0)
+            for index, step in enumerate(record.plan.steps):
+                db.table("steps").insert({"job": number, "index": index, "kind": step.kind, "state": "WAITING"})
+            stored = rows.job(db, number)
+            audit.append(db, self.clock(), note, stored)
+            outbox.put(db, self.clock(), story(stored), stored)
+            return stored
+
+        return await self._told(work)
+
+    async def move(
+        self,
+        number: int,
+        event: JobEvent,
+        note: Note,
+        story: Story,
+        *,
+        expect: JobState,
+        changes: dict[str, Any] | None = None,
+        click: int | None = None,
+    ) -> JobRecord:
+        """Moves a job along its table. Raises IllegalTransition when it has left `expect`, Held when locked out."""
+
+        def work(db: sqlite_utils.Database) -> JobRecord:
+            state = follow(expect, event)
+            columns = {"state": state.value, "updated_at": self.clock(), **dict(rows.changed_columns(changes or {}))}
+            assignments = ", ".join(f"{name} = ?" for name in columns)
+            changed = db.execute(
+                f"UPDATE jobs SET {assignments} WHERE number = ? AND state = ?",  # noqa: S608  our own column names
+                [*columns.values(), number, expect.value],
+            ).rowcount
+            if changed != 1:
+                follow(JobState(rows.job(db, number).state), event)
+                raise Refused(f"Job {number} has moved on meanwhile.")
+            if click is not None:
+                self.count_click(db, click, number)
+            stored = rows.job(db, number)
+            if state in HOLDS_LOCKS and expect not in HOLDS_LOCKS:
+                locks.take(db, number, stored.plan.locks, self.clock())
+            if state in FINAL:
+                locks.release(db, number)
+            audit.append(db, self.clock(), note, stored)
+            outbox.put(db, self.clock(), story(stored), stored)
+            return stored
+
+        return await self._told(work)
+
+    async def annotate(
+        self, number: int, changes: dict[str, Any], note: Note | None = None, story: Story = silent
+    ) -> JobRecord:
+        """Changes fields of a job that are not its state."""
+
+        def work(db: sqlite_utils.Database) -> JobRecord:
+            columns = dict(rows.changed_columns(changes))
+            if columns:
+                assignments = ", ".join(f"{name} = ?" for name in columns)
+                db.execute(
+                    f"UPDATE jobs SET {assignments} WHERE number = ?",  # noqa: S608  our own column names
+                    [*columns.values(), number],
+                )
+            stored = rows.job(db, number)
+            if note is not None:
+                audit.append(db, self.clock(), note, stored)
+            outbox.put(db, self.clock(), story(stored), stored)
+            return stored
+
+        return await self._told(work)
+
+    async def save_step(self, step: StepRecord, note: Note | None = None, story: Story = silent) -> JobRecord:
+        """Writes a step as it is now, with what should be told of it."""
+
+        def work(db: sqlite_utils.Database) -> JobRecord:
+            values = msgspec.structs.asdict(step)
+            values["state"], values["error"] = step.state.value, rows.encode(step.error)
+            db.table("steps").upsert(values, pk=("job", "index"))
+            stored = rows.job(db, step.job)
+            if note is not None:
+                audit.append(db, self.clock(), note, stored)
+            outbox.put(db, self.clock(), story(stored), stored)
+            return stored
+
+        return await self._told(work)
+
+    async def job(self, number: int) -> JobRecord:
+        """One job. Raises NotFound."""
+        return await self.database.write(lambda db: rows.job(db, number))
+
+    async def jobs(self, *, limit: int = 20, open_only: bool = False, target: str = "") -> Sequence[JobRecord]:
+        """Newest first."""
+        states = [state for state in JobState if state not in FINAL] if open_only else []
+        return await self.database.read(lambda db: rows.jobs(db, limit=limit, states=states, target=target))
+
+    async def in_state(self, *states: JobState) -> Sequence[JobRecord]:
+        """Every job in one of these states, oldest first."""
+        found = await self.database.write(lambda db: rows.jobs(db, limit=100_000, states=states))
+        return list(reversed(found))
+
+    async def others_running(self, key: LockKey, job: int) -> list[int]:
+        """The other running jobs that hold this key."""
+        return await self.database.write(lambda db: locks.running_with(db, key, job))
+
+    # Audit and freeze
+
+    async def note(self, note: Note, target: tuple[str, str] = ("", ""), story: Sequence[Outgoing] = ()) -> Entry:
+        """Writes an audit entry that belongs to no job, with messages if any."""
+
+        def work(db: sqlite_utils.Database) -> Entry:
+            entry = audit.append(db, self.clock(), note, None, target)
+            outbox.put(db, self.clock(), story)
+            return entry
+
+        entry = await self.database.write(work)
+        self._news.set()
+        return entry
+
+    async def audit(self, *, limit: int = 20, job: int | None = None) -> Sequence[Entry]:
+        """Newest first."""
+        return await self.database.read(lambda db: audit.newest(db, limit=limit, job=job))
+
+    async def verify_audit(self) -> tuple[int, str, Break | None]:
+        """Entries that hold, the head hash, and the first break."""
+        return await self.database.read(lambda db: verify(audit.oldest_first(db)))
+
+    async def frozen(self) -> Freeze | None:
+        """The freeze in force. Raises StoreError when in doubt; callers treat that as frozen."""
+
+        def work(db: sqlite_utils.Database) -> Freeze | None:
+            row = db.execute("SELECT value FROM settings WHERE key = 'freeze'").fetchone()
+            return msgspec.json.decode(row["value"], type=Freeze) if row else None
+
+        return await self.database.write(work)
+
+    async def set_freeze(self, freeze: Freeze | None, note: Note) -> None:
+        """Puts a freeze in force or lifts it."""
+
+        def work(db: sqlite_utils.Database) -> None:
+            db.execute("DELETE FROM settings WHERE key = 'freeze'")
+            if freeze is not None:
+                db.table("settings").insert({"key": "freeze", "value": rows.encode(freeze)})
+            audit.append(db, self.clock(), note)
+
+        await self.database.write(work)
+
+    # Outbox
+
+    async def due(self, limit: int = 20) -> Sequence[Parcel]:
+        """What can be sent now."""
+        return await self.database.write(lambda db: outbox.due(db, self.clock(), limit))
+
+    async def attempted(self, parcel: int) -> None:
+        """A post is about to be tried."""
+        await self.database.write(lambda db: outbox.attempted(db, parcel))
+
+    async def delivered(self, parcel: int, ts: str) -> None:
+        """It is in Slack."""
+        await self.database.write(lambda db: outbox.delivered(db, parcel, ts))
+
+    async def failed(self, parcel: int, error: str, retry_after_s: float | None) -> None:
+        """It did not arrive."""
+        await self.database.write(lambda db: outbox.failed(db, self.clock(), parcel, error, retry_after_s))
+
+    async def outbox_depth(self) -> int:
+        """How many messages wait."""
+        return await self.database.read(outbox.depth)
+
+    async def wait(self, timeout_s: float) -> None:
+        """Until something new was put in, or the time is over."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
+
+    async def _told(self, work: Callable[[sqlite_utils.Database], JobRecord]) -> JobRecord:
+        # The world is told after the commit, never before.
+        record = await self.database.write(work)
+        self._news.set()
+        return record
