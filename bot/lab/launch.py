@@ -5,12 +5,12 @@ only addresses and secrets. Ending the lab ends everything it started.
 """
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -75,14 +75,14 @@ class Lab:
         self.bot: BotProcess | None = None
         self.config_path = data / "xenbot.toml"
         self.store_path = data / "xenbot.sqlite"
-        LabRoutes(
-            datacentre=self.datacentre, workplace=self.workplace, live=self.live, bot=lambda: self.bot
-        ).add_to(self.workplace.app)
+        LabRoutes(datacentre=self.datacentre, workplace=self.workplace, live=self.live, bot=lambda: self.bot).add_to(
+            self.workplace.app
+        )
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Runs the simulators, and the bot's process once `start_bot` was called, until the block ends."""
-        async with AsyncExitStack() as stack:
+        async with contextlib.AsyncExitStack() as stack:
             await self.datacentre.start()
             stack.push_async_callback(self.datacentre.stop)
             await self.workplace.start()
@@ -152,9 +152,7 @@ class Lab:
 
     def _describe_host(self, name: str) -> HostEntry:
         host = self.datacentre.hosts[name]
-        return HostEntry(
-            address=host.address, port=urlsplit(host.https).port or 443, fingerprint=host.fingerprint
-        )
+        return HostEntry(address=host.address, port=urlsplit(host.https).port or 443, fingerprint=host.fingerprint)
 
     def describe(self) -> dict[str, Any]:
         """Returns what `--json` prints: addresses, tokens and paths; the bot's own are null without a bot."""
@@ -165,13 +163,10 @@ class Lab:
             "bot_token": self.workplace.bot_token,
             "app_token": self.workplace.app_token,
             "people": {
-                role: {"id": person.id, "token": person.token}
-                for role, person in self.workplace.people.items()
+                role: {"id": person.id, "token": person.token} for role, person in self.workplace.people.items()
             },
             "channels": dict(self.workplace.channels),
-            "hosts": {
-                name: {"https": host.https, "http": host.http} for name, host in self.datacentre.hosts.items()
-            },
+            "hosts": {name: {"https": host.https, "http": host.http} for name, host in self.datacentre.hosts.items()},
             "user": self.datacentre.user,
             "password": self.datacentre.password,
             "config": str(self.config_path) if bot else None,
@@ -196,13 +191,15 @@ async def run_lab(options: LabOptions) -> int:
     ending = asyncio.create_task(stop.wait(), name="lab-signal")
     try:
         await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            work.cancel()
-        return await work
-    except asyncio.CancelledError:
+        if not stop.is_set():
+            return await work
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):  # the cancellation of the line above
+            await work
         return 0
     finally:
         ending.cancel()
+        work.cancel()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 

@@ -6,9 +6,10 @@ many pages are open, and a world that takes long to encode is sent less often.
 
 import asyncio
 import contextlib
+import functools
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable
+from typing import Final
 
 import msgspec
 
@@ -16,6 +17,7 @@ from bot.lab.bot_process import BotState
 from bot.lab.xapi import Datacentre
 
 SHORTEST_PAUSE_S: Final = 0.1
+KEEP_ALIVE_S: Final = 15.0
 _PAUSE_PER_ENCODING: Final = 10.0
 
 
@@ -32,54 +34,59 @@ class LiveState:
         self._bot = bot
         self._encoder = msgspec.json.Encoder()
         self._revision = 0
-        self._encoded: tuple[int, bytes] | None = None
+        self._encoded: tuple[int, bytes] = (-1, b"")
+        self._encoding_s = 0.0
         self._wake = asyncio.Event()
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def revision(self) -> int:
-        """Counts up with every change that was told to the pages."""
-        return self._revision
-
-    def snapshot(self) -> dict[str, Any]:
-        """Returns the datacentre's state with the bot's under `bot`."""
-        return {**self._datacentre.state(), "bot": self._bot()}
-
-    def encode(self) -> bytes:
-        """Returns the snapshot as JSON, encoded once per revision."""
-        if self._encoded is None or self._encoded[0] != self._revision:
-            self._encoded = (self._revision, self._encoder.encode(self.snapshot()))
-        return self._encoded[1]
-
-    def fresh(self) -> bytes:
-        """Returns the truth of this instant as JSON, for a script that has just changed something."""
-        return self._encoder.encode(self.snapshot())
+    def encode_now(self) -> bytes:
+        """Returns the truth of this instant as JSON, the bot's state under `bot`."""
+        begun = time.perf_counter()
+        encoded = self._encoder.encode({**self._datacentre.state(), "bot": self._bot()})
+        self._encoding_s = time.perf_counter() - begun
+        return encoded
 
     def touch(self) -> None:
         """Tells the pages that something outside the datacentre has changed."""
         self._wake.set()
 
-    async def changed_within(self, since: int, timeout_s: float) -> bool:
-        """Waits until the revision is above `since`; returns False when it still is not after `timeout_s`."""
-        try:
-            async with asyncio.timeout(timeout_s), self._moved:
-                await self._moved.wait_for(lambda: self._revision > since)
-        except TimeoutError:
-            return False
-        return True
+    async def listen(self) -> AsyncIterator[bytes | None]:
+        """Yields the truth as JSON now and after each change, and None where nothing changed for a while.
+
+        Ends when the lab does.
+        """
+        seen = -1
+        while self._task is not None:
+            if seen == self._revision:
+                yield None
+            else:
+                seen = self._revision
+                yield self._encode_shared()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(KEEP_ALIVE_S), self._moved:
+                    await self._moved.wait_for(functools.partial(self._is_news, seen))
+
+    def _is_news(self, seen: int) -> bool:
+        return self._revision != seen or self._task is None
+
+    def _encode_shared(self) -> bytes:
+        if self._encoded[0] != self._revision:
+            self._encoded = (self._revision, self.encode_now())
+        return self._encoded[1]
 
     async def start(self) -> None:
         """Begins to follow the datacentre."""
         self._task = asyncio.create_task(self._follow(), name="lab-live")
 
     async def stop(self) -> None:
-        """Stops following."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        """Stops following and ends every stream, so that the web server need not wait for them."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        async with self._moved:
+            self._moved.notify_all()
 
     async def _follow(self) -> None:
         seen = self._datacentre.revision()
@@ -96,6 +103,4 @@ class LiveState:
             async with self._moved:
                 self._revision += 1
                 self._moved.notify_all()
-            begun = time.perf_counter()
-            self.encode()
-            await asyncio.sleep(max(SHORTEST_PAUSE_S, _PAUSE_PER_ENCODING * (time.perf_counter() - begun)))
+            await asyncio.sleep(max(SHORTEST_PAUSE_S, _PAUSE_PER_ENCODING * self._encoding_s))

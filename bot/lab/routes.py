@@ -35,7 +35,6 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-_KEEP_ALIVE_S: Final = 15.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -56,9 +55,7 @@ async def refuse_strangers(request: web.Request, handler: Handler) -> web.Stream
     type show.
     """
     if _host_name(request.host) not in _LOOPBACK_NAMES:
-        return web.json_response(
-            {"ok": False, "error": "only 127.0.0.1 and localhost are served"}, status=403
-        )
+        return web.json_response({"ok": False, "error": "only 127.0.0.1 and localhost are served"}, status=403)
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != request.host:
         return web.json_response({"ok": False, "error": "another origin"}, status=403)
@@ -142,29 +139,25 @@ class LabRoutes:
         entry = self._page / name
         if content_type is None or not is_plain_name or not entry.is_file():
             return web.Response(status=404, text="There is no such file.\n", headers=_HEADERS)
-        return web.Response(
-            body=entry.read_bytes(), content_type=content_type, charset="utf-8", headers=_HEADERS
-        )
+        return web.Response(body=entry.read_bytes(), content_type=content_type, charset="utf-8", headers=_HEADERS)
 
     async def show_state(self, _request: web.Request) -> web.Response:
         """Answers the truth about the datacentre and the bot, which no fault can hide."""
-        body = self._live.fresh()
+        body = self._live.encode_now()
         return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
     async def stream_state(self, request: web.Request) -> web.StreamResponse:
         """Sends the truth as server-sent events, now and after each change."""
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         try:
-            while True:
-                seen = self._live.revision
-                await response.write(b"event: state\ndata: " + self._live.encode() + b"\n\n")
-                while not await self._live.changed_within(seen, _KEEP_ALIVE_S):
-                    await response.write(b": still here\n\n")
+            async for truth in self._live.listen():
+                await response.write(
+                    b": still here\n\n" if truth is None else b"event: state\ndata: " + truth + b"\n\n"
+                )
         except ConnectionError:
             return response  # the page was closed
+        return response
 
     async def change_datacentre(self, request: web.Request) -> web.Response:
         """Passes a fault or a change to the datacentre."""

@@ -34,8 +34,9 @@ function drawPanel() {
 }
 
 function drawTabs() {
-  const tab = (name, text) => h("button", { key: name, type: "button", role: "tab", "aria-selected": String(state.tab === name), onclick: () => update({ tab: name }) }, text);
-  return [tab("chat", "Chat"), state.thread && tab("thread", "Thread"), tab("datacentre", "Datacentre")];
+  const moving = (state.datacentre?.guests ?? []).filter((guest) => guest.operation).length;
+  const tab = (name, text) => h("button", { key: name, type: "button", role: "tab", "aria-selected": String(state.tab === name), tabindex: state.tab === name ? "0" : "-1", onclick: () => update({ tab: name }) }, text);
+  return [tab("chat", "Chat"), state.thread && tab("thread", "Thread"), tab("datacentre", moving > 0 ? `Datacentre · ${moving} busy` : "Datacentre")];
 }
 
 function drawToast() {
@@ -65,6 +66,15 @@ document.addEventListener("keydown", (event) => {
   const opener = document.querySelector('[aria-haspopup][aria-expanded="true"]');
   update({ menu: null });
   opener?.focus();
+});
+
+roots.tabs.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  const tabs = [...roots.tabs.children];
+  const next = tabs[(tabs.indexOf(document.activeElement) + step + tabs.length) % tabs.length];
+  next.focus();
+  next.click();
 });
 
 onChange(draw);

@@ -31,7 +31,7 @@ export function drawMessages(messages, options) {
     drawings.push(drawMessage(message, !isNewDay && isContinued(before, message), options));
     before = message;
   }
-  return h("div", { class: "messages", role: "log", "aria-label": options.label, "aria-live": "polite", "aria-relevant": "additions", tabindex: "0", hook: followEnd(options.place) }, drawings);
+  return h("div", { key: options.place, class: "messages", role: "log", "aria-label": options.label, "aria-live": "polite", "aria-relevant": "additions", tabindex: "0", hook: followEnd }, drawings);
 }
 
 // A notice has no ts, but it stands where it came: after what was said before it.
@@ -121,20 +121,15 @@ function drawNotice(notice) {
 }
 
 // The end of a list stays in sight when it was in sight; a reader further up is not moved.
-function followEnd(place) {
-  return (node, isNew) => {
-    if (isNew) {
-      node.addEventListener("scroll", () => {
-        node.atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < NEAR_END_PX;
-      });
-      new ResizeObserver(() => node.atEnd && toEnd(node)).observe(node);
-    }
-    if (isNew || node.place !== place) {
-      node.place = place;
-      node.atEnd = true;
-    }
-    if (node.atEnd) toEnd(node);
-  };
+function followEnd(node, isNew) {
+  if (isNew) {
+    node.atEnd = true;
+    node.addEventListener("scroll", () => {
+      node.atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < NEAR_END_PX;
+    });
+    new ResizeObserver(() => node.atEnd && toEnd(node)).observe(node);
+  }
+  if (node.atEnd) toEnd(node);
 }
 
 function toEnd(node) {
