@@ -1,0 +1,10 @@
+"""A Slack workspace on loopback, spoken to by the shipped bot and by people through the page or scripts.
+
+State and wire are separate files; nothing here is shared with the bot that it tests.
+"""
+
+from bot.lab.slack.clock import Clock, LoopClock, ManualClock
+from bot.lab.slack.directory import Person
+from bot.lab.slack.workplace import Workplace
+
+__all__ = ["Clock", "LoopClock", "ManualClock", "Person", "Workplace"]

@@ -1,0 +1,209 @@
+"""Who and where: people, teams, conversations and user groups of the simulated workplace.
+
+People are frozen values replaced on change; ids come from ``identity`` and never change.
+"""
+
+import msgspec
+
+from bot.lab.slack.errors import ApiError
+from bot.lab.slack.identity import derive_id, make_person_token
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """A human account; ``token`` is the token of that person's client."""
+
+    key: str
+    id: str
+    token: str
+    team_id: str
+    name: str
+    real_name: str
+    role_hint: str
+    color: str
+    is_admin: bool = False
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
+    is_stranger: bool = False
+    deleted: bool = False
+    updated: int = 0
+
+
+class Bot(msgspec.Struct, frozen=True, kw_only=True):
+    """The app under test: it has a user id for mentions and a bot id on its messages."""
+
+    app_id: str
+    bot_id: str
+    user_id: str
+    team_id: str
+    name: str
+
+
+class Team(msgspec.Struct, frozen=True, kw_only=True):
+    """A workspace."""
+
+    id: str
+    name: str
+    domain: str
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """A public channel, or the direct conversation of one person with the bot (``with_person``)."""
+
+    id: str
+    name: str
+    members: frozenset[str]
+    topic: str = ""
+    created: int = 0
+    is_archived: bool = False
+    is_ext_shared: bool = False
+    with_person: str | None = None
+
+    @property
+    def is_im(self) -> bool:
+        """Whether this is a direct conversation."""
+        return self.with_person is not None
+
+
+class UserGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A user group, mentioned by its handle."""
+
+    id: str
+    handle: str
+    name: str
+    members: tuple[str, ...]
+    updated: int = 0
+
+
+_TEAM = Team(id=derive_id("T", "team"), name="Workplace", domain="workplace")
+_OTHER_TEAM = Team(id=derive_id("T", "other"), name="Partner", domain="partner")
+
+# key, real name, role hint, colour, then the flags that make the account special
+_ACCOUNTS: tuple[tuple[str, str, str, str], ...] = (
+    ("operator", "Olga Operator", "operator", "2f6f4f"),
+    ("operator2", "Otto Operator", "operator", "3b7fb0"),
+    ("approver", "Ada Approver", "approver", "8a4f9e"),
+    ("approver2", "Arne Approver", "approver", "b0563b"),
+    ("admin", "Amir Admin", "admin", "9e2f4f"),
+    ("viewer", "Vera Viewer", "viewer", "5f6f7f"),
+    ("guest", "Gus Guest", "single-channel guest", "8f8f3f"),
+    ("outsider", "Omar Outsider", "another team", "4f4f4f"),
+)
+_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("xen-operators", "Xen operators", ("operator", "operator2")),
+    ("xen-approvers", "Xen approvers", ("approver", "approver2")),
+    ("xen-admins", "Xen admins", ("admin",)),
+    ("xen-viewers", "Xen viewers", ("viewer",)),
+)
+
+
+class Directory:
+    """The accounts, channels and groups, and the questions asked about them."""
+
+    def __init__(self, *, created_at: int, bot_name: str = "xenbot") -> None:
+        self.team = _TEAM
+        self.teams = {team.id: team for team in (_TEAM, _OTHER_TEAM)}
+        self.bot = Bot(
+            app_id=derive_id("A", "app"),
+            bot_id=derive_id("B", "bot"),
+            user_id=derive_id("U", "bot"),
+            team_id=_TEAM.id,
+            name=bot_name,
+        )
+        self.people = {
+            key: Person(
+                key=key,
+                id=derive_id("U", key),
+                token=make_person_token(),
+                team_id=_OTHER_TEAM.id if key == "outsider" else _TEAM.id,
+                name=key,
+                real_name=real_name,
+                role_hint=hint,
+                color=color,
+                is_admin=key == "admin",
+                is_restricted=key == "guest",
+                is_ultra_restricted=key == "guest",
+                is_stranger=key == "outsider",
+                updated=created_at,
+            )
+            for key, real_name, hint, color in _ACCOUNTS
+        }
+        everyone = frozenset(person.id for person in self.people.values())
+        insiders = everyone - {self.people["guest"].id, self.people["outsider"].id}
+        # The outsider is a member of #ops although the channel is not flagged as shared: only so can a test show
+        # that the bot looks at the person, and not only at the channel. The `channel` control sets the flag.
+        self.conversations = {
+            conversation.id: conversation
+            for conversation in (
+                Conversation(
+                    id=derive_id("C", "ops"),
+                    name="ops",
+                    members=everyone | {self.bot.user_id},
+                    topic="Pools, jobs and approvals",
+                    created=created_at,
+                ),
+                Conversation(
+                    id=derive_id("C", "random"),
+                    name="random",
+                    members=insiders,
+                    topic="Everything else",
+                    created=created_at,
+                ),
+            )
+        }
+        self.groups = {
+            handle: UserGroup(
+                id=derive_id("S", handle),
+                handle=handle,
+                name=name,
+                members=tuple(self.people[key].id for key in keys),
+                updated=created_at,
+            )
+            for handle, name, keys in _GROUPS
+        }
+
+    def person(self, person_id: str) -> Person | None:
+        """Return the person with this id."""
+        return next((person for person in self.people.values() if person.id == person_id), None)
+
+    def person_of_token(self, token: str) -> Person | None:
+        """Return the person whose client uses this token."""
+        return next((person for person in self.people.values() if person.token == token), None)
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """Return a conversation; ``channel_not_found`` when there is none with this id."""
+        found = self.conversations.get(conversation_id)
+        if found is None:
+            raise ApiError("channel_not_found")
+        return found
+
+    def open_direct(self, person_id: str, *, created_at: int) -> tuple[Conversation, bool]:
+        """Return the person's conversation with the bot and whether it existed before."""
+        conversation_id = derive_id("D", person_id)
+        found = self.conversations.get(conversation_id)
+        if found is not None:
+            return found, True
+        opened = Conversation(
+            id=conversation_id,
+            name="directmessage",
+            members=frozenset({person_id, self.bot.user_id}),
+            created=created_at,
+            with_person=person_id,
+        )
+        self.conversations[conversation_id] = opened
+        return opened, False
+
+    def replace_conversation(self, conversation: Conversation) -> None:
+        """Store a changed conversation."""
+        self.conversations[conversation.id] = conversation
+
+    def replace_person(self, person: Person) -> None:
+        """Store a changed person."""
+        self.people[person.key] = person
+
+    def replace_group(self, group: UserGroup) -> None:
+        """Store a changed user group."""
+        self.groups[group.handle] = group
+
+    def conversations_of(self, member_id: str) -> list[Conversation]:
+        """Return the conversations a person or the bot is in."""
+        return [each for each in self.conversations.values() if member_id in each.members]

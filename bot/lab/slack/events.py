@@ -1,0 +1,154 @@
+"""Events the app has subscribed to, built from what happened and handed to the courier.
+
+The app's own messages are delivered too, as Slack does; ephemeral messages raise no event.
+"""
+
+from typing import Any
+
+from bot.lab.slack.directory import Conversation
+from bot.lab.slack.hub import Hub
+from bot.lab.slack.identity import make_id
+from bot.lab.slack.messages import Message
+from bot.lab.slack.payloads import show_message, show_view
+
+Json = dict[str, Any]
+
+
+def announce(hub: Hub, event: Json, *, subscription: str, conversation: Conversation | None = None) -> None:
+    """Send an event to the app if its manifest subscribes to it and the bot is where it happened."""
+    bot = hub.directory.bot
+    if subscription not in hub.installation.events:
+        return
+    if conversation is not None and bot.user_id not in conversation.members:
+        return
+    author = hub.directory.person(str(event.get("user")))
+    from_outside = author is not None and author.team_id != bot.team_id
+    if author is not None and conversation is not None and from_outside:
+        event = {**event, "user_team": author.team_id, "source_team": author.team_id}
+    is_shared = from_outside or (conversation is not None and conversation.is_ext_shared)
+    hub.courier.tell(
+        {
+            "token": "unused",
+            "team_id": bot.team_id,
+            "context_team_id": bot.team_id,
+            "context_enterprise_id": None,
+            "api_app_id": bot.app_id,
+            "event": event,
+            "type": "event_callback",
+            "event_id": make_id("Ev"),
+            "event_time": int(hub.clock.now()),
+            "authorizations": [
+                {
+                    "enterprise_id": None,
+                    "team_id": bot.team_id,
+                    "user_id": bot.user_id,
+                    "is_bot": True,
+                    "is_enterprise_install": False,
+                }
+            ],
+            "is_ext_shared_channel": is_shared,
+            "event_context": f"4-{make_id('')}",
+        }
+    )
+
+
+def _message_subscription(conversation: Conversation) -> str:
+    return "message.im" if conversation.is_im else "message.channels"
+
+
+def _place(conversation: Conversation) -> Json:
+    return {"channel": conversation.id, "channel_type": "im" if conversation.is_im else "channel"}
+
+
+def announce_posted(hub: Hub, message: Message) -> None:
+    """Announce a new message: as ``message``, and as ``app_mention`` too when it names the bot in a channel."""
+    if message.audience is not None:
+        return
+    conversation = hub.directory.conversation(message.channel)
+    shown = show_message(hub, message, with_metadata=True, with_thread=False)
+    if message.is_broadcast and message.thread_ts:
+        root = hub.messages.find(message.channel, message.thread_ts)
+        shown["root"] = None if root is None else show_message(hub, root)
+    event = {**shown, **_place(conversation), "event_ts": message.ts}
+    announce(hub, event, subscription=_message_subscription(conversation), conversation=conversation)
+    mentioned = f"<@{hub.directory.bot.user_id}>" in message.text
+    if mentioned and not message.by_app and not conversation.is_im:
+        mention = {**shown, "type": "app_mention", "channel": conversation.id, "event_ts": message.ts}
+        announce(hub, mention, subscription="app_mention", conversation=conversation)
+
+
+def announce_changed(hub: Hub, before: Message, after: Message) -> None:
+    """Announce an edit as ``message_changed``."""
+    conversation = hub.directory.conversation(after.channel)
+    ts = hub.messages.make_ts()
+    event = {
+        "type": "message",
+        "subtype": "message_changed",
+        "message": show_message(hub, after, with_metadata=True),
+        "previous_message": show_message(hub, before, with_metadata=True),
+        "hidden": True,
+        "ts": ts,
+        "event_ts": ts,
+        **_place(conversation),
+    }
+    announce(hub, event, subscription=_message_subscription(conversation), conversation=conversation)
+
+
+def announce_deleted(hub: Hub, message: Message) -> None:
+    """Announce that a message is gone."""
+    conversation = hub.directory.conversation(message.channel)
+    ts = hub.messages.make_ts()
+    event = {
+        "type": "message",
+        "subtype": "message_deleted",
+        "deleted_ts": message.ts,
+        "previous_message": show_message(hub, message),
+        "hidden": True,
+        "ts": ts,
+        "event_ts": ts,
+        **_place(conversation),
+    }
+    announce(hub, event, subscription=_message_subscription(conversation), conversation=conversation)
+
+
+def announce_home_opened(hub: Hub, person: str, tab: str) -> None:
+    """Announce that a person opened the app's home or messages tab; Slack sends this at every opening."""
+    direct, _ = hub.directory.open_direct(person, created_at=int(hub.clock.now()))
+    event: Json = {
+        "type": "app_home_opened",
+        "user": person,
+        "channel": direct.id,
+        "tab": tab,
+        "event_ts": hub.messages.make_ts(),
+    }
+    home = hub.views.home(person)
+    if tab == "home" and home is not None:
+        event["view"] = show_view(hub, home)
+    announce(hub, event, subscription="app_home_opened")
+
+
+def announce_joined(hub: Hub, conversation: Conversation, member_id: str) -> None:
+    """Announce a new member; that is how a bot learns it was invited."""
+    event = {
+        "type": "member_joined_channel",
+        "user": member_id,
+        "channel": conversation.id,
+        "channel_type": "C",
+        "team": hub.directory.team.id,
+        "event_ts": hub.messages.make_ts(),
+    }
+    announce(hub, event, subscription="member_joined_channel", conversation=conversation)
+
+
+def announce_reaction(hub: Hub, message: Message, member_id: str, name: str) -> None:
+    """Announce a reaction."""
+    event = {
+        "type": "reaction_added",
+        "user": member_id,
+        "reaction": name,
+        "item": {"type": "message", "channel": message.channel, "ts": message.ts},
+        "item_user": message.user,
+        "event_ts": hub.messages.make_ts(),
+    }
+    conversation = hub.directory.conversation(message.channel)
+    announce(hub, event, subscription="reaction_added", conversation=conversation)

@@ -1,0 +1,90 @@
+"""What the browser page needs beside the methods: who can act, and a stream that says when to look again."""
+
+import asyncio
+import json
+from typing import Any
+
+from aiohttp import web
+
+from bot.lab.slack.hub import Hub
+
+Json = dict[str, Any]
+
+_HEARTBEAT_S = 15.0
+_COALESCE_S = 0.05
+
+
+class PageRoutes:
+    """Answers ``/lab/people`` and ``/lab/stream``."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._streams: set[asyncio.Task[Any]] = set()
+
+    async def people(self, _request: web.Request) -> web.Response:
+        """Return the accounts with their tokens, the channels, the command and the bot: the lab has no secrets."""
+        directory = self._hub.directory
+        keys = ("key", "id", "token", "name", "real_name", "role_hint", "color", "team_id", "deleted")
+        return web.json_response(
+            {
+                "team": {"id": directory.team.id, "name": directory.team.name, "domain": directory.team.domain},
+                "people": [{key: getattr(person, key) for key in keys} for person in directory.people.values()],
+                "channels": [
+                    {"id": each.id, "name": each.name, "topic": each.topic}
+                    for each in directory.conversations.values()
+                    if not each.is_im
+                ],
+                "usergroups": [
+                    {"id": group.id, "handle": group.handle, "name": group.name} for group in directory.groups.values()
+                ],
+                "command": self._hub.installation.command,
+                "bot": {
+                    "user_id": directory.bot.user_id,
+                    "bot_id": directory.bot.bot_id,
+                    "app_id": directory.bot.app_id,
+                    "name": directory.bot.name,
+                },
+            }
+        )
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Send ``event: screen`` whenever something changed that the person could see."""
+        person = self._hub.directory.person_of_token(request.query.get("token", ""))
+        if person is None:
+            return web.json_response({"ok": False, "error": "invalid_auth"}, status=401)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        task = asyncio.current_task()
+        if task is not None:
+            self._streams.add(task)
+        try:
+            await self._send(response, person.id)
+        except ConnectionError:
+            # The page went away: that is how streams end.
+            return response
+        finally:
+            if task is not None:
+                self._streams.discard(task)
+        return response
+
+    def close(self) -> None:
+        """End the open streams."""
+        for task in list(self._streams):
+            task.cancel()
+
+    async def _send(self, response: web.StreamResponse, person_id: str) -> None:
+        revisions = self._hub.revisions
+        seen = revisions.current(person_id)
+        await self._write(response, seen)
+        while True:
+            try:
+                await asyncio.wait_for(revisions.changed(seen, person_id), _HEARTBEAT_S)
+            except TimeoutError:
+                await response.write(b": still here\n\n")
+                continue
+            await asyncio.sleep(_COALESCE_S)
+            seen = revisions.current(person_id)
+            await self._write(response, seen)
+
+    async def _write(self, response: web.StreamResponse, revision: int) -> None:
+        await response.write(f"event: screen\ndata: {json.dumps({'revision': revision})}\n\n".encode())

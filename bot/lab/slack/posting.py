@@ -1,0 +1,149 @@
+"""Posting, editing and deleting: each change of a message is stored, seen by those who may, and announced.
+
+Texts are stored as given and never interpreted; formatting is the sender's.
+"""
+
+import re
+import uuid
+from typing import Any
+
+import msgspec
+
+from bot.lab.slack.directory import Person
+from bot.lab.slack.errors import ApiError
+from bot.lab.slack.events import announce_changed, announce_deleted, announce_posted
+from bot.lab.slack.hub import Hub
+from bot.lab.slack.identity import make_short_id
+from bot.lab.slack.messages import Message
+
+Json = dict[str, Any]
+
+_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>|<#(C[A-Z0-9]+)(?:\|[^>]*)?>|<!(here|channel|everyone)>")
+_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message shows; blocks are checked and complete."""
+
+    text: str = ""
+    blocks: list[Json] = []
+    attachments: list[Json] = []
+    metadata: Json | None = None
+
+
+def post_as_app(
+    hub: Hub,
+    channel: str,
+    content: Content,
+    *,
+    thread_ts: str | None = None,
+    is_broadcast: bool = False,
+    audience: str | None = None,
+) -> Message:
+    """Post a message of the bot, to everyone in the conversation or to one person only."""
+    bot = hub.directory.bot
+    message = Message(
+        channel=channel,
+        ts=hub.messages.make_ts(),
+        user=bot.user_id,
+        team=bot.team_id,
+        by_app=True,
+        text=content.text,
+        blocks=content.blocks,
+        attachments=content.attachments,
+        metadata=content.metadata,
+        thread_ts=thread_ts,
+        is_broadcast=is_broadcast,
+        subtype="thread_broadcast" if is_broadcast else None,
+        audience=audience,
+    )
+    return _store(hub, message)
+
+
+def post_as_person(hub: Hub, person: Person, channel: str, text: str, *, thread_ts: str | None = None) -> Message:
+    """Post what a person wrote; a client sends a rich_text block beside the text, so one is made."""
+    message = Message(
+        channel=channel,
+        ts=hub.messages.make_ts(),
+        user=person.id,
+        team=person.team_id,
+        by_app=False,
+        text=text,
+        blocks=[make_rich_text(text)],
+        thread_ts=thread_ts,
+        client_msg_id=str(uuid.uuid4()),
+    )
+    stored = _store(hub, message)
+    hub.messages.mark_read(person.id, channel, stored.ts)
+    return stored
+
+
+def edit(hub: Hub, before: Message, after: Message) -> Message:
+    """Store a new version of a message. It is not news: nothing becomes unread."""
+    if after.text != before.text:
+        after = msgspec.structs.replace(after, edited_ts=hub.messages.make_ts())
+    hub.messages.add(after)
+    _touch(hub, after)
+    if after.audience is None:
+        announce_changed(hub, before, after)
+    return after
+
+
+def remove(hub: Hub, message: Message) -> None:
+    """Delete a message."""
+    hub.messages.remove(message)
+    _touch(hub, message)
+    if message.audience is None:
+        announce_deleted(hub, message)
+
+
+def find_thread(hub: Hub, channel: str, thread_ts: str | None) -> str | None:
+    """Return the ``ts`` of the thread to reply in; a reply's own ``ts`` is mapped to its parent, with a warning."""
+    if not thread_ts:
+        return None
+    root_ts = hub.messages.root_ts(channel, thread_ts)
+    if root_ts is None:
+        raise ApiError("cannot_reply_to_message")
+    if root_ts != thread_ts:
+        hub.warn("thread_ts names a reply, the parent was used", channel=channel, thread_ts=thread_ts)
+    return root_ts
+
+
+def make_rich_text(text: str) -> Json:
+    """Return the rich_text block a client sends for a typed line."""
+    elements: list[Json] = []
+    end = 0
+    for found in _MENTION.finditer(text):
+        _add_text(elements, text[end : found.start()])
+        user_id, channel_id, broadcast = found.groups()
+        if user_id:
+            elements.append({"type": "user", "user_id": user_id})
+        elif channel_id:
+            elements.append({"type": "channel", "channel_id": channel_id})
+        else:
+            elements.append({"type": "broadcast", "range": broadcast})
+        end = found.end()
+    _add_text(elements, text[end:])
+    section = {"type": "rich_text_section", "elements": elements}
+    return {"type": "rich_text", "block_id": make_short_id(), "elements": [section]}
+
+
+def _add_text(elements: list[Json], text: str) -> None:
+    for entity, sign in _ENTITIES:
+        text = text.replace(entity, sign)
+    if text:
+        elements.append({"type": "text", "text": text})
+
+
+def _store(hub: Hub, message: Message) -> Message:
+    hub.messages.add(message)
+    _touch(hub, message)
+    announce_posted(hub, message)
+    return message
+
+
+def _touch(hub: Hub, message: Message) -> None:
+    if message.audience is not None:
+        hub.revisions.touch([message.audience])
+    else:
+        hub.touch(hub.directory.conversation(message.channel))

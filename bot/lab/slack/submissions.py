@@ -1,0 +1,102 @@
+"""Submitting and closing modals: what the app gets and what its answer does to the stack."""
+
+import time
+from typing import Any
+
+import msgspec
+
+from bot.lab.slack.blocks import read_view
+from bot.lab.slack.directory import Person
+from bot.lab.slack.errors import ApiError
+from bot.lab.slack.forms import Entered, find_missing, read_values, state_values
+from bot.lab.slack.hub import Hub
+from bot.lab.slack.payloads import show_interaction, show_view
+from bot.lab.slack.views import View
+from bot.lab.slack.wordings import NO_VIEW_ANSWER, REQUIRED_FIELD
+
+Json = dict[str, Any]
+
+
+async def submit_view(hub: Hub, person: Person, view: View, values: Entered) -> Json:
+    """Submit a modal with these values and apply the app's answer.
+
+    The client does not submit while a required field is empty: then the fields are named and nothing is sent.
+    """
+    entered = view.entered | read_values(view.shown.blocks, values)
+    missing = find_missing(view.shown.blocks, state_values(view.shown.blocks, entered))
+    errors = dict.fromkeys(missing, REQUIRED_FIELD)
+    view = msgspec.structs.replace(view, entered=entered, errors=errors)
+    hub.views.keep(view)
+    hub.revisions.touch([person.id])
+    if missing:
+        return {"ok": False, "error": REQUIRED_FIELD, "errors": errors}
+    payload = {
+        "type": "view_submission",
+        **show_interaction(hub, person),
+        "trigger_id": hub.triggers.give(person.id, view.id),
+        "view": show_view(hub, view),
+        "response_urls": [],
+    }
+    started = time.perf_counter()
+    answer = await hub.courier.ask("interactive", payload, accepts_response=True)
+    ack_ms = round((time.perf_counter() - started) * 1000, 1)
+    try:
+        errors = {} if answer is None else _apply(hub, person, view, answer)
+    except ApiError as problem:
+        hub.warn("the answer to a submitted view was refused", error=problem.body())
+        answer = None
+    hub.revisions.touch([person.id])
+    if answer is None:
+        hub.notify(person.id, None, "view_failed", NO_VIEW_ANSWER)
+        return {"ok": False, "error": NO_VIEW_ANSWER}
+    if errors:
+        return {"ok": False, "error": next(iter(errors.values())), "errors": errors, "ack_ms": ack_ms}
+    return {"ok": True, "ack_ms": ack_ms}
+
+
+async def close_view(hub: Hub, person: Person, view: View, *, whole_stack: bool) -> Json:
+    """Close a modal; the app hears of it only if the view asked for that, and cannot prevent it."""
+    is_cleared = whole_stack or view.shown.clear_on_close
+    if is_cleared:
+        hub.views.clear(person.id)
+    else:
+        hub.views.close(view)
+    hub.revisions.touch([person.id])
+    if not view.shown.notify_on_close:
+        return {"ok": True}
+    payload = {
+        "type": "view_closed",
+        **show_interaction(hub, person),
+        "view": show_view(hub, view),
+        "is_cleared": is_cleared,
+    }
+    answer = await hub.courier.ask("interactive", payload, accepts_response=False)
+    if answer is None:
+        hub.warn("view_closed was not acked")
+    return {"ok": True}
+
+
+def _apply(hub: Hub, person: Person, view: View, answer: Json) -> dict[str, str]:
+    """Apply an answer and return the field errors it holds."""
+    action = answer.get("response_action")
+    if hub.views.find(view.id) is None:
+        return {}
+    if not answer:
+        hub.views.close(view)
+    elif action == "clear":
+        hub.views.clear(person.id)
+    elif action == "update":
+        hub.views.update(view, read_view(answer.get("view"), ("modal",)))
+    elif action == "push":
+        hub.views.push(person.id, read_view(answer.get("view"), ("modal",)))
+    elif action == "errors":
+        errors = answer.get("errors")
+        inputs = {block["block_id"] for block in view.shown.blocks if block["type"] == "input"}
+        if not isinstance(errors, dict) or not errors or not set(errors) <= inputs:
+            raise ApiError("invalid_arguments", detail="errors must name input blocks of this view")
+        shown = {block_id: str(text) for block_id, text in errors.items()}
+        hub.views.keep(msgspec.structs.replace(view, errors=shown))
+        return shown
+    else:
+        raise ApiError("invalid_arguments", detail="unknown response_action")
+    return {}

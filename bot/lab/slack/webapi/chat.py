@@ -1,0 +1,184 @@
+"""``chat.*``: posting, editing, deleting, ephemeral messages and permalinks."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from bot.lab.slack.blocks import complete_message_blocks
+from bot.lab.slack.directory import Conversation
+from bot.lab.slack.errors import ApiError
+from bot.lab.slack.messages import Message
+from bot.lab.slack.payloads import show_message
+from bot.lab.slack.posting import Content, edit, find_thread, post_as_app, post_as_person, remove
+from bot.lab.slack.ratelimits import Tier
+from bot.lab.slack.webapi.call import ANYONE, BOT, Args, Call, Method
+
+Json = dict[str, Any]
+
+_LONGEST_TEXT = 40_000
+_METADATA_BYTES = 16_384
+_NEVER_SET = ("link_names", "parse", "username", "icon_emoji", "icon_url", "as_user")
+
+
+def read_content(args: Args) -> Content:
+    """Return what a message shows; ``no_text`` when it shows nothing.
+
+    ``markdown_text`` excludes text and blocks; text above 40,000 characters is cut, as Slack does.
+    """
+    blocks = complete_message_blocks(args.json("blocks", "invalid_blocks_format") or [])
+    attachments = args.json("attachments") or []
+    text = args.text("text")
+    if "markdown_text" in args:
+        if text or blocks:
+            raise ApiError("markdown_text_conflict")
+        blocks = complete_message_blocks([{"type": "markdown", "text": args.text("markdown_text")}])
+    if len(attachments) > 100:
+        raise ApiError("too_many_attachments")
+    if not (text or blocks or attachments):
+        raise ApiError("no_text")
+    return Content(text=text[:_LONGEST_TEXT], blocks=blocks, attachments=attachments, metadata=read_metadata(args))
+
+
+def read_metadata(args: Args) -> Json | None:
+    """Return the metadata of a message, None when there is none or it is empty."""
+    metadata = args.json("metadata", "invalid_metadata_format")
+    if not metadata:
+        return None
+    if not isinstance(metadata, dict):
+        raise ApiError("invalid_metadata_format")
+    if not isinstance(metadata.get("event_type"), str) or not isinstance(metadata.get("event_payload"), dict):
+        raise ApiError("invalid_metadata_schema")
+    if len(json.dumps(metadata).encode()) > _METADATA_BYTES:
+        raise ApiError("metadata_too_large")
+    return metadata
+
+
+def _find_target(call: Call) -> Conversation:
+    """Return where to post: a conversation id, a person's id (opens the direct conversation) or a channel's name."""
+    directory = call.hub.directory
+    target = call.args.need("channel")
+    if call.person is None and directory.person(target) is not None:
+        call.need_scope("im:write", "chat:write")
+        return directory.open_direct(target, created_at=int(call.hub.clock.now()))[0]
+    named = [each for each in directory.conversations.values() if each.name == target.removeprefix("#")]
+    if named and not named[0].is_im:
+        call = msgspec.structs.replace(call, args=Args({"channel": named[0].id}))
+    found = call.conversation(member=True)
+    if found.is_archived:
+        raise ApiError("is_archived")
+    return found
+
+
+async def post_message(call: Call) -> Json:
+    """Post a message, as the bot or as a person."""
+    hub, args = call.hub, call.args
+    conversation = _find_target(call)
+    thread_ts = find_thread(hub, conversation.id, args.text("thread_ts") or None)
+    if call.person is not None:
+        text = args.text("text")
+        if not text:
+            raise ApiError("no_text")
+        message = post_as_person(hub, call.person, conversation.id, text[:_LONGEST_TEXT], thread_ts=thread_ts)
+    else:
+        content = read_content(args)
+        _warn_of_risks(call)
+        hub.limits.count_post(conversation.id)
+        broadcast = bool(thread_ts) and args.flag("reply_broadcast")
+        message = post_as_app(hub, conversation.id, content, thread_ts=thread_ts, is_broadcast=broadcast)
+    shown = show_message(hub, message, with_metadata=True, with_thread=False)
+    return {"ok": True, "channel": conversation.id, "ts": message.ts, "message": shown}
+
+
+async def update_message(call: Call) -> Json:
+    """Edit one's own message.
+
+    Text without blocks drops the old blocks; blocks stay only when text is absent; ``blocks: []`` removes them.
+    Metadata stays when omitted and goes when it is ``{}``.
+    """
+    hub, args = call.hub, call.args
+    before = _find_own(call, "cant_update_message")
+    if len(args.text("text")) > _LONGEST_TEXT:
+        raise ApiError("msg_too_long")
+    if not any(name in args for name in ("text", "blocks", "attachments", "markdown_text", "metadata")):
+        raise ApiError("no_text")
+    text, blocks, attachments = before.text, before.blocks, before.attachments
+    if "markdown_text" in args:
+        content = read_content(args)
+        text, blocks, attachments = "", content.blocks, []
+    if "text" in args:
+        text, blocks, attachments = args.text("text"), [], []
+    if "blocks" in args:
+        blocks = complete_message_blocks(args.json("blocks", "invalid_blocks_format"))
+    if "attachments" in args:
+        attachments = args.json("attachments")
+    if not (text or blocks or attachments):
+        raise ApiError("no_text")
+    metadata = read_metadata(args) if "metadata" in args else before.metadata
+    after = msgspec.structs.replace(before, text=text, blocks=blocks, attachments=attachments, metadata=metadata)
+    stored = edit(hub, before, after)
+    shown = show_message(hub, stored, with_metadata=True)
+    return {"ok": True, "channel": stored.channel, "ts": stored.ts, "text": stored.text, "message": shown}
+
+
+async def delete_message(call: Call) -> Json:
+    """Delete one's own message."""
+    message = _find_own(call, "cant_delete_message")
+    remove(call.hub, message)
+    return {"ok": True, "channel": message.channel, "ts": message.ts}
+
+
+async def post_ephemeral(call: Call) -> Json:
+    """Show a message to one person of a conversation; it is in no history and raises no event."""
+    hub, args = call.hub, call.args
+    conversation = call.conversation(member=True)
+    reader = args.need("user")
+    if reader not in conversation.members or hub.directory.person(reader) is None:
+        raise ApiError("user_not_in_channel")
+    if conversation.is_archived:
+        raise ApiError("is_archived")
+    if len(args.text("text")) > _LONGEST_TEXT:
+        raise ApiError("msg_too_long")
+    thread_ts = find_thread(hub, conversation.id, args.text("thread_ts") or None)
+    message = post_as_app(hub, conversation.id, read_content(args), thread_ts=thread_ts, audience=reader)
+    return {"ok": True, "message_ts": message.ts}
+
+
+async def get_permalink(call: Call) -> Json:
+    """Return the address of a message; replies carry their thread."""
+    conversation = call.conversation()
+    ts = call.args.need("message_ts")
+    message = call.hub.messages.find(conversation.id, ts)
+    if message is None or message.audience is not None:
+        raise ApiError("message_not_found")
+    link = f"{call.hub.base_url}/archives/{conversation.id}/p{ts.replace('.', '')}"
+    if message.thread_ts not in (None, ts):
+        link += f"?thread_ts={message.thread_ts}&cid={conversation.id}"
+    return {"ok": True, "channel": conversation.id, "permalink": link}
+
+
+def _find_own(call: Call, error: str) -> Message:
+    conversation = call.conversation()
+    message = call.hub.messages.find(conversation.id, call.args.need("ts"))
+    if message is None or message.audience is not None:
+        raise ApiError("message_not_found")
+    if message.user != call.caller_id:
+        raise ApiError(error)
+    return message
+
+
+def _warn_of_risks(call: Call) -> None:
+    risky = [name for name in _NEVER_SET if name in call.args]
+    if risky:
+        call.hub.warn(f"{call.method}: ignored {', '.join(risky)}")
+    if not call.args.text("text"):
+        call.hub.warn(f"{call.method}: no text, so a screen reader and a notification have nothing to say")
+
+
+METHODS = (
+    Method(name="chat.postMessage", handler=post_message, tokens=ANYONE, scopes=("chat:write",)),
+    Method(name="chat.update", handler=update_message, tokens=ANYONE, scopes=("chat:write",), tier=Tier.THREE),
+    Method(name="chat.delete", handler=delete_message, tokens=ANYONE, scopes=("chat:write",), tier=Tier.THREE),
+    Method(name="chat.postEphemeral", handler=post_ephemeral, tokens=BOT, scopes=("chat:write",), tier=Tier.FOUR),
+    Method(name="chat.getPermalink", handler=get_permalink, tokens=ANYONE),
+)

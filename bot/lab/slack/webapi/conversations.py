@@ -1,0 +1,165 @@
+"""``conversations.*``: what a member may read of channels and direct conversations."""
+
+from typing import Any
+
+import msgspec
+
+from bot.lab.slack.directory import Conversation
+from bot.lab.slack.errors import ApiError
+from bot.lab.slack.events import announce_joined
+from bot.lab.slack.messages import Message
+from bot.lab.slack.payloads import show_conversation, show_message
+from bot.lab.slack.ratelimits import Tier
+from bot.lab.slack.webapi.call import ANYONE, PERSON, Call, Method, page
+
+Json = dict[str, Any]
+
+_READ = ("channels:read", "groups:read", "im:read", "mpim:read")
+_KINDS = {"public_channel", "private_channel", "mpim", "im"}
+
+
+async def show_info(call: Call) -> Json:
+    """Describe one conversation."""
+    conversation = call.conversation()
+    shown = show_conversation(call.hub, conversation, call.caller_id)
+    if call.args.flag("include_num_members"):
+        shown["num_members"] = len(conversation.members)
+    return {"ok": True, "channel": shown}
+
+
+async def list_history(call: Call) -> Json:
+    """List the timeline, newest first, thread replies left out."""
+    conversation = call.conversation(member=True)
+    _need_history(call, conversation)
+    timeline = [
+        message
+        for message in call.hub.messages.all_in(conversation.id)
+        if message.thread_ts in (None, message.ts) or message.is_broadcast
+    ]
+    return _page_messages(call, list(reversed(timeline)))
+
+
+async def list_replies(call: Call) -> Json:
+    """List a thread, parent first."""
+    conversation = call.conversation(member=True)
+    _need_history(call, conversation)
+    messages = call.hub.messages
+    root_ts = messages.root_ts(conversation.id, call.args.need("ts"))
+    root = None if root_ts is None else messages.find(conversation.id, root_ts)
+    if root is None:
+        raise ApiError("thread_not_found")
+    return _page_messages(call, [root, *messages.thread(conversation.id, root.ts)], always=root.ts)
+
+
+async def list_members(call: Call) -> Json:
+    """List the ids of members."""
+    return page(sorted(call.conversation().members), call, default=100, key="members")  # type: ignore[arg-type]  # ids page like objects
+
+
+async def list_conversations(call: Call) -> Json:
+    """List conversations of the kinds asked for, public channels when none is named."""
+    kinds = set(call.args.names("types") or ["public_channel"])
+    if not kinds <= _KINDS:
+        raise ApiError("invalid_types")
+    only_mine = call.method == "users.conversations" or (call.person is not None and call.person.is_restricted)
+    found = [
+        show_conversation(call.hub, each, call.caller_id)
+        for each in call.hub.directory.conversations.values()
+        if ("im" if each.is_im else "public_channel") in kinds
+        and (call.caller_id in each.members or not (only_mine or each.is_im))
+        and not (each.is_archived and call.args.flag("exclude_archived"))
+    ]
+    return page(found, call, default=100, key="channels")
+
+
+async def open_direct(call: Call) -> Json:
+    """Open the direct conversation of the bot and a person; people open theirs with the bot."""
+    directory = call.hub.directory
+    if "channel" in call.args:
+        conversation, existed = call.conversation(member=True), True
+    else:
+        users = call.args.names("users")
+        if not users:
+            raise ApiError("users_list_not_supplied")
+        if len(users) > 1:
+            raise ApiError("too_many_users")
+        partner = directory.bot.user_id if call.person is not None else users[0]
+        if users[0] != partner:
+            raise ApiError("user_not_visible")
+        person = call.person or directory.person(users[0])
+        if person is None:
+            raise ApiError("user_not_found")
+        if person.deleted:
+            raise ApiError("user_disabled")
+        conversation, existed = directory.open_direct(person.id, created_at=int(call.hub.clock.now()))
+        call.hub.touch(conversation)
+    shown: Json = {"id": conversation.id}
+    if call.args.flag("return_im"):
+        shown = show_conversation(call.hub, conversation, call.caller_id)
+    return {"ok": True, "channel": shown, **({"already_open": True, "no_op": True} if existed else {})}
+
+
+async def join(call: Call) -> Json:
+    """Join a public channel."""
+    conversation = call.conversation()
+    if conversation.is_im:
+        raise ApiError("method_not_supported_for_channel_type")
+    if conversation.is_archived:
+        raise ApiError("is_archived")
+    if call.caller_id not in conversation.members:
+        members = conversation.members | {call.caller_id}
+        conversation = msgspec.structs.replace(conversation, members=members)
+        call.hub.directory.replace_conversation(conversation)
+        call.hub.touch(conversation)
+        announce_joined(call.hub, conversation, call.caller_id)
+    return {"ok": True, "channel": show_conversation(call.hub, conversation, call.caller_id)}
+
+
+async def mark(call: Call) -> Json:
+    """Move the caller's read mark."""
+    conversation = call.conversation(member=True)
+    call.hub.messages.mark_read(call.caller_id, conversation.id, call.args.need("ts"))
+    call.hub.revisions.touch([call.caller_id])
+    return {"ok": True}
+
+
+def _need_history(call: Call, conversation: Conversation) -> None:
+    call.need_scope("im:history" if conversation.is_im else "channels:history")
+
+
+def _page_messages(call: Call, messages: list[Message], *, always: str | None = None) -> Json:
+    args = call.args
+    oldest, latest = args.text("oldest", "0"), args.text("latest")
+    for name, value in (("oldest", oldest), ("latest", latest)):
+        if value and not value.replace(".", "", 1).isdigit():
+            raise ApiError(f"invalid_ts_{name}")
+    inclusive = args.flag("inclusive")
+
+    def is_within(message: Message) -> bool:
+        if message.ts == always or (inclusive and message.ts in (oldest, latest)):
+            return True
+        return _order(message.ts) > _order(oldest) and (not latest or _order(message.ts) < _order(latest))
+
+    with_metadata = args.flag("include_all_metadata")
+    shown = [show_message(call.hub, each, with_metadata=with_metadata) for each in messages if is_within(each)]
+    answer = page(shown, call, default=100, key="messages")
+    return {**answer, "has_more": bool(answer["response_metadata"]["next_cursor"]), "pin_count": 0}
+
+
+def _order(ts: str) -> tuple[int, str]:
+    """Order ``ts`` values without turning them into floats, which would lose microseconds."""
+    seconds, _, rest = ts.partition(".")
+    return int(seconds or 0), rest.ljust(6, "0")
+
+
+METHODS = (
+    Method(name="conversations.info", handler=show_info, tokens=ANYONE, scopes=_READ, tier=Tier.THREE),
+    Method(name="conversations.history", handler=list_history, tokens=ANYONE, tier=Tier.THREE),
+    Method(name="conversations.replies", handler=list_replies, tokens=ANYONE, tier=Tier.THREE),
+    Method(name="conversations.members", handler=list_members, tokens=ANYONE, scopes=_READ, tier=Tier.FOUR),
+    Method(name="conversations.list", handler=list_conversations, tokens=ANYONE, scopes=_READ, tier=Tier.TWO),
+    Method(name="users.conversations", handler=list_conversations, tokens=ANYONE, scopes=_READ, tier=Tier.THREE),
+    Method(name="conversations.open", handler=open_direct, tokens=ANYONE, scopes=("im:write",), tier=Tier.THREE),
+    Method(name="conversations.join", handler=join, tokens=ANYONE, scopes=("channels:join",), tier=Tier.THREE),
+    Method(name="conversations.mark", handler=mark, tokens=PERSON),
+)

@@ -1,0 +1,174 @@
+"""The simulated workplace: builds the parts, binds the server and is the whole public face for the lab and tests."""
+
+from typing import Any
+
+from aiohttp import web
+
+from bot.lab.slack.clock import Clock, LoopClock
+from bot.lab.slack.controls import carry_out
+from bot.lab.slack.courier import Courier
+from bot.lab.slack.directory import Directory, Person
+from bot.lab.slack.faults import Faults, read_control
+from bot.lab.slack.hooks import Hooks
+from bot.lab.slack.hub import DEFAULT_EVENTS, DEFAULT_SCOPES, Hub, Installation
+from bot.lab.slack.identity import make_app_token, make_bot_token, make_signing_secret
+from bot.lab.slack.inspector import Inspector
+from bot.lab.slack.messages import MessageStore
+from bot.lab.slack.page import PageRoutes
+from bot.lab.slack.ratelimits import RateLimits
+from bot.lab.slack.responseurl import ResponseUrls
+from bot.lab.slack.revisions import Revisions
+from bot.lab.slack.server import WebApi
+from bot.lab.slack.socketmode import SocketMode
+from bot.lab.slack.triggers import Triggers
+from bot.lab.slack.views import ViewStore
+
+_SHUTDOWN_S = 1.0
+
+
+class Workplace:
+    """A Slack workspace on 127.0.0.1: Web API under ``/api/``, Socket Mode under ``/link/``.
+
+    Add routes to ``app`` before ``start``; port 0 takes a free one, and ``url`` is known once started.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 8080,
+        clock: Clock | None = None,
+        command: str = "/xen",
+        scopes: tuple[str, ...] = DEFAULT_SCOPES,
+        events: tuple[str, ...] = DEFAULT_EVENTS,
+        should_escape: bool = True,
+    ) -> None:
+        self._port = port
+        clock = clock or LoopClock()
+        directory = Directory(created_at=int(clock.now()))
+        self.bot_token = make_bot_token()
+        self.app_token = make_app_token(directory.bot.app_id)
+        self.signing_secret = make_signing_secret()
+        faults, log = Faults(), Inspector()
+        sockets = SocketMode(clock=clock, faults=faults, log=log, app_id=directory.bot.app_id)
+        courier = Courier(clock=clock, links=sockets, faults=faults, log=log)
+        sockets.on_ack = courier.acked
+        self._hub = Hub(
+            installation=Installation(
+                command=command,
+                bot_token=self.bot_token,
+                app_token=self.app_token,
+                scopes=scopes,
+                events=frozenset(events),
+                should_escape=should_escape,
+            ),
+            clock=clock,
+            directory=directory,
+            messages=MessageStore(clock),
+            views=ViewStore(clock),
+            triggers=Triggers(clock),
+            response_urls=ResponseUrls(clock),
+            revisions=Revisions(),
+            limits=RateLimits(clock),
+            faults=faults,
+            log=log,
+            sockets=sockets,
+            courier=courier,
+        )
+        self._page = PageRoutes(self._hub)
+        self._runner: web.AppRunner | None = None
+        self.app = web.Application()
+        self.app.add_routes(
+            [
+                web.route("*", "/api/{method}", WebApi(self._hub).serve),
+                web.get("/link/", sockets.serve),
+                web.post("/hooks/{kind}/{team}/{secret}", Hooks(self._hub).serve),
+                web.get("/lab/people", self._page.people),
+                web.get("/lab/stream", self._page.stream),
+            ]
+        )
+
+    async def start(self) -> None:
+        """Bind 127.0.0.1 and answer."""
+        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        await runner.setup()
+        self._runner = runner
+        site = web.TCPSite(runner, "127.0.0.1", self._port)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        self._hub.base_url = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Close the sockets, end everything under way and release the port."""
+        if self._runner is None:
+            return
+        self._hub.faults.release()
+        self._page.close()
+        await self._hub.courier.close()
+        await self._hub.sockets.close()
+        await self._runner.cleanup()
+        self._runner = None
+
+    @property
+    def url(self) -> str:
+        """The address of the workplace, without a slash at its end."""
+        return self._hub.base_url
+
+    @property
+    def api_url(self) -> str:
+        """The base address of the Web API, with a slash at its end as the SDKs want it."""
+        return f"{self._hub.base_url}/api/"
+
+    @property
+    def team_id(self) -> str:
+        """The id of the workspace."""
+        return self._hub.directory.team.id
+
+    @property
+    def bot_user_id(self) -> str:
+        """The bot's user id, which mentions use."""
+        return self._hub.directory.bot.user_id
+
+    @property
+    def app_id(self) -> str:
+        """The id of the app."""
+        return self._hub.directory.bot.app_id
+
+    @property
+    def people(self) -> dict[str, Person]:
+        """People by role name."""
+        return dict(self._hub.directory.people)
+
+    @property
+    def channels(self) -> dict[str, str]:
+        """Channel ids by name."""
+        return {each.name: each.id for each in self._hub.directory.conversations.values() if not each.is_im}
+
+    @property
+    def usergroups(self) -> dict[str, str]:
+        """User group ids by handle."""
+        return {group.handle: group.id for group in self._hub.directory.groups.values()}
+
+    @property
+    def open_sockets(self) -> int:
+        """How many sockets of the app are open and take envelopes."""
+        return self._hub.sockets.open_count
+
+    def revision(self) -> int:
+        """Return the count of visible changes so far."""
+        return self._hub.revisions.current()
+
+    async def changed(self, since: int) -> int:
+        """Wait until the count of visible changes is above ``since`` and return it."""
+        return await self._hub.revisions.changed(since)
+
+    async def do(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Carry out a control of the closed vocabulary in ``faults``.
+
+        Raises:
+            ValueError: with a sentence, when the request is not understood or names nothing that exists.
+        """
+        return await carry_out(self._hub, read_control(request))
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the last frames and HTTP calls, oldest first, tokens masked."""
+        return self._hub.log.entries()

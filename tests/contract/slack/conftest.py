@@ -1,0 +1,48 @@
+"""A started workplace, on real time or on a clock of the test's, and a way to connect a Bolt app to it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_clients import Connect
+
+from bot.lab.slack import ManualClock, Workplace
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def workplace() -> AsyncIterator[Workplace]:
+    started = Workplace(port=0)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@pytest.fixture
+async def still_workplace(clock: ManualClock) -> AsyncIterator[Workplace]:
+    """A workplace whose time only the test moves."""
+    started = Workplace(port=0, clock=clock)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Connect Bolt apps by Socket Mode and close them at the end."""
+    handlers: list[AsyncSocketModeHandler] = []
+
+    async def start(workplace: Workplace, app: AsyncApp) -> AsyncSocketModeHandler:
+        handler = AsyncSocketModeHandler(app, workplace.app_token, ping_interval=1)
+        handlers.append(handler)
+        await handler.connect_async()
+        return handler
+
+    yield start
+    for handler in handlers:
+        await handler.close_async()

@@ -1,0 +1,58 @@
+"""The stock clients of Slack's own SDK, pointed at a workplace: what a person's script and an app would use."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.lab.slack import Workplace
+
+Json = dict[str, Any]
+Connect = Callable[[Workplace, AsyncApp], Awaitable[AsyncSocketModeHandler]]
+
+DEADLINE_S = 5.0
+
+
+class Client:
+    """Calls methods with one token; ``post`` returns the body whatever ``ok`` says."""
+
+    def __init__(self, workplace: Workplace, token: str) -> None:
+        self.web = AsyncWebClient(token=token, base_url=workplace.api_url, retry_handlers=[])
+
+    async def post(self, method: str, **arguments: object) -> Json:
+        try:
+            answer = await self.web.api_call(method, json=arguments)
+        except SlackApiError as problem:
+            return dict(problem.response.data)
+        return dict(answer.data)  # type: ignore[arg-type]  # JSON answers are dictionaries
+
+
+def person(workplace: Workplace, key: str) -> Client:
+    return Client(workplace, workplace.people[key].token)
+
+
+def bot(workplace: Workplace) -> Client:
+    return Client(workplace, workplace.bot_token)
+
+
+def make_app(workplace: Workplace) -> AsyncApp:
+    return AsyncApp(client=AsyncWebClient(token=workplace.bot_token, base_url=workplace.api_url))
+
+
+def make_button(value: str, *, action_id: str = "go", block_id: str = "row") -> list[Json]:
+    """Return blocks with one button."""
+    label = {"type": "plain_text", "text": "Go"}
+    button = {"type": "button", "action_id": action_id, "value": value, "text": label}
+    return [{"type": "actions", "block_id": block_id, "elements": [button]}]
+
+
+async def until(workplace: Workplace, condition: Callable[[], bool]) -> None:
+    """Wait until something visible makes a condition true."""
+    async with asyncio.timeout(DEADLINE_S):
+        seen = workplace.revision()
+        while not condition():
+            seen = await workplace.changed(seen)
