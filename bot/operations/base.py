@@ -34,11 +34,13 @@ class Operation(msgspec.Struct, frozen=True):
     """One kind of work.
 
     `replan` makes the plan of an earlier plan's targets again from direct reads; `look` reads the pool and says whether
-    the step's effect is there. Both only read. `seconds_to_settle` is how long a look may still change after a failure.
+    the step's effect is there; `reverse` plans the way back. All only read. `running` is what the card says meanwhile;
+    `settle_s` is how long a look may still change after the pool's task failed.
     """
 
     name: str
     replan: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]]
     look: Callable[[Plan, Step, Facts], Awaitable[Look]]
     running: Callable[[Plan], Phrase]
+    reverse: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
     settle_s: float = 60.0
