@@ -17,7 +17,7 @@ function drawTop() {
   return [
     h("span", { class: "brand" }, h("span", { class: "avatar avatar-small tint-app", "aria-hidden": "true" }, "xb"), h("strong", {}, "xenbot lab")),
     drawBotState(),
-    !state.connected && state.me !== null && h("span", { class: "bot-state bot-down", role: "status" }, h("i", { class: "lamp lamp-bad" }), "the lab does not answer"),
+    state.connected === false && state.me !== null && h("span", { class: "bot-state bot-down", role: "status" }, h("i", { class: "lamp lamp-bad" }), "the lab does not answer"),
     h("span", { class: "spring" }),
     !state.guide && h("button", { type: "button", class: "button button-small", onclick: () => showGuide(true) }, "Guide"),
     drawSwitch(actAs),

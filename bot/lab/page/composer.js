@@ -139,32 +139,34 @@ function steer(event, words, pick, send) {
 async function submit(channel, threadTs, place) {
   const text = (drafts.get(place) ?? "").trim();
   if (text === "") return;
-  if (text.startsWith("/") && threadTs) {
-    update({ toast: `${text.split(" ")[0]} cannot be used in a thread. Use it in the channel.` });
-    return;
-  }
   drafts.set(place, "");
   asking.place = null;
   const field = document.querySelector(`[data-composer="${CSS.escape(place)}"]`);
   if (field) field.value = "";
   update({ toast: null });
-  const answer = text.startsWith("/") ? await command(channel, text) : await post(channel, threadTs, text);
+  const answer = text.startsWith("/") ? await command(channel, threadTs, text) : await post(channel, threadTs, text);
   if (!answer.ok && !answer.notice && !text.startsWith("/")) {
     update({ toast: `Your message was not sent (${answer.error}).` });
     if (!drafts.get(place)) fill(place, text);
   }
 }
 
-async function command(channel, text) {
+async function command(channel, threadTs, text) {
   const at = text.search(/\s/);
   const name = at < 0 ? text : text.slice(0, at);
   const busy = `command-${channel}`;
   update({ busy: { ...state.busy, [busy]: "busy" } });
-  const answer = await call("chat.command", me().token, { channel, command: name, text: at < 0 ? "" : text.slice(at + 1) });
+  const answer = await call("chat.command", me().token, { channel, command: name, text: at < 0 ? "" : text.slice(at + 1), ...(threadTs ? { thread_ts: threadTs } : {}) });
   const rest = { ...state.busy };
   delete rest[busy];
-  update({ busy: rest, toast: answer.error === "lab_unreachable" ? "The lab does not answer." : state.toast });
+  update({ busy: rest, toast: explainFailure(answer, threadTs) });
   return answer;
+}
+
+// A failed command leaves a notice in the channel; in a thread, which shows no notices, it is said here.
+function explainFailure(answer, threadTs) {
+  if (answer.error === "lab_unreachable") return "The lab does not answer.";
+  return threadTs && !answer.ok ? answer.error : state.toast;
 }
 
 // A client escapes what people type and turns the names it knows into mentions.

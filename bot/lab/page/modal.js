@@ -43,7 +43,7 @@ function drawView(view, depth) {
         { class: "modal-head" },
         depth > 1 && h("button", { type: "button", class: "icon-button", "aria-label": "Back", onclick: () => void close(view) }, icon("back")),
         h("h2", {}, title),
-        h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => void close(view) }, icon("close")),
+        h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => void close(view, true) }, icon("close")),
       ),
       failed && h("p", { class: "modal-failed", role: "alert" }, failed),
       h("div", { class: "modal-body" }, drawBlocks(view.blocks ?? [], viewContext(view))),
@@ -81,18 +81,20 @@ async function submit(view) {
   const answer = await call("views.submit", me().token, { view_id: view.id, values: collect(view) });
   const busy = { ...state.busy };
   delete busy[view.id];
-  const errors = answer.errors ?? answer.response?.errors ?? null;
+  const errors = answer.errors ?? null;
   update({ busy, fieldErrors: { ...state.fieldErrors, [view.id]: errors ?? {} } });
   if (!answer.ok && !errors) {
-    const sentence = answer.message ?? "We had some trouble connecting. Try again?";
+    const sentence = answer.error?.includes(" ") ? answer.error : "We had some trouble connecting. Try again?";
     update({ viewFailed: { ...state.viewFailed, [view.id]: sentence } });
   }
 }
 
-async function close(view) {
-  update({ closing: { ...state.closing, [view.id]: true } });
-  await call("views.close", me().token, { view_id: view.id });
-  forget(view.id);
+// The cross closes every open view, the other ways only the topmost.
+async function close(view, isAll = false) {
+  const gone = isAll ? state.views : [view];
+  update({ closing: { ...state.closing, ...Object.fromEntries(gone.map((one) => [one.id, true])) } });
+  await call("views.close", me().token, { view_id: view.id, ...(isAll ? { clear: true } : {}) });
+  for (const one of gone) forget(one.id);
 }
 
 function drawConfirm(confirm) {

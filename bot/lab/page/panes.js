@@ -17,7 +17,7 @@ export function channelTitle(channel) {
 }
 
 function isDirect(channel) {
-  return channel.is_im === true || channel.id.startsWith("D");
+  return channel.is_im === true;
 }
 
 /** The list of channels and apps. */
@@ -32,7 +32,7 @@ export function drawSidebar() {
     );
   const hash = h("span", { class: "hash", "aria-hidden": "true" }, "#");
   const app = drawAvatar({ name: "xenbot", tint: "app" }, true);
-  const unreadOf = (channel) => (channel.id === state.place ? 0 : Number(channel.unread ?? channel.unread_count ?? 0));
+  const unreadOf = (channel) => (channel.id === state.place ? 0 : Number(channel.unread ?? 0));
   const direct = state.channels.filter(isDirect);
   return h(
     "nav",
@@ -55,7 +55,7 @@ export function drawMain() {
   return h(
     "main",
     { class: "channel", key: "channel" },
-    h("header", { class: "pane-head" }, h("h1", {}, channelTitle(channel)), channel.topic && h("p", { class: "topic" }, drawMrkdwn(topicText(channel)))),
+    h("header", { class: "pane-head" }, h("h1", {}, channelTitle(channel)), channel.topic && h("p", { class: "topic" }, drawMrkdwn(channel.topic))),
     drawGuide(channel.id),
     drawMessages(screen?.messages ?? [], {
       channel: channel.id,
@@ -71,12 +71,10 @@ export function drawMain() {
   );
 }
 
-function topicText(channel) {
-  return typeof channel.topic === "string" ? channel.topic : (channel.topic?.value ?? "");
-}
-
 function noticesOf(screen, channel) {
-  return (screen?.notices ?? []).filter((notice) => !notice.channel || notice.channel === channel);
+  // A control and a view show their own failure where it happened.
+  const notices = (screen?.notices ?? []).filter((notice) => !/^(control|view)_failed$/.test(notice.kind));
+  return notices.filter((notice) => !notice.channel || notice.channel === channel);
 }
 
 function drawHome() {

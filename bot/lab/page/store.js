@@ -21,7 +21,7 @@ export const state = {
   confirm: null,
   menu: null, // id of the open menu
   datacentre: null,
-  connected: false,
+  connected: null, // false once the stream to the lab has broken
   tab: "chat", // on a phone: chat | thread | datacentre
   guide: true,
   tried: {}, // suggestion → true

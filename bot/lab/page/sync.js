@@ -11,7 +11,7 @@ let isStale = false;
 export async function begin() {
   const { team, people, channels, command, bot, usergroups } = await loadPeople();
   const groups = Object.fromEntries((usergroups ?? []).map((group) => [group.id, group.handle ?? group.name]));
-  update({ team, people, channels, command: command ?? "/xen", bot: bot ?? null, groups, guide: recall("guide", true) !== "hidden" });
+  update({ team, people, channels, command: command ?? "/xen", bot: bot ? { id: bot.user_id, name: bot.name } : null, groups, guide: recall("guide", true) !== "hidden" });
   follow("/lab/datacentre/stream", { state: (data) => update({ datacentre: JSON.parse(data) }) });
   const kept = recall("me");
   actAs(people.some((person) => person.key === kept) ? kept : people[0].key);
@@ -39,9 +39,14 @@ async function loadChannels(key) {
   refresh();
 }
 
+document.addEventListener("visibilitychange", () => void refresh());
+
 /** Opens a channel, or the app's home. */
 export function open(place) {
   update({ place, thread: null, threadMessages: [], tab: "chat", menu: null });
+  const isDirect = state.channels.some((channel) => channel.id === place && channel.is_im);
+  // The app is told that its home or its messages were opened, as Slack tells it.
+  if (place === "home" || isDirect) void call("lab.home", me().token, { tab: isDirect ? "messages" : "home" });
   refresh();
 }
 
@@ -74,7 +79,7 @@ async function ask() {
   const person = me();
   const { place, thread } = state;
   if (!person || !place) return;
-  const asked = [call("lab.screen", person.token, place === "home" ? { home: true } : { channel: place })];
+  const asked = [call("lab.screen", person.token, place === "home" ? {} : { channel: place })];
   asked.push(thread ? call("lab.screen", person.token, { channel: thread.channel, thread_ts: thread.ts }) : null);
   asked.push(call("lab.channels", person.token));
   const [screen, replies, list] = await Promise.all(asked);
@@ -92,6 +97,15 @@ async function ask() {
   if (list.ok) changes.channels = list.channels;
   if (replies?.ok && thread === state.thread) changes.threadMessages = replies.messages;
   update(changes);
+  if (screen.ok && place !== "home") markRead(person, place, screen.messages);
+}
+
+// What is on the screen of someone who looks has been read.
+function markRead(person, place, messages) {
+  const newest = messages.at(-1)?.ts;
+  if (!newest || document.hidden || newest <= (state.read[place] ?? "")) return;
+  state.read[place] = newest;
+  void call("conversations.mark", person.token, { channel: place, ts: newest });
 }
 
 // A view that was closed here and is open again was opened anew by the app.
