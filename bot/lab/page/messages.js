@@ -1,6 +1,7 @@
 // The list of messages of a channel or a thread. Every message is one keyed node, so that an edit changes only what
 // changed; the list follows new messages only while its end is in sight.
 
+import { use } from "./actions.js";
 import { drawContent } from "./blocks.js";
 import { dayHeading, messageTime } from "./dates.js";
 import { classes, h, icon } from "./dom.js";
@@ -61,6 +62,10 @@ export function messageContext(message, channel, pane) {
   context.values = () => collect({ id: name, blocks: message.blocks });
   context.typed = (blockId, element, chosen) => enter(name, blockId, element, chosen);
   context.chosen = (blockId, element) => entered(name, blockId, element)?.selected_option;
+  context.chose = (blockId, element, chosen) => {
+    enter(name, blockId, element, chosen);
+    use(context, blockId, element, chosen);
+  };
   return context;
 }
 
@@ -83,7 +88,7 @@ function drawMessage(message, isContinuation, options) {
       message.is_ephemeral && h("p", { class: "only-you" }, icon("eye"), "Only visible to you"),
       !isContinuation &&
         h("p", { class: "byline" }, h("strong", { dir: "auto" }, author.name), author.isApp && h("span", { class: "badge" }, "APP"), h("time", { title: exact }, clock)),
-      drawContent(message, { ...context, chose: undefined, ...withUse(context) }),
+      drawContent(message, context),
       message.edited && h("small", { class: "edited" }, "(edited)"),
       (message.reactions ?? []).map((reaction) => h("span", { class: "reaction", key: `reaction-${reaction.name}` }, drawMrkdwn(`:${reaction.name}:`), ` ${reaction.count}`)),
       withReplies && drawReplies(message, options.openThread),
@@ -92,11 +97,6 @@ function drawMessage(message, isContinuation, options) {
       !message.is_ephemeral &&
       h("div", { class: "message-tools" }, h("button", { type: "button", class: "icon-button", "aria-label": `Reply in thread to ${author.name}, ${clock}`, title: "Reply in thread", onclick: () => options.openThread(message.thread_ts ?? message.ts) }, icon("thread"))),
   );
-}
-
-function withUse(context) {
-  const { chosen, typed, values } = context;
-  return { chosen, typed, values };
 }
 
 function drawReplies(message, openThread) {
