@@ -1,0 +1,108 @@
+"""What may be done to jobs besides deciding: cancel, resolve, freeze. The JobControl port of the handlers."""
+
+from __future__ import annotations
+
+from bot.domain.audit import Tag
+from bot.domain.job import JobEvent, JobState
+from bot.domain.message import Message
+from bot.domain.policy import Person, Role
+from bot.domain.record import Freeze, JobRecord
+from bot.domain.texts import Code, Who, plain, say
+from bot.domain.words import state_word
+from bot.errors import NotAllowed, NotFound, Refused
+from bot.jobs import story
+from bot.jobs.decisions import brief
+from bot.jobs.engine import Engine
+from bot.operations.base import Look, Seen
+from bot.operations.ports import Facts
+from bot.store import Note, Outgoing, Store
+
+
+class Control:
+    """Implements `bot.commands.JobControl`."""
+
+    def __init__(self, store: Store, engine: Engine, facts: Facts) -> None:
+        self.store = store
+        self.engine = engine
+        self.facts = facts
+
+    async def cancel(self, number: int, person: Person) -> Message:
+        """Asks a queued or running job to stop; withdraws one that waits for a decision."""
+        record = await self.store.job(number)
+        if Role.OPERATOR not in person.roles:
+            raise NotAllowed("To cancel a job you need the operator role.", "Ask an admin of xenbot.")
+        match record.state:
+            case JobState.PROPOSED | JobState.AWAITING_APPROVAL:
+                note = Note(Tag.JOB_WITHDRAWN, person.team, person.id)
+                ended = {"finished_at": self.store.clock()}
+                await self.store.move(number, JobEvent.WITHDRAW, note, self._ended, expect=record.state, changes=ended)
+                return brief(say("Job {n} is withdrawn; it had not started.", n=number))
+            case JobState.QUEUED | JobState.RUNNING:
+                note = Note(Tag.JOB_CANCEL_ASKED, person.team, person.id)
+                changes = {"cancel_by": record.cancel_by or person.id}
+                await self.store.annotate(number, changes, note, self._asked)
+                self.engine.ask_cancel(number)
+                return brief(say("Job {n} was asked to stop. Its card says how it ends.", n=number))
+            case _:
+                raise Refused(f"Job {number} cannot be cancelled: it is {state_word(record.state)}.")
+
+    async def resolve(self, number: int, person: Person, verdict: str) -> Message:
+        """Looks at the pool, and closes a job that needs a person when what is seen agrees."""
+        record = await self.store.job(number)
+        if Role.ADMIN not in person.roles:
+            raise NotAllowed("To resolve a job you need the admin role.", "Ask an admin of xenbot.")
+        if record.state is not JobState.NEEDS_ATTENTION:
+            raise Refused(f"Job {number} needs nobody: it is {state_word(record.state)}.")
+        step = next(one for one in record.steps if one.finished_at is None or one.state.value != "DONE")
+        look = await self._look(record, step.index)
+        seen_done = look.seen is Seen.DONE
+        if look.seen is Seen.GOING_ON:
+            return brief(say("It is still going on: {what}", what=look.headline), *look.evidence)
+        if verdict and seen_done != (verdict == "moved"):
+            raise Refused(
+                f"The pool shows otherwise: {plain(look.headline)}.", f"Look once more with `/xen resolve {number}`."
+            )
+        if not verdict and not seen_done:
+            close = Code(f"/xen resolve {number} not-moved")
+            return brief(look.headline, *look.evidence, say("If that is right, close it with {close}.", close=close))
+        event = JobEvent.SUCCEED if seen_done else JobEvent.FAIL
+        changes = {"outcome": look.headline, "evidence": look.evidence, "finished_at": self.store.clock()}
+        note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(look.headline)})
+        await self.store.move(number, event, note, self._ended, expect=record.state, changes=changes)
+        return brief(say("Job {n} is closed: {what}", n=number, what=look.headline))
+
+    async def _look(self, record: JobRecord, index: int) -> Look:
+        operation = self.engine.operations[record.operation]
+        try:
+            return await operation.look(record.plan, record.plan.steps[index], self.facts)
+        except NotFound as gone:
+            return Look(Seen.HARMED, say("{what}", what=gone.message), ())
+
+    async def freeze(self, person: Person, reason: str) -> Message:
+        """Stops every changing job from starting, at once, for everyone."""
+        self._admin(person)
+        freeze = Freeze(person.id, self.store.clock(), reason)
+        await self.store.set_freeze(freeze, Note(Tag.FREEZE, person.team, person.id, {"reason": reason}))
+        line = say("Frozen by {who}: nothing that changes a pool starts now.", who=Who(person.id))
+        return brief(line, say("Looking, cancelling and denying still work. Running jobs go on."))
+
+    async def unfreeze(self, person: Person) -> Message:
+        """Lets jobs start again."""
+        self._admin(person)
+        await self.store.set_freeze(None, Note(Tag.UNFREEZE, person.team, person.id))
+        self.engine.kick()
+        return brief(say("The freeze is over. Queued jobs start after they were checked again."))
+
+    @staticmethod
+    def _admin(person: Person) -> None:
+        if Role.ADMIN not in person.roles:
+            raise NotAllowed("To freeze or unfreeze you need the admin role.", "Ask an admin of xenbot.")
+
+    def _asked(self, record: JobRecord) -> list[Outgoing]:
+        operation = self.engine.operations[record.operation]
+        line = say("{who} asked to stop it.", who=Who(record.cancel_by))
+        return [Outgoing("card", story.card(record, operation, now=self.store.clock())), story.reply(line)]
+
+    def _ended(self, record: JobRecord) -> list[Outgoing]:
+        operation = self.engine.operations[record.operation]
+        return [Outgoing("card", story.card(record, operation)), story.ending_reply(record)]

@@ -1,0 +1,195 @@
+"""The desk: words and clicks come in, are checked against people and places, and go to whoever handles them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from bot import commands
+from bot.commands import Change, Command, Context, Control, Query, Registry
+from bot.domain.audit import Tag
+from bot.domain.message import Message, Option, Select, Small, Verdict
+from bot.domain.policy import ApprovalSettings, Person, Role
+from bot.domain.texts import Code, plain, say
+from bot.errors import Ambiguous, NotAllowed, Refused, StoreError, UserError
+from bot.jobs.control import Control as JobControl
+from bot.jobs.decisions import Answered, Decisions
+from bot.jobs.ports import Click, Directory, Words
+from bot.jobs.proposals import Proposals
+from bot.operations.ports import Facts, Fleet
+from bot.store import Note, Store
+from bot.store.clicks import StoredClick
+
+log = structlog.get_logger()
+
+
+class Desk:
+    """Implements `bot.jobs.ports.Desk`."""
+
+    def __init__(
+        self,
+        store: Store,
+        fleet: Fleet,
+        facts: Facts,
+        directory: Directory,
+        registry: Registry,
+        proposals: Proposals,
+        decisions: Decisions,
+        control: JobControl,
+        approval: ApprovalSettings,
+        *,
+        team: str,
+        channels: Sequence[str],
+    ) -> None:
+        self.store = store
+        self.fleet = fleet
+        self.facts = facts
+        self.directory = directory
+        self.registry = registry
+        self.proposals = proposals
+        self.decisions = decisions
+        self.control = control
+        self.approval = approval
+        self.team = team
+        self.channels = frozenset(channels)
+
+    async def run(self, words: Words) -> Message | None:
+        """Carries out a command. Raises UserError with a sentence for the person; a refusal to a person is audited."""
+        try:
+            person = await self.directory.person(words.team, words.user)
+            word, tail = commands.first_word(words.text)
+            command = self.registry.find(word or "help")
+            self._may(command, person, words.channel)
+        except NotAllowed as refusal:
+            detail = {"text": words.text[:200], "why": refusal.message}
+            await self.store.note(Note(Tag.COMMAND_REFUSED, words.team, words.user, detail))
+            raise
+        written = commands.split(command, tail)
+        return await self._do(command, written, person, words.channel)
+
+    def _may(self, command: Command, person: Person, channel: str) -> None:
+        if command.role not in person.roles:
+            have = ", ".join(sorted(role.value for role in person.roles)) or "no role"
+            if Role.VIEWER in person.roles:
+                raise NotAllowed(
+                    f"You may look, but not change: `/xen {command.word}` needs the {command.role.value} role"
+                    f" (you have {have}).",
+                    "Ask an admin of xenbot.",
+                )
+            raise NotAllowed("You have no role here.", "Ask an admin of xenbot.")
+        looking = isinstance(command.does, Query)
+        if channel in self.channels or (looking and channel.startswith("D")):
+            return
+        where = "in the channels xenbot was set up for" + (", or in a direct message to it" if looking else "")
+        raise NotAllowed(f"`/xen {command.word}` works {where}.", "Ask an admin of xenbot which channels these are.")
+
+    async def _do(self, command: Command, written: dict[str, str], person: Person, channel: str) -> Message | None:
+        try:
+            arguments = commands.resolve(command, written, self.fleet)
+        except Ambiguous as which:
+            return await self._which(command, written, person, which)
+        context = Context(
+            person=person,
+            channel=channel,
+            now=self.store.clock(),
+            fleet=self.fleet,
+            facts=self.facts,
+            journal=self.store,
+            control=self.control,
+            approval=self.approval,
+            registry=self.registry,
+        )
+        match command.does:
+            case Query(answer=answer):
+                return await answer(arguments, context)
+            case Control(act=act):
+                return await act(arguments, context)
+            case Change(plan=plan):
+                await self._not_frozen()
+                reason = str(getattr(arguments, "reason", ""))
+                refusal, _record = await self.proposals.propose(await plan(arguments, context), person, channel, reason)
+                return refusal
+
+    async def _not_frozen(self) -> None:
+        try:
+            freeze = await self.store.frozen()
+        except StoreError as doubt:
+            raise Refused(
+                "The store is in doubt, so nothing that changes a pool is taken.", "See the runbook."
+            ) from doubt
+        if freeze is not None:
+            why = f": {freeze.reason}" if freeze.reason else ""
+            raise Refused(f"Everything that changes a pool is frozen{why}.", "An admin ends it with `/xen unfreeze`.")
+
+    async def _which(self, command: Command, written: dict[str, str], person: Person, which: Ambiguous) -> Message:
+        slot = next(name for name, text in written.items() if text == which.name or which.name in text)
+        pick = await self.store.keep_pick(person.id, command.word, written, slot)
+        line = say("{n} objects are called “{name}”. Which one?", n=len(which.candidates), name=which.name)
+        options = tuple(
+            Option(label=plain(one.name), value=f"{pick}:{one.uuid}", note=plain(one.where)) for one in which.candidates
+        )
+        hint = say("Or write its UUID instead of the name, for example {uuid}.", uuid=Code(which.candidates[0].uuid))
+        return Message(line, (Verdict(line), Select("Choose one", "pick", options), Small(hint)))
+
+    async def note_click(self, click: Click) -> int:
+        """Stores a click in one insert."""
+        return await self.store.note_click(
+            target=click.target,
+            action=click.action,
+            team=click.team,
+            person=click.user,
+            channel=click.channel,
+            message_ts=click.message_ts,
+            at=click.at,
+        )
+
+    async def settle(self, click_id: int) -> Message | None:
+        """Judges a stored click once. Raises UserError."""
+        click = await self.store.click(click_id)
+        if click.verdict != "noted":
+            return None
+        if click.action == "pick":
+            return await self._picked(click)
+        number = await self.store.job_of(click.target)
+        if number is None:
+            await self.store.refuse_click(click.id, None)
+            raise Refused("This button belongs to no job of this xenbot.", "Use `/xen jobs`.")
+        try:
+            if click.action in {"cancel", "look_again"}:
+                return await self._controlled(click, number)
+            return await self.decisions.decide(click, number)
+        except Answered as refusal:
+            return refusal.answer
+
+    async def _controlled(self, click: StoredClick, number: int) -> Message | None:
+        try:
+            person = await self.directory.person(click.team, click.person)
+            if click.action == "look_again":
+                return await self.control.resolve(number, person, "")
+            return await self.control.cancel(number, person)
+        except UserError as refusal:
+            detail = {"action": click.action, "job": number, "why": refusal.message}
+            await self.store.note(Note(Tag.CLICK_REFUSED, click.team, click.person, detail))
+            raise
+        finally:
+            await self.store.refuse_click(click.id, number)
+
+    async def _picked(self, click: StoredClick) -> Message | None:
+        identity, _, uuid = click.target.partition(":")
+        await self.store.refuse_click(click.id, None)
+        pick = await self.store.pick(identity)
+        if pick is None or pick.person != click.person:
+            raise Refused("This choice is no longer open.", "Type the command again.")
+        person = await self.directory.person(click.team, click.person)
+        command = self.registry.find(pick.word)
+        self._may(command, person, click.channel)
+        return await self._do(command, {**pick.written, pick.slot: uuid}, person, click.channel)
+
+    async def settle_left_behind(self) -> None:
+        """Judges the clicks that were stored before a crash; their buttons showed an error, but they were promised."""
+        for click in await self.store.unsettled_clicks():
+            try:
+                await self.settle(click.id)
+            except UserError as refusal:
+                log.info("old_click_refused", click=click.id, why=refusal.message)

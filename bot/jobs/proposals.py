@@ -1,0 +1,86 @@
+"""From a plan to a job that waits for its requester: refused with every reason, or stored with its card."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from bot.domain.audit import Tag
+from bot.domain.job import JobState
+from bot.domain.message import Message, Verdict
+from bot.domain.plan import Plan, ceiling, digest
+from bot.domain.policy import ApprovalSettings, Person, Role
+from bot.domain.record import JobRecord
+from bot.domain.texts import plain, say
+from bot.domain.words import state_word
+from bot.errors import Refused
+from bot.jobs import story
+from bot.jobs.ports import Directory
+from bot.operations.base import Operation
+from bot.store import Note, Outgoing, Store
+
+
+class Proposals:
+    """Takes plans in."""
+
+    def __init__(
+        self, store: Store, directory: Directory, operations: Mapping[str, Operation], approval: ApprovalSettings
+    ) -> None:
+        self.store = store
+        self.directory = directory
+        self.operations = operations
+        self.approval = approval
+
+    async def eligible(self, requester: str) -> list[str]:
+        """Who may approve a job of this requester."""
+        return sorted(await self.directory.holders(Role.APPROVER) - {requester})
+
+    async def propose(
+        self, plan: Plan, person: Person, channel: str, reason: str
+    ) -> tuple[Message | None, JobRecord | None]:
+        """A private answer, or the new job whose card is on its way. Raises Refused where nobody could approve it."""
+        target = (plan.targets[0].uuid, plan.targets[0].name)
+        if plan.blocked:
+            detail = {"title": plain(plan.title), "stopped_by": [check.key for check in plan.blocked]}
+            await self.store.note(Note(Tag.JOB_REFUSED, person.team, person.id, detail), target)
+            return story.refused(plan), None
+        promise = digest(plan)
+        for other in await self.store.jobs(open_only=True, target=target[0]):
+            if other.digest == promise:
+                line = say(
+                    "Job {n} asks for that already; it is {state}.", n=other.number, state=state_word(other.state)
+                )
+                return Message(line, (Verdict(line),)), None
+        needed = self.approval.needed(plan.risk)
+        if needed and len(await self.eligible(person.id)) < needed:
+            raise Refused(
+                f"This is a {plan.risk.value}-risk job and needs {needed} with the approver role besides you;"
+                " there are not enough of them.",
+                "Ask an admin of xenbot to name approvers.",
+            )
+        now = self.store.clock()
+        record = JobRecord(
+            number=0,
+            state=JobState.PROPOSED,
+            pool=plan.pool,
+            operation=plan.operation,
+            plan=plan,
+            digest=promise,
+            ceiling=ceiling(plan),
+            team=person.team,
+            requester=person.id,
+            reason=reason,
+            channel=channel,
+            card_ts="",
+            target=secrets.token_urlsafe(18),
+            created_at=now,
+            updated_at=now,
+            expires_at=now + self.approval.expiry_minutes * 60,
+            started_at=None,
+            finished_at=None,
+            approvers_needed=needed,
+        )
+        operation = self.operations[plan.operation]
+        note = Note(Tag.JOB_PROPOSED, person.team, person.id, {"title": plain(plan.title), "risk": plan.risk.value})
+        stored = await self.store.create(record, note, lambda job: [Outgoing("card", story.card(job, operation))])
+        return None, stored

@@ -1,0 +1,213 @@
+"""What a job says of itself in each state: the card, and the lines below it in the thread. Pure."""
+
+from __future__ import annotations
+
+from bot.domain.job import JobState
+from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Progress, Small, Verdict, Ways
+from bot.domain.plan import Plan, Risk
+from bot.domain.record import JobRecord, StepState
+from bot.domain.texts import Code, Many, Moment, Phrase, Span, Who, many, plain, say
+from bot.operations.base import Operation
+from bot.store import Outgoing
+
+MOVE_BACK_S = 15 * 60
+
+
+def button(label: str, action: str, record: JobRecord, *, style: str = "", confirm: Phrase | None = None) -> Button:
+    """A button of a job's card; its value is the job's opaque id, nothing else."""
+    says = say("{label}: {title}, job {number}", label=label, title=record.plan.title, number=record.number)
+    return Button(label, action, record.target, style=style, says=says, confirm=confirm)
+
+
+def refused(plan: Plan) -> Message:
+    """The answer to a request that cannot be done: every reason with its fix."""
+    stops = plan.blocked
+    reasons = many([check.title.lower() for check in stops])
+    summary = say("{title}: not possible: {reasons}", title=plan.title, reasons=reasons)
+    count = say("{n} of {all} checks stop it", n=len(stops), all=len(plan.checks))
+    return Message(
+        summary,
+        (Verdict(say("Not possible: {title}", title=plan.title), (count,), Mark.REFUSED), Checks(plan.checks)),
+    )
+
+
+def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None, now: float = 0.0) -> Message:
+    """The card as it must look in the job's present state."""
+    parts: list[Part] = []
+    match record.state:
+        case JobState.PROPOSED:
+            headline, mark = record.plan.title, Mark.PLAIN
+            parts += _considerations(record)
+            ask = say("Start now: {title}?", title=record.plan.title)
+            confirm = ask if record.approvers_needed == 0 else None
+            parts.append(
+                Choices(
+                    (
+                        button("Confirm", "confirm", record, style="primary", confirm=confirm),
+                        button("Withdraw", "withdraw", record),
+                    )
+                )
+            )
+        case JobState.AWAITING_APPROVAL:
+            headline, mark = say("Approval needed: {title}", title=record.plan.title), Mark.WAITING
+            parts += _considerations(record)
+            parts.append(Facts((_needs(record),)))
+            parts.append(
+                Choices(
+                    (
+                        button(
+                            "Approve",
+                            "approve",
+                            record,
+                            style="primary",
+                            confirm=say("Approve: {title}?", title=record.plan.title),
+                        ),
+                        button("Deny", "deny", record, style="danger"),
+                        button("Withdraw", "withdraw", record),
+                    )
+                )
+            )
+        case JobState.QUEUED:
+            headline, mark = say("Queued: {title}", title=record.plan.title), Mark.WAITING
+            parts.append(Facts((hint or say("It is checked once more and then starts."),)))
+            parts.append(Choices((button("Cancel", "cancel", record),)))
+        case JobState.RUNNING:
+            headline, mark = operation.running(record.plan), Mark.WORKING
+            parts.append(_progress(record, now))
+            if record.cancel_by:
+                parts.append(Facts((say("{who} asked to stop it; the pool was told.", who=Who(record.cancel_by)),)))
+            if hint is not None:
+                parts.append(Facts((hint,)))
+            if not record.cancel_by:
+                stop = say("Stop it: {title}? The guest stays where it is.", title=record.plan.title)
+                parts.append(Choices((button("Cancel", "cancel", record, style="danger", confirm=stop),)))
+        case _:
+            headline, mark = _ending(record)
+            parts += _aftermath(record, operation)
+    verdict = Verdict(headline, tuple(_beside(record)), mark)
+    return Message(_summary(record, headline), (verdict, *parts))
+
+
+def _summary(record: JobRecord, headline: Phrase) -> Phrase:
+    return say("{headline} · job {number}", headline=headline, number=record.number)
+
+
+def _beside(record: JobRecord) -> list[Phrase]:
+    found = [say("job {number}", number=record.number), say("asked by {who}", who=Who(record.requester))]
+    if record.plan.risk is not Risk.LOW:
+        found.append(say("{risk} risk", risk=record.plan.risk.value))
+    if record.finished_at and record.started_at:
+        found.append(say("{time}", time=Span(record.finished_at - record.started_at)))
+    return found
+
+
+def _considerations(record: JobRecord) -> list[Part]:
+    plan = record.plan
+    lines: list[Phrase] = []
+    if plan.risk_reasons:
+        lines.append(say("Why it is risky: {reasons}", reasons=Many(plan.risk_reasons)))
+    if record.reason:
+        lines.append(say("Reason given: “{reason}”", reason=record.reason))
+    lines += plan.after
+    if plan.estimate_s is not None:
+        lines.append(say("About {time}.", time=Span(plan.estimate_s)))
+    parts: list[Part] = [Facts(tuple(lines))] if lines else []
+    parts.append(Checks(plan.checks))
+    if record.state is JobState.PROPOSED and record.approvers_needed:
+        parts.append(Facts((say("After you confirm it, {n} more must approve: not you.", n=record.approvers_needed),)))
+    parts.append(Small(say("Checked {when}; checked again before it starts.", when=Moment(record.created_at))))
+    return parts
+
+
+def _needs(record: JobRecord) -> Phrase:
+    missing = record.approvers_needed - len(record.approved_by)
+    return say(
+        "Needs {n} with the approver role, not {who} · until {when}",
+        n=missing,
+        who=Who(record.requester),
+        when=Moment(record.expires_at),
+    )
+
+
+def _progress(record: JobRecord, now: float) -> Progress:
+    steps = record.steps
+    fraction = sum(1.0 if step.state is StepState.DONE else step.progress for step in steps) / max(1, len(steps))
+    elapsed = max(0.0, (now or record.updated_at) - (record.started_at or now))
+    left = elapsed * (1 - fraction) / fraction if fraction > 0.05 else record.plan.estimate_s
+    return Progress(min(fraction, 0.99), elapsed, left)
+
+
+def _ending(record: JobRecord) -> tuple[Phrase, Mark]:
+    title = record.plan.title
+    outcome = record.outcome
+    match record.state:
+        case JobState.SUCCEEDED:
+            return outcome or say("Done: {title}", title=title), Mark.DONE
+        case JobState.PARTIAL:
+            return outcome or say("Partly done: {title}", title=title), Mark.ATTENTION
+        case JobState.FAILED:
+            return outcome or say("Failed: {title}", title=title), Mark.REFUSED
+        case JobState.CANCELLED:
+            return outcome or say("Cancelled: {title}", title=title), Mark.REFUSED
+        case JobState.WITHDRAWN:
+            return say("Withdrawn: {title}", title=title), Mark.PLAIN
+        case JobState.DENIED:
+            return say("Denied: {title}", title=title), Mark.REFUSED
+        case JobState.EXPIRED:
+            return say("Expired without a decision: {title}", title=title), Mark.PLAIN
+        case JobState.STALE:
+            return say("Not started, things have changed: {title}", title=title), Mark.REFUSED
+        case _:
+            return outcome or say("This job needs a person: {title}", title=title), Mark.ATTENTION
+
+
+def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
+    parts: list[Part] = []
+    lines = [*decisions(record), *record.evidence]
+    if record.reason and record.state is not JobState.WITHDRAWN:
+        lines.append(say("Reason given: “{reason}”", reason=record.reason))
+    if record.successor is not None:
+        lines.append(say("Asked again as job {number}.", number=record.successor))
+    if lines:
+        parts.append(Facts(tuple(lines)))
+    if record.drifted:
+        parts.append(Ways(record.drifted))
+    buttons: list[Button] = []
+    if record.successor is None and record.state in {JobState.STALE, JobState.EXPIRED, JobState.FAILED}:
+        buttons.append(button("Ask again", "ask_again", record))
+    if record.successor is None and record.state is JobState.SUCCEEDED and operation.reverse is not None:
+        buttons.append(button("Move back", "move_back", record))
+    if record.state is JobState.NEEDS_ATTENTION:
+        buttons.append(button("Look again", "look_again", record))
+        ask = Code(f"/xen resolve {record.number}")
+        parts.append(Facts((say("Nothing is repeated by itself. An admin closes it with {ask}.", ask=ask),)))
+    if buttons:
+        parts.append(Choices(tuple(buttons)))
+    return parts
+
+
+def decisions(record: JobRecord) -> list[Phrase]:
+    """Who decided what, when."""
+    words = {"confirm": "Confirmed", "approve": "Approved", "deny": "Denied", "withdraw": "Withdrawn"}
+    return [
+        say("{did} by {who}, {when}", did=words[one.verdict], who=Who(one.person), when=Moment(one.at))
+        for one in record.decisions
+        if one.verdict in words
+    ]
+
+
+def reply(line: Phrase, *more: Phrase, urgent: bool = True) -> Outgoing:
+    """A line in the job's thread."""
+    return Outgoing("reply", Message(line, (Facts((line, *more)),)), urgent=urgent)
+
+
+def ending_reply(record: JobRecord) -> Outgoing:
+    """The last word in the thread; it mentions the requester, since an edited card notifies nobody."""
+    headline, _mark = _ending(record)
+    line = say("{who} {headline}", who=Who(record.requester), headline=headline)
+    return reply(line, *record.evidence, *record.drifted)
+
+
+def plain_title(record: JobRecord) -> str:
+    """The title without markup, for logs and task names."""
+    return plain(record.plan.title)
