@@ -1,0 +1,25 @@
+"""Everything that knows Slack: the gateway in, the cards, the delivery out, and the people.
+
+Nothing below this package knows that Slack exists; nothing here decides what may run.
+"""
+
+from bot.slack.cards import Rendered, render
+from bot.slack.client import close_client, open_client
+from bot.slack.delivery import Delivery, Outbox
+from bot.slack.gateway import Gateway, GatewayStatus
+from bot.slack.people import People
+from bot.slack.settings import RoleSettings, SlackSettings
+
+__all__ = [
+    "Delivery",
+    "Gateway",
+    "GatewayStatus",
+    "Outbox",
+    "People",
+    "Rendered",
+    "RoleSettings",
+    "SlackSettings",
+    "close_client",
+    "open_client",
+    "render",
+]

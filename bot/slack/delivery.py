@@ -1,0 +1,281 @@
+"""The way out to Slack: drains the outbox within Slack's limits, in order, losing nothing.
+
+Last station of job → outbox → delivery. Progress waits its turn and may be overtaken by newer progress; decisions and
+results wait for nothing but Slack's own 429.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.parcel import Parcel
+from bot.errors import StoreError
+from bot.slack.cards import Rendered, render
+from bot.slack.faults import CALL_ERRORS, Fault, code_of, judge, retry_after_s
+from bot.slack.pacing import Pace
+from bot.slack.sending import Sender
+
+log = structlog.get_logger(__name__)
+
+BATCH = 50
+IDLE_S = 5.0
+_SHOWN_LIMIT = 1000
+_ACCOUNT_RETRY_S = 60.0
+
+
+class Outbox(Protocol):
+    """What is to be delivered, as the store keeps it."""
+
+    async def due(self, limit: int = 20) -> Sequence[Parcel]:
+        """Parcels ready to go, urgent ones first, in order per thread; a reply only once its job's card has a ts.
+
+        There is one pending card per job, the newest state; a newer state is a parcel with another id.
+        """
+        ...
+
+    async def attempted(self, parcel: int) -> None:
+        """Committed before a post whose answer may get lost."""
+        ...
+
+    async def delivered(self, parcel: int, ts: str) -> None:
+        """Out; for a card the ts goes to its job too."""
+        ...
+
+    async def failed(self, parcel: int, error: str, retry_after_s: float | None) -> None:
+        """Not out: to be tried again after so many seconds, or never (None)."""
+        ...
+
+    async def wait(self, timeout_s: float) -> None:
+        """Returns when something new was put in, or when the time is over."""
+        ...
+
+
+class Delivery:
+    """Delivers until cancelled. `clock` is monotonic seconds."""
+
+    def __init__(self, client: AsyncWebClient, outbox: Outbox, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sender = Sender(client)
+        self._outbox = outbox
+        self._clock = clock
+        self._pace = Pace(clock)
+        self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._held: dict[str, float] = {}
+        self._freed = asyncio.Event()
+        # Parcels Slack is known to have refused: they need not be looked for before the next try.
+        self._refused: set[int] = set()
+        self._shown: OrderedDict[str, bytes] = OrderedDict()
+
+    async def run(self) -> None:
+        """Drains the outbox until cancelled; calls under way are let finish."""
+        try:
+            while True:
+                try:
+                    wake_s, _ = await self._round(hurry=False)
+                except StoreError as error:
+                    log.warning("outbox_unreadable", error=str(error))
+                    wake_s = IDLE_S
+                await self._rest(wake_s)
+        finally:
+            if self._lanes:
+                await asyncio.wait(set(self._lanes.values()), timeout=IDLE_S)
+
+    async def flush(self, timeout_s: float) -> None:
+        """Sends what can be sent now, pacing aside; for the moments before the bot ends, after `run` was cancelled."""
+        deadline = self._clock() + timeout_s
+        while (left := deadline - self._clock()) > 0:
+            _, busy = await self._round(hurry=True)
+            if not busy:
+                return
+            await asyncio.wait(set(self._lanes.values()), timeout=left)
+
+    async def _rest(self, wake_s: float) -> None:
+        tasks = {
+            asyncio.ensure_future(self._outbox.wait(wake_s)),
+            asyncio.ensure_future(self._freed.wait()),
+        }
+        try:
+            await asyncio.wait(tasks, timeout=wake_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _round(self, *, hurry: bool) -> tuple[float, bool]:
+        """Starts every lane that has something to do; when to look again, and whether any lane is busy."""
+        self._freed.clear()
+        wake_s = IDLE_S
+        # A lane that ends while the outbox is being read would find its parcels in there, sent already.
+        busy = set(self._lanes)
+        for lane, parcels in _by_lane(await self._outbox.due(BATCH)).items():
+            if lane in busy:
+                continue
+            held_s = self._held.get(lane, 0.0) - self._clock()
+            if held_s > 0:
+                wake_s = min(wake_s, held_s)
+                continue
+            self._held.pop(lane, None)
+            ready = []
+            for parcel in parcels:
+                wait_s = self._wait_s(parcel, hurry=hurry)
+                if wait_s <= 0:
+                    ready.append(parcel)
+                    continue
+                wake_s = min(wake_s, wait_s)
+                if parcel.kind != "card" or not parcel.message_ts:
+                    # Later posts of a lane stay behind this one; only edits may be overtaken.
+                    break
+            if ready:
+                self._open(lane, ready)
+        return max(wake_s, 0.01), bool(self._lanes)
+
+    def _open(self, lane: str, parcels: Sequence[Parcel]) -> None:
+        task = asyncio.get_running_loop().create_task(self._drive(lane, parcels), name=f"delivery-{lane}")
+        self._lanes[lane] = task
+        task.add_done_callback(lambda ended: self._close(lane, ended))
+
+    def _close(self, lane: str, ended: asyncio.Task[None]) -> None:
+        self._lanes.pop(lane, None)
+        self._freed.set()
+        if not ended.cancelled() and (error := ended.exception()) is not None:
+            log.error("delivery_lane_broke", lane=lane, exc_info=error)
+            self._held[lane] = self._clock() + IDLE_S
+
+    async def _drive(self, lane: str, parcels: Iterable[Parcel]) -> None:
+        for parcel in parcels:
+            retry_s = await self._deliver(parcel)
+            if retry_s is not None:
+                self._held[lane] = self._clock() + retry_s
+                return
+
+    def _wait_s(self, parcel: Parcel, *, hurry: bool) -> float:
+        method = _method(parcel)
+        if hurry:
+            return self._pace.pause_s(method)
+        if method == "chat.update":
+            return self._pace.edit_wait_s(_place(parcel), urgent=parcel.urgent)
+        return self._pace.post_wait_s(method, parcel.channel or parcel.user)
+
+    async def _deliver(self, parcel: Parcel) -> float | None:
+        """One parcel; None when it is settled for good, else the seconds until its next try."""
+        method = _method(parcel)
+        try:
+            ts = await self._send(parcel, render(parcel.message))
+        except CALL_ERRORS as error:
+            retry_s = self._retry_s(parcel, method, error)
+            await self._outbox.failed(parcel.id, code_of(error), retry_s)
+            return retry_s
+        self._refused.discard(parcel.id)
+        await self._outbox.delivered(parcel.id, ts)
+        return None
+
+    async def _send(self, parcel: Parcel, rendered: Rendered) -> str:
+        if parcel.kind == "private":
+            self._pace.posted(parcel.channel or parcel.user)
+            if not await self._sender.whisper(parcel, rendered):
+                log.error("private_undelivered", parcel=parcel.id, user=parcel.user)
+            return ""
+        if parcel.kind == "card" and parcel.message_ts:
+            return await self._edit(parcel, rendered)
+        if parcel.attempts and parcel.id not in self._refused:
+            found = await self._sender.find(parcel)
+            if found:
+                log.info("lost_post_found", parcel=parcel.id)
+                if parcel.kind == "card":
+                    # The card may have moved on since; the edit makes sure that the newest state is what stands there.
+                    return await self._edit(msgspec.structs.replace(parcel, message_ts=found), rendered)
+                return found
+        return await self._post(parcel, rendered)
+
+    async def _edit(self, parcel: Parcel, rendered: Rendered) -> str:
+        place = _place(parcel)
+        print_now = _fingerprint(rendered)
+        if self._shown.get(place) == print_now:
+            return parcel.message_ts
+        self._pace.edited(place)
+        try:
+            await self._sender.edit(parcel, rendered)
+        except CALL_ERRORS as error:
+            self._shown.pop(place, None)
+            if judge(error) is not Fault.GONE:
+                raise
+            log.warning("card_gone", parcel=parcel.id, job=parcel.job, error=code_of(error))
+            return await self._post(parcel, rendered)
+        self._remember(place, print_now)
+        return parcel.message_ts
+
+    async def _post(self, parcel: Parcel, rendered: Rendered) -> str:
+        await self._outbox.attempted(parcel.id)
+        self._pace.posted(parcel.channel)
+        try:
+            ts = await self._sender.post(parcel, rendered)
+        except CALL_ERRORS as error:
+            if judge(error) is not Fault.UNTHREADED:
+                raise
+            log.warning("thread_gone", parcel=parcel.id, job=parcel.job, error=code_of(error))
+            ts = await self._sender.post(parcel, rendered, threaded=False)
+        self._remember(f"{parcel.channel}:{ts}", _fingerprint(rendered))
+        return ts
+
+    def _remember(self, place: str, print_now: bytes) -> None:
+        self._shown[place] = print_now
+        self._shown.move_to_end(place)
+        while len(self._shown) > _SHOWN_LIMIT:
+            self._shown.popitem(last=False)
+
+    def _retry_s(self, parcel: Parcel, method: str, error: BaseException) -> float | None:
+        fault = judge(error)
+        known = {"parcel": parcel.id, "kind": parcel.kind, "job": parcel.job, "error": code_of(error)}
+        if fault is Fault.LIMITED:
+            self._refused.add(parcel.id)
+            wait_s = retry_after_s(error)
+            self._pace.pause(method, wait_s)
+            log.warning("slack_limits", method=method, retry_s=wait_s, **known)
+            return wait_s
+        if fault is Fault.LOST:
+            self._refused.discard(parcel.id)
+            wait_s = min(60.0, float(2 ** min(parcel.attempts, 6)))
+            log.warning("delivery_unclear", retry_s=wait_s, **known)
+            return wait_s
+        self._refused.add(parcel.id)
+        if fault is Fault.ACCOUNT:
+            log.error("slack_refuses_the_bot", retry_s=_ACCOUNT_RETRY_S, **known)
+            return _ACCOUNT_RETRY_S
+        log.error("delivery_given_up", channel=parcel.channel, **known)
+        return None
+
+
+def _by_lane(parcels: Iterable[Parcel]) -> dict[str, list[Parcel]]:
+    lanes: dict[str, list[Parcel]] = {}
+    for parcel in parcels:
+        lanes.setdefault(_lane(parcel), []).append(parcel)
+    return lanes
+
+
+def _lane(parcel: Parcel) -> str:
+    """What must stay in order among itself: a job's card and thread, one person's messages, a channel's posts."""
+    if parcel.kind == "private":
+        return f"user:{parcel.user}"
+    return f"job:{parcel.job}" if parcel.job is not None else f"channel:{parcel.channel}:{parcel.thread_ts}"
+
+
+def _method(parcel: Parcel) -> str:
+    if parcel.kind == "private":
+        return "chat.postEphemeral"
+    return "chat.update" if parcel.kind == "card" and parcel.message_ts else "chat.postMessage"
+
+
+def _place(parcel: Parcel) -> str:
+    return f"{parcel.channel}:{parcel.message_ts}"
+
+
+def _fingerprint(rendered: Rendered) -> bytes:
+    return hashlib.sha256(msgspec.json.encode(rendered)).digest()

@@ -1,0 +1,217 @@
+"""The door from Slack: slash commands and clicks come in here and are handed to the desk.
+
+Commands are acked first and worked on after; clicks are stored first and acked after, because Slack never repeats a
+click and a person who saw a failure presses again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+import structlog
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.message import Message
+from bot.errors import ConfigError, UserError
+from bot.jobs.ports import Desk
+from bot.slack.answers import Answers
+from bot.slack.cards import Rendered, render, render_refusal
+from bot.slack.client import close_client, open_client, sdk_log
+from bot.slack.errands import Errands
+from bot.slack.faults import CALL_ERRORS, Fault, code_of, judge
+from bot.slack.payloads import Place, read_clicks, read_words
+from bot.slack.settings import SlackSettings
+from bot.slack.socket import ANSWERED, PING_EVERY_S, Link
+
+log = structlog.get_logger(__name__)
+
+COMMAND = "/xen"
+# Slack gives 3 s for an ack; work that waits for its ack never waits longer than this.
+_ACK_WAIT_S = 4.0
+
+
+class GatewayStatus(msgspec.Struct, frozen=True):
+    """How the link is: seconds since Slack was last heard and since the last command or click, None for never."""
+
+    connected: bool
+    silent_s: float | None
+    inbound_s: float | None
+    rebuilt: int
+
+
+class Gateway:
+    """Takes commands and clicks from Slack for the desk, and carries its private answers back.
+
+    `client` is shared with People and Delivery; one made by the gateway itself is closed by it. Create it inside a
+    running event loop. `clock` is Unix seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: SlackSettings,
+        bot_token: str,
+        app_token: str,
+        desk: Desk,
+        clock: Callable[[], float] = time.time,
+        client: AsyncWebClient | None = None,
+        watch_every_s: float = 5.0,
+        ping_every_s: float = PING_EVERY_S,
+    ) -> None:
+        self._settings = settings
+        self._app_token = app_token
+        self._desk = desk
+        self._clock = clock
+        self._owns_client = client is None
+        self.client = client or open_client(settings, bot_token)
+        self.team_id = settings.team
+        self.bot_user_id = ""
+        self._answers = Answers(self.client)
+        self._errands = Errands()
+        self._closing = False
+        self._bot_token = bot_token
+        self._link = Link(self._wired(), app_token, watch_every_s=watch_every_s, ping_every_s=ping_every_s)
+
+    async def start(self) -> None:
+        """Checks both tokens and connects.
+
+        Raises ConfigError for a token that Slack refuses or of another workspace. When Slack cannot be reached it
+        returns all the same and keeps trying, since running jobs do not wait for Slack.
+        """
+        findings: list[str] = []
+        url: str | None = None
+        try:
+            await self._identify(findings)
+            answer = await self.client.apps_connections_open(app_token=self._app_token)
+            url = answer.get("url")
+        except CALL_ERRORS as error:
+            if judge(error) in {Fault.LOST, Fault.LIMITED}:
+                log.warning("slack_unreachable_at_start", error=code_of(error))
+            elif not findings:
+                which = "app token" if self.bot_user_id else "bot token"
+                findings.append(f"Slack refuses the {which}: {code_of(error)}")
+        if findings:
+            await self._close()
+            raise ConfigError(findings)
+        await self._link.start(url)
+
+    async def stop(self) -> None:
+        """Takes no more work, lets acks go out, finishes what was begun (some seconds), closes."""
+        self._closing = True
+        await self._link.stop()
+        await self._errands.drain(timeout_s=5.0)
+        await self._close()
+
+    def status(self) -> GatewayStatus:
+        """The state of the link, for `/healthz` and `/readyz`."""
+        link = self._link
+        return GatewayStatus(link.connected, link.silent_s, link.asked_ago_s, link.rebuilt)
+
+    async def _identify(self, findings: list[str]) -> None:
+        who = await self.client.auth_test()
+        if who.get("team_id") != self._settings.team:
+            findings.append(f"the bot token belongs to workspace {who.get('team_id')}, not {self._settings.team}")
+        self.bot_user_id = str(who.get("user_id") or "")
+
+    async def _close(self) -> None:
+        if self._owns_client:
+            await close_client(self.client)
+
+    def _wired(self) -> AsyncApp:
+        # With an authorize function of ours Bolt asks no auth.test of its own for every request of the first burst.
+        # Bolt fills arguments by name and would fill a method's `self` too, hence a closure.
+        async def authorize() -> AuthorizeResult:
+            return AuthorizeResult(
+                enterprise_id=None,
+                team_id=self.team_id,
+                bot_token=self._bot_token,
+                bot_user_id=self.bot_user_id,
+            )
+
+        app = AsyncApp(client=self.client, authorize=authorize, request_verification_enabled=False, logger=sdk_log)
+        app.command(COMMAND)(self._on_command)
+        app.action(re.compile(".*"))(self._on_action)
+        # An event nobody handles is not acked and comes three more times.
+        app.event(re.compile(".*"))(self._on_event)
+        return app
+
+    async def _on_event(self) -> None:
+        """Bolt has acked it already."""
+
+    async def _on_command(self, body: dict[str, Any], ack: AsyncAck, context: AsyncBoltContext) -> None:
+        words, place = read_words(body, self._clock())
+        if self._closing:
+            await ack()
+            self._later(context, place, self._sorry, "command")
+            return
+        await ack()
+        self._later(context, place, partial(self._desk.run, words), "command")
+
+    async def _on_action(self, body: dict[str, Any], ack: AsyncAck, context: AsyncBoltContext) -> None:
+        for click, place in read_clicks(body, self.team_id, self._clock()):
+            try:
+                click_id = await self._desk.note_click(click)
+            except Exception as error:  # noqa: BLE001  the edge: not stored means not acked, and the person is told
+                # No ack will follow, so there is nothing to wait for.
+                context[ANSWERED].set()
+                self._later(context, place, partial(_again, error), "click")
+                return
+            self._later(context, place, partial(self._desk.settle, click_id), "click")
+        await ack()
+
+    async def _sorry(self) -> Message | None:
+        raise UserError("I am being restarted and take nothing now.", "Try again in a minute.")
+
+    def _later(
+        self,
+        context: AsyncBoltContext,
+        place: Place,
+        work: Callable[[], Awaitable[Message | None]],
+        kind: str,
+    ) -> None:
+        self._errands.start(self._answer(context[ANSWERED], place, work, kind), f"slack-{kind}")
+
+    async def _answer(
+        self,
+        answered: asyncio.Event,
+        place: Place,
+        work: Callable[[], Awaitable[Message | None]],
+        kind: str,
+    ) -> None:
+        try:
+            async with asyncio.timeout(_ACK_WAIT_S):
+                await answered.wait()
+        except TimeoutError:
+            log.warning("ack_late", kind=kind)
+        rendered = await self._outcome(work, kind)
+        if rendered is not None:
+            await self._answers.tell(place, rendered)
+
+    async def _outcome(self, work: Callable[[], Awaitable[Message | None]], kind: str) -> Rendered | None:
+        try:
+            message = await work()
+            return render(message) if message is not None else None
+        except UserError as refusal:
+            return render_refusal(refusal.message, refusal.fix)
+        except Exception:  # the edge: a person gets a sentence and a number, the log the rest
+            mark = secrets.token_hex(4)
+            log.exception("slack_work_broke", kind=kind, mark=mark)
+            return render_refusal(
+                f"Something went wrong on my side, and I do not know more here. It is in my log as `{mark}`.",
+                "Look at `/xen jobs` before you try again.",
+            )
+
+
+async def _again(error: Exception) -> Message | None:
+    raise error
