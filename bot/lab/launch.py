@@ -7,6 +7,7 @@ only addresses and secrets. Ending the lab ends everything it started.
 import asyncio
 import contextlib
 import json
+import secrets
 import signal
 import socket
 import tempfile
@@ -23,8 +24,6 @@ from bot.lab.routes import LabRoutes
 from bot.lab.slack import Workplace
 from bot.lab.xapi import Datacentre, LoopbackMissing
 
-# URL-safe, and no secret: it guards simulated hosts on loopback addresses.
-_PASSWORD: Final = "lab-password"  # noqa: S105  the lab's own, see above
 _FINDING: Final = 1
 _USAGE: Final = 2
 
@@ -67,7 +66,7 @@ class Lab:
             world=options.world,
             port=options.xapi_port,
             speed=options.speed,
-            password=_PASSWORD,
+            password=secrets.token_urlsafe(12),
             certificates=data,
         )
         self.workplace = Workplace(port=options.port)

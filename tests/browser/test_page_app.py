@@ -188,3 +188,14 @@ def test_the_home_of_the_app_is_shown(page: Page, app: App) -> None:
     block = {"type": "section", "text": {"type": "mrkdwn", "text": "*Waiting for you:* nothing"}}
     app.client.web_client.views_publish(user_id=opened["event"]["user"], view={"type": "home", "blocks": [block]})
     expect(page.get_by_role("region", name="Home of the app")).to_contain_text("Waiting for you: nothing")
+
+
+def test_what_crossed_the_wire_is_shown_on_demand(page: Page, app: App, lab_say: Callable[..., Any]) -> None:
+    page.get_by_text("What crossed the wire").click()
+    element = {"type": "button", "action_id": "a", "value": "<b>wire</b>", "text": plain("Press")}
+    lab_say("A card", blocks=[{"type": "actions", "block_id": "a", "elements": [element]}])
+    page.locator(".channel .message").last.get_by_role("button", name="Press").click()
+    app.next("block_actions")
+    frame = page.locator(".entry-frame_out").first
+    frame.locator("summary").click()
+    expect(frame.locator("pre")).to_contain_text("<b>wire</b>")

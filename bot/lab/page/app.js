@@ -10,6 +10,7 @@ import { drawMain, drawSidebar, drawThread } from "./panes.js";
 import { drawSwitch } from "./people.js";
 import { onChange, state, update } from "./store.js";
 import { actAs, begin } from "./sync.js";
+import { drawWire } from "./wire.js";
 
 const roots = Object.fromEntries(["top", "workplace", "datacentre", "tabs", "modals", "toast", "status"].map((id) => [id, document.getElementById(id)]));
 
@@ -30,6 +31,7 @@ function drawPanel() {
     h("header", { class: "pane-head" }, h("h1", {}, "Datacentre"), h("p", { class: "topic" }, count > 0 ? `${count} guests (virtual machines). A guest can move between the hosts of one pool while it runs.` : "")),
     drawDatacentre(),
     drawFaults(),
+    drawWire(),
   ];
 }
 

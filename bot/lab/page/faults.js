@@ -38,7 +38,7 @@ export function drawFaults() {
   if (!truth) return null;
   return h(
     "details",
-    { class: "faults" },
+    { class: "faults", key: "faults" },
     h("summary", {}, "What goes wrong", h("small", {}, "break something and watch")),
     h(
       "div",

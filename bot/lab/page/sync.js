@@ -2,6 +2,7 @@
 
 import { call, follow, loadPeople } from "./api.js";
 import { me, recall, remember, state, update } from "./store.js";
+import { refreshWire } from "./wire.js";
 
 let leaveStream = null;
 let isAsking = false;
@@ -73,6 +74,7 @@ export async function refresh() {
     await ask();
   } while (isStale);
   isAsking = false;
+  void refreshWire();
 }
 
 async function ask() {

@@ -1,0 +1,64 @@
+// "What crossed the wire": the last frames and calls between the bot and Slack, on demand. It is folded away, and asks
+// for nothing while it is.
+
+import { call } from "./api.js";
+import { classes, h } from "./dom.js";
+import { me, state, update } from "./store.js";
+
+const KEPT = 150;
+const wire = { isOpen: false, entries: [], seen: 0, isAsking: false };
+
+const SAYS = {
+  http: ["→ Slack", "A call of the Web API"],
+  frame_out: ["→ bot", "A frame that Slack sent to the bot"],
+  frame_in: ["→ Slack", "A frame that the bot sent to Slack"],
+  socket: ["socket", "A connection came or went"],
+  fault: ["fault", "Something that was broken on purpose"],
+  warning: ["warning", "Legal, but hardly what the sender meant"],
+};
+
+/** Asks for what is new, if someone looks. */
+export async function refreshWire() {
+  if (!wire.isOpen || wire.isAsking || !me()) return;
+  wire.isAsking = true;
+  const answer = await call("lab.log", me().token, { since: wire.seen });
+  wire.isAsking = false;
+  if (!answer.ok) return;
+  // The page's own questions would bury what the bot says.
+  const news = answer.entries.filter((entry) => !/\blab\.(screen|channels|log)\b/.test(entry.what));
+  wire.seen = answer.entries.at(-1)?.n ?? wire.seen;
+  wire.entries = [...wire.entries, ...news].slice(-KEPT);
+  update({});
+}
+
+/** Draws the folded list. */
+export function drawWire() {
+  if (!state.datacentre) return null;
+  const toggle = (event) => {
+    wire.isOpen = event.target.open;
+    void refreshWire();
+  };
+  return h(
+    "details",
+    { class: "faults", key: "wire", ontoggle: toggle },
+    h("summary", {}, "What crossed the wire", h("small", {}, "between the bot and Slack")),
+    h(
+      "div",
+      { class: "wire", role: "list" },
+      wire.entries.length === 0 && h("p", { class: "empty" }, "Nothing yet."),
+      [...wire.entries].reverse().map(drawEntry),
+    ),
+  );
+}
+
+function drawEntry(entry) {
+  const { n, at, kind, what, ...detail } = entry;
+  const [says, meaning] = SAYS[kind] ?? [kind, ""];
+  const time = new Date(at * 1000).toISOString().slice(11, 23);
+  return h(
+    "details",
+    { key: String(n), class: classes("entry", `entry-${kind}`), role: "listitem", memo: n },
+    h("summary", {}, h("time", {}, time), h("span", { class: "mark", title: meaning }, says), h("span", { class: "what" }, what)),
+    h("pre", {}, JSON.stringify(detail, null, 2)),
+  );
+}
