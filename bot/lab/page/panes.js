@@ -65,7 +65,7 @@ export function drawMain() {
       notices: noticesOf(screen, channel.id),
       openThread,
     }),
-    screen && screen.messages.length === 0 && h("p", { class: "quiet" }, "Nothing was said here yet."),
+    screen && screen.messages.length + noticesOf(screen, channel.id).length === 0 && h("p", { class: "quiet" }, "Nothing was said here yet."),
     h("p", { class: classes("waiting-line", isWaiting && "waiting-shown"), "aria-hidden": String(!isWaiting) }, "xenbot was asked…"),
     drawComposer(channel.id, null, `Message ${isDirect(channel) ? channelTitle(channel) : `#${channel.name}`}, or ${state.command} for a command`),
   );

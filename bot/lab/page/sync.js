@@ -2,7 +2,6 @@
 
 import { call, follow, loadPeople } from "./api.js";
 import { me, recall, remember, state, update } from "./store.js";
-import { refreshWire } from "./wire.js";
 
 let leaveStream = null;
 let isAsking = false;
@@ -74,7 +73,6 @@ export async function refresh() {
     await ask();
   } while (isStale);
   isAsking = false;
-  void refreshWire();
 }
 
 async function ask() {

@@ -1,12 +1,13 @@
-// "What crossed the wire": the last frames and calls between the bot and Slack, on demand. It is folded away, and asks
-// for nothing while it is.
+// "What crossed the wire": the last frames and calls between the bot and Slack, on demand. It asks every second while
+// it is open, since most frames change no screen, and never while it is folded away.
 
 import { call } from "./api.js";
 import { classes, h } from "./dom.js";
 import { me, state, update } from "./store.js";
 
 const KEPT = 150;
-const wire = { isOpen: false, entries: [], seen: 0, isAsking: false };
+const PAUSE_MS = 1000;
+const wire = { timer: null, entries: [], seen: 0 };
 
 const SAYS = {
   http: ["→ Slack", "A call of the Web API"],
@@ -17,13 +18,9 @@ const SAYS = {
   warning: ["warning", "Legal, but hardly what the sender meant"],
 };
 
-/** Asks for what is new, if someone looks. */
-export async function refreshWire() {
-  if (!wire.isOpen || wire.isAsking || !me()) return;
-  wire.isAsking = true;
+async function ask() {
   const answer = await call("lab.log", me().token, { since: wire.seen });
-  wire.isAsking = false;
-  if (!answer.ok) return;
+  if (!answer.ok || answer.entries.length === 0) return;
   // The page's own questions would bury what the bot says.
   const news = answer.entries.filter((entry) => !/\blab\.(screen|channels|log)\b/.test(entry.what));
   wire.seen = answer.entries.at(-1)?.n ?? wire.seen;
@@ -35,8 +32,11 @@ export async function refreshWire() {
 export function drawWire() {
   if (!state.datacentre) return null;
   const toggle = (event) => {
-    wire.isOpen = event.target.open;
-    void refreshWire();
+    if (event.target !== event.currentTarget) return;
+    clearInterval(wire.timer);
+    if (!event.target.open) return;
+    void ask();
+    wire.timer = setInterval(ask, PAUSE_MS);
   };
   return h(
     "details",
