@@ -3,7 +3,7 @@
 import { classes, h } from "./dom.js";
 import { state } from "./store.js";
 
-const MANY_GUESTS = 60;
+const LARGE_WORLD = 400;
 
 /** "4 GiB" for bytes. */
 export function sayBytes(bytes) {
@@ -93,7 +93,10 @@ function shortVendor(vendor) {
 }
 
 function drawGuests(entries) {
-  const shown = entries.slice(0, MANY_GUESTS).map(({ guest, isGhost }) => (isGhost ? drawGhost(guest) : drawGuest(guest)));
+  // In a large world a host shows what is busy and a few of the rest.
+  const most = state.datacentre.guests.length > LARGE_WORLD ? 12 : LARGE_WORLD;
+  const ordered = entries.length > most ? [...entries].sort((one, other) => Boolean(other.guest.operation) - Boolean(one.guest.operation)) : entries;
+  const shown = ordered.slice(0, most).map(({ guest, isGhost }) => (isGhost ? drawGhost(guest) : drawGuest(guest)));
   const hidden = entries.length - shown.length;
   return hidden > 0 ? [...shown, h("span", { key: "more", class: "empty" }, `and ${hidden} more`)] : shown;
 }

@@ -22,7 +22,7 @@ async function ask() {
   const answer = await call("lab.log", me().token, { since: wire.seen });
   if (!answer.ok || answer.entries.length === 0) return;
   // The page's own questions would bury what the bot says.
-  const news = answer.entries.filter((entry) => !/\blab\.(screen|channels|log)\b/.test(entry.what));
+  const news = answer.entries.filter((entry) => entry.n > wire.seen && !/\blab\.(screen|channels|log)\b/.test(entry.what));
   wire.seen = answer.entries.at(-1)?.n ?? wire.seen;
   wire.entries = [...wire.entries, ...news].slice(-KEPT);
   update({});
