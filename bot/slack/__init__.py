@@ -4,9 +4,11 @@ Nothing below this package knows that Slack exists; nothing here decides what ma
 """
 
 from bot.slack.cards import Rendered, render
+from bot.slack.check import check
 from bot.slack.client import close_client, open_client
 from bot.slack.delivery import Delivery, Outbox
 from bot.slack.gateway import Gateway, GatewayStatus
+from bot.slack.manifest import manifest, manifest_text
 from bot.slack.people import People
 from bot.slack.settings import RoleSettings, SlackSettings
 
@@ -19,7 +21,10 @@ __all__ = [
     "Rendered",
     "RoleSettings",
     "SlackSettings",
+    "check",
     "close_client",
+    "manifest",
+    "manifest_text",
     "open_client",
     "render",
 ]

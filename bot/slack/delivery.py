@@ -185,15 +185,19 @@ class Delivery:
             return ""
         if parcel.kind == "card" and parcel.message_ts:
             return await self._edit(parcel, rendered)
+        return await self._place_once(parcel, rendered)
+
+    async def _place_once(self, parcel: Parcel, rendered: Rendered) -> str:
+        found = None
         if parcel.attempts and parcel.id not in self._refused:
             found = await self._sender.find(parcel)
-            if found:
-                log.info("lost_post_found", parcel=parcel.id)
-                if parcel.kind == "card":
-                    # The card may have moved on since; the edit makes sure that the newest state is what stands there.
-                    return await self._edit(msgspec.structs.replace(parcel, message_ts=found), rendered)
-                return found
-        return await self._post(parcel, rendered)
+        if not found or found == parcel.message_ts:
+            return await self._post(parcel, rendered)
+        log.info("lost_post_found", parcel=parcel.id)
+        if parcel.kind != "card":
+            return found
+        # The card may have moved on since; the edit makes sure that the newest state is what stands there.
+        return await self._edit(msgspec.structs.replace(parcel, message_ts=found), rendered)
 
     async def _edit(self, parcel: Parcel, rendered: Rendered) -> str:
         place = _place(parcel)
@@ -208,7 +212,7 @@ class Delivery:
             if judge(error) is not Fault.GONE:
                 raise
             log.warning("card_gone", parcel=parcel.id, job=parcel.job, error=code_of(error))
-            return await self._post(parcel, rendered)
+            return await self._place_once(parcel, rendered)
         self._remember(place, print_now)
         return parcel.message_ts
 

@@ -74,16 +74,22 @@ def judge(error: BaseException) -> Fault:
         return Fault.LIMITED
     if _status(error) >= 500:
         return Fault.LOST
-    return _CODES.get(code_of(error), Fault.FATAL)
+    code = _code(error)
+    # An answer without a code came from something between us and Slack.
+    return Fault.LOST if code is None else _CODES.get(code, Fault.FATAL)
 
 
 def code_of(error: BaseException) -> str:
     """Slack's error code, or the name of what broke."""
     if isinstance(error, SlackApiError):
-        body = error.response if isinstance(error.response, dict) else getattr(error.response, "data", None)
-        code = body.get("error") if isinstance(body, dict) else None
-        return str(code or f"http_{_status(error)}")
+        return _code(error) or f"http_{_status(error)}"
     return type(error).__name__
+
+
+def _code(error: SlackApiError) -> str | None:
+    body = getattr(error.response, "data", error.response)
+    code = body.get("error") if isinstance(body, dict) else None
+    return str(code) if code else None
 
 
 def retry_after_s(error: BaseException) -> float:

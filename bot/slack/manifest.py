@@ -1,0 +1,59 @@
+"""The Slack app as a manifest: what `xenbot manifest` prints and an admin pastes when creating the app.
+
+Slack takes JSON as well as YAML. In Socket Mode no address is needed anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+BOT_SCOPES = (
+    "commands",
+    "chat:write",
+    "im:write",
+    "users:read",
+    "usergroups:read",
+    "channels:read",
+    "groups:read",
+    # A post whose answer was lost is looked for in the channel before it is repeated.
+    "channels:history",
+    "groups:history",
+)
+APP_SCOPE = "connections:write"
+
+
+def manifest() -> dict[str, Any]:
+    """The manifest as a mapping."""
+    return {
+        "_metadata": {"major_version": 2, "minor_version": 1},
+        "display_information": {
+            "name": "xenbot",
+            "description": "Confirmed, approved and audited jobs on XenServer and XCP-ng pools",
+            "background_color": "#1f2a44",
+        },
+        "features": {
+            "bot_user": {"display_name": "xenbot", "always_online": True},
+            "slash_commands": [
+                {
+                    "command": "/xen",
+                    "description": "Look at pools and ask for changes",
+                    "usage_hint": "help | status | migrate <vm> to <host> | jobs",
+                    # Names are looked up as typed; escaped text would turn "a & b" into another name.
+                    "should_escape": False,
+                }
+            ],
+        },
+        "oauth_config": {"scopes": {"bot": list(BOT_SCOPES)}},
+        "settings": {
+            "interactivity": {"is_enabled": True},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": True,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def manifest_text() -> str:
+    """The manifest as JSON text."""
+    return json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n"

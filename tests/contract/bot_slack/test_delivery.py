@@ -1,0 +1,208 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from conftest import FakeOutbox, Hands, words_of
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.message import Button, Choices, Facts, Message, Progress, Table, Verdict
+from bot.domain.texts import say
+from bot.lab.slack import Workplace
+from bot.slack import Delivery
+
+
+def note(text: str, *more: Any) -> Message:
+    return Message(say("{text}", text=text), (Verdict(say("{text}", text=text)), *more))
+
+
+def calls(workplace: Workplace, method: str) -> list[dict[str, Any]]:
+    return [entry for entry in workplace.log() if method in str(entry)]
+
+
+@pytest.fixture
+async def delivery(client: AsyncWebClient, outbox: FakeOutbox) -> AsyncIterator[Delivery]:
+    running = Delivery(client, outbox)
+    task = asyncio.create_task(running.run())
+    yield running
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def ops(workplace: Workplace) -> str:
+    return workplace.channels["ops"]
+
+
+async def test_card_is_posted_then_edited_in_place(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, hands: Callable[[str], Hands]
+) -> None:
+    outbox.put(kind="card", channel=ops, job=7, message=note("Asked"), urgent=True)
+    await outbox.until(lambda: 7 in outbox.cards)
+    outbox.put(kind="card", channel=ops, job=7, message=note("Done", Choices(())), urgent=True)
+    await outbox.until(lambda: not outbox.rows)
+    seen = await hands("viewer").messages()
+    assert [words_of(one) for one in seen] == ["Done"]
+
+
+async def test_reply_goes_into_the_thread_of_its_card(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, hands: Callable[[str], Hands]
+) -> None:
+    outbox.put(kind="reply", channel=ops, job=7, message=note("The story"))
+    outbox.put(kind="card", channel=ops, job=7, message=note("The card"))
+    await outbox.until(lambda: len(outbox.sent) == 2)
+    thread = await hands("viewer").messages(thread_ts=outbox.cards[7])
+    assert [words_of(one) for one in thread] == ["The card", "The story"]
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "drop_before", "500"])
+async def test_post_whose_answer_was_lost_appears_once(
+    kind: str, delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace, hands: Callable[[str], Hands]
+) -> None:
+    await workplace.do({"do": "fail", "method": "chat.postMessage", "kind": kind})
+    outbox.put(channel=ops, message=note("Only once"), urgent=True)
+    await outbox.until(lambda: not outbox.rows)
+    seen = await hands("viewer").messages()
+    assert [words_of(one) for one in seen] == ["Only once"]
+    assert outbox.sent[0][1] == seen[0]["ts"]
+
+
+async def test_reply_whose_answer_was_lost_appears_once(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace, hands: Callable[[str], Hands]
+) -> None:
+    outbox.put(kind="card", channel=ops, job=7, message=note("The card"))
+    await outbox.until(lambda: 7 in outbox.cards)
+    await workplace.do({"do": "fail", "method": "chat.postMessage", "kind": "drop_after"})
+    outbox.put(kind="reply", channel=ops, job=7, message=note("The story"), urgent=True)
+    await outbox.until(lambda: not outbox.rows)
+    thread = await hands("viewer").messages(thread_ts=outbox.cards[7])
+    assert [words_of(one) for one in thread] == ["The card", "The story"]
+
+
+async def test_post_made_before_a_crash_is_found_again(
+    client: AsyncWebClient, outbox: FakeOutbox, ops: str, hands: Callable[[str], Hands]
+) -> None:
+    await client.chat_postMessage(
+        channel=ops,
+        text="Asked",
+        metadata={"event_type": "xenbot", "event_payload": {"parcel": 1, "nonce": "card-7"}},
+    )
+    outbox.put(kind="card", channel=ops, job=7, message=note("Newer state"), attempts=1, nonce="card-7")
+    await Delivery(client, outbox).flush(5)
+    seen = await hands("viewer").messages()
+    assert [words_of(one) for one in seen] == ["Newer state"]
+    assert outbox.cards[7] == seen[0]["ts"]
+
+
+async def test_limited_post_waits_as_long_as_slack_says(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace, hands: Callable[[str], Hands]
+) -> None:
+    await workplace.do({"do": "fail", "method": "chat.postMessage", "kind": "429", "retry_after": 1})
+    outbox.put(channel=ops, message=note("First"), urgent=True)
+    outbox.put(channel=ops, message=note("Second"), urgent=True)
+    await outbox.until(lambda: not outbox.rows)
+    assert [words_of(one) for one in await hands("viewer").messages()] == ["First", "Second"]
+    assert outbox.failures == [(1, "ratelimited", 1.0)]
+
+
+async def test_edits_go_on_while_posts_are_limited(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace
+) -> None:
+    outbox.put(kind="card", channel=ops, job=7, message=note("Asked"))
+    await outbox.until(lambda: 7 in outbox.cards)
+    await workplace.do({"do": "fail", "method": "chat.postMessage", "kind": "429", "retry_after": 30})
+    outbox.put(channel=ops, message=note("Has to wait"))
+    await outbox.until(lambda: bool(outbox.failures))
+    outbox.put(kind="card", channel=ops, job=7, message=note("Result"), urgent=True)
+    await outbox.until(lambda: len(outbox.sent) == 2)
+
+
+async def test_result_does_not_wait_behind_progress(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, hands: Callable[[str], Hands]
+) -> None:
+    outbox.put(kind="card", channel=ops, job=7, message=note("Asked"))
+    await outbox.until(lambda: 7 in outbox.cards)
+    outbox.put(kind="card", channel=ops, job=7, message=note("Working", Progress(0.1, 1)))
+    await outbox.until(lambda: not outbox.rows)
+    async with asyncio.timeout(2.5):
+        outbox.put(kind="card", channel=ops, job=7, message=note("Working", Progress(0.2, 2)))
+        outbox.put(kind="card", channel=ops, job=7, message=note("Result"), urgent=True)
+        await outbox.until(lambda: not outbox.rows)
+    assert words_of((await hands("viewer").messages())[0]) == "Result"
+
+
+async def test_progress_is_edited_at_most_every_three_seconds(
+    client: AsyncWebClient, outbox: FakeOutbox, ops: str, workplace: Workplace
+) -> None:
+    now = [100.0]
+    outbox.put(kind="card", channel=ops, job=7, message=note("Asked"))
+    courier = Delivery(client, outbox, clock=lambda: now[0])
+    await courier._round(hurry=False)
+    await outbox.until(lambda: 7 in outbox.cards)
+    outbox.put(kind="card", channel=ops, job=7, message=note("Working", Progress(0.1, 1)))
+    await courier._round(hurry=False)
+    await outbox.until(lambda: not outbox.rows)
+    outbox.put(kind="card", channel=ops, job=7, message=note("Working", Progress(0.2, 2)))
+    wait_s, busy = await courier._round(hurry=False)
+    assert not busy
+    assert wait_s == pytest.approx(3.0)
+    now[0] += 3
+    await courier._round(hurry=False)
+    await outbox.until(lambda: not outbox.rows)
+
+
+async def test_unchanged_card_is_not_sent_again(
+    client: AsyncWebClient, outbox: FakeOutbox, ops: str, workplace: Workplace
+) -> None:
+    courier = Delivery(client, outbox)
+    outbox.put(kind="card", channel=ops, job=7, message=note("Same"))
+    await courier.flush(5)
+    outbox.put(kind="card", channel=ops, job=7, message=note("Same"))
+    await courier.flush(5)
+    assert not outbox.rows
+    assert calls(workplace, "chat.update") == []
+
+
+async def test_deleted_card_is_posted_again(
+    delivery: Delivery, client: AsyncWebClient, outbox: FakeOutbox, ops: str, hands: Callable[[str], Hands]
+) -> None:
+    outbox.put(kind="card", channel=ops, job=7, message=note("Asked"))
+    await outbox.until(lambda: 7 in outbox.cards)
+    gone = outbox.cards[7]
+    await client.chat_delete(channel=ops, ts=gone)
+    outbox.put(kind="card", channel=ops, job=7, message=note("Result"), urgent=True)
+    await outbox.until(lambda: not outbox.rows)
+    seen = await hands("viewer").messages()
+    assert words_of(seen[-1]) == "Result"
+    assert outbox.cards[7] == seen[-1]["ts"] != gone
+
+
+async def test_channel_that_does_not_exist_is_given_up(delivery: Delivery, outbox: FakeOutbox, ops: str) -> None:
+    outbox.put(channel="C0NOWHERE", message=note("To nobody"))
+    outbox.put(channel=ops, message=note("To ops"))
+    await outbox.until(lambda: not outbox.rows)
+    assert outbox.failures == [(1, "channel_not_found", None)]
+    assert [sent[0] for sent in outbox.sent] == [2]
+
+
+async def test_private_word_reaches_only_its_person(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace, hands: Callable[[str], Hands]
+) -> None:
+    outbox.put(kind="private", channel=ops, user=workplace.people["approver"].id, message=note("Please decide"))
+    await outbox.until(lambda: not outbox.rows)
+    assert any("Please decide" in words_of(one) for one in await hands("approver").messages())
+    assert not any("Please decide" in words_of(one) for one in await hands("viewer").messages())
+
+
+async def test_hostile_names_arrive_as_text(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, hands: Callable[[str], Hands]
+) -> None:
+    name = "<!channel> & *bold* :white_check_mark:"
+    table = Table(("guest",), ((name,),))
+    buttons = Choices((Button("Confirm", "confirm", "k", confirm=say("Move {vm}?", vm=name)),))
+    outbox.put(channel=ops, message=note(name, Facts((say("{vm} is fine", vm=name),)), table, buttons))
+    await outbox.until(lambda: not outbox.rows)
+    assert not outbox.failures
+    seen = (await hands("viewer").messages())[0]
+    assert f"{name} is fine" in words_of(seen)
+    assert "<!" not in seen["text"]
