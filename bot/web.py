@@ -37,8 +37,8 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Health(msgspec.Struct, frozen=True):
     """How the bot is; `findings` says in one sentence each what is not so.
 
-    `alive`: the process works and its sockets are not deaf. `ready`: Slack is connected, the store can be written and at
-    least one pool is fed.
+    `alive`: the process works and its sockets are not deaf. `ready`: Slack is connected, the store can be written and
+    at least one pool is fed.
     """
 
     alive: bool

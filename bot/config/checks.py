@@ -1,0 +1,185 @@
+"""What can be wrong with settings that have the right types: one generator of findings per section.
+
+A section that could not be read is None here and has its findings already.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from bot.backups.settings import BackupSettings
+from bot.domain.policy import ApprovalSettings
+from bot.logs import clean_text
+from bot.slack.settings import RoleSettings, SlackSettings, is_group
+from bot.store import StoreSettings
+from bot.web import WebSettings
+from bot.xen.settings import PoolSettings
+
+MOST_APPROVERS: Final = 5
+LONGEST_EXPIRY_MINUTES: Final = 7 * 24 * 60
+
+_TEAM: Final = re.compile(r"[TE][A-Z0-9]{2,}")
+_CHANNEL: Final = re.compile(r"[CG][A-Z0-9]{2,}")
+_HOLDER: Final = re.compile(r"[UWS][A-Z0-9]{2,}")
+
+
+def check_slack(slack: SlackSettings | None) -> Iterator[str]:
+    """Findings about `[slack]`."""
+    if slack is None:
+        return
+    if not _TEAM.fullmatch(slack.team):
+        yield f"slack.team: “{clean_text(slack.team)}” is not the id of a workspace; it begins with T."
+    if not slack.channels:
+        yield "slack.channels: at least one channel is needed, or nobody could change anything."
+    for index, channel in enumerate(slack.channels):
+        yield from _check_channel(f"slack.channels[{index}]", channel)
+        if channel in slack.channels[:index]:
+            yield f"slack.channels[{index}]: {channel} is listed twice."
+    if slack.alerts_channel:
+        yield from _check_channel("slack.alerts_channel", slack.alerts_channel)
+    yield from _check_api_url(slack.api_url)
+
+
+def _check_channel(where: str, channel: str) -> Iterator[str]:
+    if not _CHANNEL.fullmatch(channel):
+        yield (
+            f"{where}: “{clean_text(channel)}” is not the id of a channel; it begins with C or G and stands at the end "
+            "of the channel's details."
+        )
+
+
+def _check_api_url(url: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in {"http", "https"} or not url.endswith("/"):
+        yield f"slack.api_url: “{clean_text(url)}” is not the address of a Web API; it ends with /."
+    elif parts.scheme == "http" and not _is_loopback(host):
+        yield "slack.api_url: http would send the token in the clear; only a loopback address may use it."
+
+
+def check_pools(pools: Mapping[int, PoolSettings]) -> Iterator[str]:
+    """Findings about pools beside each other, and about contradictions inside one, by their place in the file."""
+    for index, pool in pools.items():
+        where = f"pools[{index}] ({clean_text(pool.name)})"
+        if clean_text(pool.name) != pool.name:
+            yield f"{where}.name: holds a control or invisible character."
+        if not pool.user:
+            yield f"{where}.user: a user name is needed."
+        if pool.insecure and pool.ca_file:
+            yield f"{where}: insecure and ca_file contradict each other."
+        if pool.ca_file and Path(pool.ca_file).is_file():
+            yield from _check_ca_file(f"{where}.ca_file", pool.ca_file)
+        for number, host in enumerate(pool.hosts):
+            if pool.insecure and host.fingerprint:
+                yield f"{where}.hosts[{number}]: insecure and a fingerprint contradict each other."
+            for other in (pools[place] for place in pools if place < index):
+                if other.listed(host.address):
+                    yield (
+                        f"{where}.hosts[{number}]: {clean_text(host.address)} is listed in pool "
+                        f"“{clean_text(other.name)}” already."
+                    )
+
+
+def _check_ca_file(where: str, file: str) -> Iterator[str]:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except OSError:  # ssl.SSLError is one
+        yield f"{where}: {file} holds no certificate that can be read."
+
+
+def check_roles(roles: RoleSettings | None) -> Iterator[str]:
+    """Findings about `[roles]`."""
+    if roles is None:
+        return
+    for role, ids in roles.named().items():
+        yield from _check_holders(f"roles.{role.value}", ids)
+
+
+def _check_holders(where: str, ids: tuple[str, ...]) -> Iterator[str]:
+    for index, one in enumerate(ids):
+        if not _HOLDER.fullmatch(one):
+            yield (
+                f"{where}[{index}]: “{clean_text(one)}” is not the id of a person (U…, W…) or of a user group (S…); "
+                "names are not taken, because people can change them."
+            )
+        if one in ids[:index]:
+            yield f"{where}[{index}]: {one} is listed twice."
+
+
+def check_approval(approval: ApprovalSettings | None, roles: RoleSettings | None) -> Iterator[str]:
+    """Findings about `[approval]`, and whether there are people enough to approve."""
+    if approval is None:
+        return
+    needed = {
+        "low": approval.low,
+        "medium": approval.medium,
+        "high": approval.high,
+        "critical": approval.critical,
+    }
+    for risk, count in needed.items():
+        if not 0 <= count <= MOST_APPROVERS:
+            yield f"approval.{risk}: must be from 0 to {MOST_APPROVERS}, not {count}."
+    for (lower, few), (higher, many) in pairwise(needed.items()):
+        if few > many:
+            yield f"approval.{higher}: needs {many}, fewer than approval.{lower} with {few}."
+    if not 1 <= approval.expiry_minutes <= LONGEST_EXPIRY_MINUTES:
+        yield f"approval.expiry_minutes: must be from 1 to {LONGEST_EXPIRY_MINUTES} (7 days)."
+    for index, tag in enumerate(approval.critical_tags):
+        if not tag.strip():
+            yield f"approval.critical_tags[{index}]: is empty."
+    yield from _check_holders("approval.break_glass", approval.break_glass)
+    most = max(needed.values())
+    if roles is not None and most > 0:
+        yield from _check_approvers(most, roles.approver)
+
+
+def _check_approvers(most: int, approvers: Iterable[str]) -> Iterator[str]:
+    people = set(approvers)
+    # Who is in a user group only Slack knows.
+    if not any(map(is_group, people)) and len(people) < most:
+        yield f"roles.approver: {most} approvers can be needed ([approval]), but {len(people)} are named."
+
+
+def check_store(store: StoreSettings | None) -> Iterator[str]:
+    """Findings about `[store]`."""
+    if store is None:
+        return
+    path = Path(store.path)
+    if not store.path:
+        yield "store.path: a file name is needed."
+    elif path.is_dir():
+        yield f"store.path: {path} is a folder; name a file in it."
+    elif not path.parent.is_dir():
+        yield f"store.path: there is no folder {path.parent}."
+
+
+def check_backups(backups: BackupSettings | None) -> Iterator[str]:
+    """Findings about `[backups]`."""
+    if backups is not None and backups.path and not Path(backups.path).is_dir():
+        yield f"backups.path: there is no folder {backups.path}."
+
+
+def check_web(web: WebSettings | None) -> Iterator[str]:
+    """Findings about `[web]`."""
+    if web is not None:
+        try:
+            web.address()
+        except ValueError as error:
+            yield f"web.listen: {error}."
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
