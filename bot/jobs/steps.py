@@ -241,7 +241,7 @@ class StepRunner:
         if error[0] == "TASK_CANCELLED":
             return End(EndKind.CANCELLED, say("Cancelled: {look}", look=look.headline), look.evidence)
         why = self.words(error)
-        return End(EndKind.FAILED, say("Failed: {why} {look}.", why=why, look=look.headline), look.evidence)
+        return End(EndKind.FAILED, say("Failed: {why}; {look}", why=why, look=look.headline), look.evidence)
 
     def _why(self, error: tuple[str, ...] | None) -> tuple[Phrase, ...]:
         return (self.words(error),) if error and error != ("",) else ()

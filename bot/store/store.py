@@ -101,11 +101,19 @@ class Store(ClickBook):
         return await self._told(work)
 
     async def annotate(
-        self, number: int, changes: dict[str, Any], note: Note | None = None, story: Story = silent
+        self,
+        number: int,
+        changes: dict[str, Any],
+        note: Note | None = None,
+        story: Story = silent,
+        *,
+        click: int | None = None,
     ) -> JobRecord:
-        """Changes fields of a job that are not its state."""
+        """Changes fields of a job that are not its state; a click given along counts from then on."""
 
         def work(db: sqlite_utils.Database) -> JobRecord:
+            if click is not None:
+                self.count_click(db, click, number)
             columns = dict(rows.changed_columns(changes))
             if columns:
                 assignments = ", ".join(f"{name} = ?" for name in columns)

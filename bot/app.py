@@ -1,0 +1,165 @@
+"""The composition root: every part is made here, by hand, and given what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from bot.commands import Registry
+from bot.config import Config
+from bot.domain.audit import Tag
+from bot.domain.inventory import FeedState
+from bot.domain.job import JobState
+from bot.domain.texts import Phrase
+from bot.errors import StoreError
+from bot.jobs.control import Control
+from bot.jobs.decisions import Decisions
+from bot.jobs.desk import Desk
+from bot.jobs.engine import Engine
+from bot.jobs.proposals import Proposals
+from bot.metrics import Metrics
+from bot.operations.discover import operations
+from bot.operations.xapi_words import explain
+from bot.slack import Delivery, Gateway, People, close_client, open_client
+from bot.store import Note, Store
+from bot.web import Health, Web
+from bot.xen import Pools
+
+log = structlog.get_logger()
+
+# Bolt and TCP both notice a dead link within about 45 s; beyond twice that the bot is deaf and should be replaced.
+DEAF_AFTER_S = 90.0
+
+
+def xapi_words(error: tuple[str, ...]) -> Phrase:
+    """A failure of XAPI in our words."""
+    return explain(error[0], error[1:])
+
+
+class App:
+    """The bot, from start to stop."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.metrics = Metrics([state.value for state in JobState])
+        self.store = Store(Path(config.store.path))
+        self.pools = Pools(config.pools, passwords=config.secrets.pool_passwords)
+        self.client = open_client(config.slack, config.secrets.slack_bot_token)
+        people = People(self.client, config.roles, config.slack.team)
+        known = operations()
+        self.engine = Engine(self.store, self.pools, self.pools, people, known, config.approval, xapi_words)
+        proposals = Proposals(self.store, people, known, config.approval)
+        self.desk = Desk(
+            self.store,
+            self.pools,
+            self.pools,
+            people,
+            Registry.discover(),
+            proposals,
+            Decisions(self.store, self.engine, people, proposals, self.pools, config.approval),
+            Control(self.store, self.engine, self.pools),
+            config.approval,
+            team=config.slack.team,
+            channels=config.slack.channels,
+        )
+        self.gateway = Gateway(
+            settings=config.slack,
+            bot_token=config.secrets.slack_bot_token,
+            app_token=config.secrets.slack_app_token,
+            desk=self.desk,
+            client=self.client,
+        )
+        self.delivery = Delivery(self.client, self.store)
+        self.web = Web(config.web, health=self.health, metrics=self.metrics)
+        self._store_well = False
+
+    def health(self) -> Health:
+        """How the bot is, from memory."""
+        link = self.gateway.status()
+        findings = []
+        if not link.connected:
+            findings.append("Slack is not connected.")
+        if not self._store_well:
+            findings.append("The store cannot be written.")
+        if not self.pools.ready():
+            findings.append("No pool has answered yet.")
+        deaf = link.silent_s is not None and link.silent_s > DEAF_AFTER_S
+        if deaf:
+            findings.append("Slack has been silent for too long.")
+        return Health(alive=not deaf, ready=not findings, findings=tuple(findings))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs until `stop` is set. Raises ConfigError or StoreError when it cannot start."""
+        try:
+            await self.store.open()
+            await self.store.note(Note(Tag.STARTED, self.config.slack.team, "xenbot"))
+            self._store_well = True
+            await self.web.start()
+            await self.pools.start()
+            for view in self.pools.pools():
+                self.metrics.watch_feed(view.name, self._age_of(view.name))
+            self.metrics.watch_slack(lambda: self.gateway.status().connected, lambda: self.gateway.status().inbound_s)
+            await self.gateway.start()
+            await self.desk.settle_left_behind()
+            await self._work(stop)
+        finally:
+            await self._end()
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            running = [
+                group.create_task(self.engine.run(), name="engine"),
+                group.create_task(self.delivery.run(), name="delivery"),
+                group.create_task(self._measure(), name="measure"),
+            ]
+            await stop.wait()
+            log.info("stopping")
+            # This stops only our waiting: what a pool is doing goes on, and is found again at the next start.
+            for task in running:
+                task.cancel()
+
+    async def _measure(self) -> None:
+        while True:
+            try:
+                counts: dict[str, int] = {}
+                for record in await self.store.jobs(open_only=True, limit=1000):
+                    counts[record.state.value] = counts.get(record.state.value, 0) + 1
+                self.metrics.set_jobs(counts)
+                self.metrics.set_outbox_depth(await self.store.outbox_depth())
+                self._store_well = True
+            except StoreError as error:
+                log.error("store_failed", reason=str(error))  # noqa: TRY400  a sentence is enough
+                self._store_well = False
+            await asyncio.sleep(5)
+
+    def _age_of(self, name: str) -> Callable[[], float | None]:
+        def age() -> float | None:
+            view = self.pools.pool(name)
+            return None if view.state is FeedState.LOADING else view.age_s
+
+        return age
+
+    async def _end(self) -> None:
+        await self.gateway.stop()
+        with contextlib.suppress(StoreError):
+            await self.delivery.flush(timeout_s=3.0)
+            await self.store.note(Note(Tag.STOPPED, self.config.slack.team, "xenbot"))
+        await close_client(self.client)
+        await self.pools.stop()
+        await self.web.stop()
+        await self.store.close()
+
+
+async def run(config: Config) -> int:
+    """Runs the bot until SIGTERM or SIGINT; gives the exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await App(config).run(stop)
+    return 0

@@ -1,0 +1,125 @@
+"""The database holds the invariants, whoever writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.domain.audit import Tag
+from bot.domain.message import Message, Verdict
+from bot.domain.texts import say
+from bot.errors import StoreError
+from bot.store import Note, Outgoing, Reader, Store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = Store(tmp_path / "xenbot.sqlite")
+    await store.open()
+    yield store
+    await store.close()
+
+
+def note(actor: str = "U1") -> Note:
+    return Note(Tag.FREEZE, "T1", actor, {"reason": "テスト"})
+
+
+def post(text: str, *, urgent: bool) -> Outgoing:
+    line = say("{t}", t=text)
+    return Outgoing("post", Message(line, (Verdict(line),)), urgent=urgent, channel="C1")
+
+
+async def test_the_audit_cannot_be_changed_or_shortened(store: Store) -> None:
+    await store.note(note())
+    with sqlite3.connect(store.database.path) as other:
+        for statement in ("UPDATE audit SET actor = 'U2'", "DELETE FROM audit"):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                other.execute(statement)
+    other.close()
+
+
+async def test_a_changed_entry_breaks_the_chain_at_that_entry(store: Store) -> None:
+    for actor in ("U1", "U2", "U3"):
+        await store.note(note(actor))
+    assert (await store.verify_audit())[2] is None
+    with sqlite3.connect(store.database.path) as other:
+        other.execute("DROP TRIGGER audit_is_append_only_update")
+        other.execute("UPDATE audit SET actor = 'U9' WHERE seq = 2")
+    other.close()
+    good, _head, broken = await store.verify_audit()
+    assert good == 1
+    assert broken is not None
+    assert broken.seq == 2
+
+
+async def test_a_removed_entry_breaks_the_chain(store: Store) -> None:
+    for actor in ("U1", "U2", "U3"):
+        await store.note(note(actor))
+    with sqlite3.connect(store.database.path) as other:
+        other.execute("DROP TRIGGER audit_is_append_only_delete")
+        other.execute("DELETE FROM audit WHERE seq = 2")
+    other.close()
+    broken = (await store.verify_audit())[2]
+    assert broken is not None
+    assert "missing" in broken.reason
+
+
+async def test_a_store_without_its_guards_is_not_opened(store: Store, tmp_path: Path) -> None:
+    await store.close()
+    with sqlite3.connect(tmp_path / "xenbot.sqlite") as other:
+        other.execute("DROP TRIGGER audit_is_append_only_update")
+    other.close()
+    with pytest.raises(StoreError, match="guard"):
+        await Store(tmp_path / "xenbot.sqlite").open()
+
+
+async def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "x.sqlite").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreError, match="cannot be"):
+        await Store(tmp_path / "x.sqlite").open()
+
+
+async def test_a_failed_write_leaves_nothing_behind(store: Store) -> None:
+    def half(db: object) -> None:
+        db.execute("INSERT INTO settings VALUES ('a', '1')")  # type: ignore[attr-defined]  # a database
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        await store.database.write(half)
+    assert await store.frozen() is None
+    rows = await store.database.read(lambda db: db.execute("SELECT * FROM settings").fetchall())
+    assert rows == []
+
+
+async def test_urgent_messages_come_before_the_others(store: Store) -> None:
+    await store.note(note(), story=[post("progress", urgent=False), post("decision", urgent=True)])
+    due = await store.due()
+    assert [parcel.urgent for parcel in due] == [True, False]
+
+
+async def test_a_message_given_up_is_not_tried_again_and_a_late_one_waits(store: Store) -> None:
+    await store.note(note(), story=[post("one", urgent=True), post("two", urgent=True)])
+    first, second = await store.due()
+    await store.failed(first.id, "channel_not_found", None)
+    await store.failed(second.id, "ratelimited", 60)
+    assert await store.due() == []
+    assert await store.outbox_depth() == 1
+
+
+async def test_a_reader_sees_the_store_beside_the_bot(store: Store) -> None:
+    await store.note(note())
+    reader = Reader(store.database.path)
+    assert [entry.tag for entry in reader.entries()] == ["freeze:on"]
+    assert reader.jobs() == []
+    reader.close()
+
+
+async def test_a_choice_belongs_to_its_person_and_ends(store: Store) -> None:
+    identity = await store.keep_pick("U1", "migrate", {"vm": "twin"}, "vm")
+    pick = await store.pick(identity)
+    assert pick is not None
+    assert (pick.person, pick.written) == ("U1", {"vm": "twin"})
+    assert await store.pick("guessed") is None
