@@ -4,7 +4,6 @@ Every fault becomes one message with a JSON pointer, as in Slack's own ``invalid
 the block that lost their message.
 """
 
-import copy
 import json
 from collections.abc import Callable
 from typing import Any, Literal
@@ -112,6 +111,29 @@ def _check_alert(found: Faultfinder, block: Json, at: str, _surface: Surface) ->
         found.fault(f"{at}/level", "must be one of: default, info, warning, error, success")
 
 
+def _check_card(found: Faultfinder, block: Json, at: str, _surface: Surface) -> None:
+    for key, most in (("title", 150), ("subtitle", 150), ("body", 200)):
+        found.check_text(block, key, at, most, ANY_TEXT, required=False)
+    if block.get("actions") is not None:
+        for index, element in enumerate(found.check_count(block["actions"], f"{at}/actions", 25)):
+            check_element(found, element, f"{at}/actions/{index}", frozenset({"button"}))
+
+
+def _check_carousel(found: Faultfinder, block: Json, at: str, surface: Surface) -> None:
+    for index, card in enumerate(found.check_count(block.get("elements"), f"{at}/elements", 10)):
+        if isinstance(card, dict):
+            _check_card(found, card, f"{at}/elements/{index}", surface)
+        else:
+            found.fault(f"{at}/elements/{index}", "must be an object")
+
+
+def _check_container(found: Faultfinder, block: Json, at: str, surface: Surface) -> None:
+    found.check_text(block, "title", at, 150, required=False)
+    where = f"{at}/child_blocks"
+    children = found.check_count(block.get("child_blocks"), where, 10)
+    block["child_blocks"] = _complete(found, children, surface, where)
+
+
 def _accept(_found: Faultfinder, _block: Json, _at: str, _surface: Surface) -> None:
     """Accept a block whose inside has no limit that the reference names."""
 
@@ -128,17 +150,27 @@ _CHECKS: dict[str, Callable[[Faultfinder, Json, str, Surface], None]] = {
     "rich_text": _check_rich_text,
     "table": _check_table,
     "alert": _check_alert,
+    "card": _check_card,
+    "carousel": _check_carousel,
+    "container": _check_container,
     "divider": _accept,
     "video": _accept,
     "file": _accept,
     "task_card": _accept,
     "plan": _accept,
 }
-_MESSAGES_ONLY = frozenset({"table", "markdown", "context_actions", "task_card", "plan", "file"})
+_MESSAGES_ONLY = frozenset(
+    {"card", "carousel", "container", "table", "markdown", "context_actions", "task_card", "plan", "file"}
+)
+
+
+def _copy(value: Any) -> Any:  # noqa: ANN401  JSON has no narrower type
+    """Copy as the wire does: two places that hold one object come out as two objects."""
+    return json.loads(json.dumps(value))
 
 
 def _complete(found: Faultfinder, blocks: object, surface: Surface, root: str) -> list[Json]:
-    completed: list[Json] = copy.deepcopy(found.check_count(blocks, root, _MOST_BLOCKS[surface], 0))
+    completed: list[Json] = _copy(found.check_count(blocks, root, _MOST_BLOCKS[surface], 0))
     seen: set[str] = set()
     markdown = 0
     for index, block in enumerate(completed):
@@ -189,7 +221,7 @@ def read_view(view: object, kinds: tuple[str, ...]) -> Definition:
         raise InvalidContentError("invalid_arguments", ["must be an object [json-pointer:/view]"])
     if len(json.dumps(view).encode()) > _VIEW_BYTES:
         raise ApiError("view_too_large")
-    shown = copy.deepcopy(view)
+    shown: Json = _copy(view)
     kind = shown.get("type")
     if kind not in kinds:
         raise InvalidContentError("invalid_arguments", [f"unsupported type: {kind} [json-pointer:/view/type]"])

@@ -33,10 +33,9 @@ async def press_in_message(hub: Hub, person: Person, message: Message, press: Pr
     A click may come from a client that still shows an earlier version: when the request carries the control's own
     ``value`` and such a control stood there before, it is sent on, and the app must cope.
     """
-    block, element = _find_in_versions(hub, message, press)
+    block, element, choice = _find_in_versions(hub, message, press)
     key = (person.id, message.channel, message.ts)
-    entered = hub.picks.get(key, {}) | read_values(message.blocks, press.entered)
-    choice = read_choice(element, press.given)
+    entered = read_values(message.blocks, press.entered, hub.picks.get(key, {}), strict=False)
     entered = hub.picks[key] = _remember(entered, press, choice)
     if _is_silent(block):
         return {"ok": True, "dispatched": False}
@@ -66,8 +65,8 @@ async def press_in_view(hub: Hub, person: Person, view: View, press: Press) -> J
         raise ApiError("no_such_element")
     block, element = found
     choice = read_choice(element, press.given)
-    entered = _remember(view.entered | read_values(view.shown.blocks, press.entered), press, choice)
-    view = msgspec.structs.replace(view, entered=entered)
+    entered = read_values(view.shown.blocks, press.entered, view.entered, strict=False)
+    view = msgspec.structs.replace(view, entered=_remember(entered, press, choice))
     hub.views.keep(view)
     if _is_silent(block):
         return {"ok": True, "dispatched": False}
@@ -130,16 +129,21 @@ def _has_value(element: Json, given: Json) -> bool:
     return element["type"] != "button" or value is None or element.get("value") == value
 
 
-def _find_in_versions(hub: Hub, message: Message, press: Press) -> tuple[Json, Json]:
+def _find_in_versions(hub: Hub, message: Message, press: Press) -> tuple[Json, Json, Json]:
+    """Return the block, the element and the choice from the newest version of the message that has them."""
     versions = hub.messages.versions(message.channel, message.ts)
-    # Without a value nobody can tell which version the person saw, so only the current one counts.
-    if press.given.get("value") is None:
-        versions = versions[:1]
-    for version in versions:
+    # Without a value or a choice nobody can tell which version the person saw, so only the current one counts.
+    is_telling = any(key == "value" or key.startswith("selected_") for key in press.given)
+    problem = ApiError("no_such_element")
+    for version in versions if is_telling else versions[:1]:
         found = find_element(version.blocks, press.block_id, press.action_id)
-        if found is not None and _has_value(found[1], press.given):
-            return found
-    raise ApiError("no_such_element")
+        if found is None or not _has_value(found[1], press.given):
+            continue
+        try:
+            return *found, read_choice(found[1], press.given)
+        except ApiError as refused:
+            problem = refused
+    raise problem
 
 
 def _remember(entered: Entered, press: Press, choice: Json) -> Entered:

@@ -45,6 +45,7 @@ class ManualClock:
         self._now = start
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._came = asyncio.Event()
 
     def now(self) -> float:
         """Return the time the owner set."""
@@ -56,7 +57,14 @@ class ManualClock:
             return
         alarm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (when, next(self._order), alarm))
+        came, self._came = self._came, asyncio.Event()
+        came.set()
         await alarm
+
+    async def wait_for_sleepers(self, count: int) -> None:
+        """Return once at least ``count`` waiters sleep on this clock."""
+        while sum(not alarm.done() for _, _, alarm in self._sleepers) < count:
+            await self._came.wait()
 
     async def advance(self, seconds: float) -> None:
         """Move on by ``seconds``, waking each sleeper at its own moment and letting it run."""

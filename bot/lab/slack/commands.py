@@ -14,7 +14,7 @@ from bot.lab.slack.wordings import word_command_in_thread, word_failed_command, 
 Json = dict[str, Any]
 
 _TOKEN = re.compile(
-    r"<@(?P<user>[UW][A-Z0-9]+)>|<#(?P<channel>C[A-Z0-9]+)>|(?P<url>https?://[^\s<>]+)|(?P<sign>[@#])(?P<name>[\w.-]+)"
+    r"<@(?P<user>[UW][A-Z0-9]+)>|<#(?P<channel>C[A-Z0-9]+)>|(?P<url>https?://[^\s<>]+)|(?P<sign>[@#])(?P<name>[\w-]+(?:\.[\w-]+)*)"
 )
 
 
@@ -38,7 +38,7 @@ async def run_command(
     in_channel = answer.get("response_type") == "in_channel"
     if in_channel:
         # Slack shows the typed command to the channel as well when the answer is public.
-        post_as_person(hub, person, conversation.id, f"{command} {text}".strip())
+        post_as_person(hub, person, conversation.id, f"{command} {_escape(text)}".strip())
     if answer.get("text") or answer.get("blocks"):
         _show_answer(hub, person, conversation, answer, in_channel=in_channel)
     return {"ok": True, "ack_ms": ack_ms}

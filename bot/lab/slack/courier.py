@@ -43,7 +43,8 @@ class Courier:
         self._links = links
         self._faults = faults
         self._log = log
-        self._pending: dict[str, tuple[bool, asyncio.Future[Json]]] = {}
+        # envelope_id → whether its ack may carry a payload, and the ack; None ends a wait without one
+        self._pending: dict[str, tuple[bool, asyncio.Future[Json | None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, kind: str, payload: Json, *, accepts_response: bool) -> Json | None:
@@ -95,15 +96,18 @@ class Courier:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Cancel what is under way."""
+        """End what is under way: waiting people see a failure, events are dropped."""
+        for _, answer in self._pending.values():
+            if not answer.done():
+                answer.set_result(None)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _register(self, *, accepts_response: bool) -> tuple[str, asyncio.Future[Json]]:
+    def _register(self, *, accepts_response: bool) -> tuple[str, asyncio.Future[Json | None]]:
         envelope_id = str(uuid.uuid4())
-        answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Json | None] = asyncio.get_running_loop().create_future()
         self._pending[envelope_id] = (accepts_response, answer)
         return envelope_id, answer
 

@@ -168,6 +168,9 @@ def _check_input_element(found: Faultfinder, element: Json, pointer: str) -> Non
         value = element.get(key)
         if value is not None and not (isinstance(value, int) and 0 <= value <= 3000):
             found.fault(f"{pointer}/{key}", "must be between 0 and 3000")
+    least, most = element.get("min_value"), element.get("max_value")
+    if least is not None and most is not None and float(least) > float(most):
+        found.fault(f"{pointer}/min_value", "must not be above max_value")
     if element["type"] == "file_input" and not 1 <= int(element.get("max_files", 10)) <= 10:
         found.fault(f"{pointer}/max_files", "must be between 1 and 10")
 

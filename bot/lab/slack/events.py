@@ -71,7 +71,8 @@ def announce_posted(hub: Hub, message: Message) -> None:
         shown["root"] = None if root is None else show_message(hub, root)
     event = {**shown, **_place(conversation), "event_ts": message.ts}
     announce(hub, event, subscription=_message_subscription(conversation), conversation=conversation)
-    mentioned = f"<@{hub.directory.bot.user_id}>" in message.text
+    mention_start = f"<@{hub.directory.bot.user_id}"
+    mentioned = any(f"{mention_start}{end}" in message.text for end in (">", "|"))
     if mentioned and not message.by_app and not conversation.is_im:
         mention = {**shown, "type": "app_mention", "channel": conversation.id, "event_ts": message.ts}
         announce(hub, mention, subscription="app_mention", conversation=conversation)

@@ -4,9 +4,10 @@ The wire asks here before it acts; nothing in the state knows that faults exist.
 """
 
 import asyncio
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 FailKind = Literal["429", "500", "drop_before", "drop_after", "timeout_after"]
 DisconnectReason = Literal["warning", "refresh_requested", "link_disabled", "too_many_websockets"]
@@ -25,8 +26,8 @@ class Fail(_Control, frozen=True, kw_only=True, tag="fail"):
 
     method: str
     kind: FailKind
-    times: int = 1
-    retry_after: int = 1
+    times: Annotated[int, Meta(ge=1)] = 1
+    retry_after: Annotated[int, Meta(ge=0)] = 1
 
 
 class DropSockets(_Control, frozen=True, kw_only=True, tag="drop_sockets"):
@@ -55,13 +56,13 @@ class StrictTickets(_Control, frozen=True, kw_only=True, tag="strict_tickets"):
 class DuplicateNext(_Control, frozen=True, kw_only=True, tag="duplicate_next"):
     """Deliver the next ``n`` envelopes twice."""
 
-    n: int = 1
+    n: Annotated[int, Meta(ge=1)] = 1
 
 
 class DelayNext(_Control, frozen=True, kw_only=True, tag="delay_next"):
     """Deliver the next envelope late; Slack's three seconds count from before the delay."""
 
-    seconds: float
+    seconds: Annotated[float, Meta(ge=0)]
 
 
 class RateLimits(_Control, frozen=True, kw_only=True, tag="ratelimits"):

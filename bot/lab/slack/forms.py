@@ -56,6 +56,10 @@ def elements_of(block: Json) -> list[Json]:
     kind = block.get("type")
     if kind in ("actions", "context_actions"):
         return list(block.get("elements", []))
+    if kind == "card":
+        return list(block.get("actions") or [])
+    if kind == "carousel":
+        return [element for card in block["elements"] for element in card.get("actions") or []]
     held = block.get("accessory") if kind == "section" else block.get("element") if kind == "input" else None
     return [held] if isinstance(held, dict) and "action_id" in held else []
 
@@ -65,6 +69,7 @@ def walk(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
     for block in blocks:
         for element in elements_of(block):
             yield block, element
+        yield from walk(block.get("child_blocks") or [])
 
 
 def find_element(blocks: list[Json], block_id: str, action_id: str) -> tuple[Json, Json] | None:
@@ -130,19 +135,22 @@ def merge(entered: Entered, block_id: str, action_id: str, choice: Json) -> Ente
     return {**entered, block_id: {**entered.get(block_id, {}), action_id: choice}}
 
 
-def read_values(blocks: list[Json], values: Entered) -> Entered:
-    """Return values shaped as ``state.values``, checked against the elements they name.
+def read_values(blocks: list[Json], values: Entered, entered: Entered, *, strict: bool) -> Entered:
+    """Return what was entered before with these values, shaped as ``state.values``, laid over it.
+
+    Not ``strict`` is for values that come along with a click: those of a control that is gone are left out, since
+    the client may show an earlier version.
 
     Raises:
-        ApiError: ``no_such_element`` or ``no_such_option``.
+        ApiError: ``no_such_element`` when strict, ``no_such_option``.
     """
-    entered: Entered = {}
     for block_id, actions in values.items():
         for action_id, given in actions.items():
             found = find_element(blocks, block_id, action_id)
-            if found is None:
+            if found is not None:
+                entered = merge(entered, block_id, action_id, read_choice(found[1], given))
+            elif strict:
                 raise ApiError("no_such_element")
-            entered = merge(entered, block_id, action_id, read_choice(found[1], given))
     return entered
 
 

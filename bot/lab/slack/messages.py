@@ -11,6 +11,8 @@ from bot.lab.slack.clock import Clock
 
 Json = dict[str, Any]
 
+_VERSIONS = 50
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a message, texts and blocks exactly as the sender gave them, ids filled in.
@@ -53,7 +55,9 @@ class MessageStore:
 
     def add(self, message: Message) -> None:
         """Store a new message, or a new version of one."""
-        self._channels.setdefault(message.channel, {}).setdefault(message.ts, []).append(message)
+        versions = self._channels.setdefault(message.channel, {}).setdefault(message.ts, [])
+        versions.append(message)
+        del versions[:-_VERSIONS]
 
     def remove(self, message: Message) -> None:
         """Forget a message and its versions."""

@@ -22,7 +22,7 @@ async def submit_view(hub: Hub, person: Person, view: View, values: Entered) -> 
 
     The client does not submit while a required field is empty: then the fields are named and nothing is sent.
     """
-    entered = view.entered | read_values(view.shown.blocks, values)
+    entered = read_values(view.shown.blocks, values, view.entered, strict=True)
     missing = find_missing(view.shown.blocks, state_values(view.shown.blocks, entered))
     errors = dict.fromkeys(missing, REQUIRED_FIELD)
     view = msgspec.structs.replace(view, entered=entered, errors=errors)
@@ -79,8 +79,11 @@ async def close_view(hub: Hub, person: Person, view: View, *, whole_stack: bool)
 def _apply(hub: Hub, person: Person, view: View, answer: Json) -> dict[str, str]:
     """Apply an answer and return the field errors it holds."""
     action = answer.get("response_action")
-    if hub.views.find(view.id) is None:
+    current = hub.views.find(view.id)
+    if current is None:
         return {}
+    # The app may have updated the view while it thought about the answer.
+    view = current
     if not answer:
         hub.views.close(view)
     elif action == "clear":

@@ -8,6 +8,7 @@ from bot.lab.slack.clock import Clock
 from bot.lab.slack.errors import ApiError
 
 _LIFE_S = 3.0
+_KEPT_S = 600.0
 
 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,7 @@ class Triggers:
 
     def give(self, person: str, view_id: str | None = None) -> str:
         """Return a new trigger id, shaped as Slack's."""
+        self._forget_old()
         trigger_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**9)}.{secrets.token_hex(16)}"
         self._given[trigger_id] = Trigger(person=person, view_id=view_id, expires=self._clock.now() + _LIFE_S)
         return trigger_id
@@ -43,3 +45,9 @@ class Triggers:
             raise ApiError("expired_trigger_id")
         self._used.add(trigger_id)
         return trigger
+
+    def _forget_old(self) -> None:
+        long_ago = self._clock.now() - _KEPT_S
+        for trigger_id in [each for each, trigger in self._given.items() if trigger.expires < long_ago]:
+            del self._given[trigger_id]
+            self._used.discard(trigger_id)

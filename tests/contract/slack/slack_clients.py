@@ -1,9 +1,11 @@
 """The stock clients of Slack's own SDK, pointed at a workplace: what a person's script and an app would use."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
@@ -48,6 +50,37 @@ def make_button(value: str, *, action_id: str = "go", block_id: str = "row") -> 
     label = {"type": "plain_text", "text": "Go"}
     button = {"type": "button", "action_id": action_id, "value": value, "text": label}
     return [{"type": "actions", "block_id": block_id, "elements": [button]}]
+
+
+class Socket:
+    """A bare Socket Mode connection, for what the SDK's client hides."""
+
+    def __init__(self, websocket: ClientWebSocketResponse) -> None:
+        self.websocket = websocket
+
+    async def read(self) -> Json:
+        """Return the next text frame, answering pings on the way."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                message = await self.websocket.receive()
+                if message.type is WSMsgType.TEXT:
+                    frame: Json = message.json()
+                    return frame
+                if message.type is not WSMsgType.PING:
+                    raise ConnectionError(message.type.name)
+
+    async def ack(self, frame: Json, payload: Json | None = None) -> None:
+        await self.websocket.send_json({"envelope_id": frame["envelope_id"], "payload": payload or {}})
+
+
+@asynccontextmanager
+async def open_socket(workplace: Workplace) -> AsyncIterator[Socket]:
+    """Connect as the app does, past the hello frame."""
+    opened = await AsyncWebClient(base_url=workplace.api_url).apps_connections_open(app_token=workplace.app_token)
+    async with ClientSession() as session, session.ws_connect(opened["url"], autoping=False) as websocket:
+        socket = Socket(websocket)
+        assert (await socket.read())["type"] == "hello"
+        yield socket
 
 
 async def until(workplace: Workplace, condition: Callable[[], bool]) -> None:

@@ -60,6 +60,8 @@ class Args:
         value = self.values.get(name)
         if not isinstance(value, str):
             return value
+        if not value:
+            return None
         try:
             return json.loads(value)
         except ValueError:

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 async def type_command(call: Call) -> Json:
     """Type a slash command: ``{channel, command, text}``; answers when the app has acked."""
     command = call.args.need("command")
-    conversation = call.conversation()
+    conversation = call.conversation(member=True)
     in_thread = "thread_ts" in call.args
     text = call.args.text("text")
     return await run_command(call.hub, call.actor(), conversation, command, text, in_thread=in_thread)
