@@ -1,0 +1,7 @@
+"""Everything that knows XAPI: sessions, the live feed, direct reads and tasks, behind the ports of `bot.operations`."""
+
+from bot.xen.check import Finding
+from bot.xen.pools import Pools
+from bot.xen.settings import HostSettings, PoolSettings, findings, password_variable
+
+__all__ = ["Finding", "HostSettings", "PoolSettings", "Pools", "findings", "password_variable"]

@@ -1,0 +1,117 @@
+"""One pool, wired: sessions for calls, the model and the feed that fills it, the probe, and reading things directly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from bot.domain.inventory import FeedState, Pool, PoolView
+from bot.errors import XapiFailure
+from bot.xen.faults import GONE, NULL_REF
+from bot.xen.feed import Feed
+from bot.xen.model import Model
+from bot.xen.probe import Probe
+from bot.xen.records import Record, convert
+from bot.xen.session import Sessions
+from bot.xen.settings import PoolSettings
+from bot.xen.tables import Tables
+from bot.xen.tls import warn_if_open
+
+_R = TypeVar("_R", bound=Record)
+
+
+class LivePool:
+    """Everything there is of one pool. `clock` gives Unix seconds."""
+
+    def __init__(self, settings: PoolSettings, password: str, clock: Callable[[], float], probe_every_s: float) -> None:
+        self.settings = settings
+        self.name = settings.name
+        self.model = Model(settings.name)
+        self.sessions = Sessions(settings, password, self.name_of)
+        self.feed = Feed(settings.name, self.sessions, self.model, clock)
+        self.probe = Probe(settings, self.model, clock, probe_every_s)
+        self._running: list[asyncio.Task[None]] = []
+
+    def __repr__(self) -> str:
+        return f"LivePool({self.name!r})"
+
+    @property
+    def pool(self) -> Pool | None:
+        """The pool object, once the feed has loaded it."""
+        return self.model.inventory.pool
+
+    def view(self) -> PoolView:
+        """The pool as it is known now."""
+        inventory = self.model.inventory
+        return PoolView(
+            name=self.name,
+            state=self.feed.state if inventory.pool is not None else FeedState.LOADING,
+            age_s=self.feed.age_s,
+            reason=self.feed.reason,
+            pool=inventory.pool,
+            hosts=inventory.hosts,
+            vms=inventory.vms,
+            srs=inventory.srs,
+        )
+
+    def name_of(self, ref: str) -> str | None:
+        """The display name of a reference, if the feed knows it."""
+        return self.model.tables.name(ref)
+
+    async def start(self) -> None:
+        """Starts following and probing."""
+        warn_if_open(self.settings)
+        self._running = [
+            asyncio.create_task(self.feed.run(), name=f"feed-{self.name}"),
+            asyncio.create_task(self.probe.run(), name=f"probe-{self.name}"),
+        ]
+
+    async def stop(self) -> None:
+        """Stops all of it and closes the sessions."""
+        for task in self._running:
+            task.cancel()
+        for task in self._running:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.sessions.close()
+
+    async def resolve(self, kind: str, uuid: str) -> str:
+        """The reference of an object; the pool is asked where the feed does not know it. Raises XapiFailure."""
+        known = self.model.tables.ref(kind, uuid)
+        return known or str(await self.sessions.read(f"{kind}.get_by_uuid", uuid))
+
+
+class Reader:
+    """Reads records one by one, directly, into tables of its own."""
+
+    def __init__(self, pool: LivePool) -> None:
+        self.tables = Tables()
+        self._sessions = pool.sessions
+
+    async def one(self, kind: type[_R], ref: str) -> _R | None:
+        """The record; None when it is gone or the reference is null. Raises Unreachable, XapiFailure."""
+        if not ref.startswith("OpaqueRef:") or ref == NULL_REF:
+            return None
+        try:
+            wire = await self._sessions.read(f"{kind.cls}.get_record", ref)
+        except XapiFailure as failure:
+            if failure.code in GONE:
+                return None
+            raise
+        record: _R = convert(kind, wire)
+        self.tables.put(ref, record)
+        return record
+
+    async def some(self, kind: type[_R], refs: set[str]) -> list[_R]:
+        """The records of these references that are there."""
+        records = await asyncio.gather(*(self.one(kind, ref) for ref in sorted(refs)))
+        return [record for record in records if record is not None]
+
+    async def all(self, kind: type[_R]) -> dict[str, _R]:
+        """All records of a class that has few. Raises Unreachable, XapiFailure."""
+        wire = await self._sessions.read(f"{kind.cls}.get_all_records")
+        for ref, record in wire.items():
+            self.tables.put(ref, convert(kind, record))
+        return self.tables.of(kind)

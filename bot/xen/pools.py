@@ -1,0 +1,137 @@
+"""All pools together: what the composition root holds, behind the ports `Fleet`, `Facts` and `Driver`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from bot.domain.inventory import FeedState, Host, MigrationFacts, Pool, PoolView, Vm, Whereabouts
+from bot.domain.plan import Call
+from bot.errors import ConfigError, Unreachable
+from bot.operations.ports import TaskView
+from bot.xen.check import Finding, check
+from bot.xen.facts import LiveFacts
+from bot.xen.fleet import LiveFleet
+from bot.xen.pool import LivePool
+from bot.xen.settings import PoolSettings, findings
+from bot.xen.tasks import LiveDriver
+
+
+class Pools:
+    """Every configured pool. Implements Fleet, Facts and Driver.
+
+    Args:
+        settings: The `[[pools]]` of the configuration. Raises ConfigError when they cannot be used.
+        passwords: By the pool's configured name.
+        clock: Unix seconds.
+        probe_every_s: How often every host's management address is probed.
+    """
+
+    def __init__(
+        self,
+        settings: Sequence[PoolSettings],
+        *,
+        passwords: Mapping[str, str],
+        clock: Callable[[], float] = time.time,
+        probe_every_s: float = 15.0,
+    ) -> None:
+        problems = findings(settings)
+        problems += [f"pool {pool.name} has no password." for pool in settings if pool.name not in passwords]
+        if problems:
+            raise ConfigError(problems)
+        self._passwords = dict(passwords)
+        self._pools = [LivePool(pool, passwords[pool.name], clock, probe_every_s) for pool in settings]
+        self._fleet = LiveFleet(self._pools)
+        self._facts = LiveFacts(self._pools, self._live, clock)
+        self._driver = LiveDriver(self._live, self._loaded)
+
+    def __repr__(self) -> str:
+        return f"Pools({[pool.name for pool in self._pools]})"
+
+    async def start(self) -> None:
+        """Starts feeds and probes; a pool that is down is no error here."""
+        for pool in self._pools:
+            await pool.start()
+
+    async def stop(self) -> None:
+        """Stops all of it, and logs out every session that owns no unfinished task."""
+        await asyncio.gather(*(pool.stop() for pool in self._pools))
+
+    def ready(self) -> bool:
+        """Whether at least one pool is fed."""
+        return any(pool.view().state is FeedState.LIVE for pool in self._pools)
+
+    async def changed(self) -> None:
+        """Waits for any change of the inventory, or of how far it can be believed."""
+        await asyncio.wait({pool.model.bell.heard() for pool in self._pools}, return_when=asyncio.FIRST_COMPLETED)
+
+    async def check(self) -> list[Finding]:
+        """Everything about logins, versions, roles and certificates of all listed hosts; needs no `start`."""
+        found = await asyncio.gather(*(check(pool.settings, self._passwords[pool.name]) for pool in self._pools))
+        return [finding for findings_ in found for finding in findings_]
+
+    def pools(self) -> tuple[PoolView, ...]:
+        """See `Fleet.pools`."""
+        return self._fleet.pools()
+
+    def pool(self, text: str) -> PoolView:
+        """See `Fleet.pool`."""
+        return self._fleet.pool(text)
+
+    def vm(self, text: str) -> Vm:
+        """See `Fleet.vm`."""
+        return self._fleet.vm(text)
+
+    def host(self, text: str) -> Host:
+        """See `Fleet.host`."""
+        return self._fleet.host(text)
+
+    async def migration(self, vm: str, host: str) -> MigrationFacts:
+        """See `Facts.migration`."""
+        return await self._facts.migration(vm, host)
+
+    async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
+        """See `Facts.whereabouts`."""
+        return await self._facts.whereabouts(pool, vm)
+
+    def known(self, pool: str) -> Pool | None:
+        """See `Driver.known`."""
+        return self._driver.known(pool)
+
+    async def open_task(self, pool: str, label: str, description: str) -> str:
+        """See `Driver.open_task`."""
+        return await self._driver.open_task(pool, label, description)
+
+    async def begin(self, pool: str, call: Call, *, parent: str, job: str) -> str:
+        """See `Driver.begin`."""
+        return await self._driver.begin(pool, call, parent=parent, job=job)
+
+    async def task(self, pool: str, handle: str) -> TaskView | None:
+        """See `Driver.task`."""
+        return await self._driver.task(pool, handle)
+
+    async def children(self, pool: str, parent: str) -> tuple[TaskView, ...] | None:
+        """See `Driver.children`."""
+        return await self._driver.children(pool, parent)
+
+    async def wait(self, pool: str, handle: str, *, seen: TaskView | None, at_most_s: float) -> TaskView | None:
+        """See `Driver.wait`."""
+        return await self._driver.wait(pool, handle, seen=seen, at_most_s=at_most_s)
+
+    async def cancel(self, pool: str, handle: str) -> bool:
+        """See `Driver.cancel`."""
+        return await self._driver.cancel(pool, handle)
+
+    async def close_task(self, pool: str, handle: str) -> None:
+        """See `Driver.close_task`."""
+        await self._driver.close_task(pool, handle)
+
+    def _loaded(self, uuid: str) -> LivePool | None:
+        return next((live for live in self._pools if live.pool is not None and live.pool.uuid == uuid), None)
+
+    def _live(self, uuid: str) -> LivePool:
+        found = self._loaded(uuid)
+        if found is None:
+            raise Unreachable(f"no pool with UUID {uuid} has been loaded yet")
+        return found

@@ -1,0 +1,246 @@
+"""XAPI records as they come over the wire: only the fields we use, references still in them.
+
+Every field has a default: older servers lack some, newer ones add more (ignored). Decoded from JSON by the feed and
+converted from XML-RPC dicts (integers are strings there) by the direct reads, into the same types.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from bot.xen.faults import NULL_REF
+
+_Map = dict[str, str]
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What every record has. `gc=False` is safe: records hold only strings, numbers and containers of those."""
+
+    cls: ClassVar[str] = ""
+    uuid: str = ""
+
+
+class PoolRecord(Record, frozen=True, gc=False, rename={"default_sr": "default_SR"}):
+    """The one `pool` object. `name_label` is often empty."""
+
+    cls: ClassVar[str] = "pool"
+    name_label: str = ""
+    master: str = NULL_REF
+    default_sr: str = NULL_REF
+    ha_enabled: bool = False
+    other_config: _Map = {}
+
+
+class HostRecord(Record, frozen=True, gc=False, rename={"resident_vms": "resident_VMs"}):
+    """A `host`."""
+
+    cls: ClassVar[str] = "host"
+    name_label: str = ""
+    address: str = ""
+    enabled: bool = False
+    metrics: str = NULL_REF
+    memory_overhead: int = 0
+    control_domain: str = NULL_REF
+    resident_vms: tuple[str, ...] = ()
+    software_version: _Map = {}
+    cpu_info: _Map = {}
+    current_operations: _Map = {}
+
+
+class HostMetricsRecord(Record, frozen=True, gc=False):
+    """`host_metrics`: `live` stays true for up to ten minutes after a host died."""
+
+    cls: ClassVar[str] = "host_metrics"
+    live: bool = False
+    memory_total: int = 0
+
+
+class VmRecord(
+    Record,
+    frozen=True,
+    gc=False,
+    rename={
+        "vcpus_max": "VCPUs_max",
+        "vcpus_at_startup": "VCPUs_at_startup",
+        "vbds": "VBDs",
+        "vifs": "VIFs",
+        "vgpus": "VGPUs",
+        "vusbs": "VUSBs",
+        "attached_pcis": "attached_PCIs",
+        "hvm_boot_policy": "HVM_boot_policy",
+        "hvm_shadow_multiplier": "HVM_shadow_multiplier",
+        "last_boot_cpu_flags": "last_boot_CPU_flags",
+    },
+):
+    """A `VM`: guests, templates, snapshots and control domains alike."""
+
+    cls: ClassVar[str] = "VM"
+    name_label: str = ""
+    power_state: str = ""
+    is_a_template: bool = False
+    is_a_snapshot: bool = False
+    is_control_domain: bool = False
+    resident_on: str = NULL_REF
+    scheduled_to_be_resident_on: str = NULL_REF
+    memory_static_max: int = 0
+    memory_dynamic_min: int = 0
+    memory_dynamic_max: int = 0
+    memory_overhead: int = 0
+    vcpus_max: int = 0
+    vcpus_at_startup: int = 0
+    vbds: tuple[str, ...] = ()
+    vifs: tuple[str, ...] = ()
+    vgpus: tuple[str, ...] = ()
+    vusbs: tuple[str, ...] = ()
+    attached_pcis: tuple[str, ...] = ()
+    platform: _Map = {}
+    hvm_boot_policy: str = ""
+    hvm_shadow_multiplier: float = 1.0
+    domain_type: str = "unspecified"
+    last_boot_cpu_flags: _Map = {}
+    metrics: str = NULL_REF
+    guest_metrics: str = NULL_REF
+    blocked_operations: _Map = {}
+    current_operations: _Map = {}
+    tags: tuple[str, ...] = ()
+    ha_restart_priority: str = ""
+
+    @property
+    def guest(self) -> bool:
+        """Whether this is a guest in the ordinary sense (snapshots are templates to XAPI, dom0 is a VM)."""
+        return not (self.is_a_template or self.is_a_snapshot or self.is_control_domain)
+
+
+class VmMetricsRecord(Record, frozen=True, gc=False, rename={"vcpus_number": "VCPUs_number"}):
+    """`VM_metrics`."""
+
+    cls: ClassVar[str] = "VM_metrics"
+    memory_actual: int = 0
+    vcpus_number: int = 0
+    start_time: str = ""
+    hvm: bool = False
+    nested_virt: bool = False
+    nomigrate: bool = False
+    current_domain_type: str = "unspecified"
+
+
+class VmGuestMetricsRecord(
+    Record,
+    frozen=True,
+    gc=False,
+    rename={"pv_drivers_version": "PV_drivers_version", "pv_drivers_detected": "PV_drivers_detected"},
+):
+    """`VM_guest_metrics`: what the guest says of itself, so all of it is untrusted."""
+
+    cls: ClassVar[str] = "VM_guest_metrics"
+    pv_drivers_version: _Map = {}
+    pv_drivers_detected: bool = False
+    networks: _Map = {}
+    other: _Map = {}
+
+
+class VbdRecord(Record, frozen=True, gc=False, rename={"vm": "VM", "vdi": "VDI"}):
+    """A `VBD`: one place in a guest for a disk or CD."""
+
+    cls: ClassVar[str] = "VBD"
+    vm: str = NULL_REF
+    vdi: str = NULL_REF
+    userdevice: str = ""
+    type: str = ""
+    empty: bool = False
+
+
+class VdiRecord(Record, frozen=True, gc=False, rename={"sr": "SR", "vbds": "VBDs"}):
+    """A `VDI`: a disk image."""
+
+    cls: ClassVar[str] = "VDI"
+    name_label: str = ""
+    sr: str = NULL_REF
+    vbds: tuple[str, ...] = ()
+    virtual_size: int = 0
+
+
+class SrRecord(Record, frozen=True, gc=False, rename={"pbds": "PBDs"}):
+    """An `SR`."""
+
+    cls: ClassVar[str] = "SR"
+    name_label: str = ""
+    type: str = ""
+    shared: bool = False
+    physical_size: int = -1
+    physical_utilisation: int = -1
+    pbds: tuple[str, ...] = ()
+
+
+class PbdRecord(Record, frozen=True, gc=False, rename={"sr": "SR"}):
+    """A `PBD`: an SR's plug in a host."""
+
+    cls: ClassVar[str] = "PBD"
+    host: str = NULL_REF
+    sr: str = NULL_REF
+    currently_attached: bool = False
+
+
+class VifRecord(Record, frozen=True, gc=False, rename={"vm": "VM"}):
+    """A `VIF`."""
+
+    cls: ClassVar[str] = "VIF"
+    vm: str = NULL_REF
+    network: str = NULL_REF
+
+
+class NetworkRecord(Record, frozen=True, gc=False, rename={"pifs": "PIFs", "vifs": "VIFs"}):
+    """A `network`."""
+
+    cls: ClassVar[str] = "network"
+    name_label: str = ""
+    pifs: tuple[str, ...] = ()
+    vifs: tuple[str, ...] = ()
+
+
+class PifRecord(Record, frozen=True, gc=False):
+    """A `PIF`."""
+
+    cls: ClassVar[str] = "PIF"
+    host: str = NULL_REF
+    network: str = NULL_REF
+
+
+class TaskRecord(Record, frozen=True, gc=False):
+    """A `task`."""
+
+    cls: ClassVar[str] = "task"
+    name_label: str = ""
+    status: str = "pending"
+    progress: float = 0.0
+    error_info: tuple[str, ...] = ()
+    allowed_operations: tuple[str, ...] = ()
+    subtask_of: str = NULL_REF
+    subtasks: tuple[str, ...] = ()
+
+
+RECORDS: Final[tuple[type[Record], ...]] = (
+    PoolRecord,
+    HostRecord,
+    HostMetricsRecord,
+    VmRecord,
+    VmMetricsRecord,
+    VmGuestMetricsRecord,
+    VbdRecord,
+    VdiRecord,
+    SrRecord,
+    PbdRecord,
+    VifRecord,
+    NetworkRecord,
+    PifRecord,
+    TaskRecord,
+)
+#: Events name classes in lower case.
+BY_EVENT_CLASS: Final = {kind.cls.lower(): kind for kind in RECORDS}
+
+
+def convert(kind: type[msgspec.Struct], wire: Any) -> Any:  # noqa: ANN401  one function for every record
+    """A record from an XML-RPC struct, where integers are strings. Raises msgspec.ValidationError."""
+    return msgspec.convert(wire, kind, strict=False)

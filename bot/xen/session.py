@@ -1,0 +1,309 @@
+"""Sessions with one pool: four threads, a session each, always with the coordinator.
+
+Reads may be repeated and are. A changing call is sent once; only where XAPI says in so many words that it has not
+looked at it is it sent a second time (`_change`). Everything above this file is asyncio; everything below it blocks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import xmlrpc.client
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import structlog
+import XenAPI
+
+from bot.errors import OutcomeUnknown, Unreachable
+from bot.xen.faults import LOGIN_REFUSED, NOT_READY, failure, not_ready
+from bot.xen.hunt import Hunt
+from bot.xen.settings import HostSettings, PoolSettings
+from bot.xen.tls import Trust
+from bot.xen.transport import ANSWER_TIMEOUT_S, CallLost, OnceTransport, Wire
+
+ORIGINATOR: Final = "xenbot"
+THREADS: Final = 4
+_LOGOUT_TIMEOUT_S: Final = 3.0
+
+_T = TypeVar("_T")
+_log = structlog.get_logger(__name__)
+
+
+class Line:
+    """A session on one host, and the one connection it is used over. Not for two threads at once."""
+
+    def __init__(self, host: HostSettings, trust: Trust, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        self.host = host
+        self.transport = OnceTransport(host, trust, answer_timeout_s=answer_timeout_s)
+        self.handle = ""
+        self.busy = False
+        self._proxy = XenAPI.Session(host.url, transport=self.transport)
+
+    def __repr__(self) -> str:
+        return f"Line({self.host.address})"
+
+    def login(self, user: str, password: str) -> None:
+        """Logs in. Raises XenAPI.Failure, CallLost."""
+        try:
+            self._login(user, password)
+        except (xmlrpc.client.Fault, TypeError) as error:
+            # What the client raises when the answer is no XAPI answer; TypeError is its bug for one that is no struct.
+            raise CallLost("gave an answer that is not XAPI's", sent=True) from error
+        self.handle = self._proxy.handle
+        # The client keeps the password to log in again by itself and repeat whatever call was refused: never here.
+        self._proxy.last_login_method = self._proxy.last_login_params = None
+
+    def _login(self, user: str, password: str) -> None:
+        try:
+            self._proxy.login_with_password(user, password, "1.0", ORIGINATOR)
+        except XenAPI.Failure as refused:
+            if refused.details[0] != "MESSAGE_PARAMETER_COUNT_MISMATCH":
+                raise
+            # Servers before 6.2 know no originator.
+            self._proxy.login_with_password(user, password)
+
+    def call(self, method: str, *args: object) -> Wire:
+        """One call, sent at most once. Raises XenAPI.Failure, CallLost.
+
+        The client's proxy encodes and parses; its `xenapi` attribute is avoided, since it repeats calls after
+        SESSION_INVALID.
+        """
+        self.busy = True
+        try:
+            answer = getattr(self._proxy, method)(self.handle, *args)
+        finally:
+            self.busy = False
+        match answer:
+            case {"Status": "Success", "Value": value}:
+                return value
+            case {"Status": "Failure", "ErrorDescription": [str(), *_] as details}:
+                raise XenAPI.Failure(details)
+            case _:
+                raise CallLost("gave an answer that is not XAPI's", sent=True)
+
+    def refused_session(self, refusal: XenAPI.Failure) -> bool:
+        """Whether the answer says "not logged in here", about this very session and not about one inside the call."""
+        code, *params = refusal.details
+        return code == "HOST_IS_SLAVE" or (code == "SESSION_INVALID" and params[:1] in ([], [self.handle]))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A session of its own for the live feed: where the coordinator is, and the session's reference."""
+
+    host: HostSettings
+    handle: str
+
+    def __repr__(self) -> str:
+        return f"Entry({self.host.address})"
+
+
+class Sessions:
+    """Everything that is asked of one pool by XML-RPC.
+
+    Args:
+        pool: The hosts that may be asked.
+        password: Sent only to listed hosts that have shown the right certificate.
+        name_of: Gives the display name of a reference, for failures.
+    """
+
+    def __init__(self, pool: PoolSettings, password: str, name_of: Callable[[str], str | None]) -> None:
+        self._pool = pool
+        self._password = password
+        self._name_of = name_of
+        self._trusts = {host: Trust(pool, host) for host in pool.hosts}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"xen-{pool.name}")
+        self._own = threading.local()
+        self._guard = threading.Lock()
+        self._lines: list[Line] = []
+        self._owners: dict[str, str] = {}
+        self._entries: set[Entry] = set()
+        self._coordinator: HostSettings | None = None
+        self._closing = False
+
+    @property
+    def coordinator(self) -> HostSettings | None:
+        """The host that logged us in last."""
+        return self._coordinator
+
+    def trust(self, host: HostSettings) -> Trust:
+        """What the certificate of a listed host is checked against."""
+        return self._trusts[host]
+
+    async def read(self, method: str, *args: object) -> Wire:
+        """A call without effect; repeated when its answer was lost. Raises Unreachable, XapiFailure."""
+        return await self._run(lambda: self._read(method, args))
+
+    async def change(self, method: str, *args: object, headers: Mapping[str, str] | None = None) -> str:
+        """A call that makes a task, sent at most once; gives the task's reference.
+
+        Raises Unreachable when it certainly had no effect, OutcomeUnknown when its answer was lost, XapiFailure.
+        """
+        return await self._run(lambda: self._change(method, args, headers or {}))
+
+    def released(self, task: str) -> None:
+        """The task is finished: its session need not be kept for it."""
+        with self._guard:
+            self._owners.pop(task, None)
+
+    async def enter(self) -> Entry:
+        """Opens a session for the live feed. Raises Unreachable."""
+
+        def open_line() -> Entry:
+            line = self._log_in()
+            line.transport.close()
+            entry = Entry(line.host, line.handle)
+            with self._guard:
+                self._entries.add(entry)
+            return entry
+
+        return await self._run(open_line)
+
+    async def leave(self, entry: Entry) -> None:
+        """Logs the feed's session out, which also ends its waiting `event.from`; never raises."""
+        with self._guard:
+            self._entries.discard(entry)
+        with contextlib.suppress(Unreachable):
+            await self._run(lambda: self._log_out(entry))
+
+    async def close(self) -> None:
+        """Ends all threads and connections, and logs out every session that owns no unfinished task."""
+        self._closing = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._close)
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        if self._closing:
+            raise Unreachable(f"the connection to pool {self._pool.name} is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _read(self, method: str, args: tuple[object, ...]) -> Wire:
+        lost = ""
+        for _ in range(3):
+            line = self._line()
+            try:
+                return line.call(method, *args)
+            except CallLost as error:
+                lost = f"{line.host.address} {error.reason}"
+                timed_out = isinstance(error.__cause__, TimeoutError)
+                if timed_out or not error.sent:
+                    # This host may be gone and another one the coordinator: the next turn looks for it.
+                    self._forget(line)
+                if timed_out and error.sent:
+                    break
+            except XenAPI.Failure as refusal:
+                lost = f"{line.host.address} refused the session"
+                if not line.refused_session(refusal):
+                    raise self._failure(line, refusal) from refusal
+                self._forget(line)
+        raise Unreachable(f"pool {self._pool.name} could not be asked: {lost}")
+
+    def _change(self, method: str, args: tuple[object, ...], headers: Mapping[str, str]) -> str:
+        for _ in range(2):
+            line = self._line()
+            try:
+                with line.transport.headers(headers):
+                    task = str(line.call(method, *args))
+            except CallLost as error:
+                text = f"{line.host.address} {error.reason}"
+                if error.sent:
+                    raise OutcomeUnknown(f"{method} was sent, then {text}") from error
+                self._forget(line)
+                raise Unreachable(f"{method} was not sent: {text}") from error
+            except XenAPI.Failure as refusal:
+                if not line.refused_session(refusal):
+                    raise self._failure(line, refusal) from refusal
+                # The one case of sending again. XAPI checks the session, and whether it is the coordinator at all,
+                # before it looks at the call, and says which session it refused: this call had no effect.
+                self._forget(line)
+                continue
+            with self._guard:
+                self._owners[task] = line.handle
+            return task
+        raise Unreachable(f"{method} was not done: pool {self._pool.name} refused two sessions in a row")
+
+    def _failure(self, line: Line, refusal: XenAPI.Failure) -> Exception:
+        if refusal.details[0] in NOT_READY:
+            self._forget(line)
+            return not_ready(line.host.address, refusal.details)
+        return failure(refusal.details, self._name_of)
+
+    def _line(self) -> Line:
+        line: Line | None = getattr(self._own, "line", None)
+        if line is None:
+            line = self._own.line = self._log_in()
+            with self._guard:
+                self._lines.append(line)
+        return line
+
+    def _forget(self, line: Line) -> None:
+        line.transport.close()
+        self._own.line = None
+        with self._guard:
+            self._lines.remove(line)
+
+    def _log_in(self) -> Line:
+        hunt = Hunt(self._pool, self._coordinator)
+        while (host := hunt.next()) is not None and not self._closing:
+            line = Line(host, self._trusts[host])
+            try:
+                line.login(self._pool.user, self._password)
+            except CallLost as lost:
+                hunt.failed(host, lost.reason)
+            except XenAPI.Failure as refusal:
+                line.transport.close()
+                code, *params = refusal.details
+                if code == "HOST_IS_SLAVE" and params:
+                    hunt.pointed(host, params[0])
+                elif code in LOGIN_REFUSED:
+                    raise Unreachable(
+                        f"{host.address} refused the login of {self._pool.user} to pool {self._pool.name}"
+                    ) from refusal
+                else:
+                    hunt.failed(host, f"answered {' '.join(refusal.details)}")
+            else:
+                self._coordinator = host
+                return line
+        raise Unreachable(f"pool {self._pool.name} could not be asked: {hunt.story}")
+
+    def _close(self) -> None:
+        with self._guard:
+            lines = list(self._lines)
+        for line in lines:
+            if line.busy:
+                line.transport.abort()
+        self._threads.shutdown(wait=True)
+        with self._guard:
+            lines, self._lines = self._lines, []
+            owners = dict(self._owners)
+        keep = {owner for task, owner in owners.items() if self._unfinished(lines, task)}
+        for line in lines:
+            line.transport.close()
+            if line.handle in keep:
+                # XAPI keeps a session alive for its tasks; without it, they may fail. It goes 24 hours after the
+                # last.
+                _log.info("session_left_open", pool=self._pool.name, reason="it owns unfinished tasks")
+            else:
+                self._entries.add(Entry(line.host, line.handle))
+        for entry in self._entries:
+            self._log_out(entry)
+
+    def _unfinished(self, lines: list[Line], task: str) -> bool:
+        try:
+            return bool(lines) and lines[0].call("task.get_status", task) in {"pending", "cancelling"}
+        except XenAPI.Failure:
+            return False
+        except CallLost:
+            return True
+
+    def _log_out(self, entry: Entry) -> None:
+        line = Line(entry.host, self._trusts[entry.host], answer_timeout_s=_LOGOUT_TIMEOUT_S)
+        line.handle = entry.handle
+        # A session that cannot be logged out, since its host is gone or has forgotten it, expires by itself.
+        with contextlib.suppress(CallLost, XenAPI.Failure):
+            line.call("session.logout")
+        line.transport.close()

@@ -1,0 +1,174 @@
+"""What the engine does to a pool: the `Driver` port. Long work is a task of the pool, which outlives us.
+
+Facts of XAPI it rests on: the header `subtask-of` makes a call's task a child of another, found again through the
+parent even when the connection died right after sending; `task.destroy` of a pending task leaves it; tasks vanish
+with the coordinator's toolstack although their work may go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from bot.domain.inventory import Pool
+from bot.domain.plan import Argument, Call, Options, Ref, Text
+from bot.errors import Unreachable, XapiFailure
+from bot.operations.ports import TaskStatus, TaskView
+from bot.xen.faults import GONE, NULL_REF, named_params
+from bot.xen.pool import LivePool
+from bot.xen.records import TaskRecord, convert
+
+#: The feed wakes us; this is how long a dead feed may delay the news.
+POLL_AT_LEAST_EVERY_S: Final = 3.0
+_UNFINISHED: Final = frozenset({TaskStatus.PENDING, TaskStatus.CANCELLING})
+_JOB_HEADER: Final = "x-http-other-config-xenbot-job"
+
+
+class LiveDriver:
+    """Begins calls as tasks, and finds, reads, awaits, cancels and removes tasks."""
+
+    def __init__(self, by_uuid: Callable[[str], LivePool], known: Callable[[str], LivePool | None]) -> None:
+        self._by_uuid = by_uuid
+        self._known = known
+
+    def known(self, pool: str) -> Pool | None:
+        """The pool, if the feed has loaded it."""
+        live = self._known(pool)
+        return live.pool if live is not None else None
+
+    async def open_task(self, pool: str, label: str, description: str) -> str:
+        """Makes a parent task. Raises Unreachable, OutcomeUnknown, XapiFailure."""
+        return await self._by_uuid(pool).sessions.change("task.create", label, description)
+
+    async def begin(self, pool: str, call: Call, *, parent: str, job: str) -> str:
+        """Sends `Async.<call>` at most once. Raises Unreachable, OutcomeUnknown, XapiFailure."""
+        live = self._by_uuid(pool)
+        args = [await _argument(live, argument) for argument in call.args]
+        return await live.sessions.change(
+            f"Async.{call.method}", *args, headers={"subtask-of": parent, _JOB_HEADER: job}
+        )
+
+    async def task(self, pool: str, handle: str) -> TaskView | None:
+        """The task as it is now; None when the pool no longer has it. Raises Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        record = await _record(live, handle)
+        if record is None:
+            live.sessions.released(handle)
+            return None
+        return _view(live, handle, record)
+
+    async def children(self, pool: str, parent: str) -> tuple[TaskView, ...] | None:
+        """The calls made under a parent; None when the parent is gone and no child of it is known either.
+
+        Asked in both directions: `subtask_of` is only text to XAPI and outlives a parent that vanished.
+        """
+        live = self._by_uuid(pool)
+        record = await _record(live, parent)
+        found: dict[str, TaskRecord] = {}
+        marked = await live.sessions.read(
+            "task.get_all_records_where", f'field "subtask_of"="{parent.replace(chr(34), "")}"'
+        )
+        for ref, wire in marked.items():
+            found[ref] = convert(TaskRecord, wire)
+        for ref in record.subtasks if record is not None else ():
+            child = found.get(ref) or await _record(live, ref)
+            if child is not None:
+                found[ref] = child
+        if record is None and not found:
+            return None
+        return tuple(_view(live, ref, child) for ref, child in found.items())
+
+    async def wait(self, pool: str, handle: str, *, seen: TaskView | None, at_most_s: float) -> TaskView | None:
+        """Waits until the task differs from `seen` or the time is over. Raises Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + at_most_s
+        while True:
+            # The bell is taken before looking, so that a change between the look and the wait is not slept through.
+            rung = live.model.task_bell(handle).heard()
+            now = await self.task(pool, handle)
+            left = until - loop.time()
+            if now != seen or left <= 0:
+                return now
+            await asyncio.wait({rung}, timeout=min(left, POLL_AT_LEAST_EVERY_S))
+
+    async def cancel(self, pool: str, handle: str) -> bool:
+        """Asks the pool to stop the task; False when it cannot be or is over. Raises Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        record = await _record(live, handle)
+        if record is None or _status(record) not in _UNFINISHED:
+            return False
+        try:
+            # Asking again does no harm, so that a lost answer may be repeated like that of a read.
+            await live.sessions.read("task.cancel", handle)
+        except XapiFailure as failure:
+            if failure.code in {"OPERATION_NOT_ALLOWED", *GONE}:
+                return False
+            raise
+        return True
+
+    async def close_task(self, pool: str, handle: str) -> None:
+        """Removes a finished task, or our parent. Raises Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        record = await _record(live, handle)
+        try:
+            if record is not None:
+                if _status(record) in _UNFINISHED and record.subtask_of == NULL_REF:
+                    # Nothing ever finishes a parent, and a pending task stays after `task.destroy`. A call's own task
+                    # has a parent and is left alone: only the pool may say that it is done.
+                    await live.sessions.read("task.set_status", handle, TaskStatus.SUCCESS.value)
+                await live.sessions.read("task.destroy", handle)
+        except XapiFailure as failure:
+            if failure.code not in GONE:
+                raise
+        live.sessions.released(handle)
+
+
+async def _argument(live: LivePool, argument: Argument) -> str | dict[str, str]:
+    match argument:
+        case Ref(kind, uuid):
+            return await live.resolve(kind, uuid)
+        case Text(value):
+            return value
+        case Options(values):
+            return dict(values)
+
+
+async def _record(live: LivePool, handle: str) -> TaskRecord | None:
+    try:
+        wire = await live.sessions.read("task.get_record", handle)
+    except XapiFailure as failure:
+        if failure.code in GONE:
+            return None
+        raise
+    try:
+        record: TaskRecord = convert(TaskRecord, wire)
+    except msgspec.ValidationError as error:
+        raise Unreachable(f"pool {live.name} gave a task record that cannot be read: {error}") from error
+    return record
+
+
+def _status(record: TaskRecord) -> TaskStatus:
+    try:
+        return TaskStatus(record.status)
+    except ValueError:
+        # A status of a newer server: certainly not one of the final ones we know.
+        return TaskStatus.PENDING
+
+
+def _view(live: LivePool, handle: str, record: TaskRecord) -> TaskView:
+    status = _status(record)
+    if status not in _UNFINISHED:
+        live.sessions.released(handle)
+    code, *params = record.error_info or ("",)
+    return TaskView(
+        handle=handle,
+        status=status,
+        progress=record.progress,
+        error=(code, *named_params(code, params, live.name_of)) if code else (),
+        label=record.name_label,
+        can_cancel="cancel" in record.allowed_operations,
+    )
