@@ -226,6 +226,16 @@ def test_on_a_phone_the_panes_are_tabs(page: Page) -> None:
     expect(page.locator(".composer")).to_be_visible()
 
 
+@pytest.mark.parametrize("page", [(900, 800), (390, 800)], indirect=True)
+def test_a_thread_covers_the_channel_where_there_is_no_room(page: Page, lab_say: Callable[..., object]) -> None:
+    lab_say("Job 8: moving")
+    last_message(page).get_by_role("button", name=re.compile("Reply in thread")).click()
+    thread = page.get_by_role("complementary", name="Thread").bounding_box()
+    assert thread is not None
+    workplace = page.locator("#workplace").bounding_box()
+    assert thread == workplace
+
+
 @pytest.mark.parametrize("page", [(1400, 900), (900, 800), (390, 800)], indirect=True)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_sticks_out_of_the_window(
