@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 import pytest
-from conftest import ADMIN, APPROVER, OPERATOR, SECOND, Bench, World
+from engine_bench import ADMIN, APPROVER, OPERATOR, SECOND, Bench, World
 
 from bot.domain.inventory import PowerState
 from bot.domain.job import JobState

@@ -1,0 +1,156 @@
+"""A whole lab with the shipped bot, driven as its page drives it: through what a person can do and see."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+
+T = TypeVar("T")
+PATIENCE_S = 60.0
+
+
+def strings(value: Any) -> str:
+    """Every text a person could read in a message, in order."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        kept = [one for key, one in value.items() if key not in {"value", "action_id", "block_id", "confirm", "style"}]
+        return " ".join(strings(one) for one in kept)
+    if isinstance(value, list):
+        return " ".join(strings(one) for one in value)
+    return ""
+
+
+class StoryLab:
+    """The lab of one test."""
+
+    def __init__(self, http: aiohttp.ClientSession, info: dict[str, Any], process: asyncio.subprocess.Process) -> None:
+        self.http = http
+        self.info = info
+        self.process = process
+        self.ops = info["channels"]["ops"]
+
+    async def call(self, method: str, who: str, **body: Any) -> dict[str, Any]:
+        token = self.info["people"][who]["token"]
+        async with self.http.post(
+            f"{self.info['slack_api']}{method}", json=body, headers={"Authorization": f"Bearer {token}"}
+        ) as answer:
+            return await answer.json()
+
+    async def lab(self, path: str, **body: Any) -> dict[str, Any]:
+        async with self.http.post(f"{self.info['page'].rstrip('/')}/lab/{path}", json=body) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def state(self) -> dict[str, Any]:
+        async with self.http.get(f"{self.info['page'].rstrip('/')}/lab/state") as answer:
+            found = await answer.json()
+        return found.get("datacentre", found)
+
+    async def xen(self, text: str, who: str = "operator", channel: str = "") -> dict[str, Any]:
+        return await self.call("chat.command", who, channel=channel or self.ops, command="/xen", text=text)
+
+    async def screen(self, who: str = "operator", thread_ts: str = "") -> list[dict[str, Any]]:
+        body = {"channel": self.ops} | ({"thread_ts": thread_ts} if thread_ts else {})
+        answer = await self.call("lab.screen", who, **body)
+        assert answer["ok"], answer
+        return answer["messages"]
+
+    async def until(self, look: Callable[[], Awaitable[T | None]], what: str = "") -> T:
+        """What `look` gives once it gives something; a poll of the page, bounded in time."""
+        pause = asyncio.Event()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    found = await look()
+                    if found:
+                        return found
+                    try:
+                        async with asyncio.timeout(0.1):
+                            await pause.wait()
+                    except TimeoutError:
+                        continue
+        except TimeoutError:
+            texts = "\n".join(strings(one)[:400] for one in await self.screen())
+            raise AssertionError(f"never seen: {what}\n{texts}") from None
+
+    async def sees(self, *words: str, who: str = "operator", thread_ts: str = "", private: bool | None = None) -> dict:
+        """The newest message on that person's screen that holds all words."""
+
+        async def look() -> dict[str, Any] | None:
+            for message in reversed(await self.screen(who, thread_ts)):
+                if private is not None and bool(message.get("is_ephemeral")) is not private:
+                    continue
+                text = strings(message)
+                if all(word.casefold() in text.casefold() for word in words):
+                    return message
+            return None
+
+        return await self.until(look, " + ".join(words))
+
+    def element(self, message: dict[str, Any], label: str) -> tuple[str, dict[str, Any]]:
+        for block in message["blocks"]:
+            for element in block.get("elements", []):
+                if element.get("type") == "button" and element["text"]["text"] == label:
+                    return block["block_id"], element
+        raise AssertionError(f"no button {label} in {strings(message)}")
+
+    async def press(self, message: dict[str, Any], label: str, who: str = "operator") -> dict[str, Any]:
+        block_id, element = self.element(message, label)
+        return await self.call(
+            "blocks.actions",
+            who,
+            channel=self.ops,
+            message_ts=message["ts"],
+            block_id=block_id,
+            action_id=element["action_id"],
+            value=element["value"],
+        )
+
+    async def guest(self, name: str) -> dict[str, Any]:
+        return next(one for one in (await self.state())["guests"] if one["name"] == name)
+
+    async def migrations(self) -> int:
+        """How often a migration really took effect at the pools."""
+        calls = (await self.state())["calls"]
+        return sum("pool_migrate" in call["method"] and call["outcome"] == "ok" for call in calls)
+
+
+@asynccontextmanager
+async def story_lab(data: Path, *options: str) -> AsyncIterator[StoryLab]:
+    """A running lab; everything it started has ended when this does."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot.cli",
+        "lab",
+        "--port",
+        "0",
+        "--xapi-port",
+        "0",
+        "--data",
+        str(data),
+        "--json",
+        *options,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=(data / "lab.log").open("wb"),
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            line = await process.stdout.readline()
+        assert line, (data / "lab.log").read_text()[-4000:]
+        async with aiohttp.ClientSession() as http:
+            yield StoryLab(http, json.loads(line), process)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        async with asyncio.timeout(PATIENCE_S):
+            await process.wait()
