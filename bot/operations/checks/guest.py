@@ -1,0 +1,167 @@
+"""Checks of the guest itself: may it be moved while it runs, whatever the target is."""
+
+from __future__ import annotations
+
+from bot.domain.inventory import MigrationFacts, PowerState, Tools
+from bot.domain.plan import Check
+from bot.domain.texts import Code, Phrase, many, say
+from bot.domain.words import power_word
+from bot.operations.checks.grading import blocked, fine, unknown
+
+# Reasons that we write into VM.blocked_operations begin so; our own blocks do not count when planning.
+OWN_BLOCK = "xenbot"
+_WORDS = {
+    "pool_migrate": "a migration",
+    "migrate_send": "a migration with storage",
+    "snapshot": "a snapshot",
+    "checkpoint": "a checkpoint",
+    "export": "an export",
+    "copy": "a copy",
+    "clone": "a clone",
+    "clean_shutdown": "a shutdown",
+    "hard_shutdown": "a forced shutdown",
+    "clean_reboot": "a reboot",
+    "hard_reboot": "a forced reboot",
+    "suspend": "a suspend",
+    "start": "a start",
+    "start_on": "a start",
+    "resume": "a resume",
+    "resume_on": "a resume",
+}
+
+
+def power(facts: MigrationFacts) -> Check:
+    """Running, and on a host that XAPI names. VM.pool_migrate refuses every other power state."""
+    vm, key, title = facts.vm, "power", "Power state"
+    if vm.power_state is PowerState.RUNNING:
+        if vm.host is None or facts.source is None:
+            return unknown(key, title, say("{vm} is running, but XAPI does not say on which host", vm=vm.name))
+        return fine(key, title, say("{vm} is running on {host}", vm=vm.name, host=facts.source.name))
+    fact = say(
+        "{vm} is {state}; only a running guest can be migrated live", vm=vm.name, state=power_word(vm.power_state)
+    )
+    ways = {
+        PowerState.HALTED: say(
+            "Start {vm} on {host} instead: nothing has to be moved.", vm=vm.name, host=_target(facts)
+        ),
+        PowerState.SUSPENDED: say(
+            "Resume {vm} first, or resume it on {host} directly.", vm=vm.name, host=_target(facts)
+        ),
+        PowerState.PAUSED: say("Unpause {vm} first.", vm=vm.name),
+    }
+    return blocked(key, title, fact, ways.get(vm.power_state, say("Bring {vm} to running first.", vm=vm.name)))
+
+
+def _target(facts: MigrationFacts) -> str:
+    return facts.target.name
+
+
+def foreign_work(facts: MigrationFacts) -> Check:
+    """Nobody else works on the guest. XAPI would not refuse: it would wait in silence for up to two hours."""
+    vm, key, title = facts.vm, "busy", "Other work on the guest"
+    if not vm.operations:
+        return fine(key, title, say("nothing else is going on at {vm}", vm=vm.name))
+    going_on = [_doing(operation, label) for operation, label in sorted(vm.operations.items())]
+    return blocked(
+        key,
+        title,
+        say("{vm} is busy: {work}", vm=vm.name, work=many(going_on)),
+        say("Wait until it has ended, then ask again."),
+    )
+
+
+def _doing(operation: str, label: str) -> Phrase:
+    word = say(_WORDS[operation]) if operation in _WORDS else say("{operation}", operation=Code(operation))
+    return say("{work} (task “{task}”)", work=word, task=label) if label else word
+
+
+def blocked_operations(facts: MigrationFacts) -> Check:
+    """Nobody has blocked live migration of this guest by hand; such a block stops even root."""
+    vm, key, title = facts.vm, "blocked", "Blocked operations"
+    reason = vm.blocked_operations.get("pool_migrate")
+    if reason is None or reason.startswith(OWN_BLOCK):
+        return fine(key, title, say("nobody has blocked the migration of {vm}", vm=vm.name))
+    because = say("“{reason}”", reason=reason) if reason.strip() else say("no reason given")
+    return blocked(
+        key,
+        title,
+        say("migration of {vm} was blocked on purpose: {reason}", vm=vm.name, reason=because),
+        say(
+            "Ask whoever blocked it, then remove {key} from blocked_operations of {vm}.",
+            key=Code("pool_migrate"),
+            vm=vm.name,
+        ),
+    )
+
+
+def tools(facts: MigrationFacts) -> Check:
+    """The guest can take part: an HVM guest without PV drivers cannot be suspended, hence not be moved live."""
+    vm, key, title = facts.vm, "tools", "Tools and drivers"
+    if vm.cant_suspend_reason:
+        return blocked(
+            key,
+            title,
+            say("{vm} says that it cannot be suspended: “{reason}”", vm=vm.name, reason=vm.cant_suspend_reason),
+            say("Mend this inside {vm}, or shut it down and start it on {host}.", vm=vm.name, host=_target(facts)),
+        )
+    if vm.tools is Tools.PRESENT:
+        return fine(key, title, say("the guest tools of {vm} answer", vm=vm.name))
+    if not vm.hvm:
+        return fine(key, title, say("{vm} is paravirtual and brings its own drivers", vm=vm.name))
+    if vm.can_suspend:
+        return fine(key, title, say("{vm} has drivers that can suspend it; no agent answers", vm=vm.name))
+    lack = (
+        "no guest tools and no PV drivers"
+        if vm.tools is Tools.NONE
+        else "PV drivers but no agent that could suspend it"
+    )
+    return blocked(
+        key,
+        title,
+        say("{vm} has " + lack + ", so it cannot be migrated live", vm=vm.name),
+        say(
+            "Install the guest tools inside {vm} and reboot it, or shut it down and start it on {host}. "
+            "Right after a boot the tools need a minute to report.",
+            vm=vm.name,
+            host=_target(facts),
+        ),
+    )
+
+
+def devices(facts: MigrationFacts) -> list[Check]:
+    """No piece of the present host is inside the guest."""
+    vm = facts.vm
+    bound = [
+        ("pci", "PCI device", vm.pci, say("a PCI device of its host is passed through to {vm}", vm=vm.name)),
+        ("vgpu", "Virtual GPU", vm.vgpu, say("{vm} has a virtual GPU", vm=vm.name)),
+        ("usb", "USB device", vm.usb, say("a USB device of its host is passed through to {vm}", vm=vm.name)),
+    ]
+    found = [
+        blocked(
+            key,
+            title,
+            fact,
+            say("Shut {vm} down, take the device out, then migrate it or start it elsewhere.", vm=vm.name),
+        )
+        for key, title, present, fact in bound
+        if present
+    ]
+    return found or [fine("devices", "Devices", say("no device of its host is passed through to {vm}", vm=vm.name))]
+
+
+def immobile(facts: MigrationFacts) -> Check:
+    """The guest was not pinned (platform:nomigrate) and does not run guests of its own (nested virtualisation)."""
+    vm, key, title = facts.vm, "immobile", "Mobility"
+    if not vm.immobile:
+        return fine(key, title, say("{vm} is not pinned to its host", vm=vm.name))
+    return blocked(
+        key,
+        title,
+        say(
+            "{vm} is pinned: it was started with {one} or {other}",
+            vm=vm.name,
+            one=Code("nomigrate"),
+            other=Code("nested-virt"),
+        ),
+        say("Shut {vm} down, clear that platform flag, start it on {host}.", vm=vm.name, host=_target(facts)),
+    )

@@ -1,0 +1,193 @@
+"""Live migration inside a pool: `/xen migrate <vm> to <host>`.
+
+`plan` reads all facts at one moment, `decide` turns them into a plan without touching anything, and `look` says later
+whether the guest really moved.
+"""
+
+from __future__ import annotations
+
+from bot.domain.inventory import Host, MigrationFacts, PowerState, Vm, Whereabouts
+from bot.domain.plan import Call, Check, LockKey, Options, Placement, Plan, Ref, Risk, Step, Target
+from bot.domain.policy import ApprovalSettings
+from bot.domain.texts import Phrase, Size, clean, many, say
+from bot.domain.words import power_word, tools_word
+from bot.errors import Refused
+from bot.operations.base import Look, Operation, Seen
+from bot.operations.checks import guest, placing, target
+from bot.operations.checks.verdict import with_verdict
+from bot.operations.ports import Facts
+
+NAME = "migrate"
+STEP = "pool_migrate"
+# A rough rate of a live migration over gigabit Ethernet; the start and the end take some seconds whatever the size.
+_BYTES_PER_S = 100 << 20
+_LEAST_S = 10.0
+_LOW_MEMORY_PERCENT = 10
+
+
+async def plan(vm: Vm, host: Host, facts: Facts, approval: ApprovalSettings) -> Plan:
+    """The plan for moving `vm` to `host`. Raises what Facts.migration raises."""
+    return decide(await facts.migration(vm.uuid, host.uuid), approval)
+
+
+def decide(facts: MigrationFacts, approval: ApprovalSettings) -> Plan:
+    """The plan that follows from the facts: every check is judged, blocked or not. Never raises."""
+    vm, to = facts.vm, facts.target
+    risk, reasons = _risk(facts, approval)
+    call = Call("VM.pool_migrate", (Ref("VM", vm.uuid), Ref("host", to.uuid), Options({"live": "true"})))
+    return Plan(
+        operation=NAME,
+        pool=vm.pool,
+        title=say("Migrate {vm}: {source} → {target}", vm=vm.name, source=_source_name(facts), target=to.name),
+        targets=(Target("VM", vm.uuid, vm.name), Target("host", to.uuid, to.name)),
+        placements=(_placement(vm),),
+        checks=tuple(_checks(facts)),
+        risk=risk,
+        risk_reasons=reasons,
+        steps=(Step(STEP, say("Migrate {vm} to {target}", vm=vm.name, target=to.name), call),),
+        locks=_locks(facts),
+        after=_after(facts),
+        estimate_s=max(_LEAST_S, (vm.memory_actual or vm.memory_dynamic_max) / _BYTES_PER_S),
+        names=_names(facts),
+    )
+
+
+def _source_name(facts: MigrationFacts) -> str | Phrase:
+    return facts.source.name if facts.source is not None else say("no host")
+
+
+def _checks(facts: MigrationFacts) -> list[Check]:
+    """In the order a person would mend them. Across pools only what can really be judged is judged."""
+    same = placing.same_pool(facts)
+    itself = [guest.power(facts), guest.foreign_work(facts), guest.blocked_operations(facts)]
+    cpu = [target.cpu_vendor(facts), target.features(facts)]
+    bound = [guest.tools(facts), *guest.devices(facts), guest.immobile(facts)]
+    there = [target.enabled(facts), target.live(facts)]
+    if facts.target.pool != facts.vm.pool:
+        return [same, *itself, *cpu, *bound, *there]
+    room = [target.version(facts), target.memory(facts), target.physical_cpus(facts)]
+    checks = [same, placing.elsewhere(facts), *itself, *placing.storage(facts), *cpu, *room, *placing.networks(facts)]
+    checks += [*bound, *there, target.target_work(facts), *target.high_availability(facts)]
+    return with_verdict(facts, checks)
+
+
+def _placement(vm: Vm) -> Placement:
+    # CDs are left out: taking one out of its drive is no other move. Shorter texts first: "2" comes before "10".
+    disks = sorted((disk for disk in vm.disks if not disk.cd), key=lambda disk: (len(disk.userdevice), disk.userdevice))
+    return Placement(
+        vm=vm.uuid,
+        host=vm.host,
+        power_state=vm.power_state.value,
+        disks=tuple((disk.userdevice, disk.sr.uuid if disk.sr is not None else "") for disk in disks),
+    )
+
+
+def _locks(facts: MigrationFacts) -> tuple[LockKey, ...]:
+    ends = [facts.target] if facts.source is None else [facts.source, facts.target]
+    hosts = {host.uuid: LockKey("host", host.uuid, host.name) for host in ends}
+    return LockKey("VM", facts.vm.uuid, facts.vm.name), *hosts.values()
+
+
+def _risk(facts: MigrationFacts, approval: ApprovalSettings) -> tuple[Risk, tuple[Phrase, ...]]:
+    """A tag that settings call critical makes it high; what else is tight is told, and raises nothing yet."""
+    tagged = sorted(facts.vm.tags.intersection(approval.critical_tags))
+    reasons = [say("tagged {tag}", tag=tag) for tag in tagged]
+    left, total = _left(facts), facts.target.memory_total
+    if left is not None and total > 0 and left * 100 < total * _LOW_MEMORY_PERCENT:
+        reasons.append(say("{host} keeps {n} % of its memory free", host=facts.target.name, n=left * 100 // total))
+    return (Risk.HIGH if tagged else Risk.LOW), tuple(reasons)
+
+
+def _left(facts: MigrationFacts) -> int | None:
+    """Bytes the target can still give after the move; None where the move cannot be."""
+    if facts.target.pool != facts.vm.pool or facts.vm.host == facts.target.uuid:
+        return None
+    left = facts.target.memory_free - facts.vm.memory_needed
+    return left if left >= 0 else None
+
+
+def _after(facts: MigrationFacts) -> tuple[Phrase, ...]:
+    left = _left(facts)
+    runs = (say("The guest keeps running."),)
+    if left is None:
+        return runs
+    kept = say(
+        "After the move: {host} keeps {left} of {total} free",
+        host=facts.target.name,
+        left=Size(left),
+        total=Size(facts.target.memory_total),
+    )
+    return kept, *runs
+
+
+def _names(facts: MigrationFacts) -> dict[str, str]:
+    vm = facts.vm
+    named = {facts.pool.uuid: facts.pool.label, facts.target_pool.uuid: facts.target_pool.label, vm.uuid: vm.name}
+    named |= {host.uuid: host.name for host in facts.pool_hosts}
+    named |= {host.uuid: host.name for host in (facts.source, facts.target) if host is not None}
+    named |= {disk.sr.uuid: disk.sr.name for disk in vm.disks if disk.sr is not None}
+    return named | {network.uuid: network.name for network in vm.networks}
+
+
+def _target_of(of: Plan, kind: str) -> Target:
+    return next(one for one in of.targets if one.kind == kind)
+
+
+async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings) -> Plan:
+    vm, host = _target_of(earlier, "VM"), _target_of(earlier, "host")
+    return decide(await facts.migration(vm.uuid, host.uuid), approval)
+
+
+async def _reverse(done: Plan, facts: Facts, approval: ApprovalSettings) -> Plan:
+    """The plan for bringing the guest back to where it ran. Raises Refused when nobody knows where that was."""
+    vm = _target_of(done, "VM")
+    before = _before(done)
+    if before is None:
+        raise Refused(f"Nobody knows on which host {clean(vm.name)} ran before.", "Choose a host: `/xen migrate`.")
+    return decide(await facts.migration(vm.uuid, before), approval)
+
+
+def _before(of: Plan) -> str | None:
+    return next((place.host for place in of.placements if place.vm == _target_of(of, "VM").uuid), None)
+
+
+async def _look(of: Plan, _step: Step, facts: Facts) -> Look:
+    """Where the guest is now.
+
+    A migration that failed may still have moved it, and one that broke off may have shut it down. While one is under
+    way XAPI keeps the power state at Running and the guest at its source.
+    """
+    vm, to = _target_of(of, "VM"), _target_of(of, "host")
+    now = await facts.whereabouts(of.pool, vm.uuid)
+    evidence = [_evidence(now)]
+    if STEP in now.operations:
+        evidence.append(say("the pool still names a migration of {vm}", vm=vm.name))
+        return Look(Seen.GOING_ON, say("{vm} is on its way to {host}", vm=vm.name, host=to.name), tuple(evidence))
+    if now.power_state is not PowerState.RUNNING:
+        headline = say("{vm} is {state}, it ran before", vm=vm.name, state=say(power_word(now.power_state)))
+        return Look(Seen.HARMED, headline, tuple(evidence))
+    if now.scheduled_host is not None or now.host is None:
+        evidence.append(say("the pool has not settled where {vm} runs", vm=vm.name))
+        return Look(Seen.GOING_ON, say("{vm} is on its way to {host}", vm=vm.name, host=to.name), tuple(evidence))
+    if now.host == to.uuid:
+        return Look(Seen.DONE, say("{vm} now runs on {host}", vm=vm.name, host=to.name), tuple(evidence))
+    where = of.names.get(now.host, now.host)
+    if now.host != _before(of):
+        return Look(Seen.NOT_DONE, say("{vm} runs on {host}", vm=vm.name, host=where), tuple(evidence))
+    return Look(Seen.NOT_DONE, say("{vm} still runs on {host}", vm=vm.name, host=where), tuple(evidence))
+
+
+def _evidence(now: Whereabouts) -> Phrase:
+    seen = [say(power_word(now.power_state))]
+    if now.power_state is PowerState.RUNNING:
+        seen.append(say(tools_word(now.tools)))
+        if now.addresses:
+            seen.append(say("address {address}", address=now.addresses[0]))
+    return say("looked at: {seen}", seen=many(seen))
+
+
+def _running(of: Plan) -> Phrase:
+    return say("Migrating {vm} → {host}", vm=_target_of(of, "VM").name, host=_target_of(of, "host").name)
+
+
+OPERATION = Operation(name=NAME, replan=_replan, look=_look, running=_running, reverse=_reverse, settle_s=60.0)
