@@ -153,6 +153,10 @@ class Workplace:
         """How many sockets of the app are open and take envelopes."""
         return self._hub.sockets.open_count
 
+    async def connected(self) -> None:
+        """Return once a socket of the app is open."""
+        await self._hub.sockets.wait_open()
+
     def revision(self) -> int:
         """Return the count of visible changes so far."""
         return self._hub.revisions.current()

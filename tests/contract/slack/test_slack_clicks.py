@@ -1,7 +1,8 @@
 import asyncio
-from typing import Any
 
 import pytest
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_clients import Client, Connect, Json, Socket, bot, make_app, make_button, open_socket, person, until
 
 from bot.lab.slack import ManualClock, Workplace
@@ -70,7 +71,7 @@ async def test_button_round_trip(workplace: Workplace, connect: Connect) -> None
     bodies: list[Json] = []
 
     @app.action("go")
-    async def press(ack: Any, body: Any, respond: Any) -> None:
+    async def press(ack: AsyncAck, body: Json, respond: AsyncRespond) -> None:
         await ack()
         bodies.append(body)
         await respond("done", replace_original=True)
@@ -93,7 +94,7 @@ async def test_two_people_clicking_in_the_same_instant_both_reach_the_app(
     clicked: list[str] = []
 
     @app.action("go")
-    async def press(ack: Any, body: Any) -> None:
+    async def press(ack: AsyncAck, body: Json) -> None:
         clicked.append(body["user"]["username"])
         await ack()
 
@@ -219,12 +220,12 @@ async def test_external_select_gets_its_options_from_the_app(workplace: Workplac
     chosen: list[Json] = []
 
     @app.options("vm")
-    async def offer(ack: Any, payload: Any) -> None:
+    async def offer(ack: AsyncAck, payload: Json) -> None:
         name = f"{payload['value']}1"
         await ack(options=[{"text": {"type": "plain_text", "text": name}, "value": name}])
 
     @app.action("vm")
-    async def choose(ack: Any, action: Any) -> None:
+    async def choose(ack: AsyncAck, action: Json) -> None:
         await ack()
         chosen.append(action)
 

@@ -1,7 +1,7 @@
 import asyncio
-from typing import Any
 
 import pytest
+from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_clients import Connect, Json, make_app, open_socket, person
 
 from bot.lab.slack import ManualClock, Workplace
@@ -29,7 +29,7 @@ async def test_ack_text_shows_to_its_person_only(workplace: Workplace, connect: 
     app = make_app(workplace)
 
     @app.command("/xen")
-    async def answer(ack: Any, command: Any) -> None:
+    async def answer(ack: AsyncAck, command: Json) -> None:
         await ack(f"you said {command['text']}")
 
     await connect(workplace, app)
@@ -47,7 +47,7 @@ async def test_public_ack_shows_the_typed_command_too(workplace: Workplace, conn
     app = make_app(workplace)
 
     @app.command("/xen")
-    async def answer(ack: Any) -> None:
+    async def answer(ack: AsyncAck) -> None:
         await ack(text="well", response_type="in_channel")
 
     await connect(workplace, app)
@@ -111,7 +111,7 @@ async def test_payload_is_flat_text_with_addresses_of_this_workplace(workplace: 
         ("migrate <!channel> & *bold*", "migrate &lt;!channel&gt; &amp; *bold*"),
         ("see https://host/?a=1&b", "see <https://host/?a=1&amp;b>"),
         ("mail root@example.com", "mail root@example.com"),
-        ("migrate 日本語サーバー", "migrate 日本語サーバー"),  # noqa: RUF001  a guest of the article world
+        ("migrate 日本語サーバー", "migrate 日本語サーバー"),
     ],
 )
 async def test_text_is_escaped_as_the_manifest_asks(workplace: Workplace, typed: str, sent: str) -> None:

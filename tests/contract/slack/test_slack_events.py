@@ -1,7 +1,8 @@
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
+from slack_bolt.context.say.async_say import AsyncSay
 from slack_clients import DEADLINE_S, Client, Connect, Json, Socket, bot, make_app, open_socket, person
 
 from bot.lab.slack import ManualClock, Workplace
@@ -17,7 +18,7 @@ ALL_EVENTS = (
 
 
 @pytest.fixture
-async def talkative() -> Any:
+async def talkative() -> AsyncIterator[Workplace]:
     """A workplace whose app subscribes to everything."""
     started = Workplace(port=0, events=(*ALL_EVENTS, "user_change", "subteam_members_changed"))
     await started.start()
@@ -43,7 +44,7 @@ async def test_mention_reaches_bolt(workplace: Workplace, connect: Connect) -> N
     app = make_app(workplace)
 
     @app.event("app_mention")
-    async def answer(event: Any, say: Any) -> None:
+    async def answer(event: Json, say: AsyncSay) -> None:
         await say(text=f"you said {event['text']}", thread_ts=event["ts"])
 
     await connect(workplace, app)
@@ -217,7 +218,7 @@ async def test_bolt_gets_each_event_once_in_a_burst(workplace: Workplace, connec
     heard_all = asyncio.Event()
 
     @app.event("message")
-    async def hear(event: Any) -> None:
+    async def hear(event: Json) -> None:
         texts.append(event["text"])
         if len(texts) == 20:
             heard_all.set()

@@ -18,10 +18,12 @@ async def _post_raw(workplace: Workplace, text: str, timeout_s: float = 5) -> Js
     """Post without the SDK, which repeats a call whose connection broke."""
     header = {"Authorization": f"Bearer {workplace.bot_token}"}
     body = {"channel": workplace.channels["ops"], "text": text}
-    async with ClientSession(timeout=ClientTimeout(total=timeout_s)) as session:
-        async with session.post(f"{workplace.api_url}chat.postMessage", headers=header, json=body) as response:
-            answer: Json = await response.json()
-            return answer
+    async with (
+        ClientSession(timeout=ClientTimeout(total=timeout_s)) as session,
+        session.post(f"{workplace.api_url}chat.postMessage", headers=header, json=body) as response,
+    ):
+        answer: Json = await response.json()
+        return answer
 
 
 async def test_429_and_500_take_no_effect_and_count_down(workplace: Workplace) -> None:
@@ -64,9 +66,11 @@ async def test_clearing_releases_what_is_held(workplace: Workplace) -> None:
 
 async def test_response_url_can_fail_too(workplace: Workplace) -> None:
     await workplace.do({"do": "fail", "method": "response_url", "kind": "500"})
-    async with ClientSession() as session:
-        async with session.post(f"{workplace.url}/hooks/commands/T1/any", json={"text": "x"}) as response:
-            assert response.status == 500
+    async with (
+        ClientSession() as session,
+        session.post(f"{workplace.url}/hooks/commands/T1/any", json={"text": "x"}) as response,
+    ):
+        assert response.status == 500
 
 
 @pytest.mark.parametrize(

@@ -28,15 +28,17 @@ async def test_page_learns_who_is_here(workplace: Workplace) -> None:
 async def test_stream_speaks_only_of_what_the_person_can_see(workplace: Workplace) -> None:
     ops = workplace.channels["ops"]
     viewer, guest = workplace.people["viewer"], workplace.people["guest"]
-    async with ClientSession() as session:
-        async with session.get(f"{workplace.url}/lab/stream", params={"token": guest.token}) as stream:
-            assert stream.content_type == "text/event-stream"
-            before = await _read_revision(stream)
-            await bot(workplace).post("chat.postEphemeral", channel=ops, user=viewer.id, text="not for guests")
-            await person(workplace, "viewer").post("chat.postMessage", channel=workplace.channels["random"], text="x")
-            hidden = workplace.revision()
-            await bot(workplace).post("chat.postMessage", channel=ops, text="for all")
-            assert await _read_revision(stream) > hidden > before
+    async with (
+        ClientSession() as session,
+        session.get(f"{workplace.url}/lab/stream", params={"token": guest.token}) as stream,
+    ):
+        assert stream.content_type == "text/event-stream"
+        before = await _read_revision(stream)
+        await bot(workplace).post("chat.postEphemeral", channel=ops, user=viewer.id, text="not for guests")
+        await person(workplace, "viewer").post("chat.postMessage", channel=workplace.channels["random"], text="x")
+        hidden = workplace.revision()
+        await bot(workplace).post("chat.postMessage", channel=ops, text="for all")
+        assert await _read_revision(stream) > hidden > before
 
 
 async def test_stream_needs_a_person(workplace: Workplace) -> None:

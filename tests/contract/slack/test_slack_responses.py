@@ -102,6 +102,6 @@ async def test_bad_blocks_are_refused(workplace: Workplace) -> None:
 
 
 async def test_unknown_url_is_not_found(workplace: Workplace) -> None:
-    async with ClientSession() as session:
-        async with session.post(f"{workplace.url}/hooks/commands/T1/nothing", json={"text": "x"}) as response:
-            assert response.status == 404
+    address = f"{workplace.url}/hooks/commands/T1/nothing"
+    async with ClientSession() as session, session.post(address, json={"text": "x"}) as response:
+        assert response.status == 404

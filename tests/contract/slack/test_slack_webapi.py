@@ -92,9 +92,9 @@ async def test_api_test_needs_no_token(workplace: Workplace) -> None:
 
 async def test_json_without_charset_is_taken_with_a_warning(workplace: Workplace) -> None:
     header = {"Authorization": f"Bearer {workplace.bot_token}", "Content-Type": "application/json"}
-    async with ClientSession() as session:
-        async with session.post(f"{workplace.api_url}auth.test", headers=header, data=b"{}") as response:
-            answer = await response.json()
+    address = f"{workplace.api_url}auth.test"
+    async with ClientSession() as session, session.post(address, headers=header, data=b"{}") as response:
+        answer = await response.json()
     assert answer["ok"]
     assert answer["warning"] == "missing_charset"
 
