@@ -32,7 +32,7 @@ from bot.slack.errands import Errands
 from bot.slack.faults import CALL_ERRORS, Fault, code_of, judge
 from bot.slack.payloads import Place, read_clicks, read_words
 from bot.slack.settings import SlackSettings
-from bot.slack.socket import ANSWERED, PING_EVERY_S, Link
+from bot.slack.socket import ANSWERED, CONNECT_TIMEOUT_S, PING_EVERY_S, Link
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +68,7 @@ class Gateway:
         client: AsyncWebClient | None = None,
         watch_every_s: float = 5.0,
         ping_every_s: float = PING_EVERY_S,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
         self._settings = settings
         self._app_token = app_token
@@ -81,7 +82,13 @@ class Gateway:
         self._errands = Errands()
         self._closing = False
         self._bot_token = bot_token
-        self._link = Link(self._wired(), app_token, watch_every_s=watch_every_s, ping_every_s=ping_every_s)
+        self._link = Link(
+            self._wired(),
+            app_token,
+            watch_every_s=watch_every_s,
+            ping_every_s=ping_every_s,
+            connect_timeout_s=connect_timeout_s,
+        )
 
     async def start(self) -> None:
         """Checks both tokens and connects.

@@ -90,11 +90,13 @@ class Link:
         *,
         watch_every_s: float = 5.0,
         ping_every_s: float = PING_EVERY_S,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
         self._app = app
         self._app_token = app_token
         self._watch_every_s = watch_every_s
         self._ping_every_s = ping_every_s
+        self._connect_timeout_s = connect_timeout_s
         self._handler: Handler | None = None
         self._watch: asyncio.Task[None] | None = None
         self.connected = False
@@ -153,7 +155,7 @@ class Link:
         self._handler = handler
         handler.client.wss_uri = url
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            async with asyncio.timeout(self._connect_timeout_s):
                 await handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it unannotated
         except CALL_ERRORS as error:
             log.warning("slack_connect_failed", error=type(error).__name__)

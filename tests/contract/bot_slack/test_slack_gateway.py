@@ -1,14 +1,15 @@
 import asyncio
+from collections.abc import Callable
 
 import pytest
-from bot.errors import ConfigError, Refused
-from bot.jobs.ports import Click, Words
+from slack_hands import FakeDesk, Hands, words_of
 
 from bot.domain.message import Button, Choices, Facts, Message
 from bot.domain.texts import say
+from bot.errors import ConfigError, Refused
+from bot.jobs.ports import Click, Words
 from bot.lab.slack import Workplace
 from bot.slack import Gateway, SlackSettings, render
-from conftest import FakeDesk, Hands, words_of
 
 CARD = Message(
     say("Migrate centos54"),
@@ -21,7 +22,9 @@ async def post_card(gateway: Gateway, workplace: Workplace) -> None:
     await gateway.client.chat_postMessage(channel=workplace.channels["ops"], text=rendered.text, blocks=rendered.blocks)
 
 
-async def test_command_is_acked_before_the_desk_works(gateway, desk: FakeDesk, hands) -> None:
+async def test_command_is_acked_before_the_desk_works(
+    gateway: Gateway, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
     release = asyncio.Event()
 
     async def slow(_: Words) -> Message:
@@ -40,7 +43,9 @@ async def test_command_is_acked_before_the_desk_works(gateway, desk: FakeDesk, h
     assert desk.words[0].user == operator.id
 
 
-async def test_answer_is_seen_by_the_person_alone(gateway, desk: FakeDesk, hands) -> None:
+async def test_answer_is_seen_by_the_person_alone(
+    gateway: Gateway, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
     async def answer(_: Words) -> Message:
         return Message(say("For you"), (Facts((say("For you"),)),))
 
@@ -50,7 +55,9 @@ async def test_answer_is_seen_by_the_person_alone(gateway, desk: FakeDesk, hands
     assert all("For you" not in words_of(one) for one in await hands("viewer").messages())
 
 
-async def test_refusal_reads_as_sentence_and_fix(gateway, desk: FakeDesk, hands) -> None:
+async def test_refusal_reads_as_sentence_and_fix(
+    gateway: Gateway, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
     async def refuse(_: Words) -> Message:
         raise Refused("The bot is frozen since 14:02.", "An admin lifts it with `/xen unfreeze`.")
 
@@ -60,7 +67,9 @@ async def test_refusal_reads_as_sentence_and_fix(gateway, desk: FakeDesk, hands)
     assert "/xen unfreeze" in words_of(seen[-1])
 
 
-async def test_broken_work_gives_a_number_and_no_traceback(gateway, desk: FakeDesk, hands) -> None:
+async def test_broken_work_gives_a_number_and_no_traceback(
+    gateway: Gateway, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
     async def fail(_: Words) -> Message:
         raise ZeroDivisionError("secret detail")
 
@@ -70,7 +79,9 @@ async def test_broken_work_gives_a_number_and_no_traceback(gateway, desk: FakeDe
     assert "secret detail" not in words_of(seen[-1])
 
 
-async def test_click_is_stored_before_it_is_acked(gateway, workplace, desk: FakeDesk, hands) -> None:
+async def test_click_is_stored_before_it_is_acked(
+    gateway: Gateway, workplace: Workplace, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
     await post_card(gateway, workplace)
     operator: Hands = hands("operator")
     card = (await operator.messages())[-1]
@@ -91,7 +102,9 @@ async def test_click_is_stored_before_it_is_acked(gateway, workplace, desk: Fake
     await desk.until(lambda: desk.settled == [1])
 
 
-async def test_click_that_could_not_be_stored_fails_visibly(gateway, workplace, desk: FakeDesk, hands) -> None:
+async def test_click_that_could_not_be_stored_fails_visibly(
+    gateway: Gateway, workplace: Workplace, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
     await post_card(gateway, workplace)
     desk.store_works = False
     operator: Hands = hands("operator")
@@ -101,7 +114,9 @@ async def test_click_that_could_not_be_stored_fails_visibly(gateway, workplace, 
     assert desk.settled == []
 
 
-async def test_card_stays_when_a_click_is_answered(gateway, workplace, desk: FakeDesk, hands) -> None:
+async def test_card_stays_when_a_click_is_answered(
+    gateway: Gateway, workplace: Workplace, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
     async def refuse(_: Click) -> Message:
         raise Refused("You asked for this job, so someone else has to approve it.")
 
@@ -113,7 +128,9 @@ async def test_card_stays_when_a_click_is_answered(gateway, workplace, desk: Fak
     assert any("Migrate centos54" in words_of(one) for one in seen)
 
 
-async def test_clicks_go_on_after_the_socket_dropped(gateway, workplace, desk: FakeDesk, hands) -> None:
+async def test_clicks_go_on_after_the_socket_dropped(
+    gateway: Gateway, workplace: Workplace, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
     await post_card(gateway, workplace)
     await workplace.do({"do": "drop_sockets"})
     operator: Hands = hands("operator")
@@ -124,21 +141,27 @@ async def test_clicks_go_on_after_the_socket_dropped(gateway, workplace, desk: F
     await desk.until(lambda: bool(desk.settled))
 
 
-async def test_wrong_bot_token_is_named_at_the_start(workplace, settings, desk) -> None:
+async def test_wrong_bot_token_is_named_at_the_start(
+    workplace: Workplace, settings: SlackSettings, desk: FakeDesk
+) -> None:
     door = Gateway(settings=settings, bot_token="xoxb-wrong", app_token=workplace.app_token, desk=desk)
     with pytest.raises(ConfigError, match="bot token"):
         await door.start()
     await door.stop()
 
 
-async def test_wrong_app_token_is_named_at_the_start(workplace, settings, desk) -> None:
+async def test_wrong_app_token_is_named_at_the_start(
+    workplace: Workplace, settings: SlackSettings, desk: FakeDesk
+) -> None:
     door = Gateway(settings=settings, bot_token=workplace.bot_token, app_token="xapp-wrong", desk=desk)
     with pytest.raises(ConfigError, match="app token"):
         await door.start()
     await door.stop()
 
 
-async def test_token_of_another_workspace_is_refused(workplace, settings: SlackSettings, desk) -> None:
+async def test_token_of_another_workspace_is_refused(
+    workplace: Workplace, settings: SlackSettings, desk: FakeDesk
+) -> None:
     other = SlackSettings(api_url=settings.api_url, team="T0OTHER", channels=settings.channels)
     door = Gateway(settings=other, bot_token=workplace.bot_token, app_token=workplace.app_token, desk=desk)
     with pytest.raises(ConfigError, match="belongs to workspace"):

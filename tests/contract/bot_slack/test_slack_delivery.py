@@ -3,16 +3,16 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from conftest import FakeOutbox, Hands, words_of
+from slack_hands import FakeOutbox, Hands, words_of
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.message import Button, Choices, Facts, Message, Progress, Table, Verdict
+from bot.domain.message import Button, Choices, Facts, Message, Part, Progress, Table, Verdict
 from bot.domain.texts import say
 from bot.lab.slack import Workplace
 from bot.slack import Delivery
 
 
-def note(text: str, *more: Any) -> Message:
+def note(text: str, *more: Part) -> Message:
     return Message(say("{text}", text=text), (Verdict(say("{text}", text=text)), *more))
 
 
@@ -160,6 +160,7 @@ async def test_unchanged_card_is_not_sent_again(
     outbox.put(kind="card", channel=ops, job=7, message=note("Same"))
     await courier.flush(5)
     assert not outbox.rows
+    assert calls(workplace, "chat.postMessage") != []
     assert calls(workplace, "chat.update") == []
 
 
