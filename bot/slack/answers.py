@@ -28,12 +28,11 @@ class Answers:
 
     async def tell(self, place: Place, rendered: Rendered) -> None:
         """Delivers, or logs that no way was open; never raises."""
-        if await self._respond(place, rendered) or await self.whisper(place.channel, place.user, rendered):
+        if await self._respond(place, rendered) or await self._whisper(place.channel, place.user, rendered):
             return
         log.error("answer_undelivered", user=place.user, channel=place.channel)
 
-    async def whisper(self, channel: str, user: str, rendered: Rendered) -> bool:
-        """Ephemerally in the channel, else by direct message; False when Slack took neither."""
+    async def _whisper(self, channel: str, user: str, rendered: Rendered) -> bool:
         content: dict[str, Any] = {"text": rendered.text, "blocks": rendered.blocks}
         if channel:
             try:

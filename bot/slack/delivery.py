@@ -180,8 +180,7 @@ class Delivery:
     async def _send(self, parcel: Parcel, rendered: Rendered) -> str:
         if parcel.kind == "private":
             self._pace.posted(parcel.channel or parcel.user)
-            if not await self._sender.whisper(parcel, rendered):
-                log.error("private_undelivered", parcel=parcel.id, user=parcel.user)
+            await self._sender.whisper(parcel, rendered)
             return ""
         if parcel.kind == "card" and parcel.message_ts:
             return await self._edit(parcel, rendered)

@@ -9,7 +9,6 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.parcel import Parcel
-from bot.slack.answers import Answers
 from bot.slack.cards import Rendered, render, render_bare
 from bot.slack.faults import CALL_ERRORS, Fault, code_of, judge
 
@@ -25,7 +24,6 @@ class Sender:
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
-        self._answers = Answers(client)
 
     async def edit(self, parcel: Parcel, rendered: Rendered) -> None:
         """Replaces text and blocks; a chat.update with text alone would drop the blocks."""
@@ -48,9 +46,20 @@ class Sender:
         answer = await self._shaped(self._client.chat_postMessage, parcel, rendered, target)
         return str(answer.get("ts") or "")
 
-    async def whisper(self, parcel: Parcel, rendered: Rendered) -> bool:
-        """A private message; False when Slack took it neither ephemerally nor directly."""
-        return await self._answers.whisper(parcel.channel, parcel.user, rendered)
+    async def whisper(self, parcel: Parcel, rendered: Rendered) -> None:
+        """Ephemerally in the channel; as a direct message where that is refused, since it needs both to be in there."""
+        target: dict[str, Any] = {"channel": parcel.channel, "user": parcel.user}
+        if parcel.channel:
+            try:
+                await self._shaped(self._client.chat_postEphemeral, parcel, rendered, target)
+            except CALL_ERRORS as error:
+                if judge(error) in {Fault.LIMITED, Fault.LOST, Fault.ACCOUNT}:
+                    raise
+                log.info("ephemeral_refused", parcel=parcel.id, error=code_of(error))
+            else:
+                return
+        direct: dict[str, Any] = {"channel": parcel.user, "unfurl_links": False, "unfurl_media": False}
+        await self._shaped(self._client.chat_postMessage, parcel, rendered, direct)
 
     async def find(self, parcel: Parcel) -> str | None:
         """The ts of a post whose answer was lost, by its nonce; None when it is not there.

@@ -195,6 +195,25 @@ async def test_private_word_reaches_only_its_person(
     assert not any("Please decide" in words_of(one) for one in await hands("viewer").messages())
 
 
+async def test_private_word_comes_directly_where_the_bot_is_not_in_the_channel(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace, hands: Callable[[str], Hands]
+) -> None:
+    await workplace.do({"do": "channel", "name": "ops", "bot_member": False})
+    outbox.put(kind="private", channel=ops, user=workplace.people["approver"].id, message=note("Please decide"))
+    await outbox.until(lambda: not outbox.rows)
+    assert not outbox.failures
+    assert "Please decide" in str(await hands("approver").screen())
+
+
+async def test_private_word_is_tried_again_when_slack_is_broken(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace
+) -> None:
+    await workplace.do({"do": "fail", "method": "chat.postEphemeral", "kind": "500"})
+    outbox.put(kind="private", channel=ops, user=workplace.people["approver"].id, message=note("Please decide"))
+    await outbox.until(lambda: not outbox.rows)
+    assert [retry for _, _, retry in outbox.failures] == [1.0]
+
+
 async def test_hostile_names_arrive_as_text(
     delivery: Delivery, outbox: FakeOutbox, ops: str, hands: Callable[[str], Hands]
 ) -> None:
