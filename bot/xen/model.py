@@ -248,7 +248,10 @@ class Model:
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
         self._inventory = Inventory(
-            pool, tuple(self._hosts.values()), tuple(self._vms.values()), tuple(self._srs.values())
+            pool,
+            hosts=tuple(sorted(self._hosts.values(), key=_by_name)),
+            vms=tuple(self._vms[ref] for ref in self._tables.of(VmRecord) if ref in self._vms),
+            srs=tuple(sorted(self._srs.values(), key=_by_name)),
         )
         self._bell.ring()
 
@@ -299,3 +302,7 @@ class Model:
         bell = self._task_bells.pop(ref, None)
         if bell is not None:
             bell.ring()
+
+
+def _by_name(item: Host | Sr) -> tuple[str, str]:
+    return item.name, item.uuid
