@@ -50,6 +50,12 @@ class Code(msgspec.Struct, frozen=True, tag="code"):
     text: str
 
 
+class Quote(msgspec.Struct, frozen=True, tag="quote"):
+    """Foreign text longer than a name: a reason someone typed, a sentence that is ready."""
+
+    text: str
+
+
 class Phrase(msgspec.Struct, frozen=True, tag="phrase"):
     """A template with `{name}` places and the values for them."""
 
@@ -63,7 +69,7 @@ class Many(msgspec.Struct, frozen=True, tag="many"):
     items: tuple[Value, ...]
 
 
-Value = str | int | Size | Span | Moment | Who | Group | Code | Many | Phrase
+Value = str | int | Size | Span | Moment | Who | Group | Code | Quote | Many | Phrase
 
 PLACE = re.compile(r"\{([a-z_]+)\}")
 _UNITS = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
@@ -128,7 +134,7 @@ def plain(value: Value) -> str:
             return f"@{at:.0f}"
         case Who(id=identity) | Group(id=identity):
             return f"@{identity}"
-        case Code(text=text):
+        case Code(text=text) | Quote(text=text):
             return clean(text, limit=400)
         case int():
             return f"{value:,}"

@@ -7,7 +7,7 @@ from bot.domain.job import JobEvent, JobState
 from bot.domain.message import Message
 from bot.domain.policy import Person, Role
 from bot.domain.record import Freeze, JobRecord
-from bot.domain.texts import Code, Who, plain, say
+from bot.domain.texts import Code, Quote, Who, plain, say
 from bot.domain.words import state_word
 from bot.errors import NotAllowed, NotFound, Refused
 from bot.jobs import story
@@ -76,7 +76,7 @@ class Control:
         try:
             return await operation.look(record.plan, record.plan.steps[index], self.facts)
         except NotFound as gone:
-            return Look(Seen.HARMED, say("{what}", what=gone.message), ())
+            return Look(Seen.HARMED, say("{what}", what=Quote(gone.message)), ())
 
     async def freeze(self, person: Person, reason: str) -> Message:
         """Stops every changing job from starting, at once, for everyone."""

@@ -12,7 +12,7 @@ from bot.domain.job import JobEvent, JobState
 from bot.domain.plan import Grade, Plan, drift
 from bot.domain.policy import ApprovalSettings, Role
 from bot.domain.record import JobRecord, StepState
-from bot.domain.texts import Phrase, plain, say
+from bot.domain.texts import Phrase, Quote, plain, say
 from bot.errors import (
     CannotTell,
     IllegalTransition,
@@ -181,7 +181,9 @@ class Engine:
         except StoreError:
             return say("The store is in doubt; nothing starts.")
         if freeze is not None:
-            return say("Frozen: {reason}. It starts when the freeze ends.", reason=freeze.reason or "no reason given")
+            return say(
+                "Frozen: {reason}. It starts when the freeze ends.", reason=Quote(freeze.reason or "no reason given")
+            )
         for key in record.plan.locks:
             others = [] if key.exclusive else await self.store.others_running(key, record.number)
             if len(others) >= HOST_LIMIT:
@@ -193,7 +195,7 @@ class Engine:
         try:
             plan = await self.operations[record.operation].replan(record.plan, self.facts, self.approval)
         except NotFound as gone:
-            return (say("{what}", what=gone.message),)
+            return (say("{what}", what=Quote(gone.message)),)
         except (Unreachable, CannotTell, XapiFailure) as silent:
             log.info("cannot_plan_yet", job=record.number, reason=str(silent))
             await self._say_hint(record, say("The pool does not answer; it starts when it can be checked again."))
@@ -211,7 +213,7 @@ class Engine:
             try:
                 person = await self.directory.person(record.team, user)
             except NotAllowed as refusal:
-                problems.append(say("{why}", why=refusal.message))
+                problems.append(say("{why}", why=Quote(refusal.message)))
                 continue
             if role not in person.roles:
                 problems.append(say("{who} no longer has the {role} role", who=user, role=role.value))

@@ -17,7 +17,7 @@ import structlog
 from bot.domain.audit import Tag
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, say
+from bot.domain.texts import Phrase, Quote, say
 from bot.errors import CannotTell, NotFound, OutcomeUnknown, Unreachable, XapiFailure
 from bot.jobs import story
 from bot.operations.base import Look, Operation, Seen
@@ -277,7 +277,7 @@ class StepRunner:
         except (Unreachable, CannotTell, XapiFailure):
             return None
         except NotFound as gone:
-            return Look(Seen.HARMED, say("{what}", what=gone.message), ())
+            return Look(Seen.HARMED, say("{what}", what=Quote(gone.message)), ())
 
     async def _told(self, record: JobRecord, step: StepRecord) -> bool:
         """Whether the pool heard that the task should stop; asking again is harmless."""

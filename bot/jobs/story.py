@@ -6,7 +6,7 @@ from bot.domain.job import JobState
 from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Progress, Small, Verdict, Ways
 from bot.domain.plan import Plan, Risk
 from bot.domain.record import JobRecord, StepState
-from bot.domain.texts import Code, Many, Moment, Phrase, Span, Who, many, plain, say
+from bot.domain.texts import Code, Many, Moment, Phrase, Quote, Span, Who, many, plain, say
 from bot.operations.base import Operation
 from bot.store import Outgoing
 
@@ -107,7 +107,7 @@ def _considerations(record: JobRecord) -> list[Part]:
     if plan.risk_reasons:
         lines.append(say("Why it is risky: {reasons}", reasons=Many(plan.risk_reasons)))
     if record.reason:
-        lines.append(say("Reason given: “{reason}”", reason=record.reason))
+        lines.append(say("Reason given: “{reason}”", reason=Quote(record.reason)))
     lines += plan.after
     if plan.estimate_s is not None:
         lines.append(say("About {time}.", time=Span(plan.estimate_s)))
@@ -165,7 +165,7 @@ def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
     parts: list[Part] = []
     lines = [*decisions(record), *record.evidence]
     if record.reason and record.state is not JobState.WITHDRAWN:
-        lines.append(say("Reason given: “{reason}”", reason=record.reason))
+        lines.append(say("Reason given: “{reason}”", reason=Quote(record.reason)))
     if record.successor is not None:
         lines.append(say("Asked again as job {number}.", number=record.successor))
     if lines:
