@@ -112,6 +112,8 @@ def _check_alert(found: Faultfinder, block: Json, at: str, _surface: Surface) ->
 
 
 def _check_card(found: Faultfinder, block: Json, at: str, _surface: Surface) -> None:
+    if not any(block.get(key) for key in ("hero_image", "title", "actions", "body")):
+        found.fault(at, "missing required field: hero_image, title, actions or body")
     for key, most in (("title", 150), ("subtitle", 150), ("body", 200)):
         found.check_text(block, key, at, most, ANY_TEXT, required=False)
     if block.get("actions") is not None:
@@ -128,6 +130,8 @@ def _check_carousel(found: Faultfinder, block: Json, at: str, surface: Surface) 
 
 
 def _check_container(found: Faultfinder, block: Json, at: str, surface: Surface) -> None:
+    if block.get("title") is None and block.get("rich_text_title") is None:
+        found.fault(at, "missing required field: title or rich_text_title")
     found.check_text(block, "title", at, 150, required=False)
     where = f"{at}/child_blocks"
     children = found.check_count(block.get("child_blocks"), where, 10)

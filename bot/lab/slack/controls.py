@@ -21,6 +21,7 @@ from bot.lab.slack.faults import (
 )
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.payloads import show_group, show_person
+from bot.lab.slack.webapi import METHODS
 
 Json = dict[str, Any]
 
@@ -38,6 +39,9 @@ async def carry_out(hub: Hub, control: Control) -> Json:
         case DropSockets():
             hub.sockets.drop_all()
         case Disconnect():
+            # Socket Mode switched off: the app gets no more connections until the faults are cleared.
+            if control.reason == "link_disabled":
+                hub.faults.refuse_links = hub.faults.refuse_opens = True
             await hub.sockets.disconnect_all(control.reason)
         case _:
             _arm(hub, control)
@@ -48,6 +52,8 @@ def _arm(hub: Hub, control: Control) -> None:
     faults = hub.faults
     match control:
         case Fail():
+            if control.method not in (*METHODS, "response_url"):
+                raise ValueError(f"There is no method {control.method!r}.")
             faults.arm(control)
         case RefuseConnections():
             faults.refuse_links = control.on
@@ -72,7 +78,7 @@ def _change_person(hub: Hub, control: ChangePerson) -> None:
     changed = msgspec.structs.replace(person, deleted=control.deleted, updated=int(hub.clock.now()))
     hub.directory.replace_person(changed)
     hub.revisions.touch(each.id for each in hub.directory.people.values())
-    event = {"type": "user_change", "user": show_person(changed), "event_ts": hub.messages.make_ts()}
+    event = {"type": "user_change", "user": show_person(hub.directory, changed), "event_ts": hub.messages.make_ts()}
     announce(hub, event, subscription="user_change")
 
 

@@ -23,7 +23,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     is_admin: bool = False
     is_restricted: bool = False
     is_ultra_restricted: bool = False
-    is_stranger: bool = False
+    is_external: bool = False
     deleted: bool = False
     updated: int = 0
 
@@ -77,7 +77,7 @@ class UserGroup(msgspec.Struct, frozen=True, kw_only=True):
 _TEAM = Team(id=derive_id("T", "team"), name="Workplace", domain="workplace")
 _OTHER_TEAM = Team(id=derive_id("T", "other"), name="Partner", domain="partner")
 
-# key, real name, role hint, colour, then the flags that make the account special
+# key, real name, role hint, colour
 _ACCOUNTS: tuple[tuple[str, str, str, str], ...] = (
     ("operator", "Olga Operator", "operator", "2f6f4f"),
     ("operator2", "Otto Operator", "operator", "3b7fb0"),
@@ -122,7 +122,7 @@ class Directory:
                 is_admin=key == "admin",
                 is_restricted=key == "guest",
                 is_ultra_restricted=key == "guest",
-                is_stranger=key == "outsider",
+                is_external=key == "outsider",
                 updated=created_at,
             )
             for key, real_name, hint, color in _ACCOUNTS
@@ -203,6 +203,14 @@ class Directory:
     def replace_group(self, group: UserGroup) -> None:
         """Store a changed user group."""
         self.groups[group.handle] = group
+
+    def is_stranger(self, person: Person) -> bool:
+        """Whether the person is of another team and shares no conversation with the bot.
+
+        Slack's ``is_stranger`` says no more than this: false does not make anybody a member of the workspace.
+        """
+        shared = any({person.id, self.bot.user_id} <= each.members for each in self.conversations.values())
+        return person.is_external and not shared
 
     def conversations_of(self, member_id: str) -> list[Conversation]:
         """Return the conversations a person or the bot is in."""

@@ -76,7 +76,7 @@ def _show_thread(hub: Hub, root: Message) -> Json:
     }
 
 
-def show_person(person: Person) -> Json:
+def show_person(directory: Directory, person: Person) -> Json:
     """Return a user object as ``users.info`` does."""
     shown: Json = {
         "id": person.id,
@@ -107,7 +107,7 @@ def show_person(person: Person) -> Json:
         "is_primary_owner": False,
         "is_restricted": person.is_restricted,
         "is_ultra_restricted": person.is_ultra_restricted,
-        "is_stranger": person.is_stranger,
+        "is_stranger": directory.is_stranger(person),
     }
 
 

@@ -17,8 +17,6 @@ from bot.lab.slack.webapi.call import Args, Call, Method, TokenKind
 
 Json = dict[str, Any]
 
-_BODY_BYTES = 4 * 1024 * 1024
-
 
 class _Caller(msgspec.Struct, frozen=True):
     """Whose token it was."""
@@ -122,7 +120,7 @@ async def read_arguments(request: web.Request) -> tuple[Json, list[str]]:
     if request.content_type.startswith("multipart/"):
         form = await request.post()
         return values | {key: value for key, value in form.items() if isinstance(value, str)}, warnings
-    text = (await request.read())[:_BODY_BYTES].decode(errors="replace")
+    text = (await request.read()).decode(errors="replace")
     if request.content_type == "application/json":
         try:
             body = json.loads(text) if text.strip() else {}

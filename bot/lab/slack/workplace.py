@@ -24,6 +24,8 @@ from bot.lab.slack.triggers import Triggers
 from bot.lab.slack.views import ViewStore
 
 _SHUTDOWN_S = 1.0
+# A view may have 250 kB and a form encodes it at up to three times its size.
+_BODY_BYTES = 4 * 1024 * 1024
 
 
 class Workplace:
@@ -76,7 +78,7 @@ class Workplace:
         )
         self._page = PageRoutes(self._hub)
         self._runner: web.AppRunner | None = None
-        self.app = web.Application()
+        self.app = web.Application(client_max_size=_BODY_BYTES)
         self.app.add_routes(
             [
                 web.route("*", "/api/{method}", WebApi(self._hub).serve),
@@ -88,12 +90,15 @@ class Workplace:
         )
 
     async def start(self) -> None:
-        """Bind 127.0.0.1 and answer."""
+        """Bind 127.0.0.1 and answer; ``OSError`` when the port is taken."""
         runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", self._port).start()
+        except OSError:
+            await runner.cleanup()
+            raise
         self._runner = runner
-        site = web.TCPSite(runner, "127.0.0.1", self._port)
-        await site.start()
         host, port = runner.addresses[0][:2]
         self._hub.base_url = f"http://{host}:{port}"
 

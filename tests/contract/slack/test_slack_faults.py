@@ -80,6 +80,7 @@ async def test_response_url_can_fail_too(workplace: Workplace) -> None:
         {"do": "explode"},
         {"do": "fail", "method": "chat.postMessage", "kind": "418"},
         {"do": "fail", "method": "chat.postMessage", "kind": "429", "times": 0},
+        {"do": "fail", "method": "chat.postMesage", "kind": "429"},
         {"do": "drop_sockets", "when": "now"},
         {"do": "delay_next", "seconds": -1},
         {"do": "person", "key": "nobody", "deleted": True},

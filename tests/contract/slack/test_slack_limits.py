@@ -1,6 +1,7 @@
 import pytest
 from slack_clients import Json, bot, person
 from slack_sdk.errors import SlackApiError
+from slack_sdk.models.blocks import Block
 
 from bot.lab.slack import ManualClock, Workplace
 from bot.lab.slack.blocks import complete_message_blocks, read_view
@@ -157,9 +158,15 @@ CASES: list[tuple[list[Json], str, list[Json]]] = [
         [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": []}]}],
     ),
     (
-        [{"type": "container", "child_blocks": [{"type": "divider"}] * 11}],
+        [{"type": "container", "title": _text(1), "child_blocks": [{"type": "divider"}] * 11}],
         "/blocks/0/child_blocks",
-        [{"type": "container", "child_blocks": [{"type": "divider"}] * 10}],
+        [{"type": "container", "title": _text(150), "child_blocks": [{"type": "divider"}] * 10}],
+    ),
+    ([{"type": "card", "subtitle": _text(1)}], "/blocks/0", [{"type": "card", "title": _text(150, "mrkdwn")}]),
+    (
+        [{"type": "alert", "text": _text(1), "level": "loud"}],
+        "/blocks/0/level",
+        [{"type": "alert", "text": _text(1, "mrkdwn"), "level": "warning"}],
     ),
 ]
 
@@ -171,6 +178,13 @@ def test_limit_is_kept_with_its_pointer(wrong: list[Json], pointer: str, right: 
     assert refused.value.code == "invalid_blocks"
     assert any(message.endswith(f"[json-pointer:{pointer}]") for message in refused.value.messages)
     assert len(complete_message_blocks(right)) == len(right)
+
+
+@pytest.mark.parametrize("right", [case[2] for case in CASES], ids=[f"{n}:{case[1]}" for n, case in enumerate(CASES)])
+def test_what_the_sdks_own_models_take_is_taken(right: list[Json]) -> None:
+    """The SDK's models know many of the same limits: what is right here must be right there."""
+    for block in Block.parse_all(complete_message_blocks(right)):
+        block.validate_json()
 
 
 VIEW: Json = {"type": "modal", "title": _text(1), "blocks": []}

@@ -4,6 +4,7 @@ import pytest
 from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_clients import DEADLINE_S, Connect, Json, bot, make_app, open_socket, person
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.lab.slack import ManualClock, Workplace
@@ -118,6 +119,22 @@ async def test_ticket_works_once_and_survives_a_refused_handshake(workplace: Wor
         with pytest.raises(WSServerHandshakeError, match="404"):
             await session.ws_connect(address)
         await websocket.close()
+
+
+async def test_address_of_another_run_is_still_good(workplace: Workplace) -> None:
+    address = (await _address(workplace)).partition("ticket=")[0] + "ticket=" + "0" * 36
+    async with ClientSession() as session:
+        websocket = await session.ws_connect(address)
+        assert (await websocket.receive_json())["type"] == "hello"
+        await websocket.close()
+
+
+async def test_switched_off_socket_mode_lets_nobody_back(workplace: Workplace) -> None:
+    await workplace.do({"do": "disconnect", "reason": "link_disabled"})
+    with pytest.raises(SlackApiError, match="service_unavailable"):
+        await _address(workplace)
+    await workplace.do({"do": "clear_faults"})
+    assert await _address(workplace)
 
 
 async def test_strict_tickets_die_after_thirty_seconds(still_workplace: Workplace, clock: ManualClock) -> None:

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from slack_clients import Json, Socket, bot, open_socket, person
+from slack_clients import Json, Socket, bot, make_button, open_socket, person
 
 from bot.lab.slack import ManualClock, Workplace
 
@@ -230,6 +230,21 @@ async def test_modal_of_one_person_is_not_anothers(workplace: Workplace) -> None
     stranger = person(workplace, "approver")
     assert (await stranger.post("views.submit", view_id=view["id"], values={}))["error"] == "view_not_found"
     assert (await stranger.post("lab.screen"))["views"] == []
+
+
+async def test_control_on_the_home_tab_brings_the_home_view(workplace: Workplace) -> None:
+    reader = workplace.people["operator"].id
+    view = {"type": "home", "blocks": make_button("7")}
+    published = await bot(workplace).post("views.publish", user_id=reader, view=view)
+    where = {"view_id": published["view"]["id"], "block_id": "row", "action_id": "go"}
+    async with open_socket(workplace) as socket:
+        pressed = asyncio.create_task(person(workplace, "operator").post("blocks.actions", **where))
+        frame = await socket.read()
+        await socket.ack(frame)
+        assert (await pressed)["ok"]
+    assert frame["payload"]["container"]["type"] == "view"
+    assert frame["payload"]["view"]["type"] == "home"
+    assert "channel" not in frame["payload"]
 
 
 async def test_home_takes_no_modal_words(workplace: Workplace) -> None:

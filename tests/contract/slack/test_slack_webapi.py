@@ -245,7 +245,8 @@ async def test_posting_to_a_person_opens_the_direct_conversation(workplace: Work
 async def test_special_accounts_are_marked(workplace: Workplace) -> None:
     shown = {key: (await bot(workplace).web.users_info(user=one.id))["user"] for key, one in workplace.people.items()}
     assert shown["guest"]["is_ultra_restricted"] is True
-    assert shown["outsider"]["is_stranger"] is True
+    # In a shared channel Slack calls nobody a stranger: only the team tells.
+    assert shown["outsider"]["is_stranger"] is False
     assert shown["outsider"]["team_id"] != workplace.team_id
     assert shown["admin"]["is_admin"] is True
     assert shown["operator"]["is_restricted"] is False

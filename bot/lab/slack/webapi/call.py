@@ -1,7 +1,7 @@
 """What a method is given: its arguments in one shape, whatever encoding they came in, and who calls."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -118,7 +118,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         found = self.hub.directory.conversation(self.args.need(name))
         if self.caller_id in found.members:
             return found
-        sees_public = self.person is None or not (self.person.is_restricted or self.person.is_stranger)
+        sees_public = self.person is None or not (self.person.is_restricted or self.person.is_external)
         if found.is_im or not sees_public:
             raise ApiError("channel_not_found")
         if member:
@@ -140,7 +140,7 @@ class Method(msgspec.Struct, frozen=True, kw_only=True):
     post_only: bool = False
 
 
-def page(items: list[Json], call: Call, *, default: int, key: str) -> Json:
+def page(items: Sequence[Json | str], call: Call, *, default: int, key: str) -> Json:
     """Return one page of a list with the cursor of the next, ``""`` at the end."""
     start = 0
     cursor = call.args.text("cursor")

@@ -132,7 +132,8 @@ async def post_ephemeral(call: Call) -> Json:
     hub, args = call.hub, call.args
     conversation = call.conversation(member=True)
     reader = args.need("user")
-    if reader not in conversation.members or hub.directory.person(reader) is None:
+    person = hub.directory.person(reader)
+    if person is None or person.deleted or reader not in conversation.members:
         raise ApiError("user_not_in_channel")
     if conversation.is_archived:
         raise ApiError("is_archived")

@@ -53,7 +53,9 @@ async def list_replies(call: Call) -> Json:
 
 async def list_members(call: Call) -> Json:
     """List the ids of members."""
-    return page(sorted(call.conversation().members), call, default=100, key="members")  # type: ignore[arg-type]  # ids page like objects
+    directory = call.hub.directory
+    gone = {person.id for person in directory.people.values() if person.deleted}
+    return page(sorted(call.conversation().members - gone), call, default=100, key="members")
 
 
 async def list_conversations(call: Call) -> Json:

@@ -19,13 +19,13 @@ async def show_user(call: Call) -> Json:
     person = directory.person(user_id)
     if person is None:
         raise ApiError("user_not_found")
-    return {"ok": True, "user": show_person(person)}
+    return {"ok": True, "user": show_person(directory, person)}
 
 
 async def list_users(call: Call) -> Json:
     """List people of the workspace, deactivated ones included, and the bot."""
     directory = call.hub.directory
-    members = [show_person(person) for person in directory.people.values() if not person.is_stranger]
+    members = [show_person(directory, one) for one in directory.people.values() if not one.is_external]
     answer = page([*members, show_bot_user(directory)], call, default=200, key="members")
     return {**answer, "cache_ts": int(call.hub.clock.now())}
 
