@@ -9,7 +9,6 @@ timeout.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Callable
 from typing import Final
@@ -51,6 +50,7 @@ class Feed:
         self._clock = clock
         self._state = FeedState.LOADING
         self._reason = "not asked yet"
+        self._reason_known = False
         self._answered_at = clock()
         self._resynced_at = float("-inf")
         self._failures = 0
@@ -85,13 +85,17 @@ class Feed:
             except (XenError, SourceLost) as error:
                 self._failures += 1
                 self._lost(str(error))
+            except Exception as error:  # noqa: BLE001  a feed that died of a defect would leave its last state looking alive
+                self._failures += 1
+                self._lost(f"the feed failed ({type(error).__name__})")
+                _log.exception("feed_failed", pool=self._name)
             if self._failures > 1 or self._state is not FeedState.LIVE:
                 await asyncio.sleep(self._pause_s())
 
     async def _follow_once(self) -> None:
         entry = await self._sessions.enter()
+        trust = self._sessions.trust(entry.host)
         try:
-            trust = self._sessions.trust(entry.host)
             try:
                 async with JsonSource(entry, trust) as source:
                     await self._follow(source)
@@ -99,9 +103,9 @@ class Feed:
                 _log.info("no_json_rpc", pool=self._name, host=entry.host.address)
                 async with XmlSource(entry, trust) as source:
                     await self._follow(source)
-        finally:
-            # The pool may just have gone, so that logging out takes a while: nobody waits for it.
-            await asyncio.shield(self._sessions.leave(entry))
+        except (Rejected, SourceLost):
+            self._sessions.leave(entry)
+            raise
 
     async def _follow(self, source: JsonSource | XmlSource) -> None:
         token = ""
@@ -170,19 +174,14 @@ class Feed:
             self._model.bell.ring()
 
     def _lost(self, reason: str) -> None:
-        self._reason = reason
+        gone = self._state is FeedState.LIVE or (self._state is FeedState.LOADING and not self._reason_known)
+        self._reason, self._reason_known = reason, True
         if self._state is FeedState.LIVE:
             self._state = FeedState.LOST
-        if self._failures == 1:
+        if gone:
             _log.warning("pool_lost", pool=self._name, reason=reason)
         self._model.bell.ring()
 
     def _pause_s(self) -> float:
         longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10))
         return secrets.SystemRandom().uniform(longest / 2, longest)
-
-
-async def follow(feed: Feed) -> None:
-    """Runs the feed until cancelled, for a task that must end quietly."""
-    with contextlib.suppress(asyncio.CancelledError):
-        await feed.run()

@@ -7,7 +7,6 @@ looked at it is it sent a second time (`_change`). Everything above this file is
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import xmlrpc.client
 from collections.abc import Callable, Mapping
@@ -121,6 +120,7 @@ class Sessions:
         self._guard = threading.Lock()
         self._lines: list[Line] = []
         self._owners: dict[str, str] = {}
+        self._doubtful: set[str] = set()
         self._entries: set[Entry] = set()
         self._coordinator: HostSettings | None = None
         self._closing = False
@@ -163,12 +163,12 @@ class Sessions:
 
         return await self._run(open_line)
 
-    async def leave(self, entry: Entry) -> None:
-        """Logs the feed's session out, which also ends its waiting `event.from`; never raises."""
+    def leave(self, entry: Entry) -> None:
+        """Logs out a feed's session that is not used any more, some time soon; never raises, nobody waits for it."""
         with self._guard:
             self._entries.discard(entry)
-        with contextlib.suppress(Unreachable):
-            await self._run(lambda: self._log_out(entry))
+        if not self._closing:
+            self._threads.submit(self._log_out, entry)
 
     async def close(self) -> None:
         """Ends all threads and connections, and logs out every session that owns no unfinished task."""
@@ -211,6 +211,8 @@ class Sessions:
             except CallLost as error:
                 text = f"{line.host.address} {error.reason}"
                 if error.sent:
+                    with self._guard:
+                        self._doubtful.add(line.handle)
                     raise OutcomeUnknown(f"{method} was sent, then {text}") from error
                 self._forget(line)
                 raise Unreachable(f"{method} was not sent: {text}") from error
@@ -280,7 +282,8 @@ class Sessions:
         with self._guard:
             lines, self._lines = self._lines, []
             owners = dict(self._owners)
-        keep = {owner for task, owner in owners.items() if self._unfinished(lines, task)}
+        # A session whose changing call got no answer may own a task that we have never heard of.
+        keep = self._doubtful | {owner for task, owner in owners.items() if self._unfinished(lines, task)}
         for line in lines:
             line.transport.close()
             if line.handle in keep:
@@ -289,8 +292,10 @@ class Sessions:
                 _log.info("session_left_open", pool=self._pool.name, reason="it owns unfinished tasks")
             else:
                 self._entries.add(Entry(line.host, line.handle))
+        silent: set[HostSettings] = set()
         for entry in self._entries:
-            self._log_out(entry)
+            if entry.host not in silent and not self._log_out(entry):
+                silent.add(entry.host)
 
     def _unfinished(self, lines: list[Line], task: str) -> bool:
         try:
@@ -300,10 +305,17 @@ class Sessions:
         except CallLost:
             return True
 
-    def _log_out(self, entry: Entry) -> None:
+    def _log_out(self, entry: Entry) -> bool:
+        """Whether the host answered."""
         line = Line(entry.host, self._trusts[entry.host], answer_timeout_s=_LOGOUT_TIMEOUT_S)
         line.handle = entry.handle
-        # A session that cannot be logged out, since its host is gone or has forgotten it, expires by itself.
-        with contextlib.suppress(CallLost, XenAPI.Failure):
+        try:
             line.call("session.logout")
-        line.transport.close()
+        except XenAPI.Failure:
+            return True
+        except CallLost:
+            # It expires by itself.
+            return False
+        finally:
+            line.transport.close()
+        return True

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -86,8 +86,11 @@ def _pool_findings(pool: PoolSettings) -> Iterable[str]:
         yield ".name: a pool needs a name."
     if not pool.hosts:
         yield ".hosts: at least one host is needed."
-    if pool.ca_file and not Path(pool.ca_file).is_file():
-        yield f".ca_file: there is no file {pool.ca_file}."
+    if pool.ca_file:
+        try:
+            ssl.create_default_context(cafile=pool.ca_file)
+        except OSError as error:
+            yield f".ca_file: {pool.ca_file} holds no certificates that can be read ({error.strerror or error})."
     seen: set[str] = set()
     for index, host in enumerate(pool.hosts):
         where = f".hosts[{index}]"

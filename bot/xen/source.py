@@ -144,6 +144,8 @@ class JsonSource:
                 return await response.read()
         except aiohttp.ServerFingerprintMismatch as error:
             raise SourceLost(f"{self._entry.host.address} shows another certificate than the pinned one") from error
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as error:
+            raise SourceLost(f"{self._entry.host.address} closed the connection without an answer") from error
         except (aiohttp.ClientError, OSError) as error:
             cause = getattr(error, "os_error", None) or error
             raise SourceLost(f"{self._entry.host.address} {describe(cause)}") from error

@@ -33,7 +33,7 @@ def test_every_problem_is_found_at_once() -> None:
     text = "\n".join(found)
     for part in (
         "needs a name",
-        "no file",
+        "no certificates",
         "is not an address",
         "not a port",
         "64 hex digits",
