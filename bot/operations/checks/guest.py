@@ -9,7 +9,7 @@ from bot.domain.words import power_word
 from bot.operations.checks.grading import blocked, fine, unknown
 
 # Reasons that we write into VM.blocked_operations begin so; our own blocks do not count when planning.
-OWN_BLOCK = "xenbot"
+OWN_BLOCK = "xenbot job "
 _WORDS = {
     "pool_migrate": "a migration",
     "migrate_send": "a migration with storage",

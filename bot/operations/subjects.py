@@ -1,0 +1,46 @@
+"""One name that may mean a pool, a host or a guest: what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from bot.domain.inventory import Host, PoolView, Vm
+from bot.errors import Ambiguous, NotFound
+from bot.operations.ports import Fleet
+
+Subject: TypeAlias = PoolView | Host | Vm
+
+
+def subject(fleet: Fleet, text: str) -> Subject:
+    """The pool, host or guest of that name.
+
+    A name written in full wins over one that only begins so; where pools and their hosts share a name, the pool wins.
+    Raises NotFound with the nearest names of all three kinds, Ambiguous.
+    """
+    found: list[Subject] = []
+    nearest: list[str] = []
+    unclear: Ambiguous | None = None
+    look_ups: tuple[Callable[[str], Subject], ...] = (fleet.pool, fleet.host, fleet.vm)
+    for look_up in look_ups:
+        try:
+            found.append(look_up(text))
+        except NotFound as none:
+            nearest.extend(none.nearest)
+        except Ambiguous as several:
+            unclear = unclear or several
+    exact = next((one for one in found if text.casefold() in _names(one)), None)
+    if exact is not None:
+        return exact
+    if unclear is not None:
+        raise unclear
+    if found:
+        return found[0]
+    raise NotFound("pool, host or guest", text, tuple(dict.fromkeys(nearest)))
+
+
+def _names(one: Subject) -> set[str]:
+    if not isinstance(one, PoolView):
+        return {one.name.casefold(), one.uuid.casefold()}
+    names = {one.name.casefold()}
+    return names if one.pool is None else names | {one.pool.label.casefold(), one.pool.uuid.casefold()}

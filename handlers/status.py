@@ -1,0 +1,61 @@
+"""`/xen status [pool|host|vm]`: the state of everything or of one thing, from memory, at once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.commands import Command, Context, Query
+from bot.domain.inventory import Host, PoolView
+from bot.domain.message import Facts, Mark, Message, Verdict
+from bot.domain.policy import Role
+from bot.domain.texts import Code, Phrase, say
+from bot.errors import Ambiguous
+from bot.operations import overview
+from bot.operations.subjects import subject
+
+
+class Arguments(msgspec.Struct, frozen=True):
+    """A pool, a host or a guest; all pools when left out."""
+
+    what: str = ""
+
+
+async def answer(arguments: Arguments, context: Context) -> Message:
+    """What is so now, and how old that knowledge is."""
+    fleet, journal, now = context.fleet, context.journal, context.now
+    if not arguments.what:
+        jobs = await journal.jobs(open_only=True)
+        return overview.pools(fleet.pools(), jobs, await journal.frozen(), now)
+    try:
+        found = subject(fleet, arguments.what)
+    except Ambiguous as several:
+        return _which(several)
+    if isinstance(found, PoolView):
+        uuid = found.pool.uuid if found.pool is not None else ""
+        jobs = [record for record in await journal.jobs(open_only=True) if record.pool == uuid]
+        return overview.pools([found], jobs, await journal.frozen(), now)
+    view = next(one for one in fleet.pools() if one.pool is not None and one.pool.uuid == found.pool)
+    if isinstance(found, Host):
+        touching = [record for record in await journal.jobs(open_only=True) if found.uuid in record.plan.names]
+        return overview.host(found, view, touching, now)
+    return overview.guest(found, view, await journal.jobs(limit=1, target=found.uuid), now)
+
+
+def _which(several: Ambiguous) -> Message:
+    headline = say("{n} objects are called “{name}”", n=len(several.candidates), name=several.name)
+    lines: list[Phrase] = [
+        say("{name}, {where}: {ask}", name=one.name, where=one.where, ask=Code(f"/xen status {one.uuid}"))
+        for one in several.candidates
+    ]
+    return Message(headline, (Verdict(headline, mark=Mark.WAITING), Facts(tuple(lines))))
+
+
+COMMAND = Command(
+    word="status",
+    usage="status [pool|host|vm]",
+    help="Shows the state of the pools, of one host or of one guest, and how old the facts are.",
+    example="status experiment",
+    role=Role.VIEWER,
+    arguments=Arguments,
+    does=Query(answer),
+)
