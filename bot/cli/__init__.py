@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import structlog
 
 from bot.cli import store
 from bot.cli.options import CONFIG, FINDING, JSON, USAGE
@@ -62,7 +63,14 @@ def run(ctx: click.Context, path: Path, log_level: str) -> None:
     configure(config.secrets.values(), log_level)
     from bot.app import run as run_app  # noqa: PLC0415  loaded when used
 
-    ctx.exit(asyncio.run(run_app(config)))
+    try:
+        code = asyncio.run(run_app(config))
+    except XenbotError:
+        raise
+    except Exception:  # noqa: BLE001  the edge: what nobody expected ends the bot, and its trace belongs in the log
+        structlog.get_logger().exception("crashed")
+        code = FINDING
+    ctx.exit(code)
 
 
 def _check_world(_ctx: click.Context, _option: click.Parameter, world: str) -> str:

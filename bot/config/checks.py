@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -77,8 +76,6 @@ def check_pools(pools: Mapping[int, PoolSettings]) -> Iterator[str]:
             yield f"{where}.user: a user name is needed."
         if pool.insecure and pool.ca_file:
             yield f"{where}: insecure and ca_file contradict each other."
-        if pool.ca_file and Path(pool.ca_file).is_file():
-            yield from _check_ca_file(f"{where}.ca_file", pool.ca_file)
         for number, host in enumerate(pool.hosts):
             if pool.insecure and host.fingerprint:
                 yield f"{where}.hosts[{number}]: insecure and a fingerprint contradict each other."
@@ -88,13 +85,6 @@ def check_pools(pools: Mapping[int, PoolSettings]) -> Iterator[str]:
                         f"{where}.hosts[{number}]: {clean_text(host.address)} is listed in pool "
                         f"“{clean_text(other.name)}” already."
                     )
-
-
-def _check_ca_file(where: str, file: str) -> Iterator[str]:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
-    except OSError:  # ssl.SSLError is one
-        yield f"{where}: {file} holds no certificate that can be read."
 
 
 def check_roles(roles: RoleSettings | None) -> Iterator[str]:

@@ -57,7 +57,7 @@ def compose(path: Path, environ: Mapping[str, str]) -> Config:
     secrets = _read_secrets(reader, content, slack_files)
     findings.found += [
         *checks.check_slack(slack),
-        *_renumber(pool_findings(list(pools.values())), list(pools)),
+        *_check_each_pool(pools, named=bool(content.get("pools"))),
         *checks.check_pools(pools),
         *checks.check_roles(roles),
         *checks.check_approval(approval, roles),
@@ -97,8 +97,12 @@ def _read_pools(findings: Findings, section: object, folder: Path) -> dict[int, 
     return pools
 
 
-def _renumber(found: list[str], places: list[int]) -> list[str]:
-    """The pools' own check counts the pools it was given; people count the pools of the file."""
+def _check_each_pool(pools: Mapping[int, PoolSettings], *, named: bool) -> list[str]:
+    """What the pools' own room finds. It counts the pools it is given; people count the pools of the file."""
+    if named and not pools:
+        return []
+    places = list(pools)
+    found = pool_findings(list(pools.values()))
     return [re.sub(r"^pools\[(\d+)\]", lambda match: f"pools[{places[int(match[1])]}]", one) for one in found]
 
 

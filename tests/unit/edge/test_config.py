@@ -171,7 +171,7 @@ listen = "8081"
         (
             'name = "experiment"',
             'name = "experiment"\nca_file = "no.pem"',
-            "pools[0] (experiment).ca_file: there is no",
+            "pools[0] (experiment).ca_file: ",
         ),
         ('name = "experiment"', 'name = "experi\\u202ement"', "pools[0] (experi\\u202ement).name: holds a control"),
         ('["S0001"]', '["S0001", "S0001"]', "roles.operator[1]: S0001 is listed twice."),
