@@ -1,0 +1,305 @@
+"""The simulated datacentre: pools made from a world, served on loopback addresses, with hands to break it.
+
+The lab's launcher and the tests hold a `Datacentre`; everything else of this package is behind it.
+"""
+
+import asyncio
+import errno
+import socket
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bot.lab.xapi import controls, truth, upheaval
+from bot.lab.xapi.certificates import load_certificate
+from bot.lab.xapi.clock import Clock, Gate, Signal
+from bot.lab.xapi.consistency import find_contradictions
+from bot.lab.xapi.dispatch import dispatch, is_change, list_methods, spell
+from bot.lab.xapi.errors import ApiError, LoopbackMissing
+from bot.lab.xapi.faults import Faults
+from bot.lab.xapi.hands import Hands
+from bot.lab.xapi.machine import Machine
+from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.population import Populated, populate
+from bot.lab.xapi.rules.guest_operations import refresh_allowed
+from bot.lab.xapi.rules.host_operations import refresh_allowed_host
+from bot.lab.xapi.server import HostServer
+from bot.lab.xapi.sessions import Account, Sessions
+from bot.lab.xapi.tasks import Tasks
+from bot.lab.xapi.values import Value
+from bot.lab.xapi.world import load_world
+
+_CALLS_SHOWN: Final = 50
+_PORT_TRIES: Final = 50
+
+
+@dataclass(frozen=True)
+class HostAddress:
+    """Where a simulated host answers.
+
+    Attributes:
+        fingerprint: `sha256:` and the hexadecimal digest of its certificate.
+    """
+
+    address: str
+    https: str
+    http: str
+    fingerprint: str
+
+
+class Datacentre:
+    """All pools of a world.
+
+    Args:
+        world: `article`, `large:HOSTSxVMS` or the path of a TOML file.
+        port: HTTPS port of every host, plain HTTP on the next; 0 picks a pair that is free on all addresses.
+        speed: Simulated seconds per real second.
+        password: Of `root`, and of `reader`, who may only look.
+        certificates: Where certificates are kept between starts; None makes new ones.
+        debug_consistency: Whether to look for contradictions after each call; they collect in `findings`.
+
+    Attributes:
+        hosts: Where each host answers, by its name; filled by `start`.
+        findings: Contradictions that were seen.
+        login_delay_s: Real seconds before a refused login is answered.
+
+    Raises:
+        ValueError: There is no such world; the sentence says why.
+    """
+
+    user: Final = "root"
+
+    def __init__(
+        self,
+        *,
+        world: str = "article",
+        port: int = 8443,
+        speed: float = 1.0,
+        password: str,
+        certificates: Path | None = None,
+        debug_consistency: bool = False,
+    ) -> None:
+        self.password = password
+        self.hosts: dict[str, HostAddress] = {}
+        self.findings: list[str] = []
+        self.faults = Faults()
+        self._port = port
+        self._certificates = certificates
+        self._debug_consistency = debug_consistency
+        self._clock = Clock(speed)
+        self._gate = Gate()
+        self._calls: deque[dict[str, Any]] = deque(maxlen=_CALLS_SHOWN)
+        self._noted = 0
+        self._changed = Signal()
+        self._servers: dict[str, HostServer] = {}
+        self._ports = (port, port + 1)
+        self._following: list[asyncio.Task[None]] = []
+        self._pools: list[Pool] = [self._make_pool(populated) for populated in populate(load_world(world))]
+        self._hands = Hands(
+            pools=self._pools,
+            servers=self._servers,
+            clock=self._clock,
+            gate=self._gate,
+            faults=self.faults,
+            ports=lambda: self._ports,
+        )
+
+    @property
+    def login_delay_s(self) -> float:
+        """Returns how long a refused login takes."""
+        return self._pools[0].login_delay_s
+
+    @login_delay_s.setter
+    def login_delay_s(self, seconds: float) -> None:
+        for pool in self._pools:
+            pool.login_delay_s = seconds
+
+    def _make_pool(self, populated: Populated) -> Pool:
+        database = populated.database
+        accounts = (
+            Account(self.user, self.password, "pool-admin"),
+            Account("reader", self.password, "read-only"),
+        )
+        machines = {
+            ref: Machine(name, database.get("host", ref, "address"), ref) for name, ref in populated.hosts.items()
+        }
+        pool = Pool(
+            name=populated.name,
+            database=database,
+            clock=self._clock,
+            gate=self._gate,
+            faults=self.faults,
+            sessions=Sessions(database, self._clock, accounts),
+            tasks=Tasks(database, self._clock),
+            machines=machines,
+        )
+        for ref in database.refs("VM"):
+            refresh_allowed(pool, ref)
+        for ref in machines:
+            refresh_allowed_host(pool, ref)
+        return pool
+
+    async def start(self) -> None:
+        """Serves every host on its own address 127.0.1.N.
+
+        Raises:
+            LoopbackMissing: This machine has no such addresses.
+            OSError: The port is taken.
+        """
+        machines = [machine for pool in self._pools for machine in pool.machines.values()]
+        if missing := [machine.address for machine in machines if not _can_bind(machine.address)]:
+            raise LoopbackMissing(missing)
+        fingerprints = {}
+        for machine in machines:
+            certificate = load_certificate(machine.name, machine.address, self._certificates)
+            self._servers[machine.name] = HostServer(machine, self, certificate.context)
+            fingerprints[machine.name] = certificate.fingerprint
+        self._ports = await self._bind()
+        https_port, http_port = self._ports
+        for machine in machines:
+            self.hosts[machine.name] = HostAddress(
+                address=machine.address,
+                https=f"https://{machine.address}:{https_port}",
+                http=f"http://{machine.address}:{http_port}",
+                fingerprint=fingerprints[machine.name],
+            )
+        for pool in self._pools:
+            self._following += [
+                asyncio.create_task(self._follow(pool)),
+                asyncio.create_task(upheaval.keep_collecting(pool)),
+            ]
+
+    async def _bind(self) -> tuple[int, int]:
+        for left in reversed(range(_PORT_TRIES if self._port == 0 else 1)):
+            port = self._port or _find_free_port()
+            try:
+                for server in self._servers.values():
+                    await server.start(port, port + 1)
+            except OSError:
+                for server in self._servers.values():
+                    await server.stop()
+                if left == 0:
+                    raise
+            else:
+                return port, port + 1
+        raise OSError(errno.EADDRINUSE, "no free pair of ports")
+
+    async def stop(self) -> None:
+        """Ends all work and closes every port."""
+        self.faults.release_all()
+        self._gate.release()
+        for task in self._following:
+            task.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
+        self._following = []
+        for pool in self._pools:
+            pool.sessions.close_all()
+            await pool.tasks.stop()
+        for server in self._servers.values():
+            await server.stop()
+
+    async def answer(self, machine: Machine, method: str, params: list[Value], headers: Mapping[str, str]) -> Value:
+        """Does a call for a host's server, and notes it when it may change something."""
+        pool = self._pool_of(machine)
+        user = self._find_user(pool, params)
+        outcome = "done"
+        try:
+            return await dispatch(pool, machine, method, params, headers)
+        except ApiError as error:
+            outcome = error.code
+            raise
+        finally:
+            if is_change(method):
+                self._note_call(machine, method, user, outcome)
+            if self._debug_consistency:
+                found = find_contradictions(pool.database)
+                self.findings += [f"After {method}: {text}" for text in found]
+
+    def _note_call(self, machine: Machine, method: str, user: str, outcome: str) -> None:
+        when = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._calls.append({"method": method, "when": when, "host": machine.name, "user": user, "outcome": outcome})
+        self._note_change()
+
+    @staticmethod
+    def _find_user(pool: Pool, params: list[Value]) -> str:
+        session = params[0] if params else None
+        if isinstance(session, str) and pool.database.has("session", session):
+            user: str = pool.database.get("session", session, "auth_user_name")
+            return user
+        return ""
+
+    def spell(self, method: str) -> str:
+        """Returns the dotted name of a method."""
+        return spell(method)
+
+    def list_methods(self) -> list[str]:
+        """Returns the names of all served methods."""
+        return list_methods()
+
+    def _pool_of(self, machine: Machine) -> Pool:
+        return next(pool for pool in self._pools if pool.machines.get(machine.ref) is machine)
+
+    def state(self) -> dict[str, Any]:
+        """Returns the truth, fit for JSON: pools, hosts, guests, storage, tasks, the last changing calls, faults."""
+        return {
+            **truth.describe_pools(self._pools),
+            "calls": list(self._calls),
+            "faults": self.faults.describe(),
+            "speed": self._clock.speed,
+        }
+
+    def revision(self) -> int:
+        """Returns a number that grows with every change."""
+        return self._noted + sum(pool.database.generation for pool in self._pools)
+
+    async def changed(self, since: int) -> int:
+        """Waits until the revision is above `since`; returns it."""
+        while self.revision() <= since:
+            await self._changed.wait()
+        return self.revision()
+
+    async def _follow(self, pool: Pool) -> None:
+        while True:
+            await pool.database.changed.wait()
+            self._changed.fire()
+
+    def _note_change(self) -> None:
+        self._noted += 1
+        self._changed.fire()
+
+    async def do(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Does what a test or a curious person asks.
+
+        Args:
+            request: One of `bot.lab.xapi.controls`, for example `{"do": "kill_host", "host": "xenserver3"}`.
+
+        Returns:
+            `{"ok": true}`, with the fault's name after `arm`.
+
+        Raises:
+            ValueError: The request is not understood or names something that is not there; one sentence.
+        """
+        answer = await self._hands.do(controls.read_control(request))
+        self._note_change()
+        return answer
+
+
+def _can_bind(address: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                return False
+            raise
+    return True
+
+
+def _find_free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.1.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

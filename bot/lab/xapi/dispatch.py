@@ -1,0 +1,149 @@
+"""From a method name and parameters to a rule and back: what every call goes through.
+
+The wire modules decode before and encode after; `server` owns the connections.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from bot.lab.xapi.calls import Call, Context, check_role, count_mismatch
+from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.machine import Machine, Toolstack
+from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules import (
+    event_calls,
+    generic,
+    guest_calls,
+    host_calls,
+    migration,
+    pool_calls,
+    power,
+    session_calls,
+    task_calls,
+)
+from bot.lab.xapi.schema.model import KNOWN_CALLS, read_value
+from bot.lab.xapi.sessions import Account, Session
+from bot.lab.xapi.tasks import Runner
+from bot.lab.xapi.values import NULL_REF, Value
+
+_MODULES: Final = (
+    event_calls,
+    guest_calls,
+    host_calls,
+    migration,
+    pool_calls,
+    power,
+    session_calls,
+    task_calls,
+)
+SERVED: Final[Mapping[str, Call]] = {
+    call.name: call for call in (*generic.make_calls(), *(call for module in _MODULES for call in module.CALLS))
+}
+# The other spelling, for synchronous calls only: VM_start, event_from.
+_UNDERSCORED: Final[Mapping[str, str]] = {name.replace(".", "_"): name for name in SERVED}
+_NOBODY: Final = Session(NULL_REF, Account("", "", "read-only"), "", 0.0)
+_HTTP_CONFIG: Final = "x-http-other-config-"
+
+
+def list_methods() -> list[str]:
+    """Returns the names that `system.listMethods` tells: what is served, with its `Async.` forms."""
+    names = [name for name in SERVED if name != "session.get_all_records"]
+    return sorted([*names, *(f"Async.{name}" for name, call in SERVED.items() if call.is_long)])
+
+
+def spell(method: str) -> str:
+    """Returns the dotted name of a method."""
+    return method if "." in method else _UNDERSCORED.get(method, method)
+
+
+def is_change(method: str) -> bool:
+    """Tells whether a method may change something."""
+    call = SERVED.get(method.removeprefix("Async."))
+    return call is not None and call.is_change
+
+
+async def dispatch(pool: Pool, machine: Machine, method: str, params: list[Value], headers: Mapping[str, str]) -> Value:
+    """Does a call.
+
+    Args:
+        pool: The pool of the addressed host.
+        machine: The addressed host.
+        method: The name as the client sent it, after `spell`.
+        params: Its parameters, the session first.
+        headers: Request headers with lower-case names: `subtask-of` and `x-http-other-config-…` matter.
+
+    Raises:
+        ApiError: As a real server answers.
+    """
+    if machine.toolstack is Toolstack.BOOTING:
+        raise ApiError("HOST_STILL_BOOTING")
+    if pool.coordinator is not machine:
+        raise ApiError("HOST_IS_SLAVE", pool.coordinator.address)
+    is_async = method.startswith("Async.")
+    call = _find_call(method.removeprefix("Async."))
+    if is_async and not call.is_long:
+        raise ApiError("Fault", f"No async mode for this operation (rpc: {call.name})")
+    arguments = _read_arguments(call, params)
+    if not call.needs_session:
+        return await call.handler(Context(pool, machine, _NOBODY, method), *arguments)
+    if not isinstance(params[0], str):
+        raise ApiError("SESSION_INVALID", str(params[0]))
+    session = pool.sessions.find(params[0])
+    context = Context(pool, machine, session, method)
+    if not call.is_long:
+        check_role(call, session)
+        return await call.handler(context, *arguments)
+    return await _run_long(call, context, arguments, headers, is_async=is_async)
+
+
+def _find_call(name: str) -> Call:
+    call = SERVED.get(name)
+    if call is None:
+        code = "NOT_IMPLEMENTED" if name in KNOWN_CALLS else "MESSAGE_METHOD_UNKNOWN"
+        raise ApiError(code, name)
+    return call
+
+
+def _read_arguments(call: Call, params: list[Value]) -> list[Value]:
+    received = len(params) - (1 if call.needs_session else 0)
+    if not len(call.params) - call.optional <= received <= len(call.params):
+        raise count_mismatch(call, received)
+    values = params[1:] if call.needs_session else params
+    return [read_value(kind, value) for kind, value in zip(call.params, values, strict=False)]
+
+
+async def _run_long(
+    call: Call, context: Context, arguments: list[Value], headers: Mapping[str, str], *, is_async: bool
+) -> Value:
+    tasks = context.pool.tasks
+    context.task = tasks.create(
+        context.call,
+        host=context.machine.ref,
+        parent=headers.get("subtask-of", NULL_REF),
+        other_config={
+            f"http:{name.removeprefix(_HTTP_CONFIG)}": value
+            for name, value in headers.items()
+            if name.startswith(_HTTP_CONFIG)
+        },
+    )
+    context.runner = Runner(context.task, context.session.ref, context.call)
+
+    async def work() -> Value:
+        # Even a role that is too weak shows only in the task.
+        check_role(call, context.session)
+        value = await call.handler(context, *arguments)
+        await context.pool.faults.strike(context.call, "end")
+        return value
+
+    running = tasks.start(context.runner, work)
+    if is_async:
+        return context.task
+    try:
+        # The call runs on when its client goes away.
+        return await asyncio.shield(running)
+    finally:
+        if running.done():
+            tasks.remove(context.task)
+        else:
+            running.add_done_callback(lambda _: tasks.remove(context.task))

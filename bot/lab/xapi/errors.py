@@ -1,0 +1,40 @@
+"""How a call of the simulated XAPI fails.
+
+`ApiError` is an answer that the client sees; the others never reach it as text.
+"""
+
+
+class ApiError(Exception):
+    """An API failure: still HTTP 200, the failure is in the body.
+
+    Args:
+        code: The XAPI code, for example `HANDLE_INVALID`.
+        *params: Its parameters; the wire sends all of them as strings.
+    """
+
+    def __init__(self, code: str, *params: str) -> None:
+        super().__init__(code, *params)
+        self.code = code
+        self.params = params
+
+    @property
+    def description(self) -> list[str]:
+        """Returns code and parameters as `ErrorDescription` carries them."""
+        return [self.code, *self.params]
+
+
+class ConnectionDroppedError(Exception):
+    """The connection is closed without an answer; whether the call took effect is told by who raised it."""
+
+
+class LoopbackMissing(Exception):
+    """This machine has no such loopback addresses (macOS has only 127.0.0.1).
+
+    Args:
+        addresses: The addresses that could not be bound.
+    """
+
+    def __init__(self, addresses: list[str]) -> None:
+        lines = "\n".join(f"sudo ifconfig lo0 alias {address} up" for address in addresses)
+        super().__init__(f"The lab needs more loopback addresses. Add them with:\n{lines}")
+        self.addresses = addresses

@@ -1,0 +1,137 @@
+"""`event.from`: what changed in a pool since a token, long-polled."""
+
+import asyncio
+from typing import Final
+
+from bot.lab.xapi.database import Row
+from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.schema.model import CLASSES
+from bot.lab.xapi.values import SmallInt, Value
+
+_BATCHING_S: Final = 0.05
+# Sessions are records too, but make no events.
+_WATCHED: Final = {name.lower(): name for name in CLASSES if name != "session"}
+
+
+class Subscription:
+    """Which objects a caller wants to hear of.
+
+    Args:
+        classes: Class names in any letter case, `class/OpaqueRef:…` for single objects, or `*`.
+
+    Raises:
+        ApiError: `EVENT_SUBSCRIPTION_PARSE_FAILURE` for anything else.
+    """
+
+    def __init__(self, classes: list[str]) -> None:
+        self._whole: set[str] = set()
+        self._single: dict[str, set[str]] = {}
+        for text in classes:
+            name, slash, ref = text.partition("/")
+            if text == "*":
+                self._whole.update(_WATCHED.values())
+            elif text == "" or (slash and not ref):
+                raise ApiError("EVENT_SUBSCRIPTION_PARSE_FAILURE", text)
+            elif name.lower() not in _WATCHED:
+                continue  # a real server has more classes than the lab: they have no objects here
+            elif slash:
+                self._single.setdefault(_WATCHED[name.lower()], set()).add(ref)
+            else:
+                self._whole.add(_WATCHED[name.lower()])
+
+    @property
+    def classes(self) -> list[str]:
+        """Returns the classes that may have matching objects, in the order of the data model."""
+        return [name for name in CLASSES if name in self._whole or name in self._single]
+
+    def matches(self, class_name: str, ref: str) -> bool:
+        """Tells whether an object is wanted."""
+        return class_name in self._whole or ref in self._single.get(class_name, ())
+
+
+def parse_token(token: str) -> tuple[int, int]:
+    """Returns database and message generation of a token; both are -1 for the empty one.
+
+    Raises:
+        ApiError: `EVENT_FROM_TOKEN_PARSE_FAILURE`.
+    """
+    if token == "":
+        return -1, -1
+    first, comma, second = token.partition(",")
+    if not comma or not first.isdecimal() or not second.isdecimal():
+        raise ApiError("EVENT_FROM_TOKEN_PARSE_FAILURE", token)
+    return int(first), int(second)
+
+
+def make_token(pool: Pool) -> str:
+    """Returns the token of this moment."""
+    return f"{pool.database.generation:020d},{pool.database.message_generation:020d}"
+
+
+async def wait_for_events(
+    pool: Pool, session: str, classes: list[str], token: str, timeout_s: float
+) -> dict[str, Value]:
+    """Returns events, counts of live objects and the next token, at once or when something matching changes.
+
+    Raises:
+        ApiError: The session ended meanwhile, or classes or token cannot be read.
+    """
+    wanted = Subscription(classes)
+    since = parse_token(token)
+    deadline = asyncio.get_running_loop().time() + max(0.0, timeout_s)
+    if token:
+        await asyncio.sleep(min(_BATCHING_S, max(0.0, timeout_s)))
+    while True:
+        if not pool.sessions.is_open(session):
+            raise ApiError("SESSION_INVALID", session)
+        events = collect_events(pool, wanted, since)
+        left = deadline - asyncio.get_running_loop().time()
+        if events or left <= 0:
+            return {"events": events, "valid_ref_counts": count_objects(pool), "token": make_token(pool)}
+        await pool.database.changed.wait(timeout_s=left)
+
+
+def count_objects(pool: Pool) -> dict[str, SmallInt]:
+    """Returns how many live objects each class has."""
+    return {name.lower(): SmallInt(pool.database.count(name)) for name in CLASSES}
+
+
+def collect_events(pool: Pool, wanted: Subscription, since: tuple[int, int]) -> list[dict[str, Value]]:
+    """Returns one event per changed object: messages first, then additions, modifications, deletions."""
+    generation, message_generation = since
+    messages, additions, modifications = [], [], []
+    for class_name in wanted.classes:
+        after = message_generation if class_name == "message" else generation
+        for row in pool.database.rows_since(class_name, after):
+            if not wanted.matches(class_name, row.ref):
+                continue
+            if class_name == "message":
+                messages.append(_describe(class_name, "add", row, "0"))
+            elif row.created > after:
+                additions.append(_describe(class_name, "add", row, str(row.modified)))
+            else:
+                modifications.append(_describe(class_name, "mod", row, str(row.modified)))
+    deletions: list[dict[str, Value]] = [
+        {
+            "id": str(gone.deleted),
+            "timestamp": "0.0",
+            "class": gone.class_name.lower(),
+            "operation": "del",
+            "ref": gone.ref,
+        }
+        for gone in (pool.database.deleted_since(generation) if generation >= 0 else [])
+        if gone.created <= generation and wanted.matches(gone.class_name, gone.ref)
+    ]
+    return [*messages, *additions, *modifications, *deletions]
+
+
+def _describe(class_name: str, operation: str, row: Row, number: str) -> dict[str, Value]:
+    return {
+        "id": number,
+        "timestamp": "0.0",
+        "class": class_name.lower(),
+        "operation": operation,
+        "ref": row.ref,
+        "snapshot": row,
+    }

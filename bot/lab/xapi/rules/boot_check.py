@@ -1,0 +1,148 @@
+"""Whether a guest could run on a host, in XAPI's order of checks and with its parameters."""
+
+from typing import Final
+
+from bot.lab.xapi.database import Database
+from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.memory import compute_free, compute_need
+from bot.lab.xapi.values import NULL_REF
+
+_OTHER_VENDOR: Final = "VM last booted on a host which had a CPU from a different vendor."
+_FEWER_FEATURES: Final = "VM last booted on a CPU with features this host's CPU does not have."
+_NO_KEYS: Final = "Host does not have new leveling feature keys - not comparing VM's flags"
+
+
+def assert_can_boot(pool: Pool, vm: str, host: str, *, with_cpu: bool = True, with_memory: bool = True) -> None:
+    """Raises the first reason why a guest cannot run on a host.
+
+    Args:
+        pool: The pool of both.
+        vm: The guest; a running guest on its own host passes even when that host is disabled.
+        host: The host.
+        with_cpu: Whether to compare CPUs; a migration has done so before.
+        with_memory: Whether to compare memory.
+    """
+    database = pool.database
+    record = database.record("VM", vm)
+    if not database.has("host", host):
+        raise ApiError("HOST_NOT_LIVE")
+    is_at_home = record["resident_on"] == host
+    upgrading = "rolling_upgrade_in_progress" in database.get("pool", pool.ref, "other_config")
+    if with_cpu and upgrading and not is_at_home and is_older(database, host, record["resident_on"]):
+        raise ApiError("VM_HOST_INCOMPATIBLE_VERSION", host, vm)
+    limits = [record[f"memory_{name}"] for name in ("static_min", "dynamic_min", "dynamic_max", "static_max")]
+    if limits != sorted(limits):
+        raise ApiError("MEMORY_CONSTRAINT_VIOLATION")
+    if not database.get("host_metrics", database.get("host", host, "metrics"), "live"):
+        raise ApiError("HOST_NOT_LIVE")
+    if not database.get("host", host, "enabled") and not is_at_home:
+        raise ApiError("HOST_DISABLED", host)
+    _check_platform(database, vm, host)
+    if with_cpu and record["power_state"] != "Halted":
+        check_cpu(database, vm, host)
+    _check_storage(database, vm, host)
+    _check_networks(database, vm, host)
+    if record["domain_type"] == "hvm" and not database.get("host", host, "cpu_info").get("features_hvm"):
+        raise ApiError("VM_HVM_REQUIRED", vm)
+    if with_memory:
+        check_memory(database, vm, host)
+    _check_cpu_count(database, vm, host)
+
+
+def check_cpu(database: Database, vm: str, host: str) -> None:
+    """Compares the CPU that a guest started on with a host's.
+
+    Raises:
+        ApiError: `VM_INCOMPATIBLE_WITH_THIS_HOST [vm, host, reason]`.
+    """
+    record = database.record("VM", vm)
+    flags: dict[str, str] = record["last_boot_CPU_flags"]
+    info: dict[str, str] = database.get("host", host, "cpu_info")
+    key = "features_pv" if record["domain_type"] == "pv" else "features_hvm"
+    if "vendor" in flags and info.get("vendor") != flags["vendor"]:
+        raise ApiError("VM_INCOMPATIBLE_WITH_THIS_HOST", vm, host, _OTHER_VENDOR)
+    if not info.get(key):
+        raise ApiError("VM_INCOMPATIBLE_WITH_THIS_HOST", vm, host, _NO_KEYS)
+    if not _is_subset(flags.get("features", ""), info[key]):
+        raise ApiError("VM_INCOMPATIBLE_WITH_THIS_HOST", vm, host, _FEWER_FEATURES)
+
+
+def _is_subset(needed: str, offered: str) -> bool:
+    wanted = [int(word, 16) for word in needed.split("-") if word]
+    given = [int(word, 16) for word in offered.split("-") if word]
+    given += [0] * (len(wanted) - len(given))
+    return all(mine & ~theirs == 0 for mine, theirs in zip(wanted, given, strict=False))
+
+
+def _check_platform(database: Database, vm: str, host: str) -> None:
+    wanted: int = database.get("VM", vm, "hardware_platform_version")
+    offered: list[int] = database.get("host", host, "virtual_hardware_platform_versions")
+    if wanted not in offered:
+        raise ApiError(
+            "VM_HOST_INCOMPATIBLE_VIRTUAL_HARDWARE_PLATFORM_VERSION",
+            host,
+            f"[{'; '.join(str(version) for version in offered)}]",
+            vm,
+            str(wanted),
+        )
+
+
+def _check_storage(database: Database, vm: str, host: str) -> None:
+    plugged = {
+        database.get("PBD", pbd, "SR")
+        for pbd in database.get("host", host, "PBDs")
+        if database.get("PBD", pbd, "currently_attached")
+    }
+    for vbd in database.get("VM", vm, "VBDs"):
+        disk = database.record("VBD", vbd)
+        if disk["empty"] or disk["VDI"] == NULL_REF:
+            continue
+        storage = database.get("VDI", disk["VDI"], "SR")
+        if storage not in plugged:
+            raise ApiError("VM_REQUIRES_SR", vm, storage)
+
+
+def _check_networks(database: Database, vm: str, host: str) -> None:
+    for vif in database.get("VM", vm, "VIFs"):
+        network = database.get("VIF", vif, "network")
+        interfaces = database.get("network", network, "PIFs")
+        if interfaces:
+            if all(database.get("PIF", pif, "host") != host for pif in interfaces):
+                raise ApiError("VM_REQUIRES_NETWORK", vm, network)
+            continue
+        # A network without interfaces exists on one host at a time: where its running guests are.
+        for other in database.get("network", network, "VIFs"):
+            guest = database.record("VM", database.get("VIF", other, "VM"))
+            is_elsewhere = guest["resident_on"] not in {NULL_REF, host}
+            if is_elsewhere and database.get("VIF", other, "currently_attached"):
+                raise ApiError("VM_REQUIRES_NETWORK", vm, network)
+
+
+def check_memory(database: Database, vm: str, host: str) -> None:
+    """Compares what a guest needs with what a host has free.
+
+    Raises:
+        ApiError: `HOST_NOT_ENOUGH_FREE_MEMORY [needed, available]` in bytes.
+    """
+    needed, free = compute_need(database, vm), compute_free(database, host)
+    if needed > free:
+        raise ApiError("HOST_NOT_ENOUGH_FREE_MEMORY", str(needed), str(free))
+
+
+def _check_cpu_count(database: Database, vm: str, host: str) -> None:
+    record = database.record("VM", vm)
+    count = int(database.get("host", host, "cpu_info").get("cpu_count", "0"))
+    if record["VCPUs_max"] > count and record["platform"].get("vcpu-unrestricted") != "true":
+        raise ApiError("HOST_NOT_ENOUGH_PCPUS", str(record["VCPUs_max"]), str(count))
+
+
+def read_version(database: Database, host: str) -> tuple[int, ...]:
+    """Returns the platform version of a host, comparable."""
+    text: str = database.get("host", host, "software_version").get("platform_version", "0")
+    return tuple(int(part) for part in text.split(".") if part.isdecimal())
+
+
+def is_older(database: Database, host: str, than: str) -> bool:
+    """Tells whether a host runs an older version than another; False when there is no other."""
+    return database.has("host", than) and read_version(database, host) < read_version(database, than)

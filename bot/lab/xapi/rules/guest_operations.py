@@ -1,0 +1,206 @@
+"""Which operation may begin on a guest, in XAPI's order of checks; who waits; what `allowed_operations` shows."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+from bot.lab.xapi.calls import Context
+from bot.lab.xapi.database import Database
+from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.values import NULL_REF, Value
+
+LONGEST_WAIT_S: Final = 2 * 3600.0
+
+# Power states in which an operation may begin, in the order that the error lists them.
+STATES: Final[Mapping[str, tuple[str, ...]]] = {
+    "snapshot": ("Halted", "Paused", "Suspended", "Running"),
+    "metadata_export": ("Halted", "Paused", "Suspended", "Running"),
+    "clone": ("Halted",),
+    "copy": ("Halted",),
+    "checkpoint": ("Paused", "Suspended", "Running"),
+    "start": ("Halted",),
+    "start_on": ("Halted",),
+    "pause": ("Running",),
+    "unpause": ("Paused",),
+    "clean_shutdown": ("Running",),
+    "clean_reboot": ("Running",),
+    "hard_shutdown": ("Paused", "Suspended", "Running"),
+    "hard_reboot": ("Paused", "Running"),
+    "suspend": ("Running",),
+    "resume": ("Suspended",),
+    "resume_on": ("Suspended",),
+    "pool_migrate": ("Running",),
+    "migrate_send": ("Halted", "Suspended", "Running"),
+    "changing_dynamic_range": ("Halted", "Running"),
+    "changing_static_range": ("Halted",),
+    "changing_memory_limits": ("Halted", "Running"),
+    "changing_VCPUs": ("Halted",),
+    "changing_VCPUs_live": ("Running",),
+    "make_into_template": ("Halted",),
+    "export": ("Halted", "Suspended"),
+    "destroy": ("Halted", "Suspended"),
+}
+# Operations that may go on together; everything else waits for its turn.
+_TOGETHER: Final = (
+    frozenset({"clone", "copy", "export"}),
+    frozenset({"snapshot", "checkpoint"}),
+)
+_FOR_TEMPLATES: Final = frozenset({"clone", "copy", "export", "destroy", "metadata_export", "changing_VCPUs"})
+_NEED_FEATURE: Final = {
+    "pool_migrate": "feature-suspend",
+    "suspend": "feature-suspend",
+    "checkpoint": "feature-suspend",
+    "migrate_send": "feature-suspend",
+    "clean_shutdown": "feature-shutdown",
+    "clean_reboot": "feature-shutdown",
+    "changing_VCPUs_live": "feature-vcpu-hotplug",
+}
+# What hard_shutdown ends by itself.
+_OVERTAKEN: Final = frozenset(
+    {"clean_shutdown", "clean_reboot", "hard_reboot", "pool_migrate", "suspend", "call_plugin"}
+)
+
+
+def check_operation(pool: Pool, vm: str, operation: str, *, force: bool = False) -> None:
+    """Raises the first reason why an operation cannot begin on a guest now.
+
+    Raises:
+        ApiError: With `OTHER_OPERATION_IN_PROGRESS` the caller may wait for its turn; all others are final.
+    """
+    record = pool.database.record("VM", vm)
+    if operation in record["blocked_operations"]:
+        raise ApiError("OPERATION_BLOCKED", vm, record["blocked_operations"][operation])
+    wanted = STATES[operation]
+    if record["power_state"] not in wanted:
+        expected = ", ".join(wanted).lower()
+        raise ApiError("VM_BAD_POWER_STATE", vm, expected, record["power_state"].lower())
+    for other_task, other in record["current_operations"].items():
+        if not _may_join(operation, other):
+            raise ApiError("OTHER_OPERATION_IN_PROGRESS", "VM", vm, other, other_task)
+    if record["is_a_snapshot"] and operation not in {"clone", "copy", "export", "destroy", "metadata_export"}:
+        raise ApiError("VM_IS_SNAPSHOT", vm, operation)
+    if record["is_a_template"] and not record["is_a_snapshot"] and operation not in _FOR_TEMPLATES:
+        raise ApiError("VM_IS_TEMPLATE", vm, operation)
+    _check_mobility(record, vm, operation, force=force)
+    _check_guest(pool.database, record, vm, operation, force=force)
+    if operation in {"pool_migrate", "suspend", "checkpoint"}:
+        _check_devices(pool.database, record, vm)
+
+
+def _may_join(operation: str, other: str) -> bool:
+    if operation == "hard_shutdown":
+        return other != "hard_shutdown"
+    if operation == "hard_reboot":
+        return other not in {"hard_shutdown", "hard_reboot"}
+    return any({operation, other} <= group for group in _TOGETHER)
+
+
+def _check_mobility(record: dict[str, Value], vm: str, operation: str, *, force: bool) -> None:
+    moves = operation in {"pool_migrate", "suspend", "checkpoint", "migrate_send"}
+    platform = record["platform"]
+    if moves and not force and "true" in {platform.get("nomigrate"), platform.get("nested-virt")}:
+        raise ApiError("VM_IS_IMMOBILE", vm)
+    if record["is_control_domain"]:
+        raise ApiError("OPERATION_NOT_ALLOWED", "Operations on domain 0 are not allowed")
+
+
+def _check_guest(database: Database, record: dict[str, Value], vm: str, operation: str, *, force: bool) -> None:
+    feature = _NEED_FEATURE.get(operation)
+    if feature is None or record["power_state"] != "Running":
+        return
+    metrics = record["guest_metrics"]
+    reported: dict[str, Value] = (
+        database.record("VM_guest_metrics", metrics) if metrics != NULL_REF else {"other": {}, "PV_drivers_version": {}}
+    )
+    reason = reported["other"].get("data-cant-suspend-reason")
+    if reason and feature == "feature-suspend":
+        raise ApiError("VM_NON_SUSPENDABLE", vm, reason)
+    is_able = bool(reported["PV_drivers_version"]) or reported["other"].get(feature) == "1"
+    if record["domain_type"] == "hvm" and not is_able and not force:
+        raise ApiError("VM_LACKS_FEATURE", vm)
+
+
+def _check_devices(database: Database, record: dict[str, Value], vm: str) -> None:
+    for vbd in record["VBDs"]:
+        vdi = database.get("VBD", vbd, "VDI")
+        if database.has("VDI", vdi):
+            disk = database.record("VDI", vdi)
+            if disk["on_boot"] == "reset" and disk["allow_caching"]:
+                raise ApiError("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION")
+    for devices, code in (
+        ("attached_PCIs", "VM_HAS_PCI_ATTACHED"),
+        ("VGPUs", "VM_HAS_VGPU"),
+        ("VUSBs", "VM_HAS_VUSBS"),
+    ):
+        if record[devices]:
+            raise ApiError(code, vm)
+
+
+def refresh_allowed(pool: Pool, vm: str) -> None:
+    """Computes `allowed_operations` again; advisory, with the strict rules."""
+    if not pool.database.has("VM", vm):
+        return
+    allowed = []
+    for operation in STATES:
+        try:
+            check_operation(pool, vm, operation)
+        except ApiError:
+            continue
+        allowed.append(operation)
+    pool.database.set("VM", vm, allowed_operations=allowed)
+
+
+@asynccontextmanager
+async def operate(context: Context, vm: str, operation: str, *, force: bool = False) -> AsyncIterator[None]:
+    """Holds a guest for an operation; waits in silence, up to two hours, while another one holds it.
+
+    While it waits only the pending task shows it. `force` makes the checks of the guest's features lenient.
+
+    Raises:
+        ApiError: As `check_operation`; `OTHER_OPERATION_IN_PROGRESS` after the long wait.
+    """
+    pool = context.pool
+    await _wait_for_turn(context, vm, operation, force=force)
+    if operation == "hard_shutdown":
+        overtake(pool, vm)
+    running = pool.database.get("VM", vm, "current_operations")
+    pool.database.set("VM", vm, current_operations={**running, context.task: operation})
+    refresh_allowed(pool, vm)
+    try:
+        yield
+    finally:
+        leave(pool, "VM", vm, context.task)
+        refresh_allowed(pool, vm)
+
+
+async def _wait_for_turn(context: Context, vm: str, operation: str, *, force: bool) -> None:
+    pool = context.pool
+    deadline = pool.clock.elapsed + LONGEST_WAIT_S
+    while True:
+        try:
+            check_operation(pool, vm, operation, force=force)
+        except ApiError as error:
+            left = deadline - pool.clock.elapsed
+            if error.code != "OTHER_OPERATION_IN_PROGRESS" or left <= 0:
+                raise
+            await pool.released.wait(timeout_s=left / pool.clock.speed)
+        else:
+            return
+
+
+def overtake(pool: Pool, vm: str) -> None:
+    """Cancels what a hard shutdown does not wait for."""
+    for task, operation in pool.database.get("VM", vm, "current_operations").items():
+        runner = pool.tasks.find_runner(task)
+        if operation in _OVERTAKEN and runner is not None:
+            runner.interrupt(None)
+
+
+def leave(pool: Pool, class_name: str, ref: str, task: str) -> None:
+    """Takes a task's operation off an object and wakes those who wait for it."""
+    if pool.database.has(class_name, ref):
+        running = pool.database.get(class_name, ref, "current_operations")
+        rest = {key: value for key, value in running.items() if key != task}
+        pool.database.set(class_name, ref, current_operations=rest)
+    pool.released.fire()

@@ -1,0 +1,58 @@
+"""Operations on a host: who holds one, which exclude each other, what `allowed_operations` shows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from bot.lab.xapi.calls import Context
+from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.guest_operations import leave
+
+_EXCLUSIVE: Final = ("evacuate", "shutdown", "reboot", "apply_updates")
+_ARRIVING: Final = ("vm_migrate", "provision", "vm_resume", "vm_start")
+
+
+def check_host_operation(pool: Pool, host: str, operation: str) -> None:
+    """Refuses an operation on a host where an excluding one goes on.
+
+    Raises:
+        ApiError: `OTHER_OPERATION_IN_PROGRESS ["host", host, operation, task]`.
+    """
+    for task, other in pool.database.get("host", host, "current_operations").items():
+        arrives = operation in _ARRIVING and other in _EXCLUSIVE
+        if arrives or (operation in _EXCLUSIVE and (other in _ARRIVING or other in _EXCLUSIVE)):
+            raise ApiError("OTHER_OPERATION_IN_PROGRESS", "host", host, other, task)
+
+
+@contextmanager
+def occupy_host(context: Context, host: str, operation: str) -> Iterator[None]:
+    """Shows an operation on a host while it goes on; fails as `check_host_operation` does."""
+    pool = context.pool
+    check_host_operation(pool, host, operation)
+    running = pool.database.get("host", host, "current_operations")
+    pool.database.set("host", host, current_operations={**running, context.task: operation})
+    refresh_allowed_host(pool, host)
+    try:
+        yield
+    finally:
+        leave(pool, "host", host, context.task)
+        refresh_allowed_host(pool, host)
+
+
+def refresh_allowed_host(pool: Pool, host: str) -> None:
+    """Computes `allowed_operations` of a host again."""
+    if not pool.database.has("host", host):
+        return
+    record = pool.database.record("host", host)
+    possible = ["vm_migrate", "provision", "vm_resume", "vm_start", "enable", "evacuate"]
+    if not record["enabled"]:
+        possible += ["shutdown", "reboot"]
+    allowed = []
+    for operation in possible:
+        try:
+            check_host_operation(pool, host, operation)
+        except ApiError:
+            continue
+        allowed.append(operation)
+    pool.database.set("host", host, allowed_operations=allowed)

@@ -1,0 +1,157 @@
+"""`VM.pool_migrate`: a guest moves to another host of its pool while it runs.
+
+The order of checks, what is seen meanwhile and the order of the last writes are those of a real server.
+"""
+
+import random
+from contextlib import ExitStack
+from typing import Final
+
+from bot.lab.xapi.calls import Call, Context, declare
+from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.boot_check import assert_can_boot, check_cpu, is_older
+from bot.lab.xapi.rules.guest_operations import operate
+from bot.lab.xapi.rules.guest_state import run_on
+from bot.lab.xapi.rules.host_operations import occupy_host
+from bot.lab.xapi.rules.memory import rebalance
+from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.values import NULL_REF, now
+
+BYTES_PER_S: Final = 117_000_000  # what a 1 Gbit/s network carries
+_PREPARING_S: Final = 0.6
+_STREAM_SHARE: Final = 10 / 11  # the domain manager scales the memory stream to this part of the progress
+_CLEANING_STEPS: Final = (3 / 7, 6 / 7)  # then it runs a second list of steps, and progress falls back
+_CLEANING_STEP_S: Final = 0.15
+_LONGEST_STEP_S: Final = 4.0
+
+
+async def pool_migrate(context: Context, vm: str, host: str, options: dict[str, str]) -> str:
+    """Moves a guest; `force` with the text "true" skips the CPU check and is lenient with guest features."""
+    pool, database = context.pool, context.pool.database
+    force = options.get("force") == "true"
+    database.record("VM", vm)
+    database.record("host", host)
+    if not force and database.get("VM", vm, "power_state") != "Halted":
+        check_cpu(database, vm, host)
+    context.set_cancellable(cancellable=True)
+    async with operate(context, vm, "pool_migrate", force=force):
+        source: str = database.get("VM", vm, "resident_on")
+        upgrading = "rolling_upgrade_in_progress" in database.get("pool", pool.ref, "other_config")
+        if upgrading and is_older(database, host, source):
+            raise ApiError("NOT_SUPPORTED_DURING_UPGRADE")
+        assert_can_boot(pool, vm, host, with_cpu=False)
+        with ExitStack() as reserved:
+            reserved.enter_context(occupy_host(context, host, "vm_migrate"))
+            reserved.callback(_unschedule, pool, vm, source, host)
+            database.set("VM", vm, scheduled_to_be_resident_on=host)
+            reach_host(context, source)
+            reach_host(context, host)
+            _check_network(pool, host, options)
+            await _stream(context, vm)
+            await _arrive(context, vm, host)
+    if database.has("task", context.task):  # it is the toolstack that announces, and a restarted one does not
+        _announce(pool, vm, source, host)
+    return ""
+
+
+def _check_network(pool: Pool, host: str, options: dict[str, str]) -> None:
+    network = options.get("network")
+    if network is None:
+        return
+    for pif in pool.database.get("host", host, "PIFs"):
+        record = pool.database.record("PIF", pif)
+        if record["network"] == network:
+            if record["ip_configuration_mode"] == "None":
+                raise ApiError("PIF_HAS_NO_NETWORK_CONFIGURATION", pif)
+            if not record["IP"]:
+                raise ApiError("INTERFACE_HAS_NO_IP", pif)
+            return
+    raise ApiError("PIF_NOT_PRESENT", host, network)
+
+
+async def _stream(context: Context, vm: str) -> None:
+    """Sends the memory: the guest is ballooned down to its dynamic minimum first, then sent in uneven steps."""
+    pool = context.pool
+    # The domain managers of both hosts do this: it goes on when the coordinator's toolstack restarts.
+    if context.runner is not None:
+        context.runner.detached = True
+    await pool.clock.sleep(_PREPARING_S)
+    seconds = pool.database.get("VM", vm, "memory_dynamic_min") / BYTES_PER_S
+    begun, has_struck = 0.0, False
+    for end, share in _plan_steps(context.task, seconds):
+        has_struck = await _walk(context, begun, end, share * seconds, has_struck=has_struck)
+        begun = end
+
+
+def _plan_steps(task: str, seconds: float) -> list[tuple[float, float]]:
+    """Returns progress to reach and share of the time for each step: uneven, and alike for one task."""
+    count = max(6, min(40, int(seconds / _LONGEST_STEP_S) + 6))
+    dice = random.Random(task)  # noqa: S311  unevenness, no secret
+    widths = [dice.uniform(0.3, 1.7) for _ in range(count)]
+    times = [dice.uniform(0.6, 1.4) for _ in range(count)]
+    steps, reached = [], 0.0
+    for width, time in zip(widths, times, strict=True):
+        reached += width / sum(widths)
+        steps.append((min(1.0, reached) * _STREAM_SHARE, time / sum(times)))
+    return steps
+
+
+async def _walk(context: Context, begun: float, end: float, seconds: float, *, has_struck: bool) -> bool:
+    """Goes from one progress to the next, with a stop where the gate or a fault wants one."""
+    pool = context.pool
+    span = end - begun
+    while begun < end:
+        await pool.gate.enter(begun)
+        stop = pool.gate.find_stop(begun, end)
+        await pool.clock.sleep(seconds * (stop - begun) / span)
+        begun = stop
+        context.set_progress(begun)
+        if not has_struck and begun >= _STREAM_SHARE / 2:
+            has_struck = True
+            await pool.faults.strike(context.call, "during")
+    await pool.gate.enter(end)
+    return has_struck
+
+
+async def _arrive(context: Context, vm: str, host: str) -> None:
+    """Lets the guest run at its target; from here on nothing can be cancelled."""
+    pool, database = context.pool, context.pool.database
+    context.set_cancellable(cancellable=False)
+    context.set_progress(_CLEANING_STEPS[0])
+    await pool.clock.sleep(_CLEANING_STEP_S)
+    run_on(pool, vm, host)
+    context.set_progress(_CLEANING_STEPS[1])
+    guest_metrics = database.get("VM", vm, "guest_metrics")
+    if database.has("VM_guest_metrics", guest_metrics):
+        database.set("VM_guest_metrics", guest_metrics, last_updated=now())
+    await pool.clock.sleep(_CLEANING_STEP_S)
+
+
+def _unschedule(pool: Pool, vm: str, source: str, host: str) -> None:
+    if pool.database.has("VM", vm):
+        pool.database.set("VM", vm, scheduled_to_be_resident_on=NULL_REF)
+    for ref in {source, host}:
+        rebalance(pool.database, ref)
+
+
+def _announce(pool: Pool, vm: str, source: str, host: str) -> None:
+    database = pool.database
+
+    def describe(class_name: str, ref: str) -> str:
+        record = database.record(class_name, ref)
+        return f"'{record['name_label']}' (uuid: {record['uuid']})"
+
+    body = f"VM {describe('VM', vm)} migrated from host {describe('host', source)} to host {describe('host', host)}"
+    pool.announce("VM_MIGRATED", cls="VM", ref=vm, body=body)
+
+
+CALLS: Final[tuple[Call, ...]] = (
+    declare(
+        "VM.pool_migrate",
+        "ref VM, ref host, map string string",
+        pool_migrate,
+        role="vm-power-admin",
+        is_long=True,
+    ),
+)

@@ -1,0 +1,37 @@
+"""Logging in and out."""
+
+import asyncio
+from typing import Final
+
+from bot.lab.xapi.calls import Call, Context, declare
+from bot.lab.xapi.errors import ApiError
+
+
+async def login_with_password(
+    context: Context, user: str, password: str, _version: str = "", originator: str = ""
+) -> str:
+    """Opens a session; a wrong password is answered late, on purpose."""
+    pool = context.pool
+    account = pool.sessions.authenticate(user, password)
+    if account is None:
+        await asyncio.sleep(pool.login_delay_s)
+        raise ApiError("SESSION_AUTHENTICATION_FAILED", user, "Authentication failure")
+    return pool.sessions.open(account, originator, context.machine.ref)
+
+
+async def logout(context: Context) -> str:
+    """Ends the session of the call."""
+    context.pool.sessions.close(context.session.ref)
+    return ""
+
+
+CALLS: Final[tuple[Call, ...]] = (
+    declare(
+        "session.login_with_password",
+        "string, string, string, string",
+        login_with_password,
+        optional=2,
+        needs_session=False,
+    ),
+    declare("session.logout", "", logout),
+)

@@ -1,0 +1,193 @@
+"""The sockets of one simulated host: HTTPS and plain HTTP on its own loopback address.
+
+A request is read here, decoded by a wire module, given to `Answerer.answer`, encoded and sent; the connection is
+closed without an answer where a fault or a dead toolstack wants it so.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol
+
+from aiohttp import web
+
+from bot.lab.xapi.database import Row
+from bot.lab.xapi.errors import ApiError, ConnectionDroppedError
+from bot.lab.xapi.faults import Faults
+from bot.lab.xapi.machine import Machine, Toolstack
+from bot.lab.xapi.values import Value
+from bot.lab.xapi.wire import jsonrpc, pages, xml_values, xmlrpc
+from bot.lab.xapi.wire.request import BadRequestError, Request
+
+BODY_LIMIT: Final = 307_200
+HEADER_LIMIT: Final = 1024
+_KEEP_ALIVE_S: Final = 3600.0
+_SHUTDOWN_S: Final = 0.05
+_ROWS_AT_ONCE: Final = 50
+_HEADERS: Final = {
+    "Cache-Control": "no-cache, no-store",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "X-Requested-With",
+}
+
+Encode = Callable[[Value, ApiError | None], bytes]
+
+
+class Answerer(Protocol):
+    """What stands behind the sockets."""
+
+    faults: Faults
+
+    async def answer(self, machine: Machine, method: str, params: list[Value], headers: Mapping[str, str]) -> Value:
+        """Does a call; raises `ApiError` where it fails."""
+
+    def spell(self, method: str) -> str:
+        """Returns the dotted name of a method."""
+
+    def list_methods(self) -> list[str]:
+        """Returns the names of all served methods."""
+
+
+class HostServer:
+    """Listens for one machine.
+
+    Args:
+        machine: The host.
+        answerer: Does the calls.
+        context: The certificate to serve.
+    """
+
+    def __init__(self, machine: Machine, answerer: Answerer, context: ssl.SSLContext) -> None:
+        self._machine = machine
+        self._answerer = answerer
+        self._context = context
+        self._runner: web.ServerRunner | None = None
+        self._server: web.Server | None = None
+
+    async def start(self, https_port: int, http_port: int) -> None:
+        """Binds both ports.
+
+        Raises:
+            OSError: One is taken, or the address is not of this machine.
+        """
+        server = web.Server(self._handle, access_log=None, keepalive_timeout=_KEEP_ALIVE_S)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
+        await runner.setup()
+        self._server, self._runner = server, runner
+        address = self._machine.address
+        try:
+            await web.TCPSite(runner, address, https_port, ssl_context=self._context).start()
+            await web.TCPSite(runner, address, http_port).start()
+        except OSError:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Closes the ports and cuts every connection."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            self.cut_connections()
+            await runner.cleanup()
+        self._server = None
+
+    def cut_connections(self) -> None:
+        """Closes every open connection in the middle of whatever it does."""
+        for connection in self._server.connections if self._server else []:
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._machine.toolstack is Toolstack.DOWN or not self._machine.is_alive:
+            return _drop(request)
+        if sum(len(name) + len(value) + 4 for name, value in request.raw_headers) > HEADER_LIMIT:
+            return pages.refuse_headers()
+        if request.method == "OPTIONS":
+            return pages.answer_options()
+        if request.method in {"GET", "HEAD", "PUT"}:
+            return pages.refuse_page()
+        if request.method != "POST":
+            return pages.refuse_method(f"Unknown {request.method}")
+        if request.content_length is None:
+            return pages.report_failure("no content length")
+        if request.content_length > BODY_LIMIT:
+            return pages.report_failure("body too large")
+        body = await request.read()
+        # The longest registered prefix decides, so every other path is XML-RPC.
+        is_json = request.path.startswith("/jsonrpc")
+        try:
+            call = jsonrpc.read_request(body) if is_json else xmlrpc.read_request(body)
+        except BadRequestError as error:
+            return pages.report_failure(str(error))
+        answer = await self._answer(request, call, is_json=is_json)
+        if answer is None:
+            return _drop(request)
+        content_type = jsonrpc.CONTENT_TYPE if is_json else xmlrpc.CONTENT_TYPE
+        return web.Response(body=answer, headers={**_HEADERS, "Content-Type": content_type})
+
+    async def _answer(self, request: web.BaseRequest, call: Request, *, is_json: bool) -> bytes | None:
+        """Returns the encoded answer, or None where the connection is to be closed instead."""
+        encode = _make_encoder(call, is_json=is_json)
+        method = self._answerer.spell(call.method)
+        if method == "system.listMethods":
+            names = self._answerer.list_methods()
+            return encode(names, None) if is_json else xmlrpc.write_bare(names)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        strike = self._answerer.faults.strike
+        try:
+            try:
+                await strike(method, "before")
+                value = await self._answerer.answer(self._machine, method, call.params, headers)
+                await _encode_rows(value, jsonrpc.encode_row if is_json else xml_values.encode_row)
+                answer = encode(value, None)
+            except ApiError as error:
+                answer = encode(None, error)
+            await _strike_after(strike(method, "after"))
+        except _ReplacedError as replaced:
+            return encode(None, replaced.error)
+        except ConnectionDroppedError:
+            return None
+        return answer
+
+
+class _ReplacedError(Exception):
+    def __init__(self, error: ApiError) -> None:
+        self.error = error
+
+
+async def _strike_after(strike: Awaitable[None]) -> None:
+    try:
+        await strike
+    except ApiError as error:
+        raise _ReplacedError(error) from error
+
+
+def _make_encoder(call: Request, *, is_json: bool) -> Encode:
+    envelope = call.envelope or {}
+
+    def encode(value: Value, error: ApiError | None) -> bytes:
+        if is_json:
+            return jsonrpc.write_error(error, envelope) if error else jsonrpc.write_answer(value, envelope)
+        return xmlrpc.write_error(error) if error else xmlrpc.write_answer(value)
+
+    return encode
+
+
+async def _encode_rows(value: Value, encode_row: Callable[[Row], object]) -> None:
+    """Encodes the records of a large answer in slices, so that other connections are served meanwhile."""
+    rows: list[Row] = []
+    if isinstance(value, dict):
+        rows = [item for item in value.values() if isinstance(item, Row)]
+        events = value.get("events")
+        if isinstance(events, list):
+            rows = [event["snapshot"] for event in events if "snapshot" in event]
+    for number, row in enumerate(rows):
+        encode_row(row)
+        if number % _ROWS_AT_ONCE == _ROWS_AT_ONCE - 1:
+            await asyncio.sleep(0)
+
+
+def _drop(request: web.BaseRequest) -> web.StreamResponse:
+    """Closes the connection without an answer; what is returned is never sent."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)

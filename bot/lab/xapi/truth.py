@@ -1,0 +1,108 @@
+"""The state of the datacentre for people and tests: what is true, whatever XAPI believes."""
+
+from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.values import NULL_REF, Value
+
+
+def describe_pools(pools: list[Pool]) -> dict[str, list[dict[str, Value]]]:
+    """Returns pools, hosts, guests, storage and tasks of all pools."""
+    return {
+        "pools": [_describe_pool(pool) for pool in pools],
+        "hosts": [_describe_host(pool, ref) for pool in pools for ref in pool.database.refs("host")],
+        "guests": [_describe_guest(pool, ref) for pool in pools for ref in _list_guests(pool)],
+        "srs": [_describe_storage(pool, ref) for pool in pools for ref in pool.database.refs("SR")],
+        "tasks": [_describe_task(pool, ref) for pool in pools for ref in pool.database.refs("task")],
+    }
+
+
+def _list_guests(pool: Pool) -> list[str]:
+    return sorted(
+        (
+            ref
+            for ref, record in pool.database.items("VM")
+            if not record["is_control_domain"] and not record["is_a_template"]
+        ),
+        key=lambda ref: (pool.database.get("VM", ref, "name_label"), ref),
+    )
+
+
+def _describe_pool(pool: Pool) -> dict[str, Value]:
+    record = pool.database.record("pool", pool.ref)
+    return {
+        "uuid": record["uuid"],
+        "name": record["name_label"],
+        "coordinator": pool.coordinator.name,
+        "hosts": [machine.name for machine in pool.machines.values()],
+        "srs": [pool.database.get("SR", ref, "name_label") for ref in pool.database.refs("SR")],
+    }
+
+
+def _describe_host(pool: Pool, ref: str) -> dict[str, Value]:
+    database, machine = pool.database, pool.machines[ref]
+    record = database.record("host", ref)
+    metrics = database.record("host_metrics", record["metrics"])
+    return {
+        "uuid": record["uuid"],
+        "name": machine.name,
+        "address": record["address"],
+        "pool": database.get("pool", pool.ref, "uuid"),
+        "coordinator": pool.coordinator is machine,
+        "enabled": record["enabled"],
+        "live": metrics["live"],
+        "silent": not machine.is_serving,
+        "memory_total": metrics["memory_total"],
+        "memory_free": metrics["memory_free"],
+        "cpu_vendor": record["cpu_info"]["vendor"],
+        "version": f"{record['software_version']['product_brand']} {record['software_version']['product_version']}",
+    }
+
+
+def _describe_guest(pool: Pool, ref: str) -> dict[str, Value]:
+    database = pool.database
+    record = database.record("VM", ref)
+    task, operation = next(iter(record["current_operations"].items()), (NULL_REF, None))
+    reported = record["guest_metrics"]
+    return {
+        "uuid": record["uuid"],
+        "name": record["name_label"],
+        "pool": database.get("pool", pool.ref, "uuid"),
+        "host": _find_uuid(pool, record["resident_on"]),
+        "power_state": record["power_state"],
+        "memory": record["memory_dynamic_max"],
+        "tools": database.has("VM_guest_metrics", reported)
+        and bool(database.get("VM_guest_metrics", reported, "PV_drivers_version")),
+        "tags": record["tags"],
+        "operation": operation,
+        "target": _find_uuid(pool, record["scheduled_to_be_resident_on"]),
+        "progress": database.get("task", task, "progress") if database.has("task", task) else None,
+    }
+
+
+def _find_uuid(pool: Pool, host: str) -> str | None:
+    return pool.database.get("host", host, "uuid") if pool.database.has("host", host) else None
+
+
+def _describe_storage(pool: Pool, ref: str) -> dict[str, Value]:
+    record = pool.database.record("SR", ref)
+    return {
+        "uuid": record["uuid"],
+        "name": record["name_label"],
+        "pool": pool.database.get("pool", pool.ref, "uuid"),
+        "type": record["type"],
+        "shared": record["shared"],
+        "size": record["physical_size"],
+        "free": record["physical_size"] - record["physical_utilisation"],
+    }
+
+
+def _describe_task(pool: Pool, ref: str) -> dict[str, Value]:
+    record = pool.database.record("task", ref)
+    parent = record["subtask_of"]
+    database = pool.database
+    return {
+        "uuid": record["uuid"],
+        "name": record["name_label"],
+        "status": record["status"],
+        "progress": record["progress"],
+        "subtask_of": database.get("task", parent, "uuid") if database.has("task", parent) else None,
+    }

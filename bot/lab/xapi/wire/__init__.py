@@ -1,0 +1,1 @@
+"""How the simulated XAPI speaks: XML-RPC, JSON-RPC, HTTP. Nothing here knows a rule."""
