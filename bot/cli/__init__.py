@@ -12,6 +12,7 @@ import asyncio
 import math
 import os
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,14 @@ class _Commands(click.Group):
             ctx.exit(USAGE)
         except XenbotError as error:
             complain(str(error))
+            ctx.exit(FINDING)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            # The edge: a person at a terminal gets a sentence; whoever mends it gets the trace from Python's own mode.
+            if sys.flags.dev_mode:
+                raise
+            complain(f"Not expected: {type(error).__name__}: {error}. `python -X dev -m bot.cli …` shows where.")
             ctx.exit(FINDING)
 
 
