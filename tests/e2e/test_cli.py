@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from bot.cli import main
 from bot.domain.audit import Tag
 from bot.domain.job import JobState
 from bot.domain.plan import Plan, Risk, Target, ceiling, digest
@@ -39,7 +41,15 @@ class Ended:
     err: str
 
 
-def xenbot(*arguments: str | Path, environ: Mapping[str, str] | None = None) -> Ended:
+def xenbot(*arguments: str | Path) -> Ended:
+    """In this process, for commands that set nothing up: a new interpreter for each would take most of the time."""
+    done = CliRunner().invoke(main, [*map(str, arguments)], prog_name="xenbot")
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return Ended(done.exit_code, done.stdout, done.stderr)
+
+
+def start_xenbot(*arguments: str | Path, environ: Mapping[str, str] | None = None) -> Ended:
+    """As the lab and the service start it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("XENBOT_")}
     done = subprocess.run(
         [sys.executable, "-m", "bot.cli", *map(str, arguments)],
@@ -115,7 +125,7 @@ def make_job() -> JobRecord:
 
 
 def test_help_names_every_command() -> None:
-    done = xenbot("--help")
+    done = start_xenbot("--help")
     assert done.code == 0
     for command in ("audit", "backups", "check", "jobs", "lab", "manifest", "run"):
         assert f"\n  {command}" in done.out
@@ -158,7 +168,7 @@ def test_wrong_usage_ends_with_2_and_a_sentence(arguments: list[str]) -> None:
 
 def test_a_wrong_configuration_ends_with_2_and_every_finding(store_only: Path) -> None:
     store_only.write_text('[slak]\n[store]\npath = "x.sqlite"\n', encoding="utf-8")
-    done = xenbot("run", "--config", store_only)
+    done = start_xenbot("run", "--config", store_only)
     assert done.code == 2
     assert done.out == ""
     for finding in (
@@ -269,8 +279,8 @@ path = "xenbot.sqlite"
         )
         tokens = {"XENBOT_SLACK_BOT_TOKEN": place.bot_token, "XENBOT_SLACK_APP_TOKEN": place.app_token}
         good, bad = await asyncio.gather(
-            asyncio.to_thread(xenbot, "check", "--config", path, "--json", environ=SECRETS | tokens),
-            asyncio.to_thread(xenbot, "check", "--config", path, environ=SECRETS),
+            asyncio.to_thread(start_xenbot, "check", "--config", path, "--json", environ=SECRETS | tokens),
+            asyncio.to_thread(start_xenbot, "check", "--config", path, environ=SECRETS),
         )
     finally:
         await place.stop()
@@ -286,6 +296,6 @@ path = "xenbot.sqlite"
 
 
 def test_check_takes_a_wrong_configuration_as_findings(store_only: Path) -> None:
-    done = xenbot("check", "--config", store_only)
+    done = start_xenbot("check", "--config", store_only)
     assert done.code == 1
     assert "error    configuration: slack.team: is missing.\n" in done.out
