@@ -103,7 +103,8 @@ class OnceTransport(xmlrpc.client.Transport):
         verbose: bool = False,  # noqa: FBT001, FBT002  the parent's signature
     ) -> Wire:
         """Sends the request once. Raises CallLost."""
-        del host, verbose
+        del host
+        self.verbose = verbose  # the parent reads it while it parses the answer
         connection = self._connected()
         try:
             self._send(connection, handler, request_body)
