@@ -70,6 +70,10 @@ def run(ctx: click.Context, path: Path, log_level: str) -> None:
 
     config = load(path, os.environ)
     configure(config.secrets.values(), log_level)
+    for pool in config.pools:
+        if pool.insecure:
+            # Switching certificate checks off must stay noticed long after whoever did it has forgotten.
+            structlog.get_logger().warning("certificates_not_checked", pool=pool.name)
     from bot.app import run as run_app  # noqa: PLC0415  loaded when used
 
     try:
