@@ -72,23 +72,24 @@ def test_what_people_type_is_no_markup_for_the_browser(page: Page) -> None:
     expect(page).to_have_title("xenbot lab")
 
 
-@pytest.mark.parametrize("kind", ["plain_text", "mrkdwn", "rich_text", "raw_text", "markdown", "header"])
-def test_a_hostile_name_in_a_block_is_shown_as_text(page: Page, lab_say: Callable[..., object], kind: str) -> None:
+def test_a_hostile_name_is_shown_as_text_by_every_block(page: Page, lab_say: Callable[..., object]) -> None:
     name = "<b id=owned>vm</b><script>document.title='taken'</script>"
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    blocks: dict[str, dict[str, object]] = {
-        "plain_text": {"type": "section", "text": {"type": "plain_text", "text": name}},
-        "mrkdwn": {"type": "section", "text": {"type": "mrkdwn", "text": escaped}},
-        "header": {"type": "header", "text": {"type": "plain_text", "text": name}},
-        "markdown": {"type": "markdown", "text": name},
-        "raw_text": {"type": "table", "rows": [[{"type": "raw_text", "text": name}]]},
-        "rich_text": {
-            "type": "rich_text",
-            "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": name}]}],
-        },
-    }
-    lab_say("a hostile name", blocks=[blocks[kind]])
-    expect(last_message(page)).to_contain_text(name)
+    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": name}]}
+    blocks: list[dict[str, object]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": name}},
+        {"type": "section", "text": {"type": "plain_text", "text": name}},
+        {"type": "section", "text": {"type": "mrkdwn", "text": escaped}},
+        {"type": "section", "fields": [{"type": "mrkdwn", "text": f"`{escaped}`"}]},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": escaped}]},
+        {"type": "rich_text", "elements": [section]},
+        {"type": "markdown", "text": name},
+        {"type": "actions", "elements": [button(name, "a")]},
+        {"type": "table", "rows": [[{"type": "raw_text", "text": name}]]},
+    ]
+    lab_say("a hostile name", blocks=blocks)
+    for index in range(len(blocks)):
+        expect(last_message(page).locator(".block").nth(index)).to_contain_text(name)
     expect(page.locator("#owned")).to_have_count(0)
     expect(page).to_have_title("xenbot lab")
 
@@ -236,18 +237,16 @@ def test_a_thread_covers_the_channel_where_there_is_no_room(page: Page, lab_say:
     assert thread == workplace
 
 
-@pytest.mark.parametrize("page", [(1400, 900), (900, 800), (390, 800)], indirect=True)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_sticks_out_of_the_window(
-    page: Page, scheme: str, pictures: Path, lab_say: Callable[..., object]
-) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+def test_nothing_sticks_out_of_the_window(page: Page, pictures: Path, lab_say: Callable[..., object]) -> None:
     cells = [{"type": "raw_text", "text": f"column {number} of a wide table"} for number in range(9)]
     lab_say("w" * 300, blocks=[section("w" * 300), {"type": "table", "rows": [cells, cells]}])
     expect(last_message(page).locator("table")).to_be_visible()
-    widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    page.screenshot(path=pictures / f"{widths[1]}-{scheme}.png")
-    assert widths[0] <= widths[1]
+    for width, height in [(1400, 900), (900, 800), (390, 800)]:
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            page.screenshot(path=pictures / f"{width}-{scheme}.png")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_guest_is_seen_to_move(page: Page, migrate: Callable[[str, str], None]) -> None:

@@ -4,6 +4,7 @@ import { order } from "./api.js";
 import { h } from "./dom.js";
 import { state, update } from "./store.js";
 
+const LOST_ANSWER = { do: "arm", fault: { method: "Async.VM.pool_migrate", action: "drop", when: "after" } };
 const SPEEDS = [0.2, 1, 5, 20];
 
 async function give(door, request, done) {
@@ -105,6 +106,9 @@ function drawHostGroup(truth) {
         ),
       ),
     ),
+    button("Hold all work", "Every task stops where it is", () => give("datacentre", { do: "hold_tasks" }, "All work is held.")),
+    button("Let work go on", "", () => give("datacentre", { do: "release_tasks" }, "Work goes on.")),
+    button("Next move: answer lost", "The move begins, and its caller never learns it", () => give("datacentre", LOST_ANSWER, "The answer to the next move will be lost.")),
     button("Expire sessions", "Every client has to log in again", () => give("datacentre", { do: "expire_sessions" }, "All sessions have expired.")),
     button("Clear host faults", "", () => give("datacentre", { do: "clear_faults" }, "The hosts are well again.")),
   );

@@ -1,4 +1,4 @@
-// "What crossed the wire": the last frames and calls between the bot and Slack, on demand. It asks every second while
+// "What crossed the wire": the last frames and calls to Slack and to the hosts, on demand. It asks every second while
 // it is open, since most frames change no screen, and never while it is folded away.
 
 import { call } from "./api.js";
@@ -10,6 +10,7 @@ const PAUSE_MS = 1000;
 const wire = { timer: null, entries: [], seen: 0 };
 
 const SAYS = {
+  xapi: ["→ XAPI", "A call that changes something, as a host heard it"],
   http: ["→ Slack", "A call of the Web API"],
   frame_out: ["→ bot", "A frame that Slack sent to the bot"],
   frame_in: ["→ Slack", "A frame that the bot sent to Slack"],
@@ -31,6 +32,7 @@ async function ask() {
 /** Draws the folded list. */
 export function drawWire() {
   if (!state.datacentre) return null;
+  const entries = wire.timer === null ? [] : [...wire.entries, ...listCalls()].sort((one, other) => other.at - one.at);
   const toggle = (event) => {
     if (event.target !== event.currentTarget) return;
     clearInterval(wire.timer);
@@ -41,14 +43,24 @@ export function drawWire() {
   return h(
     "details",
     { class: "faults", key: "wire", ontoggle: toggle },
-    h("summary", {}, "What crossed the wire", h("small", {}, "between the bot and Slack")),
+    h("summary", {}, "What crossed the wire", h("small", {}, "to and from the bot")),
     h(
       "div",
       { class: "wire", role: "list" },
-      wire.entries.length === 0 && h("p", { class: "empty" }, "Nothing yet."),
-      [...wire.entries].reverse().map(drawEntry),
+      entries.length === 0 && h("p", { class: "empty" }, "Nothing yet."),
+      entries.map(drawEntry),
     ),
   );
+}
+
+// The calls that change something, as the hosts heard them; looking is not listed there.
+function listCalls() {
+  const times = new Map();
+  return (state.datacentre.calls ?? []).map(({ method, when, ...detail }) => {
+    const name = `${when} ${detail.host} ${method}`;
+    times.set(name, (times.get(name) ?? 0) + 1);
+    return { n: `${name} ${times.get(name)}`, at: Date.parse(when) / 1000, kind: "xapi", what: `${method}: ${detail.outcome}`, ...detail };
+  });
 }
 
 function drawEntry(entry) {
