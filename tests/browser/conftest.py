@@ -55,7 +55,7 @@ class Lab:
             answer: dict[str, Any] = json.load(response)
         return answer
 
-    def say(self, text: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401  whatever chat.postMessage takes
+    def say(self, text: str, **more: Any) -> dict[str, Any]:
         """Posts to #ops as the bot."""
         body = {"channel": self.ops, "text": text, **more}
         answer = self.post("api/chat.postMessage", self.line["bot_token"], body)

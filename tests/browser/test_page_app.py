@@ -89,7 +89,7 @@ class App:
 
 
 @pytest.fixture(scope="module")
-def connected(lab: Any) -> Iterator[App]:  # noqa: ANN401  the lab of conftest, which cannot be imported by name
+def connected(lab: Any) -> Iterator[App]:
     web = WebClient(token=lab.line["bot_token"], base_url=lab.line["slack_api"])
     client = SocketModeClient(app_token=lab.line["app_token"], web_client=web)
     app = App(client)
