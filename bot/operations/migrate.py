@@ -7,7 +7,7 @@ whether the guest really moved.
 from __future__ import annotations
 
 from bot.domain.inventory import Host, MigrationFacts, PowerState, Vm, Whereabouts
-from bot.domain.plan import Call, Check, LockKey, Options, Placement, Plan, Ref, Risk, Step, Target
+from bot.domain.plan import Call, Check, Grade, LockKey, Options, Placement, Plan, Ref, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Size, clean, many, say
 from bot.domain.words import power_word, tools_word
@@ -60,7 +60,8 @@ def _checks(facts: MigrationFacts) -> list[Check]:
     """In the order a person would mend them. Across pools only what can really be judged is judged."""
     same = placing.same_pool(facts)
     itself = [guest.power(facts), guest.foreign_work(facts), guest.blocked_operations(facts)]
-    cpu = [target.cpu_vendor(facts), target.features(facts)]
+    vendor = target.cpu_vendor(facts)
+    cpu = [vendor] if vendor.grade is Grade.BLOCKED else [vendor, target.features(facts)]
     bound = [guest.tools(facts), *guest.devices(facts), guest.immobile(facts)]
     there = [target.enabled(facts), target.live(facts)]
     if facts.target.pool != facts.vm.pool:
@@ -122,7 +123,7 @@ def _after(facts: MigrationFacts) -> tuple[Phrase, ...]:
 
 def _names(facts: MigrationFacts) -> dict[str, str]:
     vm = facts.vm
-    named = {facts.pool.uuid: facts.pool.label, facts.target_pool.uuid: facts.target_pool.label, vm.uuid: vm.name}
+    named = {facts.pool.uuid: facts.pool.name, facts.target_pool.uuid: facts.target_pool.name, vm.uuid: vm.name}
     named |= {host.uuid: host.name for host in facts.pool_hosts}
     named |= {host.uuid: host.name for host in (facts.source, facts.target) if host is not None}
     named |= {disk.sr.uuid: disk.sr.name for disk in vm.disks if disk.sr is not None}

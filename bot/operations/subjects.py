@@ -43,4 +43,4 @@ def _names(one: Subject) -> set[str]:
     if not isinstance(one, PoolView):
         return {one.name.casefold(), one.uuid.casefold()}
     names = {one.name.casefold()}
-    return names if one.pool is None else names | {one.pool.label.casefold(), one.pool.uuid.casefold()}
+    return names if one.pool is None else names | {one.pool.name.casefold(), one.pool.uuid.casefold()}

@@ -14,19 +14,19 @@ def same_pool(facts: MigrationFacts) -> Check:
     vm, target, key, title = facts.vm, facts.target, "pool", "Same pool"
     if target.pool == vm.pool:
         return fine(
-            key, title, say("{vm} and {host} are both in {pool}", vm=vm.name, host=target.name, pool=facts.pool.label)
+            key, title, say("{vm} and {host} are both in {pool}", vm=vm.name, host=target.name, pool=facts.pool.name)
         )
     fact = say(
         "{host} belongs to another pool, {theirs}; {vm} lives in {ours}",
         host=target.name,
-        theirs=facts.target_pool.label,
+        theirs=facts.target_pool.name,
         vm=vm.name,
-        ours=facts.pool.label,
+        ours=facts.pool.name,
     )
     across = say(
         "to take {vm} to {pool}, back it up and restore it there, or export and import it",
         vm=vm.name,
-        pool=facts.target_pool.label,
+        pool=facts.target_pool.name,
     )
     own = [host.name for host in facts.pool_hosts if host.uuid != vm.host]
     if own:

@@ -7,6 +7,7 @@ import re
 from bot.domain.inventory import Host, MigrationFacts
 from bot.domain.plan import Check
 from bot.domain.texts import Moment, Phrase, Size, many, say
+from bot.domain.words import counted
 from bot.operations import cpu_features
 from bot.operations.checks.grading import blocked, fine, warning
 
@@ -32,12 +33,16 @@ def cpu_vendor(facts: MigrationFacts) -> Check:
         vendor=target.cpu_vendor,
         model=target.cpu_model,
     )
-    fix = say("None while it runs: CPU vendors cannot be mixed. Shut {vm} down and start it there.", vm=vm.name)
+    shut = say("It can go there only shut down." if target.pool != vm.pool else "Shut it down and start it there.")
+    fix = say("None while {vm} runs: CPU vendors cannot be mixed. {shut}", vm=vm.name, shut=shut)
     return blocked(key, title, fact, fix)
 
 
 def features(facts: MigrationFacts) -> Check:
-    """Every CPU feature the guest was booted with, in the set the target takes guests in with."""
+    """Every CPU feature the guest was booted with, in the set the target takes guests in with.
+
+    Sets of two vendors are not comparable: call it only where `cpu_vendor` does not block.
+    """
     vm, target, key, title = facts.vm, facts.target, "cpu-features", "CPU features"
     needed = cpu_features.parse(vm.boot_features)
     if needed is None:
@@ -59,6 +64,8 @@ def features(facts: MigrationFacts) -> Check:
         vm=vm.name,
         which=which,
     )
+    if target.pool != vm.pool:
+        return blocked(key, title, fact, say("It can go there only shut down."))
     fix = say("Shut {vm} down and start it again: it then starts with what every host of the pool has.", vm=vm.name)
     return blocked(key, title, fact, fix)
 
@@ -174,12 +181,11 @@ def _up(n_bytes: int) -> int:
 def physical_cpus(facts: MigrationFacts) -> Check:
     """As many physical CPUs as the guest may have vCPUs, unless it is marked vcpu-unrestricted."""
     vm, target, key, title = facts.vm, facts.target, "pcpus", "Physical CPUs"
-    fact = say(
-        "{vm} may have {n} vCPUs, {host} has {m} CPUs", vm=vm.name, n=vm.vcpus_max, host=target.name, m=target.cpu_count
-    )
+    vcpus, cpus = counted(vm.vcpus_max, "vCPU", "vCPUs"), counted(target.cpu_count, "CPU", "CPUs")
+    fact = say("{vm} may have {vcpus}, {host} has {cpus}", vm=vm.name, vcpus=vcpus, host=target.name, cpus=cpus)
     if vm.vcpus_max <= target.cpu_count or vm.vcpu_unrestricted:
         return fine(key, title, fact)
-    return blocked(key, title, fact, say("Shut {vm} down and lower its vCPUs to {m}.", vm=vm.name, m=target.cpu_count))
+    return blocked(key, title, fact, say("Shut {vm} down and lower its vCPUs to {n}.", vm=vm.name, n=target.cpu_count))
 
 
 def enabled(facts: MigrationFacts) -> Check:
