@@ -1,0 +1,75 @@
+"""A started datacentre, and clients that speak to it over its sockets."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+import XenAPI
+from datacentre_client import DEADLINE_S, PASSWORD, Connect, Rpc, Stock, Until
+
+from bot.lab.xapi import Datacentre
+
+
+@pytest.fixture
+async def datacentre() -> AsyncIterator[Datacentre]:
+    lab = Datacentre(port=0, speed=20.0, password=PASSWORD, debug_consistency=True)
+    lab.login_delay_s = 0.0
+    await lab.start()
+    try:
+        yield lab
+    finally:
+        await lab.stop()
+    assert lab.findings == []
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+        yield session
+
+
+@pytest.fixture
+def connect(datacentre: Datacentre, http: aiohttp.ClientSession) -> Connect:
+    """Returns a client of a host by its name, not logged in."""
+    return lambda name: Rpc(http, datacentre.hosts[name].http)
+
+
+@pytest.fixture
+async def rpc(connect: Connect) -> Rpc:
+    """A client logged in at the coordinator of the pool `experiment`."""
+    return await connect("xenserver1").login()
+
+
+@pytest.fixture
+def until(datacentre: Datacentre) -> Until:
+    """Waits until a condition on the datacentre holds; looks again after each change."""
+
+    async def wait(holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not holds():
+                await datacentre.changed(datacentre.revision())
+
+    return wait
+
+
+@pytest.fixture
+def stock(datacentre: Datacentre) -> Stock:
+    """Runs a function with the official client, logged in, in a thread."""
+
+    async def run(work: Callable[[Any], Any]) -> Any:
+        def go() -> Any:
+            session = XenAPI.Session(datacentre.hosts["xenserver1"].https, ignore_ssl=True)
+            try:
+                session.xenapi.login_with_password("root", PASSWORD, "1.0", "test")
+                return work(session)
+            finally:
+                session("close")()
+
+        return await asyncio.to_thread(go)
+
+    return run
