@@ -36,7 +36,7 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     """The job as the store has it."""
     record = await context.journal.job(arguments.job)
     state = say(state_word(record.state))
-    headline = say("Job {n} is {state}: {title}", n=Code(str(record.number)), state=state, title=record.plan.title)
+    headline = say("Job {n}, {state}: {title}", n=Code(str(record.number)), state=state, title=record.plan.title)
     beside = (say("{risk} risk", risk=record.plan.risk.value),)
     parts: list[Part] = [Verdict(headline, beside, _MARKS.get(record.state, Mark.PLAIN)), Facts(tuple(_story(record)))]
     parts.append(Checks(record.plan.checks))

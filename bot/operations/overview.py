@@ -128,7 +128,7 @@ def _frozen(freeze: Freeze | None) -> list[Phrase]:
 
 def _job_line(record: JobRecord) -> Phrase:
     state = say(state_word(record.state))
-    line = say("Job {n} is {state}: {title}", n=Code(str(record.number)), state=state, title=record.plan.title)
+    line = say("Job {n}, {state}: {title}", n=Code(str(record.number)), state=state, title=record.plan.title)
     going = next((step for step in record.steps if step.state is StepState.SENT), None)
     if record.state is JobState.RUNNING and going is not None:
         return say("{line}, {percent} %", line=line, percent=int(going.progress * 100))

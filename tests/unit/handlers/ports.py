@@ -1,0 +1,298 @@
+"""The ports a handler sees, by hand: a small fleet in memory, a list of jobs, a control that notes what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from bot.commands import Change, Context, Control, Query, Registry, first_word, resolve, split
+from bot.domain.audit import Break, Entry
+from bot.domain.inventory import (
+    Disk,
+    FeedState,
+    Host,
+    MigrationFacts,
+    Pool,
+    PoolView,
+    PowerState,
+    Sr,
+    Tools,
+    Vm,
+    Whereabouts,
+    XapiVerdict,
+)
+from bot.domain.job import FINAL, JobState
+from bot.domain.message import Checks, Message, Table
+from bot.domain.plan import Plan, ceiling, digest
+from bot.domain.policy import ApprovalSettings, Person, Role
+from bot.domain.record import Freeze, JobRecord
+from bot.domain.texts import Phrase, Value, plain, say
+from bot.errors import Ambiguous, Candidate, NotFound
+from bot.operations import migrate
+
+GIB = 1 << 30
+NOW = 100_000.0
+NFS = Sr("sr-1", "nfs-vhd", "nfs", shared=True, size=GIB, used=0, hosts=frozenset({"h-1", "h-3"}))
+POOL = Pool("p-1", "experiment", "experiment", "h-1", ha_enabled=False, upgrading=False, default_sr=None)
+
+
+def host(number: int, **changes: Any) -> Host:
+    made = Host(
+        uuid=f"h-{number}",
+        name=f"xenserver{number}",
+        pool="p-1",
+        address=f"192.0.2.{number}",
+        coordinator=number == 1,
+        enabled=True,
+        live=True,
+        silent_since=None,
+        memory_total=64 * GIB,
+        memory_free=38 * GIB,
+        cpu_vendor="GenuineIntel",
+        cpu_model="Xeon",
+        cpu_count=8,
+        features_hvm="1",
+        features_pv="1",
+        product="XCP-ng",
+        version="8.3.0",
+        platform_version="3.4.0",
+        operations=(),
+        guests=4,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def guest(uuid: str, name: str, **changes: Any) -> Vm:
+    made = Vm(
+        uuid=uuid,
+        name=name,
+        pool="p-1",
+        power_state=PowerState.RUNNING,
+        host="h-1",
+        scheduled_host=None,
+        memory_dynamic_min=GIB,
+        memory_dynamic_max=GIB,
+        memory_static_max=GIB,
+        memory_needed=GIB,
+        memory_actual=GIB,
+        vcpus=2,
+        vcpus_max=2,
+        vcpu_unrestricted=False,
+        hvm=True,
+        domain_type="hvm",
+        tools=Tools.PRESENT,
+        can_suspend=True,
+        cant_suspend_reason="",
+        boot_vendor="GenuineIntel",
+        boot_features="1",
+        tags=frozenset(),
+        disks=(Disk("0", cd=False, vdi="v", vdi_name="root", size=20 * GIB, sr=NFS),),
+        networks=(),
+        addresses=("192.0.2.77",),
+        blocked_operations={},
+        operations={},
+        pci=False,
+        vgpu=False,
+        usb=False,
+        immobile=False,
+        ha_protected=False,
+        started_at=NOW - 7200,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+VMS = (
+    guest("vm-1", "centos54"),
+    guest("vm-2", "日本語サーバー"),
+    guest("vm-3", "<!channel> & *bold*"),
+    guest("vm-4", "winxp", tools=Tools.NONE, can_suspend=False, addresses=()),
+    guest("vm-5", "sleeper", power_state=PowerState.SUSPENDED, host=None),
+    guest("vm-6", "twin"),
+    guest("vm-7", "twin", host="h-3"),
+    guest("vm-8", "way to go"),
+    guest("vm-9", "big — blue"),
+)
+VIEW = PoolView("experiment", FeedState.LIVE, 2.0, "", POOL, (host(1), host(3)), VMS, (NFS,))
+
+
+class FakeFleet:
+    """Exact names and UUIDs only."""
+
+    def __init__(self, *views: PoolView) -> None:
+        self.views = views
+
+    def pools(self) -> tuple[PoolView, ...]:
+        return self.views
+
+    def pool(self, text: str) -> PoolView:
+        return self._one("pool", text, self.views, lambda view: (view.name,))
+
+    def vm(self, text: str) -> Vm:
+        return self._one("guest", text, [vm for view in self.views for vm in view.vms], lambda vm: (vm.uuid, vm.name))
+
+    def host(self, text: str) -> Host:
+        hosts = [one for view in self.views for one in view.hosts]
+        return self._one("host", text, hosts, lambda one: (one.uuid, one.name))
+
+    def _one(self, kind: str, text: str, known: Sequence[Any], names: Callable[[Any], tuple[str, ...]]) -> Any:
+        found = [one for one in known if text in names(one)]
+        if not found:
+            raise NotFound(kind, text, [names(one)[-1] for one in known if names(one)[-1][:2] == text[:2]])
+        if len(found) > 1:
+            raise Ambiguous(kind, text, [Candidate(one.uuid, one.name, f"on {one.host}") for one in found])
+        return found[0]
+
+
+class FakeFacts:
+    """Every migration asked for would go well."""
+
+    async def migration(self, vm: str, host: str) -> MigrationFacts:
+        known, hosts = {one.uuid: one for one in VMS}, {one.uuid: one for one in VIEW.hosts}
+        source = hosts.get(known[vm].host or "")
+        return MigrationFacts(POOL, known[vm], source, hosts[host], POOL, VIEW.hosts, XapiVerdict(""), {}, NOW)
+
+    async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
+        raise NotFound("guest", vm)
+
+
+def record(number: int, state: JobState, **changes: Any) -> JobRecord:
+    facts = MigrationFacts(POOL, VMS[0], host(1), host(3), POOL, VIEW.hosts, XapiVerdict(""), {}, NOW)
+    plan = migrate.decide(facts, ApprovalSettings())
+    made = JobRecord(
+        number=number,
+        state=state,
+        pool="p-1",
+        operation="migrate",
+        plan=plan,
+        digest=digest(plan),
+        ceiling=ceiling(plan),
+        team="T1",
+        requester="U1",
+        reason="",
+        channel="C1",
+        card_ts="",
+        target="t",
+        created_at=NOW - 60,
+        updated_at=NOW,
+        expires_at=NOW + 600,
+        started_at=None,
+        finished_at=None,
+        approvers_needed=0,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+class FakeJournal:
+    """What the test put in."""
+
+    def __init__(self) -> None:
+        self.records: list[JobRecord] = []
+        self.entries: list[Entry] = []
+        self.freeze: Freeze | None = None
+        self.verdict: tuple[int, str, Break | None] = (0, "0" * 64, None)
+
+    async def jobs(self, *, limit: int = 20, open_only: bool = False, target: str = "") -> Sequence[JobRecord]:
+        kept = [
+            one
+            for one in sorted(self.records, key=lambda one: -one.number)
+            if (not open_only or one.state not in FINAL) and (not target or one.plan.targets[0].uuid == target)
+        ]
+        return kept[:limit]
+
+    async def job(self, number: int) -> JobRecord:
+        for one in self.records:
+            if one.number == number:
+                return one
+        raise NotFound("job", str(number))
+
+    async def audit(self, *, limit: int = 20, job: int | None = None) -> Sequence[Entry]:
+        return [entry for entry in self.entries if job is None or entry.job == job][:limit]
+
+    async def verify_audit(self) -> tuple[int, str, Break | None]:
+        return self.verdict
+
+    async def frozen(self) -> Freeze | None:
+        return self.freeze
+
+
+class FakeControl:
+    """Notes what was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    async def cancel(self, number: int, person: Person) -> Message:
+        return self._note("cancel", number, person.id)
+
+    async def resolve(self, number: int, person: Person, verdict: str) -> Message:
+        return self._note("resolve", number, person.id, verdict)
+
+    async def freeze(self, person: Person, reason: str) -> Message:
+        return self._note("freeze", person.id, reason)
+
+    async def unfreeze(self, person: Person) -> Message:
+        return self._note("unfreeze", person.id)
+
+    def _note(self, *what: object) -> Message:
+        self.asked.append(what)
+        return Message(say("noted"), ())
+
+
+class Room:
+    """A place to type commands in."""
+
+    def __init__(self, *views: PoolView) -> None:
+        self.fleet = FakeFleet(*(views or (VIEW,)))
+        self.journal, self.control, self.registry = FakeJournal(), FakeControl(), Registry.discover()
+        self.person = Person("T1", "U1", "ann", frozenset({Role.VIEWER, Role.OPERATOR}))
+
+    async def type(self, words: str) -> Plan | Message:
+        """Everything between the words and the answer, as the bot does it."""
+        word, tail = first_word(words)
+        command = self.registry.find(word)
+        arguments = resolve(command, split(command, tail), self.fleet)
+        context = Context(
+            person=self.person,
+            channel="C1",
+            now=NOW,
+            fleet=self.fleet,
+            facts=FakeFacts(),
+            journal=self.journal,
+            control=self.control,
+            approval=ApprovalSettings(),
+            registry=self.registry,
+        )
+        match command.does:
+            case Change(plan=plan):
+                return await plan(arguments, context)
+            case Query(answer=answer):
+                return await answer(arguments, context)
+            case Control(act=act):
+                return await act(arguments, context)
+
+    async def read(self, words: str) -> str:
+        """The answer as plain text, one line for each phrase."""
+        answer = await self.type(words)
+        assert isinstance(answer, Message)
+        return "\n".join(plain(phrase) for phrase in phrases(answer))
+
+
+def phrases(message: Message) -> list[Value]:
+    """Every phrase and cell of a message, in order."""
+    found: list[Value] = []
+    for part in message.parts:
+        if isinstance(part, Table):
+            found += [cell for row in part.rows for cell in row]
+        elif isinstance(part, Checks):
+            found += [check.fact for check in part.items]
+        else:
+            found += _of(part)
+    return found
+
+
+def _of(part: Any) -> list[Phrase]:
+    if hasattr(part, "headline"):
+        return [part.headline, *part.beside]
+    return list(part.lines) if hasattr(part, "lines") else [part.line]

@@ -1,0 +1,107 @@
+"""How a migration may be written, by people whose keyboards improve what they type."""
+
+from __future__ import annotations
+
+import pytest
+from ports import Room
+
+from bot.commands import Registry
+from bot.domain.plan import Plan
+from bot.errors import Ambiguous, NotFound, NotUnderstood
+
+REGISTRY = Registry.discover()
+
+
+async def meant(words: str) -> tuple[str, str]:
+    plan = await Room().type(words)
+    assert isinstance(plan, Plan)
+    return plan.targets[0].uuid, plan.targets[1].uuid
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "migrate centos54 to xenserver3",
+        "  MIGRATE   centos54  TO  xenserver3 ",
+        'migrate "centos54" to "xenserver3"',
+        "migrate “centos54” to “xenserver3”",
+        "migrate „centos54“ to «xenserver3»",
+        "migrate centos54 --to xenserver3",
+        "migrate centos54 --to=xenserver3",
+        "migrate centos54 —to xenserver3",
+        "migrate centos54 —to=xenserver3",
+        "migrate centos54 ––to xenserver3",
+        "migrate centos54 －－to xenserver3",
+        "ｍｉｇｒａｔｅ centos54 ｔｏ xenserver3",
+        "migrate `centos54` to `xenserver3`",
+        "migrate vm-1 to h-3",
+        "migrate centos54 to xenserver3 reason kernel update to 8.3",
+    ],
+)
+async def test_the_same_migration_in_many_hands(words: str) -> None:
+    assert await meant(words) == ("vm-1", "h-3")
+
+
+@pytest.mark.parametrize(
+    ("words", "uuid"),
+    [
+        ("migrate 日本語サーバー to xenserver3", "vm-2"),
+        ("migrate “日本語サーバー” to xenserver3", "vm-2"),
+        ("migrate <!channel> & *bold* to xenserver3", "vm-3"),
+        ('migrate "<!channel> & *bold*" to xenserver3', "vm-3"),
+        ("migrate &lt;!channel&gt; &amp; *bold* to xenserver3", "vm-3"),
+        ("migrate “&lt;!channel&gt; &amp; *bold*” to xenserver3", "vm-3"),
+        ('migrate "way to go" to xenserver3', "vm-8"),
+        ("migrate big — blue to xenserver3", "vm-9"),
+    ],
+)
+async def test_odd_names_are_taken_as_written(words: str, uuid: str) -> None:
+    assert await meant(words) == (uuid, "h-3")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("migrate", "vm is missing"),
+        ("migrate centos54", "“to …” is missing"),
+        ("migrate to xenserver3", "vm is missing"),
+        ("migrate --to xenserver3 --reason because centos54", "vm is missing"),
+        ("migrate centos54 to", "“to …” is missing"),
+        ("unfreeze now", "“now” is one word too many"),
+        ("freeze because", "“because” is one word too many"),
+        ("job", "job is missing"),
+        ("job twelve", "“twelve” is not a number"),
+        ("job 1 2", "“1 2” is not a number"),
+    ],
+)
+async def test_missing_and_extra_words_are_answered_with_the_usage(words: str, why: str) -> None:
+    with pytest.raises(NotUnderstood) as refusal:
+        await Room().type(words)
+    assert why in refusal.value.message
+    assert refusal.value.fix.startswith("Write `/xen ")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("migrat", "migrate <vm> to <host>"), ("stats", "status"), ("freze", "freeze"), ("hlep", "help")],
+)
+def test_the_closest_command_is_offered(typed: str, meant: str) -> None:
+    with pytest.raises(NotUnderstood) as refusal:
+        REGISTRY.find(typed)
+    assert f"Did you mean `/xen {meant}" in refusal.value.fix
+
+
+async def test_unknown_and_ambiguous_names_are_told() -> None:
+    with pytest.raises(NotFound) as nobody:
+        await Room().type("migrate centos55 to xenserver3")
+    assert nobody.value.nearest == ("centos54",)
+    with pytest.raises(Ambiguous) as twins:
+        await Room().type("migrate twin to xenserver3")
+    assert [one.uuid for one in twins.value.candidates] == ["vm-6", "vm-7"]
+
+
+def test_every_command_can_be_read_from_its_own_usage_and_example() -> None:
+    for command in REGISTRY.commands:
+        assert command.usage.split()[0] == command.word
+        assert command.example.split()[0] == command.word
+        assert command.help.endswith(".")
