@@ -10,14 +10,15 @@ from bot.domain.policy import Role
 
 
 class Arguments(msgspec.Struct, frozen=True):
-    """Why, for those who will ask."""
+    """Why, for those who will ask; the word "reason" may be left out, since who freezes is in a hurry."""
 
+    words: str = ""
     reason: Annotated[str, rest("reason")] = ""
 
 
 async def act(arguments: Arguments, context: Context) -> Message:
     """Freezes."""
-    return await context.control.freeze(context.person, arguments.reason)
+    return await context.control.freeze(context.person, f"{arguments.words} {arguments.reason}".strip())
 
 
 COMMAND = Command(
