@@ -63,7 +63,7 @@ def _check_row(most: int, allowed: frozenset[str]) -> Callable[[Faultfinder, Jso
             where = f"{at}/elements/{index}"
             check_element(found, element, where, allowed)
             action_id = element.get("action_id") if isinstance(element, dict) else None
-            if action_id is not None and action_id in seen:
+            if action_id is not None and str(action_id) in seen:
                 found.fault(f"{where}/action_id", "action_id must be unique within its block")
             seen.add(str(action_id))
 
@@ -90,7 +90,7 @@ def _check_rich_text(found: Faultfinder, block: Json, at: str, _surface: Surface
     known = {"rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote"}
     for index, element in enumerate(found.check_count(block.get("elements"), f"{at}/elements", 1000, 0)):
         kind = element.get("type") if isinstance(element, dict) else None
-        if kind not in known:
+        if str(kind) not in known:
             found.fault(f"{at}/elements/{index}/type", f"unsupported type: {kind}")
         else:
             found.check_count(element.get("elements"), f"{at}/elements/{index}/elements", 10_000, 0)
@@ -181,12 +181,12 @@ def _complete(found: Faultfinder, blocks: object, surface: Surface, root: str) -
         at = f"{root}/{index}"
         kind = block.get("type") if isinstance(block, dict) else None
         check = _CHECKS.get(str(kind))
-        if check is None or (surface != "message" and kind in _MESSAGES_ONLY):
+        if check is None or (surface != "message" and str(kind) in _MESSAGES_ONLY):
             found.fault(f"{at}/type", f"unsupported type: {kind}")
             continue
         block_id = block.setdefault("block_id", make_short_id())
         found.check_length(block_id, f"{at}/block_id", 255, 1)
-        if block_id in seen:
+        if str(block_id) in seen:
             found.fault(f"{at}/block_id", "block_id already exists")
         seen.add(str(block_id))
         check(found, block, at, surface)

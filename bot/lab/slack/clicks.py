@@ -113,11 +113,11 @@ async def suggest(hub: Hub, person: Person, place: Message | View, block_id: str
 
 def _check_options(answer: Json) -> list[str]:
     found = Faultfinder()
-    groups = answer.get("option_groups")
-    if groups is not None:
-        lists = [(f"/option_groups/{n}/options", group.get("options")) for n, group in enumerate(groups)]
-    else:
-        lists = [("/options", answer.get("options"))]
+    lists = [("/options", answer.get("options"))]
+    if answer.get("option_groups") is not None:
+        groups = found.check_count(answer["option_groups"], "/option_groups", 100)
+        whole = [group if isinstance(group, dict) else {} for group in groups]
+        lists = [(f"/option_groups/{place}/options", group.get("options")) for place, group in enumerate(whole)]
     for pointer, options in lists:
         for index, option in enumerate(found.check_count(options, pointer, 100, 0)):
             check_option(found, option, f"{pointer}/{index}")

@@ -4,11 +4,12 @@ import re
 import time
 from typing import Any
 
-from bot.lab.slack.blocks import complete_message_blocks
+from bot.lab.slack.arguments import Args
+from bot.lab.slack.content import read_content
 from bot.lab.slack.directory import Conversation, Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.hub import Hub
-from bot.lab.slack.posting import Content, post_as_app, post_as_person
+from bot.lab.slack.posting import post_as_app, post_as_person
 from bot.lab.slack.wordings import word_command_in_thread, word_failed_command, word_unknown_command
 
 Json = dict[str, Any]
@@ -102,11 +103,7 @@ def _make_payload(hub: Hub, person: Person, conversation: Conversation, text: st
 
 def _show_answer(hub: Hub, person: Person, conversation: Conversation, answer: Json, *, in_channel: bool) -> None:
     try:
-        content = Content(
-            text=str(answer.get("text") or ""),
-            blocks=complete_message_blocks(answer.get("blocks") or []),
-            attachments=answer.get("attachments") or [],
-        )
+        content = read_content(Args(answer))
     except ApiError as problem:
         hub.warn("the ack of a command holds bad blocks and shows nothing", error=problem.body())
         return

@@ -82,6 +82,9 @@ class Courier:
             return
         accepts_response, answer = waiting
         payload = frame.get("payload") or {}
+        if not isinstance(payload, dict):
+            self._log.record("warning", "ack payload ignored: no object", self._clock.now(), frame=frame)
+            payload = {}
         if payload and not accepts_response:
             self._log.record(
                 "warning", "ack payload ignored: this envelope accepts none", self._clock.now(), frame=frame

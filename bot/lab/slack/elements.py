@@ -181,7 +181,7 @@ def check_element(found: Faultfinder, element: object, pointer: str, allowed: fr
         found.fault(pointer, "must be an object")
         return
     kind = element.get("type")
-    if kind not in allowed:
+    if not isinstance(kind, str) or kind not in allowed:
         found.fault(f"{pointer}/type", f"unsupported type: {kind}")
         return
     if kind == "image":

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from bot.lab.slack.arguments import Args
+from bot.lab.slack.content import read_content
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.messages import Message
 from bot.lab.slack.posting import edit, find_thread, post_as_app, remove
 from bot.lab.slack.responseurl import ResponsePlace
 from bot.lab.slack.server import fail_before, lose_answer, read_arguments
-from bot.lab.slack.webapi.call import Args
-from bot.lab.slack.webapi.chat import read_content
 
 Json = dict[str, Any]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from bot.lab.slack.content import Content
 from bot.lab.slack.directory import Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.events import announce_changed, announce_deleted, announce_posted
@@ -20,15 +21,6 @@ Json = dict[str, Any]
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>|<#(C[A-Z0-9]+)(?:\|[^>]*)?>|<!(here|channel|everyone)>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
-
-
-class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message shows; blocks are checked and complete."""
-
-    text: str = ""
-    blocks: list[Json] = []
-    attachments: list[Json] = []
-    metadata: Json | None = None
 
 
 def post_as_app(

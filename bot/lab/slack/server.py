@@ -7,13 +7,14 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
+from bot.lab.slack.arguments import Args
 from bot.lab.slack.directory import Person
 from bot.lab.slack.errors import ApiError, RateLimitedError
 from bot.lab.slack.faults import Fail
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.identity import make_id
 from bot.lab.slack.webapi import METHODS
-from bot.lab.slack.webapi.call import Args, Call, Method, TokenKind
+from bot.lab.slack.webapi.call import Call, Method, TokenKind
 
 Json = dict[str, Any]
 

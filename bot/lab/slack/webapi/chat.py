@@ -1,57 +1,23 @@
 """``chat.*``: posting, editing, deleting, ephemeral messages and permalinks."""
 
-import json
 from typing import Any
 
 import msgspec
 
+from bot.lab.slack.arguments import Args
 from bot.lab.slack.blocks import complete_message_blocks
+from bot.lab.slack.content import LONGEST_TEXT, read_attachments, read_content, read_metadata
 from bot.lab.slack.directory import Conversation
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.messages import Message
 from bot.lab.slack.payloads import show_message
-from bot.lab.slack.posting import Content, edit, find_thread, post_as_app, post_as_person, remove
+from bot.lab.slack.posting import edit, find_thread, post_as_app, post_as_person, remove
 from bot.lab.slack.ratelimits import Tier
-from bot.lab.slack.webapi.call import ANYONE, BOT, Args, Call, Method
+from bot.lab.slack.webapi.call import ANYONE, BOT, Call, Method
 
 Json = dict[str, Any]
 
-_LONGEST_TEXT = 40_000
-_METADATA_BYTES = 16_384
 _NEVER_SET = ("link_names", "parse", "username", "icon_emoji", "icon_url", "as_user")
-
-
-def read_content(args: Args) -> Content:
-    """Return what a message shows; ``no_text`` when it shows nothing.
-
-    ``markdown_text`` excludes text and blocks; text above 40,000 characters is cut, as Slack does.
-    """
-    blocks = complete_message_blocks(args.json("blocks", "invalid_blocks_format") or [])
-    attachments = args.json("attachments") or []
-    text = args.text("text")
-    if "markdown_text" in args:
-        if text or blocks:
-            raise ApiError("markdown_text_conflict")
-        blocks = complete_message_blocks([{"type": "markdown", "text": args.text("markdown_text")}])
-    if len(attachments) > 100:
-        raise ApiError("too_many_attachments")
-    if not (text or blocks or attachments):
-        raise ApiError("no_text")
-    return Content(text=text[:_LONGEST_TEXT], blocks=blocks, attachments=attachments, metadata=read_metadata(args))
-
-
-def read_metadata(args: Args) -> Json | None:
-    """Return the metadata of a message, None when there is none or it is empty."""
-    metadata = args.json("metadata", "invalid_metadata_format")
-    if not metadata:
-        return None
-    if not isinstance(metadata, dict):
-        raise ApiError("invalid_metadata_format")
-    if not isinstance(metadata.get("event_type"), str) or not isinstance(metadata.get("event_payload"), dict):
-        raise ApiError("invalid_metadata_schema")
-    if len(json.dumps(metadata).encode()) > _METADATA_BYTES:
-        raise ApiError("metadata_too_large")
-    return metadata
 
 
 def _find_target(call: Call) -> Conversation:
@@ -78,7 +44,7 @@ async def post_message(call: Call) -> Json:
         text = args.text("text")
         if not text:
             raise ApiError("no_text")
-        message = post_as_person(hub, call.person, conversation.id, text[:_LONGEST_TEXT], thread_ts=thread_ts)
+        message = post_as_person(hub, call.person, conversation.id, text[:LONGEST_TEXT], thread_ts=thread_ts)
     else:
         content = read_content(args)
         _warn_of_risks(call)
@@ -97,7 +63,7 @@ async def update_message(call: Call) -> Json:
     """
     hub, args = call.hub, call.args
     before = _find_own(call, "cant_update_message")
-    if len(args.text("text")) > _LONGEST_TEXT:
+    if len(args.text("text")) > LONGEST_TEXT:
         raise ApiError("msg_too_long")
     if not any(name in args for name in ("text", "blocks", "attachments", "markdown_text", "metadata")):
         raise ApiError("no_text")
@@ -110,7 +76,7 @@ async def update_message(call: Call) -> Json:
     if "blocks" in args:
         blocks = complete_message_blocks(args.json("blocks", "invalid_blocks_format"))
     if "attachments" in args:
-        attachments = args.json("attachments")
+        attachments = read_attachments(args)
     if not (text or blocks or attachments):
         raise ApiError("no_text")
     metadata = read_metadata(args) if "metadata" in args else before.metadata
@@ -137,7 +103,7 @@ async def post_ephemeral(call: Call) -> Json:
         raise ApiError("user_not_in_channel")
     if conversation.is_archived:
         raise ApiError("is_archived")
-    if len(args.text("text")) > _LONGEST_TEXT:
+    if len(args.text("text")) > LONGEST_TEXT:
         raise ApiError("msg_too_long")
     thread_ts = find_thread(hub, conversation.id, args.text("thread_ts") or None)
     message = post_as_app(hub, conversation.id, read_content(args), thread_ts=thread_ts, audience=reader)

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import msgspec
+
+from bot.lab.slack.arguments import Args
 from bot.lab.slack.clicks import Press, press_in_message, press_in_view, suggest
 from bot.lab.slack.commands import run_command
 from bot.lab.slack.errors import ApiError, miss_argument
@@ -11,7 +14,7 @@ from bot.lab.slack.messages import Message
 from bot.lab.slack.payloads import show_view
 from bot.lab.slack.submissions import close_view, submit_view
 from bot.lab.slack.views import View
-from bot.lab.slack.webapi.call import PERSON, Args, Call, Method
+from bot.lab.slack.webapi.call import PERSON, Call, Method
 
 Json = dict[str, Any]
 
@@ -101,9 +104,10 @@ def _decode_choices(values: Json) -> Json:
 def _read_entered(call: Call, name: str) -> Entered:
     given = call.args.object(name)
     values = given.get("values", given) if name == "state" else given
-    if not all(isinstance(actions, dict) for actions in values.values()):
-        raise ApiError("invalid_arguments")
-    return dict(values)
+    try:
+        return msgspec.convert(values, Entered)
+    except msgspec.ValidationError:
+        raise ApiError("invalid_arguments") from None
 
 
 METHODS = (
