@@ -1,0 +1,40 @@
+"""A started datacentre, and the pool `experiment` followed by the bot's own code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from xen_lab import EXPERIMENT, PASSWORD, following, loaded, pool_settings
+
+from bot.lab.xapi import Datacentre
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from bot.xen import Pools
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once: a key per host costs more than the tests."""
+    return tmp_path_factory.mktemp("certificates")
+
+
+@pytest.fixture
+async def lab(certificates: Path) -> AsyncIterator[Datacentre]:
+    """The article world at fifty times its speed."""
+    datacentre = Datacentre(world="article", port=0, speed=50, password=PASSWORD, certificates=certificates)
+    datacentre.login_delay_s = 0.01
+    await datacentre.start()
+    yield datacentre
+    await datacentre.stop()
+
+
+@pytest.fixture
+async def pools(lab: Datacentre) -> AsyncIterator[Pools]:
+    """The pool `experiment`, loaded."""
+    async with following(pool_settings(lab, *EXPERIMENT, name="experiment")) as started:
+        await loaded(started)
+        yield started
