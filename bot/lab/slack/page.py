@@ -15,7 +15,7 @@ _COALESCE_S = 0.05
 
 
 class PageRoutes:
-    """Answers ``/lab/people`` and ``/lab/stream``."""
+    """Answers ``/lab/people``, ``/lab/stream`` and permalinks."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -46,6 +46,15 @@ class PageRoutes:
                 },
             }
         )
+
+    async def follow_permalink(self, request: web.Request) -> web.Response:
+        """Lead a permalink to the page, which finds ``#CHANNEL/TS`` or ``#CHANNEL/TS/THREAD_TS`` in its address."""
+        channel, digits = request.match_info["channel"], request.match_info["digits"]
+        place = f"{channel}/{digits[:-6]}.{digits[-6:]}"
+        thread_ts = request.query.get("thread_ts", "")
+        if thread_ts.replace(".", "", 1).isdigit():
+            place += f"/{thread_ts}"
+        return web.Response(status=302, headers={"Location": f"/#{place}"})
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Send ``event: screen`` whenever something changed that the person could see."""

@@ -84,6 +84,7 @@ class Workplace:
                 web.route("*", "/api/{method}", WebApi(self._hub).serve),
                 web.get("/link/", sockets.serve),
                 web.post("/hooks/{kind}/{team}/{secret}", Hooks(self._hub).serve),
+                web.get(r"/archives/{channel:[A-Z0-9]+}/p{digits:\d{7,}}", self._page.follow_permalink),
                 web.get("/lab/people", self._page.people),
                 web.get("/lab/stream", self._page.stream),
             ]

@@ -41,6 +41,16 @@ async def test_stream_speaks_only_of_what_the_person_can_see(workplace: Workplac
         assert await _read_revision(stream) > hidden > before
 
 
+async def test_permalink_leads_to_the_page(workplace: Workplace) -> None:
+    ops = workplace.channels["ops"]
+    root = await bot(workplace).post("chat.postMessage", channel=ops, text="root")
+    reply = await bot(workplace).post("chat.postMessage", channel=ops, text="reply", thread_ts=root["ts"])
+    link = (await bot(workplace).post("chat.getPermalink", channel=ops, message_ts=reply["ts"]))["permalink"]
+    async with ClientSession() as session, session.get(link, allow_redirects=False) as response:
+        assert response.status == 302
+        assert response.headers["Location"] == f"/#{ops}/{reply['ts']}/{root['ts']}"
+
+
 async def test_stream_needs_a_person(workplace: Workplace) -> None:
     async with ClientSession() as session, session.get(f"{workplace.url}/lab/stream?token=x") as response:
         assert response.status == 401
