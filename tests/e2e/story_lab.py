@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import aiohttp
 
@@ -115,18 +115,38 @@ class StoryLab:
         )
 
     async def guest(self, name: str) -> dict[str, Any]:
-        return next(one for one in (await self.state())["guests"] if one["name"] == name)
+        state = await self.state()
+        names = {host["uuid"]: host["name"] for host in state["hosts"]}
+        found = next(one for one in state["guests"] if one["name"] == name)
+        return {**found, "host": names.get(found["host"]), "host_uuid": found["host"]}
 
     async def migrations(self) -> int:
         """How often a migration really took effect at the pools."""
         calls = (await self.state())["calls"]
-        return sum("pool_migrate" in call["method"] and call["outcome"] == "ok" for call in calls)
+        return sum("pool_migrate" in call["method"] and call["outcome"] == "done" for call in calls)
 
 
 @asynccontextmanager
 async def story_lab(data: Path, *options: str) -> AsyncIterator[StoryLab]:
     """A running lab; everything it started has ended when this does."""
-    process = await asyncio.create_subprocess_exec(
+    with (data / "lab.log").open("wb") as log:
+        process = await _started(data, log, options)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            line = await process.stdout.readline()
+        assert line, (data / "lab.log").read_text()[-4000:]
+        async with aiohttp.ClientSession() as http:
+            yield StoryLab(http, json.loads(line), process)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        async with asyncio.timeout(PATIENCE_S):
+            await process.wait()
+
+
+async def _started(data: Path, log: IO[bytes], options: tuple[str, ...]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bot.cli",
@@ -140,17 +160,5 @@ async def story_lab(data: Path, *options: str) -> AsyncIterator[StoryLab]:
         "--json",
         *options,
         stdout=asyncio.subprocess.PIPE,
-        stderr=(data / "lab.log").open("wb"),
+        stderr=log,
     )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            line = await process.stdout.readline()
-        assert line, (data / "lab.log").read_text()[-4000:]
-        async with aiohttp.ClientSession() as http:
-            yield StoryLab(http, json.loads(line), process)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        async with asyncio.timeout(PATIENCE_S):
-            await process.wait()
