@@ -66,7 +66,9 @@ def _checks(facts: MigrationFacts) -> list[Check]:
     there = [target.enabled(facts), target.live(facts)]
     if facts.target.pool != facts.vm.pool:
         return [same, *itself, *cpu, *bound, *there]
-    room = [target.version(facts), target.memory(facts), target.physical_cpus(facts)]
+    room = [target.memory(facts), target.physical_cpus(facts)]
+    if facts.source is not None:
+        room.insert(0, target.version(facts, facts.source))
     checks = [same, placing.elsewhere(facts), *itself, *placing.storage(facts), *cpu, *room, *placing.networks(facts)]
     checks += [*bound, *there, target.target_work(facts), *target.high_availability(facts)]
     return with_verdict(facts, checks)

@@ -12,7 +12,7 @@ from bot.domain.job import JobState
 from bot.domain.message import Facts, Mark, Message, Part, Verdict, Ways
 from bot.domain.record import Freeze, JobRecord, StepState
 from bot.domain.texts import Code, Moment, Phrase, Size, Span, Value, Who, many, say
-from bot.domain.words import counted, feed_word, power_word, state_word, tools_word
+from bot.domain.words import counted, feed_word, power_word, state_word
 
 # Older facts are called old: the feed answers every five seconds or so while all is well.
 OLD_S = 10.0
@@ -21,11 +21,12 @@ OLD_S = 10.0
 def pools(views: Sequence[PoolView], jobs: Sequence[JobRecord], freeze: Freeze | None, now: float) -> Message:
     """Every given pool in a few lines, what needs a person first."""
     parts: list[Part] = []
-    counts: list[Phrase] = []
+    troubled: list[Phrase] = []
     for view in views:
         needs = _needs(view, jobs, now)
         headline = _pool_headline(view, len(needs))
-        counts.append(headline)
+        if needs:
+            troubled.append(headline)
         parts.append(Verdict(headline, (_age(view),), Mark.ATTENTION if needs else Mark.PLAIN))
         lines = [*needs, *(host_line(host) for host in view.hosts)]
         if lines:
@@ -34,9 +35,16 @@ def pools(views: Sequence[PoolView], jobs: Sequence[JobRecord], freeze: Freeze |
     if work:
         parts.append(Facts(tuple(work)))
     if not views:
-        counts = [say("No pool is configured")]
-        parts.insert(0, Verdict(counts[0], mark=Mark.ATTENTION))
-    return Message(say("{pools}", pools=many(counts)), tuple(parts))
+        parts.insert(0, Verdict(say("No pool is configured"), mark=Mark.ATTENTION))
+    return Message(_pools_summary(views, troubled), tuple(parts))
+
+
+def _pools_summary(views: Sequence[PoolView], troubled: Sequence[Phrase]) -> Phrase:
+    if troubled:
+        return say("{pools}", pools=many(troubled))
+    if not views:
+        return say("No pool is configured")
+    return say("Nothing needs you: {pools}", pools=many([view.name for view in views]))
 
 
 def _pool_headline(view: PoolView, needs: int) -> Phrase:
@@ -207,7 +215,8 @@ def _tools(vm: Vm) -> Phrase:
             "Tools: none. HVM without PV drivers: disk and network go through device emulation (QEMU), "
             "so I/O is slow and it cannot be migrated live"
         )
-    return say("Tools: {tools}", tools=say(tools_word(vm.tools)))
+    words = {Tools.NONE: "none", Tools.NO_AGENT: "drivers, but no agent", Tools.PRESENT: "answering"}
+    return say("Tools: {tools}", tools=say(words[vm.tools]))
 
 
 def _disk(disk: Disk) -> Phrase:

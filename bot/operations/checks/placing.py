@@ -11,13 +11,15 @@ from bot.operations.checks.grading import blocked, fine
 
 def same_pool(facts: MigrationFacts) -> Check:
     """Both ends in one pool: shared storage and live migration without copying exist only there."""
-    vm, target, key, title = facts.vm, facts.target, "pool", "Same pool"
+    vm, target, key, title = facts.vm, facts.target, "pool", "Another pool"
     if target.pool == vm.pool:
         return fine(
-            key, title, say("{vm} and {host} are both in {pool}", vm=vm.name, host=target.name, pool=facts.pool.name)
+            key,
+            "Same pool",
+            say("{vm} and {host} are both in {pool}", vm=vm.name, host=target.name, pool=facts.pool.name),
         )
     fact = say(
-        "{host} belongs to another pool, {theirs}; {vm} lives in {ours}",
+        "{host} is in another pool ({theirs}) than {vm} ({ours})",
         host=target.name,
         theirs=facts.target_pool.name,
         vm=vm.name,

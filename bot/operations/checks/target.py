@@ -70,13 +70,9 @@ def features(facts: MigrationFacts) -> Check:
     return blocked(key, title, fact, fix)
 
 
-def version(facts: MigrationFacts) -> Check:
+def version(facts: MigrationFacts, source: Host) -> Check:
     """Older to newer is fine. XAPI refuses the other way during a rolling upgrade and does not compare otherwise."""
-    source, target, key, title = facts.source, facts.target, "version", "Version"
-    if source is None:
-        return warning(
-            key, title, say("the host {vm} runs on is not known, so versions were not compared", vm=facts.vm.name)
-        )
+    target, key, title = facts.target, "version", "Version"
     here, there = _number(source), _number(target)
     if not here or not there:
         fact = say("{one} or {other} does not say its version", one=source.name, other=target.name)
@@ -135,7 +131,7 @@ def memory(facts: MigrationFacts) -> Check:
     )
     overhead = max(needed - base, 0)
     fact = say(
-        "not enough memory: {vm} needs {needed} (" + what + " {base} + {overhead} overhead), {host} can give {free}. "
+        "{vm} needs {needed} (" + what + " {base} + {overhead} overhead), {host} can give {free}. "
         "“Free memory” in other tools is another figure: what is idle now, not what XAPI has left to promise",
         vm=vm.name,
         needed=Size(_up(needed)),
@@ -144,7 +140,7 @@ def memory(facts: MigrationFacts) -> Check:
         host=target.name,
         free=Size(_down(free)),
     )
-    return blocked(key, title, fact, _make_room(facts, needed - free, free - overhead))
+    return blocked(key, "Not enough memory", fact, _make_room(facts, needed - free, free - overhead))
 
 
 def _make_room(facts: MigrationFacts, short: int, limit: int) -> Phrase:

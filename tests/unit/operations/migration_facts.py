@@ -127,7 +127,7 @@ def check(plan: Plan, key: str) -> Check:
 
 
 def text(one: Check) -> str:
-    return plain(one.fact) + (" | " + plain(one.fix) if one.fix is not None else "")
+    return f"{one.title}: {plain(one.fact)}" + (" | " + plain(one.fix) if one.fix is not None else "")
 
 
 def web_local() -> MigrationFacts:
