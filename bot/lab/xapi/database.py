@@ -74,6 +74,7 @@ class Database:
         self._deleted: deque[Deleted] = deque(maxlen=_DELETED_KEPT)
         self.generation = 0
         self.message_generation = 0
+        self.notices = 0
         self.changed = Signal()
 
     def create(self, class_name: str, *, ref: str | None = None, **values: Value) -> str:
@@ -140,6 +141,11 @@ class Database:
     def touch(self, class_name: str, ref: str) -> None:
         """Makes a null change, which watchers see as a modification."""
         self._touch(class_name, self._find_row(class_name, ref))
+        self.changed.fire()
+
+    def notify(self) -> None:
+        """Wakes watchers though no record has changed: a toolstack came or went, a fault took hold."""
+        self.notices += 1
         self.changed.fire()
 
     def has(self, class_name: str, ref: str) -> bool:

@@ -85,15 +85,15 @@ class Datacentre:
         self.password = password
         self.hosts: dict[str, HostAddress] = {}
         self.findings: list[str] = []
-        self.faults = Faults()
+        self._noted = 0
+        self._changed = Signal()
+        self.faults = Faults(self._note_change)
         self._port = port
         self._certificates = certificates
         self._debug_consistency = debug_consistency
         self._clock = Clock(speed)
         self._gate = Gate()
         self._calls: deque[dict[str, Any]] = deque(maxlen=_CALLS_SHOWN)
-        self._noted = 0
-        self._changed = Signal()
         self._servers: dict[str, HostServer] = {}
         self._ports = (port, port + 1)
         self._following: list[asyncio.Task[None]] = []
@@ -253,7 +253,7 @@ class Datacentre:
 
     def revision(self) -> int:
         """Returns a number that grows with every change."""
-        return self._noted + sum(pool.database.generation for pool in self._pools)
+        return self._noted + sum(pool.database.generation + pool.database.notices for pool in self._pools)
 
     async def changed(self, since: int) -> int:
         """Waits until the revision is above `since`; returns it."""

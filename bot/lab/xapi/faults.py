@@ -6,6 +6,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -46,9 +47,14 @@ class _Armed:
 
 
 class Faults:
-    """All armed faults of the datacentre."""
+    """All armed faults of the datacentre.
 
-    def __init__(self) -> None:
+    Args:
+        changed: Is called when one is armed, strikes or goes.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
         self._armed: dict[str, _Armed] = {}
         self._numbers = itertools.count(1)
 
@@ -66,6 +72,7 @@ class Faults:
         if not fault.error:
             raise ValueError("The error needs at least a code.")
         self._armed[name] = _Armed(fault)
+        self._changed()
         return name
 
     def release(self, name: str) -> None:
@@ -78,6 +85,7 @@ class Faults:
         if armed is None:
             raise ValueError(f"No fault named {name!r} is armed.")
         armed.released.set()
+        self._changed()
 
     def release_all(self) -> None:
         """Disarms everything."""
@@ -105,13 +113,16 @@ class Faults:
             armed.left -= 1
             if fault.action == "hold":
                 armed.holding += 1
+                self._changed()
                 try:
                     await armed.released.wait()
                 finally:
                     armed.holding -= 1
+                    self._changed()
                 continue
             if armed.left == 0:
                 del self._armed[name]
+            self._changed()
             await _act(fault)
 
 

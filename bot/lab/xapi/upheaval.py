@@ -34,12 +34,13 @@ def lose_memory(pool: Pool) -> None:
 async def boot_toolstack(pool: Pool, machine: Machine) -> None:
     """Takes the toolstack of a machine from refusing connections through "still booting" to serving."""
     machine.toolstack = Toolstack.DOWN
-    pool.database.changed.fire()
+    pool.database.notify()
     await pool.clock.sleep(_DOWN_S)
     machine.toolstack = Toolstack.BOOTING
+    pool.database.notify()
     await pool.clock.sleep(_BOOTING_S)
     machine.toolstack = Toolstack.UP
-    pool.database.changed.fire()
+    pool.database.notify()
 
 
 def move_coordinator(pool: Pool, machine: Machine) -> None:
@@ -60,7 +61,7 @@ def cut_power(pool: Pool, machine: Machine) -> None:
             )
     if pool.coordinator is machine:
         lose_memory(pool)
-    pool.database.changed.fire()
+    pool.database.notify()
 
 
 def _find_source(pool: Pool, task: str) -> str:
@@ -89,7 +90,7 @@ def give_power(pool: Pool, machine: Machine) -> None:
             refresh_allowed(pool, vm)
     database.set("host_metrics", database.get("host", machine.ref, "metrics"), live=True)
     refresh_allowed_host(pool, machine.ref)
-    database.changed.fire()
+    database.notify()
 
 
 def set_field(pool: Pool, class_name: str, ref: str, name: str, value: Value) -> None:
