@@ -136,8 +136,7 @@ class JsonSource:
                 headers={"Content-Type": "application/json"},
                 allow_redirects=False,
             ) as response:
-                # Old servers let the XML-RPC handler answer here; others have nothing at this path.
-                if response.status == 404 or "json" not in response.content_type:
+                if _without_json(response, first=not token):
                     raise NoJson
                 if response.status != 200:
                     raise SourceLost(f"{self._entry.host.address} answered HTTP {response.status}")
@@ -187,6 +186,16 @@ class XmlSource:
 _REPLY: Final = msgspec.json.Decoder(_Reply)
 _EVENT: Final = msgspec.json.Decoder(_Event)
 _DECODERS: Final = {cls: msgspec.json.Decoder(kind) for cls, kind in BY_EVENT_CLASS.items()}
+
+
+def _without_json(response: aiohttp.ClientResponse, *, first: bool) -> bool:
+    """Whether the server has no JSON-RPC: nothing at this path, or the XML-RPC handler, which knows no JSON.
+
+    A server that has answered JSON before is only in trouble.
+    """
+    if response.status in {404, 501}:
+        return True
+    return first and response.status in {200, 500} and "json" not in response.content_type
 
 
 def _decode(part: list[Any]) -> Slice:

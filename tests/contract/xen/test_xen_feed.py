@@ -1,12 +1,15 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from xen_lab import EXPERIMENT, PASSWORD, arm, following, guest, loaded, pool_settings, settled, until
 
 from bot.domain.inventory import FeedState
 from bot.errors import NotFound
 from bot.lab.xapi import Datacentre
 from bot.xen import Pools
+from bot.xen.model import Change
+from bot.xen.records import VmRecord
 
 
 async def test_a_rename_by_somebody_else_is_followed(lab: Datacentre, pools: Pools) -> None:
@@ -101,3 +104,36 @@ async def test_a_guest_that_stops_is_followed(lab: Datacentre, pools: Pools) -> 
     await until(pools, lambda: pools.vm("winxp").power_state == "Halted")
     await settled(lab, lambda _: guest(lab, "winxp")["power_state"] == "Halted")
     assert pools.vm("winxp").host is None
+
+
+async def test_a_missed_event_is_noticed_by_the_count_and_mended(lab: Datacentre, pools: Pools) -> None:
+    uuid = pools.vm("centos54").uuid
+    model = pools._pools[0].model
+    ref = model.tables.ref("VM", uuid)
+    assert ref is not None
+    await model.apply([Change(VmRecord, ref, None)])
+    await model.publish()
+    with pytest.raises(NotFound):
+        pools.vm("centos54")
+    other = pools.vm("db1").uuid
+    await lab.do({"do": "set", "class": "VM", "uuid": other, "field": "name_label", "value": "renamed"})
+    await until(pools, lambda: any(vm.uuid == uuid for vm in pools.pools()[0].vms))
+
+
+async def test_a_toolstack_that_restarts_loses_no_fact(lab: Datacentre, pools: Pools) -> None:
+    """Connections break, then are refused, then answered with HOST_STILL_BOOTING, then nobody is logged in."""
+    uuid = pools.vm("centos54").uuid
+    await lab.do({"do": "restart_toolstack", "host": "xenserver1"})
+    await lab.do({"do": "set", "class": "VM", "uuid": uuid, "field": "name_label", "value": "renamed"})
+    await until(pools, lambda: pools.vm(uuid).name == "renamed")
+    await until(pools, lambda: pools.pools()[0].state is FeedState.LIVE)
+
+
+async def test_a_pool_that_goes_and_returns_is_logged_once_each(lab: Datacentre, pools: Pools) -> None:
+    with capture_logs() as logs:
+        await lab.do({"do": "kill_host", "host": "xenserver1"})
+        await until(pools, lambda: pools.pools()[0].state is FeedState.LOST)
+        await pools.changed()
+        await lab.do({"do": "start_host", "host": "xenserver1"})
+        await until(pools, lambda: pools.pools()[0].state is FeedState.LIVE)
+    assert [log["event"] for log in logs if log["event"] in {"pool_lost", "pool_live"}] == ["pool_lost", "pool_live"]

@@ -1,4 +1,6 @@
 import asyncio
+import ssl
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -72,6 +74,18 @@ async def test_a_host_without_pin_is_reached_only_when_that_is_asked_for_and_lou
         async with following(msgspec.structs.replace(settings, insecure=True)) as pools:
             await loaded(pools)
     assert [log["log_level"] for log in logs if log["event"] == "tls_verification_off"] == ["error"]
+
+
+async def test_a_certificate_authority_does_instead_of_pins(lab: Datacentre, tmp_path: Path) -> None:
+    bare = tuple(msgspec.structs.replace(host_settings(lab, name), fingerprint="") for name in EXPERIMENT)
+    trusted, other = tmp_path / "xenserver1.pem", tmp_path / "xenserver3.pem"
+    for host, path in zip(bare, (trusted, other), strict=True):
+        path.write_text(await asyncio.to_thread(ssl.get_server_certificate, (host.address, host.port)))
+    async with following(PoolSettings("experiment", bare[:1], ca_file=str(trusted))) as pools:
+        await loaded(pools)
+    async with following(PoolSettings("experiment", bare[:1], ca_file=str(other))) as pools:
+        await until(pools, lambda: "cannot be trusted" in pools.pools()[0].reason)
+    assert open_sessions(lab) == 0
 
 
 async def test_plain_http_is_spoken_where_it_is_asked_for(lab: Datacentre) -> None:
