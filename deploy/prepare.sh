@@ -15,30 +15,35 @@ find_python() {
     return 2
 }
 
-# The stamp holds the lock and the project file: a changed dependency or entry point installs again, nothing else does.
-# Removing the stamp first makes an interrupted installation start over.
+# Two stamps: a changed lock makes .venv anew, a changed project file only installs the entry points again. Removing the
+# stamp first makes an interrupted installation start over.
 prepare() {
-    wanted=$(cat deploy/requirements.lock pyproject.toml | cksum)
-    if [ -x .venv/bin/xenbot ] && [ "$(cat .venv/stamp 2>/dev/null)" = "$wanted $root" ]; then
-        return 0
-    fi
-    python=$(find_python) || return 2
-    echo "Preparing .venv (once, about a minute) ..." >&2
-    rm -rf .venv
+    lock="$(cksum <deploy/requirements.lock) $root"
+    project=$(cksum <pyproject.toml)
     log=$(mktemp)
-    if "$python" -m venv .venv >"$log" 2>&1 &&
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
-            --require-hashes --only-binary :all: --no-binary sqlite-fts4 -r deploy/requirements.lock >>"$log" 2>&1 &&
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
-            --no-deps --no-index --no-build-isolation --editable . >>"$log" 2>&1; then
-        rm -f "$log"
-        printf '%s %s' "$wanted" "$root" >.venv/stamp
-        return 0
+    if [ ! -x .venv/bin/python ] || [ "$(cat .venv/lock-stamp 2>/dev/null)" != "$lock" ]; then
+        python=$(find_python) || return 2
+        echo "Preparing .venv (once, about a minute) ..." >&2
+        rm -rf .venv
+        "$python" -m venv .venv >"$log" 2>&1 &&
+            .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+                --require-hashes -r deploy/requirements.lock >>"$log" 2>&1 || give_up
+        printf '%s' "$lock" >.venv/lock-stamp
     fi
+    if [ ! -x .venv/bin/xenbot ] || [ "$(cat .venv/project-stamp 2>/dev/null)" != "$project" ]; then
+        rm -f .venv/project-stamp
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+            --no-deps --no-index --no-build-isolation --editable . >>"$log" 2>&1 || give_up
+        printf '%s' "$project" >.venv/project-stamp
+    fi
+    rm -f "$log"
+}
+
+give_up() {
     cat "$log" >&2
     rm -f "$log"
     echo "The dependencies could not be installed; the reason is above. Nothing outside .venv was changed." >&2
-    return 2
+    exit 2
 }
 
 prepare || exit 2
