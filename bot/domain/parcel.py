@@ -13,8 +13,9 @@ class Parcel(msgspec.Struct, frozen=True):
     """One delivery.
 
     A "card" is the one message of a job, edited in place (`message_ts` is "" until it was posted); a "reply" goes into
-    its thread, a "post" into the channel, a "private" one is seen by `user` alone. `urgent` marks decisions and results,
-    which never wait behind progress. `nonce` finds a post again whose answer was lost; `attempts` counts the tries.
+    its thread, a "post" into the channel, a "private" one is seen by `user` alone. `urgent` marks decisions and
+    results, which never wait behind progress. `nonce` finds a post again whose answer was lost; `attempts` counts the
+    tries.
     """
 
     id: int

@@ -130,7 +130,7 @@ class Plan(msgspec.Struct, frozen=True):
     """A frozen plan.
 
     `title` says what it does; `after` what will be true then; `estimate_s` is in seconds, if known; `names` holds the
-    display names, by UUID, of everything the plan mentions.
+    display names, by UUID, of everything the plan mentions; `refusal` says in a sentence that it cannot be done.
     """
 
     operation: str
@@ -146,6 +146,7 @@ class Plan(msgspec.Struct, frozen=True):
     after: tuple[Phrase, ...] = ()
     estimate_s: float | None = None
     names: dict[str, str] = {}
+    refusal: Phrase | None = None
 
     @property
     def blocked(self) -> tuple[Check, ...]:

@@ -19,15 +19,21 @@ def button(label: str, action: str, record: JobRecord, *, style: str = "", confi
     return Button(label, action, record.target, style=style, says=says, confirm=confirm)
 
 
+def _inside(title: str) -> str:
+    """A title in the middle of a sentence; abbreviations keep their capitals."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+
+
 def refused(plan: Plan) -> Message:
     """The answer to a request that cannot be done: every reason with its fix."""
     stops = plan.blocked
-    reasons = many([check.title.lower() for check in stops])
-    summary = say("{title}: not possible: {reasons}", title=plan.title, reasons=reasons)
+    reasons = many([_inside(check.title) for check in stops])
+    headline = plan.refusal or say("Not possible: {title}", title=plan.title)
+    summary = say("{headline}: {reasons}", headline=headline, reasons=reasons)
     count = say("{n} of {all} checks stop it", n=len(stops), all=len(plan.checks))
     return Message(
         summary,
-        (Verdict(say("Not possible: {title}", title=plan.title), (count,), Mark.REFUSED), Checks(plan.checks)),
+        (Verdict(headline, (count,), Mark.REFUSED), Checks(plan.checks)),
     )
 
 

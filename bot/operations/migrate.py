@@ -39,6 +39,7 @@ def decide(facts: MigrationFacts, approval: ApprovalSettings) -> Plan:
         operation=NAME,
         pool=vm.pool,
         title=say("Migrate {vm}: {source} → {target}", vm=vm.name, source=_source_name(facts), target=to.name),
+        refusal=say("{vm} cannot be migrated to {target}", vm=vm.name, target=to.name),
         targets=(Target("VM", vm.uuid, vm.name), Target("host", to.uuid, to.name)),
         placements=(_placement(vm),),
         checks=tuple(_checks(facts)),
