@@ -63,6 +63,10 @@ class Clock:
         self._speed = speed
         self._changed.fire()
 
+    def skip(self, seconds: float) -> None:
+        """Lets simulated seconds pass at once; who sleeps is not woken sooner."""
+        self._elapsed += seconds
+
     async def sleep(self, seconds: float) -> None:
         """Sleeps so many simulated seconds."""
         loop = asyncio.get_running_loop()

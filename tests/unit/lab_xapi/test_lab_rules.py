@@ -1,0 +1,210 @@
+"""Pure parts of the simulated XAPI: memory, queries, time, sessions, the guard against contradictions."""
+
+import asyncio
+
+import pytest
+
+from bot.lab.xapi.clock import Clock, Gate
+from bot.lab.xapi.consistency import find_contradictions
+from bot.lab.xapi.database import Database
+from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.population import Populated, populate
+from bot.lab.xapi.rules.memory import MIB, compute_free, compute_overhead, rebalance
+from bot.lab.xapi.rules.query import parse_query
+from bot.lab.xapi.schema.model import CLASSES, parse_type, read_value
+from bot.lab.xapi.sessions import Account, Sessions
+from bot.lab.xapi.tasks import Tasks
+from bot.lab.xapi.values import NULL_REF, Value
+from bot.lab.xapi.wire.xml_values import encode_value
+from bot.lab.xapi.world import load_world
+
+ROOT = Account("root", "pw", "pool-admin")
+
+
+@pytest.fixture
+def pool() -> Populated:
+    return populate(load_world("article"))[0]
+
+
+def find_guest(pool: Populated, name: str) -> str:
+    return next(ref for ref, record in pool.database.items("VM") if record["name_label"] == name)
+
+
+@pytest.mark.parametrize(
+    ("domain_type", "static_max_mib", "vcpus", "overhead_mib"),
+    [
+        ("hvm", 512, 1, 1 + 1 + 5 + 1),
+        ("hvm", 1024, 1, 1 + 1 + 9 + 1),
+        ("hvm", 49152, 8, 1 + 1 + 392 + 2),
+        ("pv", 512, 1, 1 + 5 + 1),
+    ],
+)
+def test_overhead_follows_memory_and_cpus(domain_type: str, static_max_mib: int, vcpus: int, overhead_mib: int) -> None:
+    found = compute_overhead(
+        domain_type=domain_type, static_max=static_max_mib * MIB, vcpus=vcpus, shadow_multiplier=1.0
+    )
+    assert found == overhead_mib * MIB
+
+
+def test_free_memory_counts_guests_on_their_way(pool: Populated) -> None:
+    target = pool.hosts["xenserver3"]
+    before = compute_free(pool.database, target)
+    pool.database.set("VM", find_guest(pool, "centos54"), scheduled_to_be_resident_on=target)
+    assert compute_free(pool.database, target) == before - (512 + 8) * MIB
+
+
+def test_free_memory_is_never_below_zero(pool: Populated) -> None:
+    metrics = pool.database.get("host", pool.hosts["xenserver1"], "metrics")
+    pool.database.set("host_metrics", metrics, memory_total=MIB)
+    assert compute_free(pool.database, pool.hosts["xenserver1"]) == 0
+
+
+def test_guests_share_what_is_left_when_memory_is_short(pool: Populated) -> None:
+    host, db1 = pool.hosts["xenserver1"], find_guest(pool, "db1")
+    pool.database.set("VM", db1, memory_dynamic_min=8192 * MIB)
+    metrics = pool.database.get("host", host, "metrics")
+    pool.database.set("host_metrics", metrics, memory_total=40 * 1024 * MIB)
+    rebalance(pool.database, host)
+    record = pool.database.record("VM", db1)
+    assert record["memory_dynamic_min"] < record["memory_target"] < record["memory_dynamic_max"]
+    assert find_contradictions(pool.database) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "holds"),
+    [
+        ("true", True),
+        ("not true", False),
+        ('field "name__label"="a" and field "domid"="7"', True),
+        ('field "name__label"="b" or field "is_a_template"="false"', True),
+        ('not (field "name_label"="a") or false', False),
+        ('field "name__label" = "a"', True),
+        ('"x"="x"', True),
+    ],
+)
+def test_queries_mean_what_they_say(expression: str, holds: bool) -> None:  # noqa: FBT001  a table's column
+    record: dict[str, Value] = {"name_label": "a", "domid": 7, "is_a_template": False}
+    assert parse_query(expression, CLASSES["VM"])(record) is holds
+
+
+@pytest.mark.parametrize("expression", ["", "field", 'field "nope"="x"', "true true", '("a"="b"', '"a"=', "@"])
+def test_bad_queries_are_invalid_values(expression: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        parse_query(expression, CLASSES["VM"])
+    assert caught.value.description[:2] == ["INVALID_VALUE", expression]
+
+
+@pytest.mark.parametrize(
+    ("type_text", "sent", "meant"),
+    [
+        ("int", "17179869184", 17179869184),
+        ("int", 5, 5),
+        ("float", 30, 30.0),
+        ("float", "30.5", 30.5),
+        ("set ref VM", ["OpaqueRef:x"], ["OpaqueRef:x"]),
+        ("map string int", {"a": "1"}, {"a": 1}),
+        ("datetime", "2026-08-21T02:00:23Z", "20260821T02:00:23Z"),
+    ],
+)
+def test_values_are_read_leniently_where_xapi_does(type_text: str, sent: Value, meant: Value) -> None:
+    assert read_value(parse_type(type_text), sent) == meant
+
+
+@pytest.mark.parametrize(
+    ("type_text", "sent", "code"),
+    [
+        ("string", 1, "INTERNAL_ERROR"),
+        ("bool", "true", "INTERNAL_ERROR"),
+        ("int", True, "INTERNAL_ERROR"),
+        ("int", "many", "INTERNAL_ERROR"),
+        ("set string", "x", "INTERNAL_ERROR"),
+        ("map string string", [], "INTERNAL_ERROR"),
+        ("enum vbd_type", "Tape", "INVALID_VALUE"),
+        ("datetime", "yesterday", "INVALID_VALUE"),
+    ],
+)
+def test_values_of_another_type_are_refused(type_text: str, sent: Value, code: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        read_value(parse_type(type_text), sent)
+    assert caught.value.code == code
+
+
+def test_what_xml_has_no_type_for_is_a_mistake_of_ours() -> None:
+    with pytest.raises(TypeError):
+        encode_value(None)
+
+
+async def test_speed_may_change_while_somebody_sleeps() -> None:
+    clock = Clock(0.001)
+    sleeping = asyncio.create_task(clock.sleep(60))
+    await asyncio.wait({sleeping}, timeout=0.01)
+    assert not sleeping.done()
+    clock.set_speed(1e6)
+    await asyncio.wait_for(sleeping, 5)
+    assert clock.elapsed > 60 - 1
+
+
+async def test_the_gate_stops_work_at_its_progress_until_released() -> None:
+    gate = Gate()
+    gate.pause(0.4)
+    assert gate.find_stop(0.3, 0.6) == 0.4
+    assert gate.find_stop(0.5, 0.6) == 0.6
+    await asyncio.wait_for(gate.enter(0.39), 1)
+    held = asyncio.create_task(gate.enter(0.4))
+    await asyncio.wait({held}, timeout=0.01)
+    assert not held.done()
+    gate.release()
+    await asyncio.wait_for(held, 1)
+
+
+def test_idle_sessions_expire_but_not_those_with_work() -> None:
+    database, clock = Database(), Clock(1.0)
+    sessions = Sessions(database, clock, (ROOT,))
+    idle, busy = (sessions.open(ROOT, "me", NULL_REF) for _ in range(2))
+    sessions.expire_idle(set())
+    assert sessions.is_open(idle)
+    clock.skip(25 * 3600.0)
+    sessions.expire_idle({busy})
+    assert not sessions.is_open(idle)
+    assert sessions.is_open(busy)
+
+
+def test_a_pending_task_without_progress_goes_after_a_day() -> None:
+    database, clock = Database(), Clock(1.0)
+    tasks = Tasks(database, clock)
+    stuck, moving = (tasks.create(name, host=NULL_REF) for name in ("stuck", "moving"))
+    tasks.collect()
+    clock.skip(20 * 3600.0)
+    database.set("task", moving, progress=0.5)
+    tasks.collect()
+    clock.skip(5 * 3600.0)
+    tasks.collect()
+    assert not database.has("task", stuck)
+    assert database.has("task", moving)
+
+
+@pytest.mark.parametrize(
+    ("class_name", "name", "field", "value", "sentence"),
+    [
+        ("VM", "centos54", "resident_on", NULL_REF, "is Running and resident on"),
+        ("VM", "centos54", "domid", -1, "with domain -1"),
+        ("VM", "centos54", "memory_dynamic_min", 0, "limits out of order"),
+        ("VM", "centos54", "memory_target", 10**12, "uses"),
+        ("VM", "centos54", "guest_metrics", "OpaqueRef:gone", "is a dangling VM_guest_metrics"),
+        ("VM", "centos54", "VBDs", [], "disagree about VBDs"),
+        ("SR", "nfs-vhd", "VDIs", [], "its record says"),
+        ("SR", "nfs-vhd", "shared", False, "is not shared and has 2 PBDs"),
+    ],
+)
+def test_contradictions_are_found(
+    pool: Populated, class_name: str, name: str, field: str, value: Value, sentence: str
+) -> None:
+    records = pool.database.items(class_name)
+    ref = next(ref for ref, record in records if record["name_label"] == name)
+    pool.database.record(class_name, ref)[field] = value  # past the database, which would keep both ends
+    assert any(sentence in text for text in find_contradictions(pool.database))
+
+
+def test_a_finished_task_without_a_time_is_a_contradiction(pool: Populated) -> None:
+    pool.database.create("task", name_label="x", status="success")
+    assert any("is success and finished" in text for text in find_contradictions(pool.database))
