@@ -38,14 +38,8 @@ class Names(Generic[_T]):
     def __init__(self, kind: str, objects: Iterable[Named[_T]]) -> None:
         self._kind = kind
         self._objects = tuple(objects)
-        self._by: list[tuple[Callable[[str], str], dict[str, list[Named[_T]]]]] = []
-        for form in (str, _nfc, _folded):
-            known: dict[str, list[Named[_T]]] = {}
-            for item in self._objects:
-                for name in dict.fromkeys(map(form, item.names)):
-                    known.setdefault(name, []).append(item)
-            self._by.append((form, known))
-        self._by_uuid = {item.uuid.lower(): item for item in self._objects}
+        self._by: dict[Callable[[str], str], dict[str, list[Named[_T]]]] = {}
+        self._by_uuid = {item.uuid.lower(): item for item in self._objects if item.uuid}
 
     def find(self, text: str) -> _T:
         """The one object meant. Raises NotFound, Ambiguous."""
@@ -75,12 +69,23 @@ class Names(Generic[_T]):
         if by_uuid is not None:
             return [by_uuid]
         plain = html.unescape(text)
-        for form, known in self._by:
+        for form in _FORMS:
+            known = self._known(form)
             for spelling in dict.fromkeys((text, plain)):
                 found = known.get(form(spelling))
                 if found:
                     return found
         return self._beginning(_folded(plain))
+
+    def _known(self, form: Callable[[str], str]) -> dict[str, list[Named[_T]]]:
+        """The objects by one form of their names, made when first needed: most look-ups end with the first form."""
+        known = self._by.get(form)
+        if known is None:
+            known = self._by[form] = {}
+            for item in self._objects:
+                for name in {form(name) for name in item.names}:
+                    known.setdefault(name, []).append(item)
+        return known
 
     def _beginning(self, start: str) -> list[Named[_T]]:
         if len(start) < SHORTEST_PREFIX:
@@ -93,13 +98,19 @@ class Names(Generic[_T]):
 
 
 def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 @lru_cache(maxsize=32_768)
 def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _pairs(text: str) -> set[str]:
-    return {text[place : place + 2] for place in range(len(text) - 1)}
+@lru_cache(maxsize=32_768)
+def _pairs(text: str) -> frozenset[str]:
+    return frozenset(text[place : place + 2] for place in range(len(text) - 1))
+
+
+_FORMS: Final[tuple[Callable[[str], str], ...]] = (str, _nfc, _folded)

@@ -83,6 +83,8 @@ async def test_one_dead_pool_hides_no_other(lab: Datacentre) -> None:
         dead, alive = pools.pools()
         assert (dead.state, dead.pool, alive.state) == (FeedState.LOADING, None, FeedState.LIVE)
         assert pools.host("xenserver4").name == "xenserver4"
+        with pytest.raises(NotFound):
+            pools.pool(" ")
         with pytest.raises(NotFound) as caught:
             pools.vm("test1")
         assert "xenserver2" in caught.value.fix
