@@ -64,7 +64,7 @@ class App:
             Decisions(self.store, self.engine, people, proposals, self.pools, config.approval),
             Control(self.store, self.engine, self.pools),
             config.approval,
-            team=config.slack.team,
+            metrics=self.metrics,
             channels=config.slack.channels,
         )
         self.gateway = Gateway(
@@ -73,6 +73,7 @@ class App:
             app_token=config.secrets.slack_app_token,
             desk=self.desk,
             client=self.client,
+            observe_ack=self.metrics.observe_ack,
         )
         self.delivery = Delivery(self.client, self.store)
         self.web = Web(config.web, health=self.health, metrics=self.metrics)

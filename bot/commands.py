@@ -309,6 +309,11 @@ class Registry:
         if len(self._by_word) != len(self.commands):
             raise ValueError("two handlers declare the same word")
 
+    @property
+    def words(self) -> frozenset[str]:
+        """Every command word."""
+        return frozenset(self._by_word)
+
     @classmethod
     def discover(cls, package: str = "handlers") -> Registry:
         """Every module of the package that has a COMMAND; a module without one is a mistake."""

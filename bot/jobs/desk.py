@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 import structlog
 
@@ -12,16 +12,43 @@ from bot.domain.audit import Tag
 from bot.domain.message import Message, Option, Select, Small, Verdict
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.texts import Code, plain, say
-from bot.errors import Ambiguous, NotAllowed, Refused, StoreError, UserError
+from bot.errors import (
+    Ambiguous,
+    CannotTell,
+    NotAllowed,
+    NotUnderstood,
+    Refused,
+    StoreError,
+    Unreachable,
+    UserError,
+    XapiFailure,
+)
 from bot.jobs.control import Control as JobControl
 from bot.jobs.decisions import Answered, Decisions
 from bot.jobs.ports import Click, Directory, Words
 from bot.jobs.proposals import Proposals
+from bot.metrics import Metrics, Outcome
 from bot.operations.ports import Facts, Fleet
+from bot.operations.xapi_words import explain
 from bot.store import Note, Store
 from bot.store.clicks import StoredClick
 
 log = structlog.get_logger()
+
+
+async def _in_words(work: Awaitable[Message | None]) -> Message | None:
+    """The result of `work`; what can go wrong with pools and store becomes a sentence for the person who asked."""
+    try:
+        return await work
+    except (Unreachable, CannotTell) as silent:
+        raise Refused(
+            f"The pool cannot be asked now: {silent}.", "Nothing was changed. Try again in a minute."
+        ) from silent
+    except XapiFailure as failure:
+        why = plain(explain(failure.code, failure.params))
+        raise Refused(f"XAPI refuses: {why}.", "Nothing was changed.") from failure
+    except StoreError as doubt:
+        raise Refused(f"{doubt}", "Nothing was changed. See the runbook, “The store is damaged”.") from doubt
 
 
 class Desk:
@@ -39,7 +66,7 @@ class Desk:
         control: JobControl,
         approval: ApprovalSettings,
         *,
-        team: str,
+        metrics: Metrics,
         channels: Sequence[str],
     ) -> None:
         self.store = store
@@ -51,11 +78,28 @@ class Desk:
         self.decisions = decisions
         self.control = control
         self.approval = approval
-        self.team = team
+        self.metrics = metrics
         self.channels = frozenset(channels)
 
     async def run(self, words: Words) -> Message | None:
         """Carries out a command. Raises UserError with a sentence for the person; a refusal to a person is audited."""
+        word = commands.first_word(words.text)[0] or "help"
+        outcome = Outcome.FAILED
+        try:
+            answer = await _in_words(self._run(words))
+            outcome = Outcome.ANSWERED
+        except NotUnderstood:
+            outcome = Outcome.MISUNDERSTOOD
+            raise
+        except UserError:
+            outcome = Outcome.REFUSED
+            raise
+        finally:
+            # Never what was typed: a metric's labels must stay few.
+            self.metrics.count_command(word if word in self.registry.words else "unknown", outcome)
+        return answer
+
+    async def _run(self, words: Words) -> Message | None:
         try:
             person = await self.directory.person(words.team, words.user)
             word, tail = commands.first_word(words.text)
@@ -146,6 +190,9 @@ class Desk:
 
     async def settle(self, click_id: int) -> Message | None:
         """Judges a stored click once. Raises UserError."""
+        return await _in_words(self._settle(click_id))
+
+    async def _settle(self, click_id: int) -> Message | None:
         click = await self.store.click(click_id)
         if click.verdict != "noted":
             return None

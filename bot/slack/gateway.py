@@ -68,12 +68,14 @@ class Gateway:
         client: AsyncWebClient | None = None,
         watch_every_s: float = 5.0,
         ping_every_s: float = PING_EVERY_S,
+        observe_ack: Callable[[float], None] | None = None,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
         self._settings = settings
         self._app_token = app_token
         self._desk = desk
         self._clock = clock
+        self._observe_ack = observe_ack
         self._owns_client = client is None
         self.client = client or open_client(settings, bot_token)
         self.team_id = settings.team
@@ -196,9 +198,12 @@ class Gateway:
         work: Callable[[], Awaitable[Message | None]],
         kind: str,
     ) -> None:
+        began = time.monotonic()
         try:
             async with asyncio.timeout(_ACK_WAIT_S):
                 await answered.wait()
+            if self._observe_ack is not None and kind == "command":
+                self._observe_ack(time.monotonic() - began)
         except TimeoutError:
             log.warning("ack_late", kind=kind)
         rendered = await self._outcome(work, kind)
