@@ -206,3 +206,15 @@ async def test_a_session_that_owns_a_running_migration_is_left_open(lab: Datacen
     async with following(settings) as again:
         await loaded(again)
         assert (await finished(again, pool.uuid, handle)).status is TaskStatus.SUCCESS
+
+
+async def test_a_call_follows_the_coordinator_and_is_done_once(lab: Datacentre, pools: Pools, pool: str) -> None:
+    """The sessions of every thread are still with the old coordinator, which refuses them before it looks at a call."""
+    await asyncio.gather(*(pools.open_task(pool, "warm up", "") for _ in range(8)))
+    await lab.do({"do": "move_coordinator", "host": "xenserver3"})
+    await until(pools, lambda: pools.host("xenserver3").coordinator)
+    parent = await pools.open_task(pool, "xenbot job", "")
+    handle = await pools.begin(pool, migrate(pools, "centos54", "xenserver3"), parent=parent, job="1")
+    assert (await finished(pools, pool, handle)).status is TaskStatus.SUCCESS
+    assert executions(lab, MIGRATE) == 1
+    assert executions(lab, "xenbot job") == 1
