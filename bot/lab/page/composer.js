@@ -155,7 +155,7 @@ async function command(channel, threadTs, text) {
   const at = text.search(/\s/);
   const name = at < 0 ? text : text.slice(0, at);
   const busy = `command-${channel}`;
-  update({ busy: { ...state.busy, [busy]: "busy" } });
+  update({ busy: { ...state.busy, [busy]: "busy" }, tried: { ...state.tried, [text.slice(at + 1)]: true } });
   const answer = await call("chat.command", me().token, { channel, command: name, text: at < 0 ? "" : text.slice(at + 1), ...(threadTs ? { thread_ts: threadTs } : {}) });
   const rest = { ...state.busy };
   delete rest[busy];

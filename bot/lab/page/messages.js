@@ -89,7 +89,7 @@ function drawMessage(message, isContinuation, options) {
       !isContinuation &&
         h("p", { class: "byline" }, h("strong", { dir: "auto" }, author.name), author.isApp && h("span", { class: "badge" }, "APP"), h("time", { title: exact }, clock)),
       drawContent(message, context),
-      message.edited && h("small", { class: "edited" }, "(edited)"),
+      message.edited && !author.isApp && h("small", { class: "edited" }, "(edited)"),
       (message.reactions ?? []).map((reaction) => h("span", { class: "reaction", key: `reaction-${reaction.name}` }, drawMrkdwn(`:${reaction.name}:`), ` ${reaction.count}`)),
       withReplies && drawReplies(message, options.openThread),
     ),

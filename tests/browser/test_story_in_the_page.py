@@ -1,0 +1,119 @@
+"""The whole path from chat to audit, as a newcomer walks it on the lab's page with the shipped bot behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from page_story import ARRIVES_MS, Person, ShippedLab, shipped_lab, shots_folder
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.browser
+
+DB1_MINIMUM = str(4 << 30)
+WIDTHS_PX = (1400, 900, 390)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Iterator[ShippedLab]:
+    with shipped_lab(tmp_path, speed=8) as lab:
+        yield lab
+
+
+@pytest.fixture
+def person(story: ShippedLab, browser: Browser) -> Iterator[Person]:
+    """The operator at the page; what the page's console complained of by the end fails the test."""
+    complaints: list[str] = []
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(story.page)
+    page.locator(".channel .composer textarea").wait_for()
+    yield Person(page)
+    context.close()
+    assert complaints == []
+
+
+def migrate_centos54(story: ShippedLab, person: Person, shots: Path) -> None:
+    story.turn("pause_tasks", at=0.6)
+    person.types("/xen migrate centos54 to xenserver3")
+    asked = person.presses(person.sees("Migrate centos54", private=False), "Confirm")
+    assert "centos54" in asked
+    person.sees("centos54", "60 %", private=False)
+    expect(person.host("xenserver1")).to_contain_text("moving 60 %")
+    expect(person.host("xenserver3").locator(".guest-ghost")).to_contain_text("centos54")
+    person.page.screenshot(path=shots / "lab.png")
+    story.turn("release_tasks")
+    person.sees("centos54 now runs on xenserver3", private=False)
+    expect(person.host("xenserver3").locator(".guest:not(.guest-ghost)", has_text="centos54")).to_be_visible()
+    expect(person.host("xenserver1").get_by_text("centos54", exact=True)).to_have_count(0)
+    assert story.guest("centos54")["host"] == "xenserver3"
+
+
+def is_refused_what_cannot_be_done(person: Person) -> None:
+    person.types("/xen migrate web-local to xenserver3")
+    person.sees("web-local", "shared storage", private=True)
+    person.types("/xen migrate db1 to xenserver3")
+    person.sees("db1", "not enough memory", private=True)
+    person.types("/xen migrate centos54 to xenserver2")
+    person.sees("centos54", "another pool", private=True)
+
+
+def wait_for_approval(story: ShippedLab, person: Person) -> None:
+    story.turn(
+        "set",
+        **{"class": "VM", "uuid": story.guest("db1")["uuid"], "field": "memory_dynamic_min", "value": DB1_MINIMUM},
+    )
+    person.types("/xen migrate db1 to xenserver3")
+    person.presses(person.sees("Migrate db1", "critical", private=False), "Confirm")
+    person.presses(person.sees("Approval needed", "db1", private=False), "Approve")
+    person.sees("someone else has to approve", private=True)
+    assert story.guest("db1")["host"] == "xenserver1"
+
+
+def test_a_newcomer_walks_from_the_first_command_to_the_audit(
+    story: ShippedLab, person: Person, tmp_path: Path
+) -> None:
+    migrate_centos54(story, person, shots_folder(tmp_path))
+    is_refused_what_cannot_be_done(person)
+    wait_for_approval(story, person)
+    person.acts_as("approver")
+    person.presses(person.sees("Approval needed", "db1", private=False), "Approve")
+    person.sees("db1 now runs on xenserver3", private=False)
+    expect(person.host("xenserver3").locator(".guest:not(.guest-ghost)", has_text="db1")).to_be_visible()
+    assert story.guest("db1")["host"] == "xenserver3"
+    person.types("/xen audit")
+    person.sees("approve", "db1", "centos54", private=True)
+    person.types("/xen audit verify")
+    person.sees("entries", private=True)
+    person.page.screenshot(path=shots_folder(tmp_path) / "audit.png")
+
+
+def test_the_cards_of_the_bot_are_read_at_every_width_in_light_and_dark(
+    story: ShippedLab, person: Person, tmp_path: Path
+) -> None:
+    person.types("/xen migrate web-local to xenserver3")
+    person.sees("web-local", "shared storage", private=True)
+    wait_for_approval(story, person)
+    shots = shots_folder(tmp_path)
+    for width_px in WIDTHS_PX:
+        person.page.set_viewport_size({"width": width_px, "height": 900})
+        for scheme in SCHEMES:
+            person.page.emulate_media(color_scheme=scheme)
+            approve = person.sees("Approval needed", "db1").get_by_role("button", name="Approve")
+            expect(approve).to_be_visible(timeout=ARRIVES_MS)
+            person.page.screenshot(path=shots / f"approval-{width_px}-{scheme}.png")
+            assert overflowing(person.page) == []
+
+
+def overflowing(page: Page) -> list[str]:
+    """The parts of messages that stand out of the window to the right, by their text."""
+    parts: list[str] = page.locator(".channel .message *").evaluate_all(
+        "parts => parts.filter(part => part.checkVisibility() && part.getBoundingClientRect().right > innerWidth + 1)"
+        ".map(part => part.textContent.slice(0, 80))"
+    )
+    return parts
