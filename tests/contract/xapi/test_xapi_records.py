@@ -191,7 +191,6 @@ async def test_blocked_operations_leave_the_allowed_ones_and_beat_every_check(rp
     assert await rpc.fail("VM.pool_migrate", guest, host, {"force": "true"}) == expected
     running = await rpc.find("VM", "centos54")
     await rpc.call("VM.add_to_blocked_operations", running, "clean_shutdown", "because")
-    await rpc.call("VM.update_allowed_operations", running)
     assert "clean_shutdown" not in await rpc.call("VM.get_allowed_operations", running)
 
 

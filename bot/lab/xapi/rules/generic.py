@@ -5,6 +5,7 @@ from typing import Final
 
 from bot.lab.xapi.calls import Call, Context
 from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.query import parse_query
 from bot.lab.xapi.schema.model import CLASSES, Field, FieldType, ObjectClass
 from bot.lab.xapi.values import Value
@@ -129,9 +130,15 @@ def _make_setters(class_name: str, field: Field) -> list[Call]:
     return calls
 
 
+def _write(context: Context, class_name: str, ref: str, name: str, value: Value) -> None:
+    context.pool.database.set(class_name, ref, **{name: value})
+    if class_name == "VM":
+        refresh_allowed(context.pool, ref)  # a blocked operation leaves the allowed ones at once
+
+
 def _set(class_name: str, name: str) -> Handler:
     async def set_field(context: Context, self: str, value: Value) -> Value:
-        context.pool.database.set(class_name, self, **{name: value})
+        _write(context, class_name, self, name, value)
         return ""
 
     return set_field
@@ -142,7 +149,7 @@ def _add_to_map(class_name: str, name: str) -> Handler:
         old = context.pool.database.get(class_name, self, name)
         if key in old:
             raise ApiError("MAP_DUPLICATE_KEY", class_name, name, self, key)
-        context.pool.database.set(class_name, self, **{name: {**old, key: value}})
+        _write(context, class_name, self, name, {**old, key: value})
         return ""
 
     return add
@@ -152,7 +159,7 @@ def _remove_from_map(class_name: str, name: str) -> Handler:
     async def remove(context: Context, self: str, key: str) -> Value:
         old = context.pool.database.get(class_name, self, name)
         rest = {other: value for other, value in old.items() if other != key}
-        context.pool.database.set(class_name, self, **{name: rest})
+        _write(context, class_name, self, name, rest)
         return ""
 
     return remove
@@ -162,7 +169,7 @@ def _change_set(class_name: str, name: str, *, adds: bool) -> Handler:
     async def change(context: Context, self: str, item: Value) -> Value:
         old = context.pool.database.get(class_name, self, name)
         rest = [other for other in old if other != item]
-        context.pool.database.set(class_name, self, **{name: [*rest, item] if adds else rest})
+        _write(context, class_name, self, name, [*rest, item] if adds else rest)
         return ""
 
     return change

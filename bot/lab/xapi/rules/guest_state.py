@@ -3,6 +3,7 @@
 from typing import Final
 
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.memory import compute_vm_overhead, rebalance
 from bot.lab.xapi.values import NULL_REF, Value, new_uuid, now
 
@@ -67,13 +68,14 @@ def boot_on(pool: Pool, vm: str, host: str) -> None:
     database.set("VM_metrics", record["metrics"], start_time=now(), current_domain_type=record["domain_type"])
     run_on(pool, vm, host)
     if remembered:
-        pool.tasks.spawn(_report_agent(pool, fresh, remembered))
+        pool.tasks.spawn(_report_agent(pool, vm, fresh, remembered))
 
 
-async def _report_agent(pool: Pool, guest_metrics: str, remembered: dict[str, Value]) -> None:
+async def _report_agent(pool: Pool, vm: str, guest_metrics: str, remembered: dict[str, Value]) -> None:
     await pool.clock.sleep(AGENT_DELAY_S)
     if pool.database.has("VM_guest_metrics", guest_metrics):
         pool.database.set("VM_guest_metrics", guest_metrics, last_updated=now(), **remembered)
+        refresh_allowed(pool, vm)
 
 
 def halt(pool: Pool, vm: str) -> None:

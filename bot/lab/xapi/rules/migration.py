@@ -49,7 +49,7 @@ async def pool_migrate(context: Context, vm: str, host: str, options: dict[str, 
             reach_host(context, host)
             _check_network(pool, host, options)
             await _stream(context, vm)
-            await _arrive(context, vm, host)
+            await _arrive(context, vm, source, host)
     if database.has("task", context.task):  # it is the toolstack that announces, and a restarted one does not
         _announce(pool, vm, source, host)
     return ""
@@ -114,14 +114,20 @@ async def _walk(context: Context, begun: float, end: float, seconds: float, *, h
     return has_struck
 
 
-async def _arrive(context: Context, vm: str, host: str) -> None:
+async def _arrive(context: Context, vm: str, source: str, host: str) -> None:
     """Lets the guest run at its target; from here on nothing can be cancelled."""
     pool, database = context.pool, context.pool.database
     context.set_cancellable(cancellable=False)
     context.set_progress(_CLEANING_STEPS[0])
+    # A task of XAPI's own that comes and goes: watchers hear of tasks that are not theirs.
+    detaching = pool.tasks.create("network.detach_for_vm", host=source, parent=context.task)
     await pool.clock.sleep(_CLEANING_STEP_S)
+    pool.tasks.remove(detaching)
     run_on(pool, vm, host)
     context.set_progress(_CLEANING_STEPS[1])
+    if database.has("task", context.task):
+        noted = database.get("task", context.task, "other_config")
+        pool.tasks.write(context.task, other_config={**noted, "debug_info:cancel_points_seen": "91"})
     guest_metrics = database.get("VM", vm, "guest_metrics")
     if database.has("VM_guest_metrics", guest_metrics):
         database.set("VM_guest_metrics", guest_metrics, last_updated=now())
