@@ -10,6 +10,10 @@ from datacentre_client import PASSWORD, Rpc
 from bot.lab.xapi import Datacentre
 
 
+def find_readable_by_others(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.stat().st_mode & 0o077]
+
+
 async def test_certificates_are_kept_between_starts(tmp_path: Path) -> None:
     seen = []
     for _ in range(2):
@@ -18,7 +22,7 @@ async def test_certificates_are_kept_between_starts(tmp_path: Path) -> None:
         seen.append({name: host.fingerprint for name, host in lab.hosts.items()})
         await lab.stop()
     assert seen[0] == seen[1]
-    assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
+    assert find_readable_by_others(tmp_path) == []
 
 
 async def test_a_port_in_use_is_an_error_and_leaves_nothing_open(datacentre: Datacentre) -> None:
