@@ -99,11 +99,6 @@ class Gate:
         self._is_held, self._pause_at = False, None
         self._moved.fire()
 
-    @property
-    def is_closed(self) -> bool:
-        """Tells whether anything may stand still."""
-        return self._is_held or self._pause_at is not None
-
     def find_stop(self, begun: float, end: float) -> float:
         """Returns how far work may go from `begun` towards `end` before the gate must be asked."""
         if self._pause_at is not None and begun < self._pause_at < end:

@@ -34,11 +34,6 @@ def now() -> Date:
     return Date(datetime.now(UTC).strftime("%Y%m%dT%H:%M:%SZ"))
 
 
-def read_date(date: Date) -> datetime:
-    """Returns the instant that a date means."""
-    return datetime.strptime(date, "%Y%m%dT%H:%M:%SZ").replace(tzinfo=UTC)
-
-
 def new_ref() -> str:
     """Returns a fresh opaque reference."""
     return f"OpaqueRef:{uuid.uuid4()}"

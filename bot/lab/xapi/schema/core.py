@@ -1,4 +1,4 @@
-"""Sessions, tasks, pools, alerts and events: the fields of API 2.21, read by `bot.lab.xapi.schema.model`.
+"""Sessions, tasks, pools and alerts: the fields of API 2.21, read by `bot.lab.xapi.schema.model`.
 
 One line per field in the order of the record: name, type, then `rw` where a client may set it or `ctor` where
 only the constructor does, then its default where that is not the empty value of the type.
@@ -113,14 +113,4 @@ cls: enum cls
 obj_uuid: string
 timestamp: datetime
 body: string
-"""
-
-EVENT: Final = """
-snapshot: record
-id: int ctor
-timestamp: datetime ctor
-class: string ctor
-operation: enum event_operation ctor
-ref: string ctor
-obj_uuid: string ctor
 """
