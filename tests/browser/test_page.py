@@ -227,6 +227,20 @@ def test_on_a_phone_the_panes_are_tabs(page: Page) -> None:
     expect(page.locator(".composer")).to_be_visible()
 
 
+def test_a_permalink_leads_to_its_message(page: Page, lab_say: Callable[..., dict[str, str]]) -> None:
+    posted = lab_say("the message that is linked to")
+    lab_say("\n".join(f"line {number}" for number in range(60)))
+    origin = page.url.split("#")[0].rstrip("/")
+    link = f"{origin}/archives/{posted['channel']}/p{posted['ts'].replace('.', '')}"
+    lab_say(f"<{link}|the card>")
+    last_message(page).get_by_role("link", name="the card").click()
+    shown = page.locator("[data-shown]")
+    expect(shown).to_contain_text("the message that is linked to")
+    expect(shown).to_be_in_viewport()
+    page.goto(link)
+    expect(page.locator("[data-shown]")).to_contain_text("the message that is linked to")
+
+
 @pytest.mark.parametrize("page", [(900, 800), (390, 800)], indirect=True)
 def test_a_thread_covers_the_channel_where_there_is_no_room(page: Page, lab_say: Callable[..., object]) -> None:
     lab_say("Job 8: moving")
@@ -255,6 +269,6 @@ def test_a_guest_is_seen_to_move(page: Page, migrate: Callable[[str, str], None]
     migrate("centos54", "xenserver3")
     expect(source.get_by_role("progressbar", name="centos54 moving")).to_be_visible()
     expect(target.get_by_role("listitem", name="centos54 is on its way here")).to_be_visible()
-    expect(target.locator(".guest-arrived")).to_contain_text("centos54", timeout=30_000)
+    expect(target.locator("[data-arrived]")).to_contain_text("centos54", timeout=30_000)
     expect(page.locator(".guest-ghost")).to_have_count(0)
     expect(source.get_by_text("centos54")).to_have_count(0)

@@ -4,6 +4,7 @@ import { drawDatacentre } from "./datacentre.js";
 import { classes, h, icon, render } from "./dom.js";
 import { drawBotState, drawFaults } from "./faults.js";
 import { showGuide } from "./guide.js";
+import { follow as goTo, readHash } from "./links.js";
 import { drawModals } from "./modal.js";
 import { drawWithMotion } from "./motion.js";
 import { drawMain, drawSidebar, drawThread } from "./panes.js";
@@ -80,4 +81,7 @@ roots.tabs.addEventListener("keydown", (event) => {
 });
 
 onChange(draw);
-begin().catch(() => update({ toast: "The lab does not answer. Is it still running? Load the page again." }));
+begin().then(() => {
+  const place = readHash();
+  if (place) void goTo(place);
+}).catch(() => update({ toast: "The lab does not answer. Is it still running? Load the page again." }));

@@ -80,7 +80,7 @@ function drawMessage(message, isContinuation, options) {
   const withReplies = options.pane === "main" && message.reply_count > 0;
   return h(
     "article",
-    { key: message.ts, memo, class: classes("message", isContinuation && "message-continued", message.is_ephemeral && "message-ephemeral"), "aria-label": `${author.name}, ${clock}` },
+    { key: message.ts, "data-ts": message.ts, memo, class: classes("message", isContinuation && "message-continued", message.is_ephemeral && "message-ephemeral"), "aria-label": `${author.name}, ${clock}` },
     isContinuation ? h("span", { class: "gutter", "aria-hidden": "true" }, clock) : drawAvatar(author),
     h(
       "div",

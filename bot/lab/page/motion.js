@@ -37,7 +37,8 @@ function measure(root) {
   return places;
 }
 
+// An attribute of its own: the drawing sets the class anew whenever the guest's state changes.
 function arrive(node) {
-  node.classList.add("guest-arrived");
-  setTimeout(() => node.classList.remove("guest-arrived"), MOVE_MS + 1500);
+  node.dataset.arrived = "";
+  setTimeout(() => delete node.dataset.arrived, MOVE_MS + 1500);
 }

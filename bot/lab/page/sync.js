@@ -4,7 +4,7 @@ import { call, follow, loadPeople } from "./api.js";
 import { me, recall, remember, state, update } from "./store.js";
 
 let leaveStream = null;
-let isAsking = false;
+let asking = null;
 let isStale = false;
 
 /** Loads who is here and begins to follow both streams. */
@@ -14,7 +14,7 @@ export async function begin() {
   update({ team, people, channels, command: command ?? "/xen", bot: bot ? { id: bot.user_id, name: bot.name } : null, groups, guide: recall("guide", true) !== "hidden" });
   follow("/lab/datacentre/stream", { state: (data) => update({ datacentre: JSON.parse(data) }) });
   const kept = recall("me");
-  actAs(people.some((person) => person.key === kept) ? kept : people[0].key);
+  await actAs(people.some((person) => person.key === kept) ? kept : people[0].key);
 }
 
 /** Makes the page act as another person, who sees another screen. */
@@ -27,7 +27,7 @@ export function actAs(key) {
     update({ connected });
     if (connected) refresh();
   });
-  void loadChannels(key);
+  return loadChannels(key);
 }
 
 async function loadChannels(key) {
@@ -62,17 +62,19 @@ export function closeThread() {
 }
 
 /** Asks for everything on the screen; calls that come while one is under way become one more. */
-export async function refresh() {
-  if (isAsking) {
-    isStale = true;
-    return;
-  }
-  isAsking = true;
-  do {
+export function refresh() {
+  isStale = true;
+  asking ??= askUntilFresh().finally(() => {
+    asking = null;
+  });
+  return asking;
+}
+
+async function askUntilFresh() {
+  while (isStale) {
     isStale = false;
     await ask();
-  } while (isStale);
-  isAsking = false;
+  }
 }
 
 async function ask() {
