@@ -97,8 +97,7 @@ def render_config(config: BotConfig) -> str:
 
 def _render_host(host: HostEntry) -> str:
     return (
-        f"{{ address = {quote_toml(host.address)}, port = {host.port}, "
-        f"fingerprint = {quote_toml(host.fingerprint)} }}"
+        f"{{ address = {quote_toml(host.address)}, port = {host.port}, fingerprint = {quote_toml(host.fingerprint)} }}"
     )
 
 
