@@ -128,8 +128,9 @@ def migrate(lab: Lab) -> Callable[[str, str], None]:
     return begin
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A Chromium. It ends with its module: while the synchronous API lives, no asyncio test can run."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=CHROMIUM,
