@@ -85,12 +85,15 @@ class Person:
         expect(message).to_be_visible(timeout=deadline_ms)
         return message
 
-    def presses(self, message: Locator, label: str) -> str:
-        """Presses a button and says yes in its confirm dialog; gives what the dialog asked, "" without a dialog."""
+    def presses(self, message: Locator, label: str) -> None:
+        """Presses a button that acts at once."""
         message.get_by_role("button").get_by_text(label, exact=True).click()
+
+    def presses_and_says_yes(self, message: Locator, label: str) -> str:
+        """Presses a button that asks once more, says yes, and gives what its dialog asked."""
+        self.presses(message, label)
         dialog = self.page.get_by_role("alertdialog")
-        if dialog.count() == 0:
-            return ""
+        expect(dialog).to_be_visible()
         asked = dialog.inner_text()
         dialog.get_by_role("button").last.click()
         expect(dialog).to_have_count(0)

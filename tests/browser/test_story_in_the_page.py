@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from page_story import ARRIVES_MS, Person, ShippedLab, shipped_lab, shots_folder
+from page_story import Person, ShippedLab, shipped_lab, shots_folder
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
 DB1_MINIMUM = str(4 << 30)
 WIDTHS_PX = (1400, 900, 390)
+CARDS = {"refusal": ("web-local", "shared storage"), "approval": ("Approval needed", "db1")}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
@@ -38,15 +39,14 @@ def person(story: ShippedLab, browser: Browser) -> Iterator[Person]:
     assert complaints == []
 
 
-def migrate_centos54(story: ShippedLab, person: Person, shots: Path) -> None:
+def migrate_centos54(story: ShippedLab, person: Person) -> None:
     story.turn("pause_tasks", at=0.6)
     person.types("/xen migrate centos54 to xenserver3")
-    asked = person.presses(person.sees("Migrate centos54", private=False), "Confirm")
+    asked = person.presses_and_says_yes(person.sees("Migrate centos54", private=False), "Confirm")
     assert "centos54" in asked
     person.sees("centos54", "60 %", private=False)
     expect(person.host("xenserver1")).to_contain_text("moving 60 %")
     expect(person.host("xenserver3").locator(".guest-ghost")).to_contain_text("centos54")
-    person.page.screenshot(path=shots / "lab.png")
     story.turn("release_tasks")
     person.sees("centos54 now runs on xenserver3", private=False)
     expect(person.host("xenserver3").locator(".guest:not(.guest-ghost)", has_text="centos54")).to_be_visible()
@@ -70,7 +70,7 @@ def wait_for_approval(story: ShippedLab, person: Person) -> None:
     )
     person.types("/xen migrate db1 to xenserver3")
     person.presses(person.sees("Migrate db1", "critical", private=False), "Confirm")
-    person.presses(person.sees("Approval needed", "db1", private=False), "Approve")
+    person.presses_and_says_yes(person.sees("Approval needed", "db1", private=False), "Approve")
     person.sees("someone else has to approve", private=True)
     assert story.guest("db1")["host"] == "xenserver1"
 
@@ -78,11 +78,17 @@ def wait_for_approval(story: ShippedLab, person: Person) -> None:
 def test_a_newcomer_walks_from_the_first_command_to_the_audit(
     story: ShippedLab, person: Person, tmp_path: Path
 ) -> None:
-    migrate_centos54(story, person, shots_folder(tmp_path))
+    migrate_centos54(story, person)
     is_refused_what_cannot_be_done(person)
     wait_for_approval(story, person)
     person.acts_as("approver")
-    person.presses(person.sees("Approval needed", "db1", private=False), "Approve")
+    story.turn("pause_tasks", at=0.6)
+    person.presses_and_says_yes(person.sees("Approval needed", "db1", private=False), "Approve")
+    person.sees("db1", "60 %", private=False)
+    expect(person.host("xenserver1")).to_contain_text("moving 60 %")
+    person.page.mouse.move(0, 0)
+    person.page.screenshot(path=shots_folder(tmp_path) / "lab.png", animations="disabled")
+    story.turn("release_tasks")
     person.sees("db1 now runs on xenserver3", private=False)
     expect(person.host("xenserver3").locator(".guest:not(.guest-ghost)", has_text="db1")).to_be_visible()
     assert story.guest("db1")["host"] == "xenserver3"
@@ -90,7 +96,6 @@ def test_a_newcomer_walks_from_the_first_command_to_the_audit(
     person.sees("approve", "db1", "centos54", private=True)
     person.types("/xen audit verify")
     person.sees("entries", private=True)
-    person.page.screenshot(path=shots_folder(tmp_path) / "audit.png")
 
 
 def test_the_cards_of_the_bot_are_read_at_every_width_in_light_and_dark(
@@ -104,9 +109,11 @@ def test_the_cards_of_the_bot_are_read_at_every_width_in_light_and_dark(
         person.page.set_viewport_size({"width": width_px, "height": 900})
         for scheme in SCHEMES:
             person.page.emulate_media(color_scheme=scheme)
-            approve = person.sees("Approval needed", "db1").get_by_role("button", name="Approve")
-            expect(approve).to_be_visible(timeout=ARRIVES_MS)
-            person.page.screenshot(path=shots / f"approval-{width_px}-{scheme}.png")
+            for name, words in CARDS.items():
+                card = person.sees(*words)
+                card.evaluate("card => card.scrollIntoView({ block: 'end' })")
+                expect(card).to_be_in_viewport()
+                person.page.screenshot(path=shots / f"{name}-{width_px}-{scheme}.png")
             assert overflowing(person.page) == []
 
 
