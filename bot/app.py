@@ -106,7 +106,6 @@ class App:
                 self.metrics.watch_feed(view.name, self._age_of(view.name))
             self.metrics.watch_slack(lambda: self.gateway.status().connected, lambda: self.gateway.status().inbound_s)
             await self.gateway.start()
-            await self.desk.settle_left_behind()
             await self._work(stop)
         finally:
             await self._end()
@@ -117,6 +116,7 @@ class App:
                 group.create_task(self.engine.run(), name="engine"),
                 group.create_task(self.delivery.run(), name="delivery"),
                 group.create_task(self._measure(), name="measure"),
+                group.create_task(self.desk.settle_left_behind(), name="old clicks"),
             ]
             await stop.wait()
             log.info("stopping")

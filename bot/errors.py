@@ -81,6 +81,10 @@ class NotAllowed(UserError):
     """This person may not do this, here or at all."""
 
 
+class DirectorySilent(NotAllowed):
+    """The directory of people does not answer: nobody is let in, and nothing is decided about anyone."""
+
+
 class Refused(UserError):
     """A safety rule or the present state of things forbids it now."""
 
@@ -103,7 +107,15 @@ class Unreachable(XenError):
 
 
 class OutcomeUnknown(XenError):
-    """A changing call was sent, its answer never came. It may or may not have taken effect."""
+    """A changing call was sent, its answer never came. It may or may not have taken effect.
+
+    `ended` tells that the server itself ended the connection, so that nothing of the request can still be under way to
+    it; after a mere time-out the server may hold the call and carry it out later.
+    """
+
+    def __init__(self, message: str, *, ended: bool = False) -> None:
+        super().__init__(message)
+        self.ended = ended
 
 
 class CannotTell(XenError):

@@ -6,7 +6,7 @@ from bot.domain.audit import Tag
 from bot.domain.job import JobEvent, JobState
 from bot.domain.message import Message
 from bot.domain.policy import Person, Role
-from bot.domain.record import Freeze, JobRecord
+from bot.domain.record import Freeze, JobRecord, StepState
 from bot.domain.texts import Code, Quote, Who, plain, say
 from bot.domain.words import state_word
 from bot.errors import NotAllowed, NotFound, Refused
@@ -33,6 +33,8 @@ class Control:
             raise NotAllowed("To cancel a job you need the operator role.", "Ask an admin of xenbot.")
         match record.state:
             case JobState.PROPOSED | JobState.AWAITING_APPROVAL:
+                if person.id != record.requester and Role.ADMIN not in person.roles:
+                    raise NotAllowed(f"Only the person who asked for job {number}, or an admin, may withdraw it.")
                 note = Note(Tag.JOB_WITHDRAWN, person.team, person.id)
                 ended = {"finished_at": self.store.clock()}
                 await self.store.move(number, JobEvent.WITHDRAW, note, self._ended, expect=record.state, changes=ended)
@@ -53,7 +55,7 @@ class Control:
             raise NotAllowed("To resolve a job you need the admin role.", "Ask an admin of xenbot.")
         if record.state is not JobState.NEEDS_ATTENTION:
             raise Refused(f"Job {number} needs nobody: it is {state_word(record.state)}.")
-        step = next(one for one in record.steps if one.finished_at is None or one.state.value != "DONE")
+        step = next((one for one in record.steps if one.state is not StepState.DONE), record.steps[-1])
         look = await self._look(record, step.index)
         seen_done = look.seen is Seen.DONE
         if look.seen is Seen.GOING_ON:

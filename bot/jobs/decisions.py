@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 
 import msgspec
 import structlog
@@ -15,7 +16,7 @@ from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import JobRecord
 from bot.domain.texts import Phrase, Who, many, plain, say
 from bot.domain.words import state_word
-from bot.errors import IllegalTransition, NotAllowed, Refused, UserError
+from bot.errors import DirectorySilent, IllegalTransition, NotAllowed, Refused, UserError
 from bot.jobs import story
 from bot.jobs.engine import Engine
 from bot.jobs.ports import Directory
@@ -59,17 +60,22 @@ class Decisions:
         self.proposals = proposals
         self.facts = facts
         self.approval = approval
-        # One decision at a time: where two approvals are needed, two people in one instant must not both be the first.
-        self._turn = asyncio.Lock()
+        # One decision at a time and job: where two approvals are needed, two people in one instant must not both be the
+        # first. A lock lives as long as somebody waits for it.
+        self._turns: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def decide(self, click: StoredClick, number: int) -> Message | None:
         """Carries out a stored click on job `number`. Raises UserError with the reason when it counts for nothing."""
         try:
             person = await self.directory.person(click.team, click.person)
-            async with self._turn:
+            async with self._turns.setdefault(number, asyncio.Lock()):
+                if (await self.store.click(click.id)).verdict != "noted":
+                    return None
                 record = await self.store.job(number)
                 self._is_this_card(click, record)
                 return await self._act(click, person, record)
+        except DirectorySilent:
+            raise  # not an answer about this person: the click stays, and is judged when Slack can be asked
         except (UserError, IllegalTransition) as refusal:
             await self._refuse(click, number, refusal)
             if isinstance(refusal, IllegalTransition):
@@ -164,9 +170,13 @@ class Decisions:
             if operation.reverse is None or late:
                 raise Refused("It is too late for Move back.", "Ask for the move with `/xen migrate`.")
             plan = await operation.reverse(record.plan, self.facts, self.approval)
-        answer, new = await self.proposals.propose(plan, person, record.channel, record.reason)
-        if new is not None:
-            await self.store.annotate(record.number, {"successor": new.number}, story=self._card, click=click.id)
+        answer, new = await self.proposals.propose(
+            plan, person, record.channel, record.reason, after=record.number, click=click.id
+        )
+        if new is None:
+            await self.store.refuse_click(click.id, record.number)
+        else:
+            await self.store.annotate(record.number, {}, story=self._card)
         return answer
 
     async def _move(

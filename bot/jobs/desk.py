@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import html
 from collections.abc import Awaitable, Sequence
 
 import structlog
@@ -15,6 +17,8 @@ from bot.domain.texts import Code, plain, say
 from bot.errors import (
     Ambiguous,
     CannotTell,
+    DirectorySilent,
+    IllegalTransition,
     NotAllowed,
     NotUnderstood,
     Refused,
@@ -35,6 +39,10 @@ from bot.store.clicks import StoredClick
 
 log = structlog.get_logger()
 
+# A click older than this is no longer what its person wants now.
+CLICK_LIVES_S = 15 * 60
+RETRY_S = 5.0
+
 
 async def _in_words(work: Awaitable[Message | None]) -> Message | None:
     """The result of `work`; what can go wrong with pools and store becomes a sentence for the person who asked."""
@@ -47,6 +55,8 @@ async def _in_words(work: Awaitable[Message | None]) -> Message | None:
     except XapiFailure as failure:
         why = plain(explain(failure.code, failure.params))
         raise Refused(f"XAPI refuses: {why}.", "Nothing was changed.") from failure
+    except IllegalTransition as late:
+        raise Refused(f"Nothing was changed: {late}.", "Look at the job's card.") from late
     except StoreError as doubt:
         raise Refused(f"{doubt}", "Nothing was changed. See the runbook, “The store is damaged”.") from doubt
 
@@ -167,7 +177,8 @@ class Desk:
             raise Refused(f"Everything that changes a pool is frozen{why}.", "An admin ends it with `/xen unfreeze`.")
 
     async def _which(self, command: Command, written: dict[str, str], person: Person, which: Ambiguous) -> Message:
-        slot = next(name for name, text in written.items() if text == which.name or which.name in text)
+        exact = [name for name, text in written.items() if which.name in {text, html.unescape(text)}]
+        slot = exact[0] if exact else next(iter(written))
         pick = await self.store.keep_pick(person.id, command.word, written, slot)
         line = say("{n} objects are called “{name}”. Which one?", n=len(which.candidates), name=which.name)
         options = tuple(
@@ -236,7 +247,20 @@ class Desk:
     async def settle_left_behind(self) -> None:
         """Judges the clicks that were stored before a crash; their buttons showed an error, but they were promised."""
         for click in await self.store.unsettled_clicks():
+            if self.store.clock() - click.at > CLICK_LIVES_S:
+                await self.store.refuse_click(click.id, None)
+                continue
+            await self._settle_old(click)
+
+    async def _settle_old(self, click: StoredClick) -> None:
+        while True:
             try:
                 await self.settle(click.id)
+            except DirectorySilent:
+                await asyncio.sleep(RETRY_S)
+                continue
             except UserError as refusal:
                 log.info("old_click_refused", click=click.id, why=refusal.message)
+            except Exception:  # the edge at start: one click that cannot be judged must not keep the bot from starting
+                log.exception("old_click_failed", click=click.id)
+            return

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 
+import msgspec
 import structlog
 
 from bot.domain.audit import Tag
 from bot.domain.job import JobEvent, JobState
-from bot.domain.plan import Grade, Plan, drift
-from bot.domain.policy import ApprovalSettings, Role
+from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord, StepState
-from bot.domain.texts import Phrase, Quote, plain, say
-from bot.errors import (
-    CannotTell,
-    IllegalTransition,
-    NotAllowed,
-    NotFound,
-    Refused,
-    StoreError,
-    Unreachable,
-    XapiFailure,
-)
+from bot.domain.texts import Phrase, plain, say
+from bot.errors import CannotTell, IllegalTransition, OutcomeUnknown, Refused, StoreError, Unreachable, XapiFailure
 from bot.jobs import story
+from bot.jobs.gate import Gate, Wait
 from bot.jobs.ports import Directory
 from bot.jobs.steps import End, EndKind, Pace, StepRunner
 from bot.operations.base import Operation
@@ -59,9 +52,8 @@ class Engine:
         self.store = store
         self.driver = driver
         self.facts = facts
-        self.directory = directory
         self.operations = operations
-        self.approval = approval
+        self.gate = Gate(store, facts, directory, operations, approval)
         self.words = words
         self.pace = pace or Pace()
         self._kick = asyncio.Event()
@@ -69,6 +61,7 @@ class Engine:
         self._runners: dict[int, StepRunner] = {}
         self._hints: dict[int, Phrase] = {}
         self._broken: set[int] = set()
+        self._tidy_at = 0.0
 
     def kick(self) -> None:
         """Something was queued or asked for: look now."""
@@ -87,15 +80,27 @@ class Engine:
             async with asyncio.TaskGroup() as group:
                 while True:
                     self._kick.clear()
-                    for record in await self.store.in_state(JobState.RUNNING, JobState.QUEUED):
-                        if record.number not in self._active and record.number not in self._broken:
-                            task = group.create_task(self._guarded(record), name=f"job {record.number}")
-                            self._active[record.number] = task
-                    await self._expire()
+                    try:
+                        await self._round(group)
+                    except StoreError as doubt:
+                        log.error("store_failed", reason=str(doubt))  # noqa: TRY400  a sentence is enough
                     await self._wait()
         finally:
             self._active.clear()
             self._runners.clear()
+
+    async def _round(self, group: asyncio.TaskGroup) -> None:
+        for record in await self.store.in_state(JobState.RUNNING, JobState.QUEUED):
+            if record.number not in self._active and record.number not in self._broken:
+                task = group.create_task(self._guarded(record), name=f"job {record.number}")
+                self._active[record.number] = task
+        for record in await self.store.in_state(JobState.PROPOSED, JobState.AWAITING_APPROVAL):
+            if self.store.clock() >= record.expires_at:
+                await self.expire(record)
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + self.pace.tidy
+            await self._tidy()
+            await self.store.prune()
 
     async def _wait(self) -> None:
         try:
@@ -112,112 +117,87 @@ class Engine:
             else:
                 await self._start(record)
         except (IllegalTransition, Refused) as lost:
-            log.info("job_moved_by_someone_else", job=record.number, reason=str(lost))
-        except (
-            Exception
-        ):  # the supervisor's edge: a defect met by one job must not stop the others, nor be retried blindly
+            log.info("job_waits_or_moved", job=record.number, reason=str(lost))
+        except StoreError as doubt:
+            # Taken up again in the next round; adopting looks before it does anything.
+            log.error("store_failed", job=record.number, reason=str(doubt))  # noqa: TRY400  a sentence is enough
+        except Exception:  # the supervisor's edge: one job's defect must not stop the others, nor be retried blindly
             log.exception("job_runner_failed", job=record.number)
             self._broken.add(record.number)
+            await self._give_up(record.number)
         finally:
             self._active.pop(record.number, None)
             self._runners.pop(record.number, None)
 
-    async def _expire(self) -> None:
-        for record in await self.store.in_state(JobState.PROPOSED, JobState.AWAITING_APPROVAL):
-            if self.store.clock() >= record.expires_at:
-                await self.expire(record)
+    async def _give_up(self, number: int) -> None:
+        """A defect of ours met this job: a running one needs a person, a queued one was not started."""
+        record = await self.store.job(number)
+        running = record.state is JobState.RUNNING
+        event, tag = (JobEvent.LOSE, Tag.JOB_UNCLEAR) if running else (JobEvent.FAIL, Tag.JOB_FAILED)
+        outcome = say("xenbot met an error of its own; its log says which: {title}", title=record.plan.title)
+        changes = {"outcome": outcome, "finished_at": None if running else self.store.clock()}
+        try:
+            note = Note(tag, record.team, "xenbot")
+            await self.store.move(number, event, note, self._ended, expect=record.state, changes=changes)
+        except (IllegalTransition, Refused, StoreError) as late:
+            log.info("could_not_give_up", job=number, reason=str(late))
 
     async def expire(self, record: JobRecord) -> None:
         """The time for a decision is over; that is not a denial."""
         note = Note(Tag.JOB_EXPIRED, record.team, "xenbot")
+        ended = {"finished_at": self.store.clock()}
         try:
-            await self.store.move(record.number, JobEvent.EXPIRE, note, self._ended, expect=record.state)
+            await self.store.move(record.number, JobEvent.EXPIRE, note, self._ended, expect=record.state, changes=ended)
         except (IllegalTransition, Refused):
             log.info("expired_too_late", job=record.number)
 
     # Starting
 
     async def _start(self, record: JobRecord) -> None:
+        now = {"finished_at": self.store.clock()}
         if record.cancel_by:
             note = Note(Tag.JOB_CANCELLED, record.team, record.cancel_by)
-            await self.store.move(record.number, JobEvent.CANCEL, note, self._ended, expect=JobState.QUEUED)
+            await self.store.move(
+                record.number, JobEvent.CANCEL, note, self._ended, expect=JobState.QUEUED, changes=now
+            )
             return
-        hint = await self._held_back(record)
+        hint = await self._crowded(record)
         if hint is not None:
             await self._say_hint(record, hint)
             return
-        now = await self._plan_again(record)
-        if now is None:
+        found = await self.gate.judge(record)
+        if isinstance(found, Wait):
+            await self._say_hint(record, found.hint)
             return
-        problems = now if isinstance(now, tuple) else drift(record.plan, record.ceiling, now)
-        problems += await self._people_problems(record)
-        if problems:
-            note = Note(Tag.JOB_STALE, record.team, "xenbot", {"changed": [plain(one) for one in problems]})
+        if found:
+            note = Note(Tag.JOB_STALE, record.team, "xenbot", {"changed": [plain(one) for one in found]})
             await self.store.move(
                 record.number,
                 JobEvent.GO_STALE,
                 note,
                 self._ended,
                 expect=JobState.QUEUED,
-                changes={"drifted": problems, "finished_at": self.store.clock()},
+                changes={"drifted": found, **now},
             )
             return
-        if await self._held_back(record) is not None:
-            return
-        note = Note(Tag.JOB_STARTED, record.team, "xenbot")
         started = await self.store.move(
             record.number,
             JobEvent.START,
-            note,
+            Note(Tag.JOB_STARTED, record.team, "xenbot"),
             self._started,
             expect=JobState.QUEUED,
             changes={"started_at": self.store.clock()},
+            limit=HOST_LIMIT,
         )
-        await self._work(started)
+        await self._work(started, just_judged=True)
 
-    async def _held_back(self, record: JobRecord) -> Phrase | None:
-        try:
-            freeze = await self.store.frozen()
-        except StoreError:
-            return say("The store is in doubt; nothing starts.")
-        if freeze is not None:
-            return say(
-                "Frozen: {reason}. It starts when the freeze ends.", reason=Quote(freeze.reason or "no reason given")
-            )
+    async def _crowded(self, record: JobRecord) -> Phrase | None:
         for key in record.plan.locks:
             others = [] if key.exclusive else await self.store.others_running(key, record.number)
             if len(others) >= HOST_LIMIT:
                 jobs = ", ".join(str(number) for number in others)
                 return say("{name} is busy with jobs {jobs}; it starts when one ends.", name=key.name, jobs=jobs)
         return None
-
-    async def _plan_again(self, record: JobRecord) -> Plan | tuple[Phrase, ...] | None:
-        try:
-            plan = await self.operations[record.operation].replan(record.plan, self.facts, self.approval)
-        except NotFound as gone:
-            return (say("{what}", what=Quote(gone.message)),)
-        except (Unreachable, CannotTell, XapiFailure) as silent:
-            log.info("cannot_plan_yet", job=record.number, reason=str(silent))
-            await self._say_hint(record, say("The pool does not answer; it starts when it can be checked again."))
-            return None
-        newly_unclear = [one for one in plan.unclear if record.ceiling.grades.get(one.key) is not Grade.UNKNOWN]
-        if newly_unclear and not plan.blocked:
-            await self._say_hint(record, say("Waiting: {fact}", fact=newly_unclear[0].fact))
-            return None
-        return plan
-
-    async def _people_problems(self, record: JobRecord) -> tuple[Phrase, ...]:
-        problems: list[Phrase] = []
-        wanted = [(record.requester, Role.OPERATOR), *((who, Role.APPROVER) for who in record.approved_by)]
-        for user, role in wanted:
-            try:
-                person = await self.directory.person(record.team, user)
-            except NotAllowed as refusal:
-                problems.append(say("{why}", why=Quote(refusal.message)))
-                continue
-            if role not in person.roles:
-                problems.append(say("{who} no longer has the {role} role", who=user, role=role.value))
-        return tuple(problems)
 
     async def _say_hint(self, record: JobRecord, hint: Phrase) -> None:
         operation = self.operations[record.operation]
@@ -228,23 +208,26 @@ class Engine:
 
     # Running
 
-    async def _work(self, record: JobRecord) -> None:
+    async def _work(self, record: JobRecord, *, just_judged: bool = False) -> None:
         operation = self.operations[record.operation]
-        runner = StepRunner(self.store, self.driver, self.facts, operation, self.words, self.pace)
+        runner = StepRunner(self.store, self.driver, self.facts, operation, self.words, self.pace, self.gate.judge)
+        runner.just_judged = just_judged
         self._runners[record.number] = runner
         latest = await self.store.job(record.number)
         if latest.cancel_by:
             runner.cancel_asked.set()
         await self._pool_is_known(record.pool)
-        end: End | None = None
+        end = End(EndKind.DONE, say("Done: {title}", title=record.plan.title))
         for index, step in enumerate(latest.steps):
             if step.state is StepState.DONE:
                 continue
             end = await runner.run(latest, index)
-            if end.kind is not EndKind.DONE:
+            if end.kind is not EndKind.DONE or index == len(latest.steps) - 1:
                 break
+            if end.step is not None:
+                await self.store.save_step(end.step)
             latest = await self.store.job(record.number)
-        await self._close(latest, end or End(EndKind.DONE, say("Done: {title}", title=record.plan.title)))
+        await self._close(latest, end)
 
     async def _pool_is_known(self, pool: str) -> None:
         # After a start the feed loads in its own time; the job waits with it and judges nothing meanwhile.
@@ -254,30 +237,37 @@ class Engine:
 
     async def _close(self, record: JobRecord, end: End) -> None:
         event, tag = ENDINGS[end.kind]
-        note = Note(tag, record.team, "xenbot", {"outcome": plain(end.headline)}, task=self._task(record))
+        task = end.step.task if end.step is not None else ""
+        note = Note(tag, record.team, "xenbot", {"outcome": plain(end.headline)}, task=task)
         await self.store.move(
             record.number,
             event,
             note,
             self._ended,
             expect=JobState.RUNNING,
-            changes={"outcome": end.headline, "evidence": end.evidence, "finished_at": self.store.clock()},
+            changes={
+                "outcome": end.headline,
+                "evidence": end.evidence,
+                "finished_at": None if end.kind is EndKind.UNCLEAR else self.store.clock(),
+            },
+            step=end.step,
         )
         log.info("job_ended", job=record.number, how=end.kind.value)
-        for step in (await self.store.job(record.number)).steps:
-            for handle in (step.task, step.parent):
-                if handle and end.kind is not EndKind.UNCLEAR:
-                    await self._tidy(record.pool, handle)
+        await self._tidy()
 
-    async def _tidy(self, pool: str, handle: str) -> None:
-        try:
-            await self.driver.close_task(pool, handle)
-        except (Unreachable, CannotTell, XapiFailure) as reason:
-            log.info("task_left_behind", pool=pool, reason=str(reason))
-
-    @staticmethod
-    def _task(record: JobRecord) -> str:
-        return next((step.task for step in reversed(record.steps) if step.task), "")
+    async def _tidy(self) -> None:
+        """Takes the tasks of jobs that are over away from the pools, in the end also those left by a crash."""
+        for pool, step in await self.store.open_parents():
+            if self.driver.known(pool) is None:
+                continue
+            try:
+                for handle in (step.task, step.parent):
+                    if handle:
+                        await self.driver.close_task(pool, handle)
+            except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
+                log.info("task_left_for_later", job=step.job, reason=str(reason))
+            else:
+                await self.store.save_step(msgspec.structs.replace(step, parent=""))
 
     def _started(self, record: JobRecord) -> list[Outgoing]:
         operation = self.operations[record.operation]

@@ -36,9 +36,19 @@ class Proposals:
         return sorted(await self.directory.holders(Role.APPROVER) - {requester})
 
     async def propose(
-        self, plan: Plan, person: Person, channel: str, reason: str
+        self,
+        plan: Plan,
+        person: Person,
+        channel: str,
+        reason: str,
+        *,
+        after: int | None = None,
+        click: int | None = None,
     ) -> tuple[Message | None, JobRecord | None]:
-        """A private answer, or the new job whose card is on its way. Raises Refused where nobody could approve it."""
+        """A private answer, or the new job whose card is on its way; `after` is the job it repeats, by `click`.
+
+        Raises Refused where nobody could approve it.
+        """
         target = (plan.targets[0].uuid, plan.targets[0].name)
         if plan.blocked:
             detail = {"title": plain(plan.title), "stopped_by": [check.key for check in plan.blocked]}
@@ -82,5 +92,9 @@ class Proposals:
         )
         operation = self.operations[plan.operation]
         note = Note(Tag.JOB_PROPOSED, person.team, person.id, {"title": plain(plan.title), "risk": plan.risk.value})
-        stored = await self.store.create(record, note, lambda job: [Outgoing("card", story.card(job, operation))])
+
+        def told(job: JobRecord) -> list[Outgoing]:
+            return [Outgoing("card", story.card(job, operation))]
+
+        stored = await self.store.create(record, note, told, after=after, click=click)
         return None, stored

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 import msgspec
@@ -17,9 +17,10 @@ import structlog
 from bot.domain.audit import Tag
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, Quote, say
+from bot.domain.texts import Phrase, Quote, many, say
 from bot.errors import CannotTell, NotFound, OutcomeUnknown, Unreachable, XapiFailure
 from bot.jobs import story
+from bot.jobs.gate import Wait
 from bot.operations.base import Look, Operation, Seen
 from bot.operations.ports import Driver, Facts, TaskStatus, TaskView
 from bot.store import Note, Outgoing, Store
@@ -36,6 +37,7 @@ class Pace(msgspec.Struct, frozen=True):
     early_failure: float = 3.0
     vanished: float = 60.0
     sends: int = 3
+    tidy: float = 60.0
 
 
 class EndKind(StrEnum):
@@ -48,11 +50,19 @@ class EndKind(StrEnum):
 
 
 class End(msgspec.Struct, frozen=True):
-    """How a step ended, in words, and what was seen."""
+    """How a step ended, in words, what was seen, and the step as it is stored together with the job's new state."""
 
     kind: EndKind
     headline: Phrase
     evidence: tuple[Phrase, ...] = ()
+    step: StepRecord | None = None
+
+
+_ALIVE = {TaskStatus.PENDING, TaskStatus.SUCCESS}
+
+
+def _before(record: JobRecord) -> Phrase:
+    return say("Cancelled before it began: {title}", title=record.plan.title)
 
 
 class StepRunner:
@@ -66,6 +76,7 @@ class StepRunner:
         operation: Operation,
         words: Callable[[tuple[str, ...]], Phrase],
         pace: Pace,
+        judge: Callable[[JobRecord], Awaitable[Wait | tuple[Phrase, ...]]],
     ) -> None:
         self.store = store
         self.driver = driver
@@ -73,10 +84,13 @@ class StepRunner:
         self.operation = operation
         self.words = words
         self.pace = pace
+        self.judge = judge
+        self.just_judged = False
         self.cancel_asked = asyncio.Event()
         self.hint: Phrase | None = None
         self._card_at = 0.0
         self._highest = 0.0
+        self._ended = False
 
     async def run(self, record: JobRecord, index: int) -> End:
         """Carries the step from wherever it stands to its end."""
@@ -84,7 +98,7 @@ class StepRunner:
         self._highest = step.progress
         if step.state is StepState.WAITING:
             if self.cancel_asked.is_set():
-                return End(EndKind.CANCELLED, say("Cancelled before it began: {t}", t=record.plan.title))
+                return self._finish(step, End(EndKind.CANCELLED, _before(record)))
             opened = await self._open(record, step)
             if isinstance(opened, End):
                 return opened
@@ -103,7 +117,7 @@ class StepRunner:
                 parent = await self.driver.open_task(record.pool, label, f"asked by {record.requester}")
             except XapiFailure as failure:
                 words = self.words((failure.code, *failure.params))
-                return End(EndKind.FAILED, say("Not started: {words}", words=words))
+                return self._finish(step, End(EndKind.FAILED, say("Not started: {words}", words=words)))
             except (Unreachable, CannotTell, OutcomeUnknown):
                 # A parent task that was made though its answer was lost is an empty label: it changes nothing.
                 await asyncio.sleep(self.pace.retry * (attempt + 1))
@@ -113,35 +127,47 @@ class StepRunner:
             )
             await self._save(opened)
             return opened
-        return End(EndKind.FAILED, say("Not started: the pool does not answer. Nothing was changed."))
+        silent = say("Not started: the pool does not answer. Nothing was changed.")
+        return self._finish(step, End(EndKind.FAILED, silent))
 
     async def _send(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
+        # After a crash nobody knows how the connection ended, so a call that was tried is never sent again.
+        self._ended, refused = False, 0
         while True:
             if step.attempts:
-                found = await self._find(record, step)
+                found = await self._find(record, step, ended=self._ended)
                 if found is not None:
                     return found if isinstance(found, StepRecord) else await self._judge(record, step, plan_step, None)
-            if self.cancel_asked.is_set():
-                return await self._finish(
-                    step, End(EndKind.CANCELLED, say("Cancelled before it began: {t}", t=record.plan.title))
-                )
-            if step.attempts >= self.pace.sends:
-                headline = say("Failed: the pool did not take the call, {n} times.", n=step.attempts)
-                return await self._finish(step, End(EndKind.FAILED, headline))
+            stop = await self._still_right(record, max(step.attempts, refused))
+            if stop is not None:
+                return self._finish(step, stop)
             step = msgspec.structs.replace(step, attempts=step.attempts + 1)
             await self._save(step)
-            try:
-                task = await self.driver.begin(record.pool, plan_step.call, parent=step.parent, job=str(record.number))
-            except XapiFailure as failure:
-                return await self._judge(record, step, plan_step, (failure.code, *failure.params))
-            except (Unreachable, CannotTell):
-                await self._hint(record, say("The pool does not answer; nothing was sent yet."))
-                await asyncio.sleep(self.pace.retry)
-            except OutcomeUnknown:
-                log.warning("answer_lost", job=record.number, step=step.index)
-                await self._hint(record, say("The answer was lost. Looking at the pool before anything else is done."))
-            else:
-                return await self._sent(step, task)
+            sent = await self._begin(record, step, plan_step)
+            if isinstance(sent, End) or sent.state is StepState.SENT:
+                return sent
+            refused += sent.attempts < step.attempts
+            step = sent
+
+    async def _begin(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
+        """Sends the call: the step with its task, its end, or the step as it was where no task is known."""
+        try:
+            task = await self.driver.begin(record.pool, plan_step.call, parent=step.parent, job=str(record.number))
+        except XapiFailure as failure:
+            return await self._judge(record, step, plan_step, (failure.code, *failure.params))
+        except (Unreachable, CannotTell):
+            # Certainly not sent, and written down as such: after a crash it may be tried as if it never had been.
+            unsent = msgspec.structs.replace(step, attempts=step.attempts - 1)
+            await self._save(unsent)
+            await self._hint(record, say("The pool does not answer; nothing was sent yet."))
+            await asyncio.sleep(self.pace.retry)
+            return unsent
+        except OutcomeUnknown as lost:
+            log.warning("answer_lost", job=record.number, step=step.index, reason=str(lost))
+            await self._hint(record, say("The answer was lost. Looking at the pool before anything else is done."))
+            self._ended = lost.ended
+            return step
+        return await self._sent(step, task)
 
     async def _sent(self, step: StepRecord, task: str) -> StepRecord:
         sent = msgspec.structs.replace(step, state=StepState.SENT, task=task)
@@ -149,12 +175,14 @@ class StepRunner:
         await self._save(sent)
         return sent
 
-    async def _find(self, record: JobRecord, step: StepRecord) -> StepRecord | bool | None:
+    async def _find(self, record: JobRecord, step: StepRecord, *, ended: bool) -> StepRecord | bool | None:
         """Our call at the pool: the step with its task; None when it certainly never arrived; False when unknown.
 
         The pool makes the child task before it does anything, and the child names our parent. So while the parent is
-        there, a child that is still missing a quiet moment after the connection ended proves that nothing arrived.
+        there, a child still missing a quiet moment after the server `ended` the connection proves that nothing arrived.
+        After a time-out it proves nothing: the server may hold the request and carry it out later.
         """
+        quiet = self.pace.quiet if ended else self.pace.vanished
         first_empty: float | None = None
         while True:
             try:
@@ -166,12 +194,14 @@ class StepRunner:
             if children is None:
                 return False
             if children:
-                await self.store.save_step(step, Note(Tag.JOB_ADOPTED, record.team, "xenbot", task=children[0].handle))
-                return await self._sent(step, children[0].handle)
+                # Should there ever be two, the one that did or does something is the one to watch.
+                child = next((one for one in children if one.status in _ALIVE), children[0])
+                await self.store.save_step(step, Note(Tag.JOB_ADOPTED, record.team, "xenbot", task=child.handle))
+                return await self._sent(step, child.handle)
             if first_empty is None:
                 first_empty = time.monotonic()
-            elif time.monotonic() - first_empty >= self.pace.quiet:
-                return None
+            elif time.monotonic() - first_empty >= quiet:
+                return None if ended else False
             await asyncio.sleep(self.pace.retry / 4)
 
     async def _watch(self, record: JobRecord, step: StepRecord, plan_step: Step) -> End:
@@ -226,12 +256,19 @@ class StepRunner:
                 started += self.pace.retry  # time in which nobody answered is no time spent looking
                 await self._hint(record, say("The pool does not answer; looking again."))
             elif look.seen is Seen.DONE:
-                return await self._finish(step, End(EndKind.DONE, look.headline, look.evidence))
+                return self._finish(step, self._arrived(look, step, error))
             elif look.seen is not Seen.GOING_ON and waited >= patience:
-                return await self._finish(step, self._verdict(look, error))
+                return self._finish(step, self._verdict(look, error))
             elif look.seen is Seen.GOING_ON:
                 started = time.monotonic()
             await asyncio.sleep(self.pace.retry / 2)
+
+    def _arrived(self, look: Look, step: StepRecord, error: tuple[str, ...] | None) -> End:
+        why = self._why(error)
+        if why and not step.task:
+            # The pool refused the call, so somebody else brought it about.
+            return End(EndKind.FAILED, say("Not by this job: {look}", look=look.headline), (*look.evidence, *why))
+        return End(EndKind.DONE, look.headline, (*look.evidence, *why))
 
     def _verdict(self, look: Look, error: tuple[str, ...] | None) -> End:
         if look.seen is Seen.HARMED:
@@ -246,17 +283,31 @@ class StepRunner:
     def _why(self, error: tuple[str, ...] | None) -> tuple[Phrase, ...]:
         return (self.words(error),) if error and error != ("",) else ()
 
-    async def _finish(self, step: StepRecord, end: End) -> End:
+    async def _still_right(self, record: JobRecord, tries: int) -> End | None:
+        """Whether the call may still be sent, after a crash or a long silence; None when nothing speaks against it."""
+        if tries >= self.pace.sends:
+            return End(EndKind.FAILED, say("Failed: the pool did not take the call, {n} times.", n=tries))
+        if self.just_judged and not self.cancel_asked.is_set():
+            self.just_judged = False
+            return None
+        while not self.cancel_asked.is_set():
+            found = await self.judge(record)
+            if not isinstance(found, Wait):
+                why = say("Not started, things have changed: {why}", why=many(found))
+                return End(EndKind.FAILED, why) if found else None
+            await self._hint(record, found.hint)
+            await asyncio.sleep(self.pace.retry)
+        return End(EndKind.CANCELLED, _before(record))
+
+    def _finish(self, step: StepRecord, end: End) -> End:
         state = {
             EndKind.DONE: StepState.DONE,
             EndKind.FAILED: StepState.FAILED,
             EndKind.CANCELLED: StepState.CANCELLED,
             EndKind.UNCLEAR: StepState.UNCLEAR,
         }[end.kind]
-        await self.store.save_step(
-            msgspec.structs.replace(step, state=state, finished_at=self.store.clock(), progress=self._highest)
-        )
-        return end
+        ended = msgspec.structs.replace(step, state=state, finished_at=self.store.clock(), progress=self._highest)
+        return msgspec.structs.replace(end, step=ended)
 
     async def _save(self, step: StepRecord) -> None:
         await self.store.save_step(step, story=self._card)
@@ -282,7 +333,6 @@ class StepRunner:
     async def _told(self, record: JobRecord, step: StepRecord) -> bool:
         """Whether the pool heard that the task should stop; asking again is harmless."""
         try:
-            await self.driver.cancel(record.pool, step.task)
+            return await self.driver.cancel(record.pool, step.task)
         except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown):
             return False
-        return True

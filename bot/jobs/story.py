@@ -81,7 +81,7 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
             headline, mark = operation.running(record.plan), Mark.WORKING
             parts.append(_progress(record, now))
             if record.cancel_by:
-                parts.append(Facts((say("{who} asked to stop it; the pool was told.", who=Who(record.cancel_by)),)))
+                parts.append(Facts((say("{who} asked to stop it.", who=Who(record.cancel_by)),)))
             if hint is not None:
                 parts.append(Facts((hint,)))
             if not record.cancel_by:

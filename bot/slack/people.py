@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.policy import Person, Role, held
 from bot.domain.texts import clean
-from bot.errors import NotAllowed
+from bot.errors import DirectorySilent, NotAllowed
 from bot.slack.faults import CALL_ERRORS, code_of
 from bot.slack.settings import RoleSettings, is_group
 
@@ -164,7 +164,7 @@ class People:
         return frozenset(str(member) for member in members)
 
 
-class _Unreachable(NotAllowed):
+class _Unreachable(DirectorySilent):
     """The directory could not be asked; nothing is remembered."""
 
 

@@ -7,11 +7,13 @@ shielded from cancellation: a task that dies while its last write is under way s
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import sqlite_utils
 
@@ -40,6 +42,22 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite_utils.Database:
     return sqlite_utils.Database(connection)
 
 
+def _claim(path: Path) -> IO[str]:
+    """Holds the store for this process: a second bot on it would adopt, and could send, the same jobs.
+
+    The kernel gives the lock back however the process ends.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as undo:
+        claim = undo.enter_context(path.with_name(f"{path.name}.lock").open("w"))
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(f"Another xenbot works with the store {path.name}; stop it first.") from error
+        undo.pop_all()
+    return claim
+
+
 class Database:
     """The write connection and its thread, and a second one for long reads."""
 
@@ -49,15 +67,25 @@ class Database:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-read")
         self._db: sqlite_utils.Database | None = None
         self._read_db: sqlite_utils.Database | None = None
+        self._claim: IO[str] | None = None
 
     async def open(self) -> None:
         """Opens the file, brings the schema up to date, and checks that the guards of the audit are there.
 
-        Raises StoreError when the file is damaged or its guards are gone.
+        Raises StoreError when the file is damaged, its guards are gone, or another bot works with it.
         """
         await asyncio.get_running_loop().run_in_executor(self._writer, self._open)
 
     def _open(self) -> None:
+        self._claim = _claim(self.path)
+        try:
+            self._db = self._checked()
+            self._read_db = connect(self.path, read_only=True)
+        except StoreError:
+            self._release()
+            raise
+
+    def _checked(self) -> sqlite_utils.Database:
         db = connect(self.path)
         try:
             MIGRATIONS.apply(db)
@@ -72,8 +100,7 @@ class Database:
                 f"The store {self.path.name} is not as it should be: {', '.join(missing) or verdict}."
                 " See the runbook, “The store is damaged”."
             )
-        self._db = db
-        self._read_db = connect(self.path, read_only=True)
+        return db
 
     async def write(self, work: Callable[[sqlite_utils.Database], T]) -> T:
         """The result of `work`, run in one transaction; nothing of it stays when it raises.
@@ -95,11 +122,14 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(self._db)
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except sqlite3.IntegrityError:
+            raise  # a broken rule is a defect of ours, not of the file
+        except sqlite3.Error as error:
             raise StoreError(f"The store cannot be written: {error}.") from error
         return result
 
@@ -110,7 +140,10 @@ class Database:
     def _reading(self, work: Callable[[sqlite_utils.Database], T]) -> T:
         if self._read_db is None:
             raise StoreError("The store is closed.")
-        return work(self._read_db)
+        try:
+            return work(self._read_db)
+        except sqlite3.Error as error:
+            raise StoreError(f"The store cannot be read: {error}.") from error
 
     async def close(self) -> None:
         """Ends both threads and closes the file; a second call does nothing."""
@@ -123,3 +156,9 @@ class Database:
             if db is not None:
                 db.close()
         self._db = self._read_db = None
+        self._release()
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None

@@ -37,6 +37,15 @@ def release(db: sqlite_utils.Database, job: int) -> None:
     db.execute("DELETE FROM locks WHERE job = ?", [job])
 
 
+def may_start(db: sqlite_utils.Database, job: int, keys: tuple[LockKey, ...], limit: int) -> None:
+    """Whether the job may start at this very moment; part of the transaction that starts it. Raises Refused."""
+    if db.execute("SELECT 1 FROM settings WHERE key = 'freeze'").fetchone() is not None:
+        raise Refused("Everything that changes a pool is frozen.")
+    for key in keys:
+        if not key.exclusive and len(running_with(db, key, job)) >= limit:
+            raise Refused(f"{key.name} has enough to do.")
+
+
 def running_with(db: sqlite_utils.Database, key: LockKey, job: int) -> list[int]:
     """The other running jobs that hold this key."""
     rows = db.execute(

@@ -102,6 +102,13 @@ def jobs(
     return [to_record(db, row) for row in rows]
 
 
+def save_step(db: sqlite_utils.Database, step: StepRecord) -> None:
+    """Writes a step as it is now."""
+    values = msgspec.structs.asdict(step)
+    values["state"], values["error"] = step.state.value, encode(step.error)
+    db.table("steps").upsert(values, pk=("job", "index"))
+
+
 def new_row(record: JobRecord) -> dict[str, Any]:
     """The columns of a new job; the number is given by the database."""
     first = record.plan.targets[0]

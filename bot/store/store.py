@@ -49,13 +49,27 @@ class Store(ClickBook):
 
     # Jobs
 
-    async def create(self, record: JobRecord, note: Note, story: Story) -> JobRecord:
-        """Stores a new job with its steps and gives it its number."""
+    async def create(
+        self, record: JobRecord, note: Note, story: Story, *, after: int | None = None, click: int | None = None
+    ) -> JobRecord:
+        """Stores a new job with its steps and gives it its number.
+
+        `after` is the job that was asked again, by `click`; it gets this one as its successor, once. Raises Refused
+        when it has one already.
+        """
 
         def work(db: sqlite_utils.Database) -> JobRecord:
             number = int(db.table("jobs").insert(rows.new_row(record), pk="number").last_pk or 0)
             for index, step in enumerate(record.plan.steps):
                 db.table("steps").insert({"job": number, "index": index, "kind": step.kind, "state": "WAITING"})
+            if after is not None:
+                changed = db.execute(
+                    "UPDATE jobs SET successor = ? WHERE number = ? AND successor IS NULL", [number, after]
+                ).rowcount
+                if changed != 1:
+                    raise Refused(f"Job {after} was asked again already.")
+            if click is not None:
+                self.count_click(db, click, after or number)
             stored = rows.job(db, number)
             audit.append(db, self.clock(), note, stored)
             outbox.put(db, self.clock(), story(stored), stored)
@@ -73,11 +87,17 @@ class Store(ClickBook):
         expect: JobState,
         changes: dict[str, Any] | None = None,
         click: int | None = None,
+        step: StepRecord | None = None,
+        limit: int = 0,
     ) -> JobRecord:
         """Moves a job along its table. Raises IllegalTransition when it has left `expect`, Held when locked out."""
 
         def work(db: sqlite_utils.Database) -> JobRecord:
             state = follow(expect, event)
+            if event is JobEvent.START:
+                locks.may_start(db, number, rows.job(db, number).plan.locks, limit)
+            if step is not None:
+                rows.save_step(db, step)
             columns = {"state": state.value, "updated_at": self.clock(), **dict(rows.changed_columns(changes or {}))}
             assignments = ", ".join(f"{name} = ?" for name in columns)
             changed = db.execute(
@@ -133,9 +153,7 @@ class Store(ClickBook):
         """Writes a step as it is now, with what should be told of it."""
 
         def work(db: sqlite_utils.Database) -> JobRecord:
-            values = msgspec.structs.asdict(step)
-            values["state"], values["error"] = step.state.value, rows.encode(step.error)
-            db.table("steps").upsert(values, pk=("job", "index"))
+            rows.save_step(db, step)
             stored = rows.job(db, step.job)
             if note is not None:
                 audit.append(db, self.clock(), note, stored)
@@ -143,6 +161,20 @@ class Store(ClickBook):
             return stored
 
         return await self._told(work)
+
+    async def open_parents(self) -> Sequence[tuple[str, StepRecord]]:
+        """Steps of jobs that are over whose tasks at the pool were not tidied yet, with their pool."""
+        marks = ",".join("?" for _ in FINAL)
+
+        def work(db: sqlite_utils.Database) -> Sequence[tuple[str, StepRecord]]:
+            found = db.execute(
+                "SELECT DISTINCT steps.job, jobs.pool FROM steps JOIN jobs ON jobs.number = steps.job"  # noqa: S608  marks
+                f" WHERE steps.parent <> '' AND jobs.state IN ({marks})",
+                [state.value for state in FINAL],
+            ).fetchall()
+            return [(row["pool"], step) for row in found for step in rows.steps_of(db, row["job"]) if step.parent]
+
+        return await self.database.write(work)
 
     async def job(self, number: int) -> JobRecord:
         """One job. Raises NotFound."""
@@ -225,6 +257,17 @@ class Store(ClickBook):
     async def outbox_depth(self) -> int:
         """How many messages wait."""
         return await self.database.read(outbox.depth)
+
+    async def prune(self, older_than_s: float = 86400.0) -> None:
+        """Forgets messages that were sent or replaced a day ago; what was given up stays to be looked at."""
+        limit = self.clock() - older_than_s
+        await self.database.write(
+            lambda db: (
+                db.execute(
+                    "DELETE FROM outbox WHERE state IN ('sent', 'superseded') AND created_at < ?", [limit]
+                ).rowcount
+            )
+        )
 
     async def wait(self, timeout_s: float) -> None:
         """Until something new was put in, or the time is over."""

@@ -213,7 +213,7 @@ class Sessions:
                 if error.sent:
                     with self._guard:
                         self._doubtful.add(line.handle)
-                    raise OutcomeUnknown(f"{method} was sent, then {text}") from error
+                    raise OutcomeUnknown(f"{method} was sent, then {text}", ended=error.ended) from error
                 self._forget(line)
                 raise Unreachable(f"{method} was not sent: {text}") from error
             except XenAPI.Failure as refusal:

@@ -12,6 +12,7 @@ import http.client
 import select
 import socket
 import ssl
+import struct
 import xmlrpc.client
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
@@ -27,13 +28,22 @@ ANSWER_TIMEOUT_S: Final = 30.0
 Wire: TypeAlias = Any
 
 
-class CallLost(Exception):
-    """The call had no full answer. `sent` tells whether any byte of the request may have reached the server."""
+# How a peer that ends the connection itself shows; a time-out is none of these.
+_ENDED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
+
+class CallLost(Exception):
+    """The call had no full answer.
+
+    `sent` tells whether any byte of the request may have reached the server; `ended` that the server ended the
+    connection, so that nothing of the request is still under way.
+    """
+
+    def __init__(self, reason: str, *, sent: bool, ended: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
+        self.ended = ended
 
 
 class _Texts(xmlrpc.client.Unmarshaller):
@@ -112,8 +122,8 @@ class OnceTransport(xmlrpc.client.Transport):
             if response.status == http.HTTPStatus.OK:
                 return self.parse_response(response)
         except (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError, ValueError) as error:
-            self.close()
-            raise CallLost(describe(error), sent=True) from error
+            self._cut()
+            raise CallLost(describe(error), sent=True, ended=isinstance(error, _ENDED)) from error
         self.close()
         raise CallLost(f"answered HTTP {response.status}", sent=True)
 
@@ -127,6 +137,14 @@ class OnceTransport(xmlrpc.client.Transport):
         connection, self._http = self._http, None
         if connection is not None:
             connection.close()
+
+    def _cut(self) -> None:
+        """Closes the connection and throws away what the kernel has not sent yet, so that it cannot arrive later."""
+        connection = self._http
+        if connection is not None and connection.sock is not None:
+            with contextlib.suppress(OSError):
+                connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
     def abort(self) -> None:
         """Wakes the thread that waits on this connection; may be called from any other thread."""

@@ -100,7 +100,7 @@ class World:
     async def begin(self, pool: str, call: Call, *, parent: str, job: str) -> str:
         if self.lose == "before":
             self.lose = ""
-            raise OutcomeUnknown("connection reset")
+            raise OutcomeUnknown("connection reset", ended=True)
         self.executed += 1
         handle = f"task{self.executed}"
         self.tasks[handle] = TaskView(handle, TaskStatus.PENDING, 0.0, (), call.method, can_cancel=True)
@@ -109,7 +109,7 @@ class World:
         self.operations = ("pool_migrate",)
         if self.lose == "after":
             self.lose = ""
-            raise OutcomeUnknown("connection reset")
+            raise OutcomeUnknown("connection reset", ended=True)
         return handle
 
     def finish(self, handle: str) -> None:

@@ -1,0 +1,95 @@
+"""The last look before a call is sent: freeze, people, and the plan made again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+
+from bot.domain.plan import Grade, drift
+from bot.domain.policy import ApprovalSettings, Role
+from bot.domain.record import JobRecord
+from bot.domain.texts import Phrase, Quote, Who, say
+from bot.errors import CannotTell, DirectorySilent, NotAllowed, NotFound, StoreError, Unreachable, XapiFailure
+from bot.jobs.ports import Directory
+from bot.operations.base import Operation
+from bot.operations.ports import Facts
+from bot.store import Store
+
+log = structlog.get_logger()
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Nothing speaks against the job, but it cannot go on yet; `hint` says why."""
+
+    hint: Phrase
+
+
+class Gate:
+    """Says whether a job may run now: a tuple of problems (empty for yes), or Wait."""
+
+    def __init__(
+        self,
+        store: Store,
+        facts: Facts,
+        directory: Directory,
+        operations: Mapping[str, Operation],
+        approval: ApprovalSettings,
+    ) -> None:
+        self.store = store
+        self.facts = facts
+        self.directory = directory
+        self.operations = operations
+        self.approval = approval
+
+    async def frozen(self) -> Wait | None:
+        """A freeze, or a store in doubt, which counts as one."""
+        try:
+            freeze = await self.store.frozen()
+        except StoreError:
+            return Wait(say("The store is in doubt; nothing starts."))
+        if freeze is None:
+            return None
+        reason = Quote(freeze.reason or "no reason given")
+        return Wait(say("Frozen: {reason}. It starts when the freeze ends.", reason=reason))
+
+    async def judge(self, record: JobRecord) -> Wait | tuple[Phrase, ...]:
+        """Plans again from direct reads, and looks everyone up again who asked for it or approved it."""
+        frozen = await self.frozen()
+        if frozen is not None:
+            return frozen
+        try:
+            now = await self.operations[record.operation].replan(record.plan, self.facts, self.approval)
+            people = await self._people(record)
+        except NotFound as gone:
+            return (say("{what}", what=Quote(gone.message)),)
+        except DirectorySilent:
+            return Wait(say("Slack cannot be asked who may do this; it starts when it can."))
+        except (Unreachable, CannotTell, XapiFailure) as silent:
+            log.info("cannot_plan_yet", job=record.number, reason=str(silent))
+            return Wait(say("The pool does not answer; it starts when it can be checked again."))
+        unclear = [one for one in now.unclear if record.ceiling.grades.get(one.key) is not Grade.UNKNOWN]
+        if unclear and not now.blocked:
+            return Wait(say("Waiting: {fact}", fact=unclear[0].fact))
+        problems = drift(record.plan, record.ceiling, now) + people
+        approvals = set(record.approved_by) - {record.requester}
+        # Policy may have become stricter since: the number that counts is today's.
+        if len(approvals) < max(record.approvers_needed, self.approval.needed(now.risk)):
+            problems += (say("it needs more approvals now than it has"),)
+        return problems
+
+    async def _people(self, record: JobRecord) -> tuple[Phrase, ...]:
+        problems: list[Phrase] = []
+        wanted = [(record.requester, Role.OPERATOR), *((who, Role.APPROVER) for who in record.approved_by)]
+        for user, role in wanted:
+            try:
+                person = await self.directory.person(record.team, user)
+            except DirectorySilent:
+                raise
+            except NotAllowed as refusal:
+                problems.append(say("{who}: {why}", who=Who(user), why=Quote(refusal.message)))
+                continue
+            if role not in person.roles:
+                problems.append(say("{who} no longer has the {role} role", who=Who(user), role=role.value))
+        return tuple(problems)
