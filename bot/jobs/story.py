@@ -30,7 +30,8 @@ def refused(plan: Plan) -> Message:
     reasons = many([_inside(check.title) for check in stops])
     headline = plan.refusal or say("Not possible: {title}", title=plan.title)
     summary = say("{headline}: {reasons}", headline=headline, reasons=reasons)
-    count = say("{n} of {all} checks stop it", n=len(stops), all=len(plan.checks))
+    one = say("1 of {all} checks stops it", all=len(plan.checks))
+    count = one if len(stops) == 1 else say("{n} of {all} checks stop it", n=len(stops), all=len(plan.checks))
     return Message(
         summary,
         (Verdict(headline, (count,), Mark.REFUSED), Checks(plan.checks)),
@@ -80,6 +81,8 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
         case JobState.RUNNING:
             headline, mark = operation.running(record.plan), Mark.WORKING
             parts.append(_progress(record, now))
+            if record.approved_by:
+                parts.append(Facts(tuple(decisions(record))))
             if record.cancel_by:
                 parts.append(Facts((say("{who} asked to stop it.", who=Who(record.cancel_by)),)))
             if hint is not None:
@@ -120,16 +123,21 @@ def _considerations(record: JobRecord) -> list[Part]:
     parts: list[Part] = [Facts(tuple(lines))] if lines else []
     parts.append(Checks(plan.checks))
     if record.state is JobState.PROPOSED and record.approvers_needed:
-        parts.append(Facts((say("After you confirm it, {n} more must approve: not you.", n=record.approvers_needed),)))
+        needed = _people(record.approvers_needed)
+        parts.append(Facts((say("After you confirm it, {n} with the approver role must approve.", n=needed),)))
     parts.append(Small(say("Checked {when}; checked again before it starts.", when=Moment(record.created_at))))
     return parts
+
+
+def _people(count: int) -> Phrase:
+    return say("one person") if count == 1 else say("{n} people", n=count)
 
 
 def _needs(record: JobRecord) -> Phrase:
     missing = record.approvers_needed - len(record.approved_by)
     return say(
-        "Needs {n} with the approver role, not {who} · until {when}",
-        n=missing,
+        "Needs {n} with the approver role other than {who} · until {when}",
+        n=_people(missing),
         who=Who(record.requester),
         when=Moment(record.expires_at),
     )

@@ -116,7 +116,7 @@ def _after(facts: MigrationFacts) -> tuple[Phrase, ...]:
     if left is None:
         return runs
     kept = say(
-        "After the move: {host} keeps {left} of {total} free",
+        "After the move: {host} can still give {left} of {total}",
         host=facts.target.name,
         left=Size(left),
         total=Size(facts.target.memory_total),
@@ -187,7 +187,7 @@ def _evidence(now: Whereabouts) -> Phrase:
         seen.append(say(tools_word(now.tools)))
         if now.addresses:
             seen.append(say("address {address}", address=now.addresses[0]))
-    return say("looked at: {seen}", seen=many(seen))
+    return say("Looked at: {seen}", seen=many(seen))
 
 
 def _running(of: Plan) -> Phrase:

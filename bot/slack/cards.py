@@ -172,11 +172,16 @@ def _checks(items: Sequence[Check]) -> Iterator[RichTextSectionElement]:
                 yield richtext.section(say("Fix: {fix}", fix=check.fix))
     passed = [check for check in items if check.grade is Grade.OK]
     if passed:
-        names = many([_lowered(check.title) for check in passed])
+        # Six names say what kind of checks these are; all of them would fill a phone's screen.
+        shown = [_lowered(check.title) for check in passed[:_NAMED]]
+        names = many([*shown, "…"] if len(passed) > _NAMED else shown)
         if len(passed) == 1:
             yield richtext.section(say("✓ 1 check passed: {names}", names=names))
         else:
             yield richtext.section(say("✓ {count} checks passed: {names}", count=len(passed), names=names))
+
+
+_NAMED = 6
 
 
 def _lowered(title: str) -> str:

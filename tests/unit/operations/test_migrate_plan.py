@@ -167,7 +167,7 @@ async def test_the_final_word_is_said_only_of_what_was_seen() -> None:
     look = await looked(host="h-3")
     assert look.seen is Seen.DONE
     assert plain(look.headline) == "centos54 now runs on xenserver3"
-    assert [plain(one) for one in look.evidence] == ["looked at: running, tools answering, address 192.0.2.15"]
+    assert [plain(one) for one in look.evidence] == ["Looked at: running, tools answering, address 192.0.2.15"]
 
 
 @pytest.mark.parametrize(
