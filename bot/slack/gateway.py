@@ -37,6 +37,10 @@ from bot.slack.socket import ANSWERED, CONNECT_TIMEOUT_S, PING_EVERY_S, Link
 log = structlog.get_logger(__name__)
 
 COMMAND = "/xen"
+# When a crowd types at once, commands begin a few at a time, so that the acks of the others find the loop free. One
+# that waits for a pool or for Slack gives its turn on after this long; decisions never queue.
+TURNS = 2
+TURN_S = 0.05
 # Slack gives 3 s for an ack; work that waits for its ack never waits longer than this.
 _ACK_WAIT_S = 4.0
 
@@ -82,6 +86,7 @@ class Gateway:
         self.bot_user_id = ""
         self._answers = Answers(self.client)
         self._errands = Errands()
+        self._turns = asyncio.Semaphore(TURNS)
         self._closing = False
         self._bot_token = bot_token
         self._link = Link(
@@ -206,9 +211,15 @@ class Gateway:
                 self._observe_ack(time.monotonic() - began)
         except TimeoutError:
             log.warning("ack_late", kind=kind)
-        rendered = await self._outcome(work, kind)
+        rendered = await (self._paced(work, kind) if kind == "command" else self._outcome(work, kind))
         if rendered is not None:
             await self._answers.tell(place, rendered)
+
+    async def _paced(self, work: Callable[[], Awaitable[Message | None]], kind: str) -> Rendered | None:
+        async with asyncio.TaskGroup() as group, self._turns:
+            task = group.create_task(self._outcome(work, kind))
+            await asyncio.wait([task], timeout=TURN_S)
+        return task.result()
 
     async def _outcome(self, work: Callable[[], Awaitable[Message | None]], kind: str) -> Rendered | None:
         try:
