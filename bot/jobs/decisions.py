@@ -222,12 +222,14 @@ class Decisions:
     @staticmethod
     def _already(record: JobRecord) -> Answered:
         state = state_word(record.state)
-        if not record.decisions:
+        said = story.decisions(record)
+        if not said:
             return Answered(
                 brief(say("Nothing was changed: job {n} is {state} already.", n=record.number, state=state))
             )
-        last = story.decisions(record)[-1]
-        line = say("Nothing was changed: job {n} is {state} already. {last}.", n=record.number, state=state, last=last)
+        line = say(
+            "Nothing was changed: job {n} is {state} already. {last}.", n=record.number, state=state, last=said[-1]
+        )
         return Answered(brief(line))
 
     @staticmethod

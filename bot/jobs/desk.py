@@ -224,18 +224,22 @@ class Desk:
         try:
             person = await self.directory.person(click.team, click.person)
             if click.action == "look_again":
-                return await self.control.resolve(number, person, "")
-            return await self.control.cancel(number, person)
-        except UserError as refusal:
-            detail = {"action": click.action, "job": number, "why": refusal.message}
-            await self.store.note(Note(Tag.CLICK_REFUSED, click.team, click.person, detail))
+                answer = await self.control.resolve(number, person, "")
+            else:
+                answer = await self.control.cancel(number, person)
+        except DirectorySilent:
             raise
-        finally:
+        except (UserError, IllegalTransition) as refusal:
+            detail = {"action": click.action, "job": number, "why": str(refusal)}
+            await self.store.note(Note(Tag.CLICK_REFUSED, click.team, click.person, detail))
             await self.store.refuse_click(click.id, number)
+            raise
+        await self.store.close_click(click.id, number, "counted")
+        return answer
 
     async def _picked(self, click: StoredClick) -> Message | None:
         identity, _, uuid = click.target.partition(":")
-        await self.store.refuse_click(click.id, None)
+        await self.store.close_click(click.id, None, "counted")
         pick = await self.store.pick(identity)
         if pick is None or pick.person != click.person:
             raise Refused("This choice is no longer open.", "Type the command again.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import msgspec
 import sqlite_utils
@@ -73,9 +74,13 @@ class ClickBook:
 
     async def refuse_click(self, number: int, job: int | None) -> None:
         """The click counts for nothing."""
+        await self.close_click(number, job, "refused")
+
+    async def close_click(self, number: int, job: int | None, verdict: Literal["counted", "refused"]) -> None:
+        """The click was judged; a click that was judged before stays as it is."""
         await self.database.write(
             lambda db: db.execute(
-                "UPDATE approvals SET verdict = 'refused', job = ? WHERE id = ? AND verdict = 'noted'", [job, number]
+                "UPDATE approvals SET verdict = ?, job = ? WHERE id = ? AND verdict = 'noted'", [verdict, job, number]
             )
         )
 

@@ -216,3 +216,64 @@ async def test_a_silent_pool_delays_the_start_and_nothing_else(bench: Bench, wor
     world.silent = False
     await bench.ended(number, "SUCCEEDED")
     assert world.executed == 1
+
+
+async def test_deny_ends_a_request_and_frees_nobody_else(bench: Bench, world: World) -> None:
+    world.risk = Risk.HIGH
+    number = await bench.propose()
+    await bench.press(number, "confirm")
+    with pytest.raises(NotAllowed):
+        await bench.press(number, "deny", ADMIN)
+    await bench.press(number, "deny", SECOND)
+    record = await bench.ended(number, "DENIED")
+    assert record.decisions[-1].person == SECOND
+    with pytest.raises(UserError, match="denied already"):
+        await bench.press(number, "approve", APPROVER)
+    assert world.executed == 0
+
+
+async def test_withdraw_is_for_the_requester_and_admins(bench: Bench, world: World) -> None:
+    number = await bench.propose()
+    with pytest.raises(NotAllowed, match="Only the person who asked"):
+        await bench.press(number, "withdraw", APPROVER)
+    await bench.press(number, "withdraw", ADMIN)
+    await bench.ended(number, "WITHDRAWN")
+
+
+async def test_only_the_requester_confirms(bench: Bench, world: World) -> None:
+    number = await bench.propose()
+    with pytest.raises(NotAllowed, match="Only the person who asked"):
+        await bench.press(number, "confirm", APPROVER)
+    assert (await bench.store.job(number)).state is JobState.PROPOSED
+
+
+async def test_ask_again_makes_one_new_request_however_often_it_is_pressed(bench: Bench, world: World) -> None:
+    number = await bench.propose()
+    bench.now += 3601
+    await bench.ended(number, "EXPIRED")
+    results = await asyncio.gather(
+        bench.press(number, "ask_again"), bench.press(number, "ask_again"), return_exceptions=True
+    )
+    assert sum(isinstance(result, UserError) for result in results) == 1
+    assert (await bench.store.job(number)).successor == number + 1
+    assert len(await bench.store.jobs()) == 2
+    with pytest.raises(UserError, match="expired"):
+        await bench.press(number, "confirm")
+
+
+async def test_a_job_that_was_lost_sight_of_is_closed_by_an_admin_who_looks(bench: Bench, world: World) -> None:
+    async def restarted(pool: str, parent: str) -> None:
+        return None
+
+    world.lose, world.children = "before", restarted
+    number = await bench.propose()
+    await bench.press(number, "confirm")
+    await bench.ended(number, "NEEDS_ATTENTION")
+    with pytest.raises(NotAllowed):
+        await bench.control.resolve(number, await world.person("T", OPERATOR), "moved")
+    admin = await world.person("T", ADMIN)
+    with pytest.raises(Refused, match="shows otherwise"):
+        await bench.control.resolve(number, admin, "moved")
+    await bench.control.resolve(number, admin, "not-moved")
+    record = await bench.ended(number, "FAILED")
+    assert plain(record.outcome) == "centos54 still runs on host1"

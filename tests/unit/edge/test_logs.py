@@ -70,7 +70,7 @@ def test_a_secret_is_hidden_wherever_it_stands(lines: Callable[[], list[dict[str
     log = structlog.get_logger("bot.any")
     event = f"event {text}"
     log.warning(event, plain=text, nested={"list": [f"a {text}"], text: 1}, error=ValueError(text))
-    logging.getLogger("some.library").error("said %s", text)
+    logging.getLogger("another.package").error("said %s", text)
     try:
         fail(text)
     except RuntimeError:
@@ -109,8 +109,8 @@ def test_a_trace_on_a_terminal_cannot_forge_an_entry() -> None:
 
 
 def test_libraries_are_heard_from_warnings_on(lines: Callable[[], list[dict[str, Any]]]) -> None:
-    logging.getLogger("some.library").info("chatter")
-    logging.getLogger("some.library").warning("trouble")
+    logging.getLogger("another.package").info("chatter")
+    logging.getLogger("another.package").warning("trouble")
     structlog.get_logger("bot.any").debug("detail")
     assert [entry["event"] for entry in lines()] == ["trouble"]
 
