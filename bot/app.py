@@ -22,6 +22,7 @@ from bot.jobs.decisions import Decisions
 from bot.jobs.desk import Desk
 from bot.jobs.engine import Engine
 from bot.jobs.proposals import Proposals
+from bot.jobs.witness import Witness
 from bot.metrics import Metrics
 from bot.operations.discover import operations
 from bot.operations.xapi_words import explain
@@ -76,6 +77,7 @@ class App:
             observe_ack=self.metrics.observe_ack,
         )
         self.delivery = Delivery(self.client, self.store)
+        self.witness = Witness(self.store, config.slack.alerts_channel or config.slack.channels[0])
         self.web = Web(config.web, health=self.health, metrics=self.metrics)
         self._store_well = False
 
@@ -117,6 +119,7 @@ class App:
                 group.create_task(self.delivery.run(), name="delivery"),
                 group.create_task(self._measure(), name="measure"),
                 group.create_task(self.desk.settle_left_behind(), name="old clicks"),
+                group.create_task(self.witness.run(), name="witness"),
             ]
             await stop.wait()
             log.info("stopping")

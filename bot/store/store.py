@@ -236,7 +236,25 @@ class Store(ClickBook):
 
         await self.database.write(work)
 
+    async def day_is_over(self, key: str, day_s: float) -> bool:
+        """Whether a day has passed since this last said yes for `key`; the first time only starts the day."""
+
+        def work(db: sqlite_utils.Database) -> bool:
+            now = self.clock()
+            row = db.execute("SELECT value FROM settings WHERE key = ?", [key]).fetchone()
+            over = row is not None and now - float(row["value"]) >= day_s
+            if row is None or over:
+                db.table("settings").upsert({"key": key, "value": repr(now)}, pk="key")
+            return over
+
+        return await self.database.write(work)
+
     # Outbox
+
+    async def tell(self, item: Outgoing) -> None:
+        """A message that belongs to no job."""
+        await self.database.write(lambda db: outbox.put(db, self.clock(), [item]))
+        self._news.set()
 
     async def due(self, limit: int = 20) -> Sequence[Parcel]:
         """What can be sent now."""

@@ -12,6 +12,7 @@ from bot.domain.audit import Tag
 from bot.domain.message import Message, Verdict
 from bot.domain.texts import say
 from bot.errors import StoreError
+from bot.jobs.witness import Witness
 from bot.store import Note, Outgoing, Reader, Store
 
 
@@ -123,3 +124,22 @@ async def test_a_choice_belongs_to_its_person_and_ends(store: Store) -> None:
     assert pick is not None
     assert (pick.person, pick.written) == ("U1", {"vm": "twin"})
     assert await store.pick("guessed") is None
+
+
+async def test_the_head_of_the_audit_is_told_once_a_day_outside_the_file(tmp_path: Path) -> None:
+    now = [1_000_000.0]
+    store = Store(tmp_path / "daily.sqlite", lambda: now[0])
+    await store.open()
+    witness = Witness(store, "C1")
+    await store.note(note())
+    await witness.look()
+    assert await store.due() == []
+    for _ in range(2):
+        now[0] += 86_401
+        await witness.look()
+        await witness.look()
+    head = (await store.verify_audit())[1]
+    told = [str(parcel.message) for parcel in await store.due()]
+    assert len(told) == 2
+    assert all(head in text for text in told)
+    await store.close()
