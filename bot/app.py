@@ -130,10 +130,7 @@ class App:
     async def _measure(self) -> None:
         while True:
             try:
-                counts: dict[str, int] = {}
-                for record in await self.store.jobs(open_only=True, limit=1000):
-                    counts[record.state.value] = counts.get(record.state.value, 0) + 1
-                self.metrics.set_jobs(counts)
+                self.metrics.set_jobs(await self.store.counts())
                 self.metrics.set_outbox_depth(await self.store.outbox_depth())
                 self._store_well = True
             except StoreError as error:

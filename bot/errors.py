@@ -7,6 +7,7 @@ XenbotError
 │   ├── NotFound         no object of that name; carries the nearest ones
 │   ├── Ambiguous        more than one object of that name; carries the candidates
 │   ├── NotAllowed       role, channel, own request
+│   │   └── DirectorySilent  nobody could be asked; not an answer about the person
 │   └── Refused          a rule or the present state says no: frozen, locked, too late
 ├── XenError             XAPI
 │   ├── XapiFailure      the server answered with a failure code

@@ -23,9 +23,7 @@ class Tag(StrEnum):
     JOB_EXPIRED = "job:expire"
     JOB_STALE = "job:stale"
     JOB_STARTED = "job:start"
-    JOB_STEP = "job:step"
     JOB_SUCCEEDED = "job:succeed"
-    JOB_PARTIAL = "job:partial"
     JOB_FAILED = "job:fail"
     JOB_CANCELLED = "job:cancel"
     JOB_CANCEL_ASKED = "job:ask-cancel"
@@ -36,7 +34,6 @@ class Tag(StrEnum):
     COMMAND_REFUSED = "command:refuse"
     FREEZE = "freeze:on"
     UNFREEZE = "freeze:off"
-    LOCKS_CLEARED = "locks:clear"
     STARTED = "bot:start"
     STOPPED = "bot:stop"
 

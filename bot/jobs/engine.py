@@ -94,9 +94,8 @@ class Engine:
             if record.number not in self._active and record.number not in self._broken:
                 task = group.create_task(self._guarded(record), name=f"job {record.number}")
                 self._active[record.number] = task
-        for record in await self.store.in_state(JobState.PROPOSED, JobState.AWAITING_APPROVAL):
-            if self.store.clock() >= record.expires_at:
-                await self.expire(record)
+        for record in await self.store.overdue():
+            await self.expire(record)
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + self.pace.tidy
             await self._tidy()
@@ -180,6 +179,7 @@ class Engine:
                 changes={"drifted": found, **now},
             )
             return
+        self._hints.pop(record.number, None)
         started = await self.store.move(
             record.number,
             JobEvent.START,
@@ -200,11 +200,16 @@ class Engine:
         return None
 
     async def _say_hint(self, record: JobRecord, hint: Phrase) -> None:
+        if self._hints.get(record.number) == hint:
+            return
+        self._hints[record.number] = hint
         operation = self.operations[record.operation]
-        message = story.card(record, operation, hint=hint)
-        if self._hints.get(record.number) != hint:
-            self._hints[record.number] = hint
-            await self.store.annotate(record.number, {}, story=lambda _: (Outgoing("card", message, urgent=False),))
+        # The card is made of the job as it is in the transaction: it may have moved on since it was read.
+        await self.store.annotate(
+            record.number,
+            {},
+            story=lambda now: (Outgoing("card", story.card(now, operation, hint=hint), urgent=False),),
+        )
 
     # Running
 

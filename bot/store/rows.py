@@ -102,6 +102,14 @@ def jobs(
     return [to_record(db, row) for row in rows]
 
 
+def overdue(db: sqlite_utils.Database, at: float) -> list[JobRecord]:
+    """The jobs that wait for a decision beyond their time."""
+    rows = db.execute(
+        "SELECT * FROM jobs WHERE state IN ('PROPOSED', 'AWAITING_APPROVAL') AND expires_at <= ? ORDER BY number", [at]
+    ).fetchall()
+    return [to_record(db, row) for row in rows]
+
+
 def save_step(db: sqlite_utils.Database, step: StepRecord) -> None:
     """Writes a step as it is now."""
     values = msgspec.structs.asdict(step)

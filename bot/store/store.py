@@ -190,6 +190,16 @@ class Store(ClickBook):
         found = await self.database.write(lambda db: rows.jobs(db, limit=100_000, states=states))
         return list(reversed(found))
 
+    async def overdue(self) -> Sequence[JobRecord]:
+        """Every job whose time for a decision is over."""
+        return await self.database.write(lambda db: rows.overdue(db, self.clock()))
+
+    async def counts(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        return await self.database.read(
+            lambda db: dict(db.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
+        )
+
     async def others_running(self, key: LockKey, job: int) -> list[int]:
         """The other running jobs that hold this key."""
         return await self.database.write(lambda db: locks.running_with(db, key, job))

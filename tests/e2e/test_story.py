@@ -123,3 +123,14 @@ async def test_a_freeze_stops_new_work_and_ends(lab: StoryLab) -> None:
     await lab.sees("freeze is over", who="admin", private=True)
     await lab.xen("migrate centos54 to xenserver3")
     await lab.sees("Migrate centos54", "Confirm")
+
+
+async def test_move_back_is_a_request_of_its_own_and_brings_the_guest_home(lab: StoryLab) -> None:
+    await lab.xen("migrate centos54 to xenserver3")
+    await lab.press(await lab.sees("Migrate centos54", "Confirm"), "Confirm")
+    await lab.press(await lab.sees("centos54 now runs on xenserver3", "Move back"), "Move back")
+    card = await lab.sees("Migrate centos54: xenserver3 → xenserver1", "Confirm")
+    assert (await lab.guest("centos54"))["host"] == "xenserver3"
+    await lab.press(card, "Confirm")
+    await lab.sees("centos54 now runs on xenserver1")
+    assert (await lab.guest("centos54"))["host"] == "xenserver1"
