@@ -1,132 +1,23 @@
-"""What a slash command declares, how its words become typed arguments, and the registry that finds the handlers.
-
-A handler is one file in `handlers/` with a `COMMAND`. Its arguments are a frozen msgspec struct whose annotations say
-how each is written:
-
-    class Arguments(msgspec.Struct, frozen=True):
-        vm: Vm                                       # the words right after the command
-        host: Annotated[Host, after("to")]           # the words after "to" (or --to)
-        reason: Annotated[str, rest("reason")] = ""  # all that follows "reason"
-"""
+"""How the words after a command become its typed arguments."""
 
 from __future__ import annotations
 
-import difflib
 import html
-import importlib
-import pkgutil
 import re
 import types
 import typing
 import unicodedata
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import msgspec
 
-from bot.domain.audit import Break, Entry
+from bot.commands.declare import Command
 from bot.domain.inventory import Host, PoolView, Vm
-from bot.domain.message import Message
-from bot.domain.plan import Plan
-from bot.domain.policy import ApprovalSettings, Person, Role
-from bot.domain.record import Freeze, JobRecord
 from bot.errors import NotFound, NotUnderstood
-from bot.operations.ports import Facts, Fleet
+from bot.operations.ports import Fleet
 
 _T = typing.TypeVar("_T")
-
-__all__ = ["Annotated", "Change", "Command", "Context", "Control", "Query", "Registry", "after", "rest"]
-
-
-class Journal(Protocol):
-    """What the store tells: jobs, the audit trail, the freeze."""
-
-    async def jobs(self, *, limit: int = 20, open_only: bool = False, target: str = "") -> Sequence[JobRecord]:
-        """Newest first; `target` (a UUID) keeps only jobs about that object."""
-        ...
-
-    async def job(self, number: int) -> JobRecord:
-        """One job. Raises NotFound."""
-        ...
-
-    async def audit(self, *, limit: int = 20, job: int | None = None) -> Sequence[Entry]:
-        """Newest first."""
-        ...
-
-    async def verify_audit(self) -> tuple[int, str, Break | None]:
-        """Entries that hold, the head hash, and the first break."""
-        ...
-
-    async def frozen(self) -> Freeze | None:
-        """The freeze in force."""
-        ...
-
-
-class JobControl(Protocol):
-    """What may be done to jobs besides asking for new ones.
-
-    Each is audited and answers with what is true afterwards.
-    """
-
-    async def cancel(self, number: int, person: Person) -> Message:
-        """Asks a running or queued job to stop; withdraws one that was not decided yet. Raises NotFound, Refused."""
-        ...
-
-    async def resolve(self, number: int, person: Person, verdict: str) -> Message:
-        """Looks at the pool and closes a job that needs a person: verdict "", "moved" or "not-moved"."""
-        ...
-
-    async def freeze(self, person: Person, reason: str) -> Message:
-        """Stops every changing job from starting."""
-        ...
-
-    async def unfreeze(self, person: Person) -> Message:
-        """Lets jobs start again."""
-        ...
-
-
-class Context(msgspec.Struct, frozen=True):
-    """What a handler may use, and who asks. `now` in Unix seconds; `channel` is where the words were typed."""
-
-    person: Person
-    channel: str
-    now: float
-    fleet: Fleet
-    facts: Facts
-    journal: Journal
-    control: JobControl
-    approval: ApprovalSettings
-    registry: Registry
-
-
-class Change(msgspec.Struct, frozen=True):
-    """The command asks for a job: `plan` only reads. The plan becomes a card with Confirm and Withdraw."""
-
-    plan: Callable[[Any, Context], Awaitable[Plan]]
-
-
-class Query(msgspec.Struct, frozen=True):
-    """The command looks."""
-
-    answer: Callable[[Any, Context], Awaitable[Message]]
-
-
-class Control(msgspec.Struct, frozen=True):
-    """The command acts on jobs or on the bot itself, at once."""
-
-    act: Callable[[Any, Context], Awaitable[Message]]
-
-
-class Command(msgspec.Struct, frozen=True):
-    """One slash command. `usage` and `example` are written without the leading `/xen`."""
-
-    word: str
-    usage: str
-    help: str
-    example: str
-    role: Role
-    arguments: type[msgspec.Struct]
-    does: Change | Query | Control
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -298,39 +189,3 @@ def _found(look_up: Callable[[str], _T], text: str) -> _T:
         if unescaped == text:
             raise
         return look_up(unescaped)
-
-
-class Registry:
-    """All commands, found by looking into the `handlers` package."""
-
-    def __init__(self, commands: Sequence[Command]) -> None:
-        self.commands = tuple(sorted(commands, key=lambda command: command.word))
-        self._by_word = {command.word: command for command in self.commands}
-        if len(self._by_word) != len(self.commands):
-            raise ValueError("two handlers declare the same word")
-
-    @property
-    def words(self) -> frozenset[str]:
-        """Every command word."""
-        return frozenset(self._by_word)
-
-    @classmethod
-    def discover(cls, package: str = "handlers") -> Registry:
-        """Every module of the package that has a COMMAND; a module without one is a mistake."""
-        root = importlib.import_module(package)
-        names = [f"{package}.{module.name}" for module in pkgutil.iter_modules(root.__path__)]
-        found = [importlib.import_module(name).COMMAND for name in names]
-        return cls(found)
-
-    def find(self, word: str) -> Command:
-        """The command of that word. Raises NotUnderstood with the closest one."""
-        if word in self._by_word:
-            return self._by_word[word]
-        close = difflib.get_close_matches(word, self._by_word, n=1, cutoff=0.5)
-        if close:
-            command = self._by_word[close[0]]
-            raise NotUnderstood(
-                f"I did not understand “{word}”.",
-                f"Did you mean `/xen {command.usage}`? Example: `/xen {command.example}`",
-            )
-        raise NotUnderstood(f"I did not understand “{word}”.", "`/xen help` lists what I can do.")

@@ -1,0 +1,35 @@
+"""Slash commands: what one declares (`declare`), and how its words become typed arguments (`grammar`).
+
+A handler is one file in `handlers/` with a `COMMAND`. Its arguments are a frozen msgspec struct whose annotations say
+how each is written:
+
+    class Arguments(msgspec.Struct, frozen=True):
+        vm: Vm                                       # the words right after the command
+        host: Annotated[Host, after("to")]           # the words after "to" (or --to)
+        reason: Annotated[str, rest("reason")] = ""  # all that follows "reason"
+"""
+
+from typing import Annotated
+
+from bot.commands.declare import Change, Command, Context, Control, JobControl, Journal, Query, Registry
+from bot.commands.grammar import Slot, after, first_word, resolve, rest, slots, split, tidy
+
+__all__ = [
+    "Annotated",
+    "Change",
+    "Command",
+    "Context",
+    "Control",
+    "JobControl",
+    "Journal",
+    "Query",
+    "Registry",
+    "Slot",
+    "after",
+    "first_word",
+    "resolve",
+    "rest",
+    "slots",
+    "split",
+    "tidy",
+]
