@@ -134,10 +134,20 @@ def lab(
     as_json: bool,
 ) -> None:
     """Try the bot with a simulated Slack and simulated pools, in a browser."""
+    from bot.commands import Registry  # noqa: PLC0415  loaded when used
     from bot.lab.launch import LabOptions, run_lab  # noqa: PLC0415  loaded when used
+    from bot.lab.routes import CommandHint  # noqa: PLC0415  loaded when used
 
+    known = Registry.discover().commands
     options = LabOptions(
-        port=port, xapi_port=xapi_port, data=data, world=world, speed=speed, bot=not no_bot, json=as_json
+        port=port,
+        xapi_port=xapi_port,
+        data=data,
+        world=world,
+        speed=speed,
+        bot=not no_bot,
+        json=as_json,
+        commands=tuple(CommandHint(one.word, one.usage, one.help, one.example) for one in known),
     )
     ctx.exit(asyncio.run(run_lab(options)))
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from bot.lab.bot_config import BotConfig, HostEntry, PoolEntry, bot_environment, render_config
 from bot.lab.bot_process import BotFailedError, BotProcess, say
 from bot.lab.live import LiveState
-from bot.lab.routes import LabRoutes
+from bot.lab.routes import CommandHint, LabRoutes
 from bot.lab.slack import Workplace
 from bot.lab.xapi import Datacentre, LoopbackMissing
 
@@ -40,6 +40,7 @@ class LabOptions:
         speed: How much faster than real simulated work goes.
         bot: Whether to start the bot.
         json: Whether to print the machine-readable line.
+        commands: The bot's commands, which the page offers while a person types.
     """
 
     port: int = 8080
@@ -49,6 +50,7 @@ class LabOptions:
     speed: float = 1.0
     bot: bool = True
     json: bool = False
+    commands: tuple[CommandHint, ...] = ()
 
 
 class Lab:
@@ -74,9 +76,14 @@ class Lab:
         self.bot: BotProcess | None = None
         self.config_path = data / "xenbot.toml"
         self.store_path = data / "xenbot.sqlite"
-        LabRoutes(datacentre=self.datacentre, workplace=self.workplace, live=self.live, bot=lambda: self.bot).add_to(
-            self.workplace.app
+        routes = LabRoutes(
+            datacentre=self.datacentre,
+            workplace=self.workplace,
+            live=self.live,
+            bot=lambda: self.bot,
+            commands=options.commands,
         )
+        routes.add_to(self.workplace.app)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

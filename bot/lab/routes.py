@@ -5,17 +5,21 @@ the bot never calls it.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from aiohttp import web
 
 from bot.lab.bot_process import BotFailedError, BotProcess
 from bot.lab.live import LiveState
 from bot.lab.slack import Workplace
+from bot.lab.slack import faults as slack_controls
+from bot.lab.slack.webapi import METHODS
 from bot.lab.xapi import Datacentre
+from bot.lab.xapi import controls as xapi_controls
 
 _CONTENT_TYPES: Final = {
     ".html": "text/html",
@@ -35,6 +39,16 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class CommandHint(msgspec.Struct, frozen=True):
+    """One word that may follow the slash command: `usage` starts with it, `help` is a sentence."""
+
+    word: str
+    usage: str
+    help: str
+    example: str
+
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -87,6 +101,7 @@ class LabRoutes:
         workplace: The simulated workplace; its routes are not touched.
         live: The truth and its changes.
         bot: Returns the bot's process, or None for a lab without one.
+        commands: What the page offers while a person types.
     """
 
     def __init__(
@@ -96,11 +111,13 @@ class LabRoutes:
         workplace: Workplace,
         live: LiveState,
         bot: Callable[[], BotProcess | None],
+        commands: Sequence[CommandHint] = (),
     ) -> None:
         self._datacentre = datacentre
         self._workplace = workplace
         self._live = live
         self._bot = bot
+        self._commands = commands
         self._page = files("bot.lab") / "page"
 
     def add_to(self, app: web.Application) -> None:
@@ -113,6 +130,9 @@ class LabRoutes:
                 web.get("/page/{name}", self.show_file),
                 web.get("/lab/state", self.show_state),
                 web.get("/lab/datacentre/stream", self.stream_state),
+                web.get("/lab/calls", self.show_calls),
+                web.get("/lab/controls", self.show_controls),
+                web.get("/lab/commands", self.show_commands),
                 web.post("/lab/datacentre", self.change_datacentre),
                 web.post("/lab/slack", self.change_workplace),
                 web.post("/lab/bot", self.change_bot),
@@ -158,6 +178,25 @@ class LabRoutes:
         except ConnectionError:
             return response  # the page was closed
         return response
+
+    async def show_calls(self, request: web.Request) -> web.Response:
+        """Answers the XAPI calls and struck faults numbered above `since`, oldest first."""
+        since = request.query.get("since", "0")
+        if not since.isascii() or not since.isdigit():
+            return _refuse('"since" must be a number.')
+        return web.json_response({"ok": True, "entries": self._datacentre.journal.entries(int(since))})
+
+    async def show_controls(self, _request: web.Request) -> web.Response:
+        """Answers what the two doors understand, as JSON Schema, and the names of the calls that faults strike."""
+        doors = {
+            "datacentre": {"schema": xapi_controls.describe(), "methods": self._datacentre.list_methods()},
+            "slack": {"schema": slack_controls.describe(), "methods": sorted((*METHODS, "response_url"))},
+        }
+        return web.json_response({"ok": True, "doors": doors})
+
+    async def show_commands(self, _request: web.Request) -> web.Response:
+        """Answers what may follow the slash command, as the bot's own manifest and help have it."""
+        return web.json_response({"ok": True, "commands": [msgspec.to_builtins(hint) for hint in self._commands]})
 
     async def change_datacentre(self, request: web.Request) -> web.Response:
         """Passes a fault or a change to the datacentre."""

@@ -18,14 +18,6 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 DEADLINE_S = 60
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-CODE = """
-import asyncio, pathlib, sys
-from bot.lab.launch import LabOptions, run_lab
-options = LabOptions(
-    port=0, xapi_port=0, data=pathlib.Path(sys.argv[1]), speed=float(sys.argv[2]), bot=sys.argv[3] == "bot", json=True
-)
-sys.exit(asyncio.run(run_lab(options)))
-"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,8 +59,9 @@ class Lab:
 
 
 @contextlib.contextmanager
-def run_lab(data: Path, *, speed: float, bot: str) -> Iterator[Lab]:
-    command = [sys.executable, "-c", CODE, str(data), str(speed), bot]
+def run_lab(data: Path, *, speed: float, bot: bool) -> Iterator[Lab]:
+    options = ["--port", "0", "--xapi-port", "0", "--data", str(data), "--speed", str(speed), "--json"]
+    command = [sys.executable, "-m", "bot.cli", "lab", *options, *([] if bot else ["--no-bot"])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -81,7 +74,7 @@ def run_lab(data: Path, *, speed: float, bot: str) -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A lab without a bot."""
-    with run_lab(tmp_path_factory.mktemp("lab"), speed=1, bot="no bot") as started:
+    with run_lab(tmp_path_factory.mktemp("lab"), speed=1, bot=False) as started:
         # The tests post more often than Slack allows, so that they are quick.
         started.post("lab/slack", "", {"do": "ratelimits", "on": False})
         yield started
@@ -90,7 +83,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def bot_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A lab with the shipped bot; its datacentre works five times as fast as a real one."""
-    with run_lab(tmp_path_factory.mktemp("bot-lab"), speed=5, bot="bot") as started:
+    with run_lab(tmp_path_factory.mktemp("bot-lab"), speed=5, bot=True) as started:
         yield started
 
 

@@ -114,6 +114,11 @@ Control = (
 )
 
 
+def describe() -> dict[str, Any]:
+    """Return the vocabulary as JSON Schema, a description with each control."""
+    return msgspec.json.schema(Control)
+
+
 def read_control(request: dict[str, Any]) -> Control:
     """Return the typed control; ``ValueError`` with a sentence when the request is not in the vocabulary."""
     try:

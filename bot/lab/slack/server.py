@@ -42,6 +42,7 @@ class WebApi:
         if name == "apps.connections.open" and self._hub.faults.refuse_opens:
             return web.json_response({"ok": False, "error": "service_unavailable"}, status=503)
         values: Json = {}
+        caller = _Caller("none")
         status, headers = 200, {"x-slack-req-id": make_id("")}
         try:
             values, warnings = await read_arguments(request)
@@ -61,7 +62,9 @@ class WebApi:
             answer = problem.body()
         if not name.startswith("lab."):
             shown = {key: value for key, value in values.items() if key != "token"}
-            self._hub.log.record("http", name, self._hub.clock.now(), status=status, request=shown, answer=answer)
+            by = caller.person.key if caller.person else caller.kind
+            detail: Json = {"by": by, "status": status, "request": shown, "answer": answer}
+            self._hub.log.record("http", name, self._hub.clock.now(), **detail)
         if fail is not None:
             self._hub.log.record("fault", f"{name}: {fail.kind}", self._hub.clock.now())
             return await lose_answer(self._hub, request, fail)

@@ -120,6 +120,11 @@ AnyControl = (
 )
 
 
+def describe() -> dict[str, Value]:
+    """Returns the vocabulary as JSON Schema, a description with each control."""
+    return msgspec.json.schema(AnyControl)
+
+
 def read_control(request: dict[str, Value]) -> AnyControl:
     """Reads a request.
 

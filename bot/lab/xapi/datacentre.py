@@ -6,10 +6,9 @@ The lab's launcher and the tests hold a `Datacentre`; everything else of this pa
 import asyncio
 import errno
 import socket
-from collections import deque
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from bot.lab.xapi.dispatch import dispatch, is_change, list_methods, spell
 from bot.lab.xapi.errors import ApiError, LoopbackMissing
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.hands import Hands
+from bot.lab.xapi.journal import Heard, Journal
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.population import Populated, populate
@@ -32,7 +32,6 @@ from bot.lab.xapi.tasks import Tasks
 from bot.lab.xapi.values import Value
 from bot.lab.xapi.world import load_world
 
-_CALLS_SHOWN: Final = 50
 _PORT_TRIES: Final = 50
 
 
@@ -64,6 +63,7 @@ class Datacentre:
     Attributes:
         hosts: Where each host answers, by its name; filled by `start`.
         findings: Contradictions that were seen.
+        journal: The last calls and struck faults, looking included.
         login_delay_s: Real seconds before a refused login is answered.
 
     Raises:
@@ -87,13 +87,13 @@ class Datacentre:
         self.findings: list[str] = []
         self._noted = 0
         self._changed = Signal()
-        self.faults = Faults(self._note_change)
+        self.journal = Journal()
+        self.faults = Faults(self._note_change, self.journal.record_strike)
         self._port = port
         self._certificates = certificates
         self._debug_consistency = debug_consistency
         self._clock = Clock(speed)
         self._gate = Gate()
-        self._calls: deque[dict[str, Any]] = deque(maxlen=_CALLS_SHOWN)
         self._servers: dict[str, HostServer] = {}
         self._ports = (port, port + 1)
         self._following: list[asyncio.Task[None]] = []
@@ -202,26 +202,27 @@ class Datacentre:
             await server.stop()
 
     async def answer(self, machine: Machine, method: str, params: list[Value], headers: Mapping[str, str]) -> Value:
-        """Does a call for a host's server, and notes it when it may change something."""
+        """Does a call for a host's server, notes it, and tells the pages when it may have changed something."""
         pool = self._pool_of(machine)
         user = self._find_user(pool, params)
-        outcome = "done"
+        begun = time.time()
+        outcome, result = "unanswered", None
         try:
-            return await dispatch(pool, machine, method, params, headers)
+            result = await dispatch(pool, machine, method, params, headers)
+            outcome = "done"
         except ApiError as error:
-            outcome = error.code
+            outcome, result = error.code, error.description
             raise
+        else:
+            return result
         finally:
+            heard = Heard(machine.name, user, method, params, begun)
+            self.journal.record_call(heard, outcome, result, is_change=is_change(method))
             if is_change(method):
-                self._note_call(machine, method, user, outcome)
+                self._note_change()
             if self._debug_consistency:
                 found = find_contradictions(pool.database)
                 self.findings += [f"After {method}: {text}" for text in found]
-
-    def _note_call(self, machine: Machine, method: str, user: str, outcome: str) -> None:
-        when = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._calls.append({"method": method, "when": when, "host": machine.name, "user": user, "outcome": outcome})
-        self._note_change()
 
     @staticmethod
     def _find_user(pool: Pool, params: list[Value]) -> str:
@@ -246,7 +247,7 @@ class Datacentre:
         """Returns the truth, fit for JSON: pools, hosts, guests, storage, tasks, the last changing calls, faults."""
         return {
             **truth.describe_pools(self._pools),
-            "calls": list(self._calls),
+            "calls": list(self.journal.changes),
             "faults": self.faults.describe(),
             "speed": self._clock.speed,
         }

@@ -51,10 +51,12 @@ class Faults:
 
     Args:
         changed: Is called when one is armed, strikes or goes.
+        struck: Is called with the method and the fault when one strikes.
     """
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], struck: Callable[[str, dict[str, Value]], None]) -> None:
         self._changed = changed
+        self._struck = struck
         self._armed: dict[str, _Armed] = {}
         self._numbers = itertools.count(1)
 
@@ -111,6 +113,7 @@ class Faults:
             if fault.when != when or armed.left == 0 or fault.method not in {method, "*"}:
                 continue
             armed.left -= 1
+            self._struck(method, {**msgspec.to_builtins(fault), "name": name, "when": when})
             if fault.action == "hold":
                 armed.holding += 1
                 self._changed()
