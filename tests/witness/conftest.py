@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from node_program import NODE, PACKAGES
+from people import People
 
+from bot.lab.slack import Workplace
 from bot.lab.xapi import Datacentre
 
 PASSWORD = "pw"
@@ -32,3 +35,17 @@ async def datacentre() -> AsyncIterator[Datacentre]:
     finally:
         await lab.stop()
     assert lab.findings == []
+
+
+@pytest.fixture
+async def workplace() -> AsyncIterator[Workplace]:
+    started = Workplace(port=0)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@pytest.fixture
+async def people(workplace: Workplace) -> AsyncIterator[People]:
+    async with aiohttp.ClientSession() as http:
+        yield People(workplace, http)

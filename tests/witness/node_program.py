@@ -18,12 +18,13 @@ _LONGEST_LINE = 1 << 26
 
 
 class NodeError(Exception):
-    """What the program's library threw: `code` and `params` as it gave them."""
+    """What the program's library threw, with the particulars it gave."""
 
     def __init__(self, error: dict[str, Any]) -> None:
         super().__init__(error["message"])
         self.code: str = error.get("code", "")
         self.params: list[str] = error.get("params", [])
+        self.data: dict[str, Any] = error.get("data", {})
 
 
 class NodeProgram:
