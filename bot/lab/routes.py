@@ -216,7 +216,7 @@ class LabRoutes:
         """Sets how fast simulated work goes in the datacentre; Slack's own deadlines never change."""
         try:
             speed = (await _read_object(request)).get("speed")
-            return web.json_response(await self._datacentre.do({"do": "speed", "speed": speed}))
+            return web.json_response(await self._datacentre.do({"do": "set_speed", "speed": speed}))
         except ValueError as error:
             return _refuse(str(error))
 

@@ -1,12 +1,20 @@
 """Simulated time: how long work takes, and who waits for what.
 
-Work sleeps in simulated seconds; `speed` scales them and may change while somebody sleeps. Nothing here polls.
+Work sleeps in simulated seconds. Time runs `speed` times as fast as the real one, or stands still and moves only
+when it is told to. Nothing here polls.
 """
 
 import asyncio
+import heapq
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+# Between two sleeps simulated work waits for nothing but other work, so it is at rest when nobody has begun or ended
+# a sleep for so many rounds of the event loop.
+_ROUNDS_AT_REST: Final = 12
 
 
 class Signal:
@@ -39,43 +47,131 @@ class Signal:
 
 
 class Clock:
-    """Simulated time that runs `speed` times as fast as the real one."""
+    """Simulated time.
 
-    def __init__(self, speed: float) -> None:
+    Args:
+        speed: Simulated seconds per real second while time runs.
+        running: False for time that stands still until `advance`.
+    """
+
+    def __init__(self, speed: float, *, running: bool = True) -> None:
         self._speed = speed
-        self._changed = Signal()
+        self._running = running
         self._elapsed = 0.0
         self._since = time.monotonic()
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+        self._moves = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._advancing = asyncio.Lock()
 
     @property
     def speed(self) -> float:
-        """Returns simulated seconds per real second."""
+        """Returns simulated seconds per real second while time runs."""
         return self._speed
+
+    @property
+    def is_running(self) -> bool:
+        """Tells whether time passes by itself."""
+        return self._running
 
     @property
     def elapsed(self) -> float:
         """Returns simulated seconds since the clock was made."""
+        if not self._running:
+            return self._elapsed
         return self._elapsed + (time.monotonic() - self._since) * self._speed
 
     def set_speed(self, speed: float) -> None:
         """Changes the speed, for those who sleep as well."""
-        self._elapsed, self._since = self.elapsed, time.monotonic()
+        self._fix()
         self._speed = speed
-        self._changed.fire()
+        self._set_timer()
 
-    def skip(self, seconds: float) -> None:
-        """Lets simulated seconds pass at once; who sleeps is not woken sooner."""
-        self._elapsed += seconds
+    def stop(self) -> None:
+        """Lets time stand still: who sleeps is woken by `advance` alone."""
+        self._fix()
+        self._running = False
+        self._set_timer()
+
+    def run(self) -> None:
+        """Lets time pass by itself again."""
+        self._fix()
+        self._running = True
+        self._set_timer()
+
+    async def advance(self, seconds: float) -> None:
+        """Lets simulated seconds pass now, in order: each sleeper wakes at its time and does what it has to do."""
+        async with self._advancing:
+            self._fix()
+            target = self._elapsed + seconds
+            await self._rest()
+            while self._sleepers and self._sleepers[0][0] <= target:
+                self._elapsed = max(self._elapsed, self._sleepers[0][0])
+                self._since = time.monotonic()
+                self._wake()
+                await self._rest()
+            self._elapsed, self._since = max(self._elapsed, target), time.monotonic()
+            self._set_timer()
 
     async def sleep(self, seconds: float) -> None:
         """Sleeps so many simulated seconds."""
-        loop = asyncio.get_running_loop()
-        left = seconds
-        while left > 0:
-            begun, speed = loop.time(), self._speed
-            if not await self._changed.wait(timeout_s=left / speed):
-                return
-            left -= (loop.time() - begun) * speed
+        if seconds <= 0:
+            return
+        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.elapsed + seconds, next(self._numbers), sleeper))
+        self._moves += 1
+        self._set_timer()
+        try:
+            await sleeper
+        except asyncio.CancelledError:
+            self._sleepers = [entry for entry in self._sleepers if entry[2] is not sleeper]
+            heapq.heapify(self._sleepers)
+            raise
+        finally:
+            self._moves += 1
+
+    async def wait(self, signal: Signal, seconds: float) -> bool:
+        """Waits for the next change; returns False when there was none within so many simulated seconds."""
+        sleeping = asyncio.ensure_future(self.sleep(seconds))
+        with signal.watching() as waiter:
+            try:
+                await asyncio.wait({waiter, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleeping.cancel()
+            return waiter.done()
+
+    def _fix(self) -> None:
+        self._elapsed, self._since = self.elapsed, time.monotonic()
+
+    def _wake(self) -> None:
+        """Wakes whose time has come."""
+        elapsed = self.elapsed
+        while self._sleepers and (self._sleepers[0][2].done() or self._sleepers[0][0] <= elapsed):
+            _, _, sleeper = heapq.heappop(self._sleepers)
+            if not sleeper.done():  # the work behind it may have been cancelled
+                sleeper.set_result(None)
+
+    async def _rest(self) -> None:
+        """Returns when everything that was woken sleeps again, waits for something else, or is over."""
+        still, seen = 0, self._moves
+        while still < _ROUNDS_AT_REST:
+            await asyncio.sleep(0)
+            still, seen = (still + 1 if self._moves == seen else 0), self._moves
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        if self._running and self._sleepers:
+            wait = max(0.0, self._sleepers[0][0] - self.elapsed) / self._speed
+            self._timer = asyncio.get_running_loop().call_later(wait, self._ring)
+
+    def _ring(self) -> None:
+        self._wake()
+        self._set_timer()
 
 
 class Gate:

@@ -1,91 +1,201 @@
 """What a test or a curious person may do to the datacentre: a closed vocabulary, checked before anything is done.
 
-`Datacentre.do` reads a request here and then does it.
+`Datacentre.do` reads a request here and then does it. Docstrings and labels are what people read on the page.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal, get_args
 
 import msgspec
+from msgspec import Meta
 
 from bot.lab.xapi.faults import Fault
+from bot.lab.xapi.rules.guest_operations import STATES
 from bot.lab.xapi.values import Value
+
+HostName = Annotated[str, Meta(title="Host", extra_json_schema={"x-from": "hosts"})]
+# A UUID, or a name that only one object has.
+GuestName = Annotated[str, Meta(title="Guest", extra_json_schema={"x-from": "guests"})]
+StorageName = Annotated[str, Meta(title="Storage", extra_json_schema={"x-from": "srs"})]
+GuestOperation = Annotated[str, Meta(title="Operation", extra_json_schema={"enum": sorted(STATES)})]
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="do"):
     """One request; its tag is the value of `do`."""
 
+    label: ClassVar[str]
+
 
 class Arm(Control, frozen=True, tag="arm"):
-    """Arms a fault."""
+    """Arms a fault on a call: it fails, waits, is slow, or loses its answer."""
 
-    fault: Fault
+    label = "Arm a fault"
+    fault: Annotated[Fault, Meta(title="Fault")]
 
 
 class Release(Control, frozen=True, tag="release"):
     """Lets everything go on that a fault holds, and disarms it."""
 
-    name: str
-
-
-class Disarm(Release, frozen=True, tag="disarm"):
-    """As release: nothing may stay held by a fault that is gone."""
+    label = "Release a fault"
+    name: Annotated[str, Meta(title="Fault", extra_json_schema={"x-from": "faults"})]
 
 
 class ClearFaults(Control, frozen=True, tag="clear_faults"):
     """Disarms all faults and lets all tasks go on."""
 
+    label = "Clear all faults"
+
 
 class KillHost(Control, frozen=True, tag="kill_host"):
     """Cuts the power of a host: connections end, its guests die; XAPI elsewhere still calls it live."""
 
-    host: str
+    label = "Cut the power"
+    host: HostName
 
 
 class StartHost(Control, frozen=True, tag="start_host"):
     """Gives a host power again; guests that ran there are found halted."""
 
-    host: str
+    label = "Give power"
+    host: HostName
 
 
 class MoveCoordinator(Control, frozen=True, tag="move_coordinator"):
     """Makes a host the coordinator of its pool; sessions and tasks die, work between hosts goes on."""
 
-    host: str
-    pool: str = ""
+    label = "Make coordinator"
+    host: HostName
+    pool: Annotated[str, Meta(title="Pool")] = ""
 
 
 class RestartToolstack(Control, frozen=True, tag="restart_toolstack"):
     """Restarts the toolstack of a host; on the coordinator sessions and tasks die."""
 
-    host: str
+    label = "Restart the toolstack"
+    host: HostName
 
 
 class ExpireSessions(Control, frozen=True, tag="expire_sessions"):
     """Ends every session of every pool."""
 
+    label = "Expire sessions"
+
 
 class SetSpeed(Control, frozen=True, tag="set_speed"):
     """Scales simulated time."""
 
-    speed: Annotated[float, msgspec.Meta(gt=0, le=10_000)]
+    label = "Set the speed"
+    speed: Annotated[float, Meta(gt=0, le=10_000, title="Times real time")]
 
 
-class Speed(SetSpeed, frozen=True, tag="speed"):
-    """As set_speed, shorter."""
+class StopClock(Control, frozen=True, tag="stop_clock"):
+    """Lets simulated time stand still: it moves only by `advance`."""
+
+    label = "Stop the clock"
+
+
+class RunClock(Control, frozen=True, tag="run_clock"):
+    """Lets simulated time pass by itself again."""
+
+    label = "Let the clock run"
+
+
+class Advance(Control, frozen=True, tag="advance"):
+    """Lets simulated seconds pass now, with everything that happens in them; answers when it has happened."""
+
+    label = "Let time pass"
+    seconds: Annotated[float, Meta(gt=0, le=366 * 86_400, title="Seconds")]
 
 
 class HoldTasks(Control, frozen=True, tag="hold_tasks"):
     """Stops all work where it is."""
 
+    label = "Hold all work"
+
 
 class PauseTasks(Control, frozen=True, tag="pause_tasks"):
     """Stops work that reaches this progress."""
 
-    at: Annotated[float, msgspec.Meta(ge=0, le=0.9)]
+    label = "Hold work at a progress"
+    at: Annotated[float, Meta(ge=0, le=0.9, title="Progress")]
 
 
 class ReleaseTasks(Control, frozen=True, tag="release_tasks"):
     """Lets all work go on."""
+
+    label = "Let work go on"
+
+
+class CrashGuest(Control, frozen=True, tag="crash_guest"):
+    """Lets a guest crash; it starts again or stays halted as its `actions_after_crash` says."""
+
+    label = "Crash a guest"
+    guest: GuestName
+
+
+class StopGuest(Control, frozen=True, tag="stop_guest"):
+    """Lets a guest shut down or reboot from inside, without any task."""
+
+    label = "Shut down from inside"
+    guest: GuestName
+    how: Annotated[Literal["shutdown", "reboot"], Meta(title="How")] = "shutdown"
+
+
+class MoveGuest(Control, frozen=True, tag="move_guest"):
+    """Lets another tool migrate a guest, in a task of its own."""
+
+    label = "Another tool moves a guest"
+    guest: GuestName
+    host: HostName
+
+
+class OccupyGuest(Control, frozen=True, tag="occupy_guest"):
+    """Lets another tool hold a guest with an operation, so that other calls on it wait in silence."""
+
+    label = "Another tool holds a guest"
+    guest: GuestName
+    operation: GuestOperation = "snapshot"
+    seconds: Annotated[float, Meta(gt=0, le=7 * 86_400, title="Seconds")] = 60.0
+
+
+class BlockOperation(Control, frozen=True, tag="block_operation"):
+    """Blocks an operation of a guest for everybody, with a reason."""
+
+    label = "Block an operation"
+    guest: GuestName
+    operation: GuestOperation = "pool_migrate"
+    reason: Annotated[str, Meta(title="Reason")] = "blocked by another tool"
+
+
+class UnblockOperation(Control, frozen=True, tag="unblock_operation"):
+    """Allows a blocked operation of a guest again."""
+
+    label = "Unblock an operation"
+    guest: GuestName
+    operation: GuestOperation = "pool_migrate"
+
+
+class FillStorage(Control, frozen=True, tag="fill_sr"):
+    """Fills a storage repository with data of others until so many GiB are free."""
+
+    label = "Fill a storage"
+    sr: StorageName
+    free_gib: Annotated[float, Meta(ge=0, title="GiB left free")] = 0.0
+
+
+class UnplugStorage(Control, frozen=True, tag="unplug_pbd"):
+    """Detaches a storage repository from a host, as a cut cable or a dead server would."""
+
+    label = "Unplug a storage"
+    sr: StorageName
+    host: HostName
+
+
+class PlugStorage(Control, frozen=True, tag="plug_pbd"):
+    """Attaches a storage repository to a host again."""
+
+    label = "Plug a storage"
+    sr: StorageName
+    host: HostName
 
 
 class Set(Control, frozen=True, tag="set"):
@@ -95,16 +205,16 @@ class Set(Control, frozen=True, tag="set"):
     consequences with them.
     """
 
-    class_name: str = msgspec.field(name="class")
-    uuid: str
-    field: str
-    value: Value
+    label = "Set a field"
+    class_name: Annotated[str, Meta(title="Class")] = msgspec.field(name="class")
+    uuid: Annotated[str, Meta(title="UUID")]
+    field: Annotated[str, Meta(title="Field")]
+    value: Annotated[Value, Meta(title="Value")]
 
 
 AnyControl = (
     Arm
     | Release
-    | Disarm
     | ClearFaults
     | KillHost
     | StartHost
@@ -112,17 +222,35 @@ AnyControl = (
     | RestartToolstack
     | ExpireSessions
     | SetSpeed
-    | Speed
+    | StopClock
+    | RunClock
+    | Advance
     | HoldTasks
     | PauseTasks
     | ReleaseTasks
+    | CrashGuest
+    | StopGuest
+    | MoveGuest
+    | OccupyGuest
+    | BlockOperation
+    | UnblockOperation
+    | FillStorage
+    | UnplugStorage
+    | PlugStorage
     | Set
 )
 
 
 def describe() -> dict[str, Value]:
-    """Returns the vocabulary as JSON Schema, a description with each control."""
-    return msgspec.json.schema(AnyControl)
+    """Returns the vocabulary as JSON Schema, with a title and a description for each control.
+
+    `x-from` on a property names the list of the lab's state (or `methods`) that its value is chosen from: hosts and
+    faults by `name`, guests and srs by `uuid` or a name that only one has.
+    """
+    described = msgspec.json.schema(AnyControl)
+    for control in get_args(AnyControl):
+        described["$defs"][control.__name__]["title"] = control.label
+    return described
 
 
 def read_control(request: dict[str, Value]) -> AnyControl:

@@ -56,6 +56,7 @@ class Datacentre:
         world: `article`, `large:HOSTSxVMS` or the path of a TOML file.
         port: HTTPS port of every host, plain HTTP on the next; 0 picks a pair that is free on all addresses.
         speed: Simulated seconds per real second.
+        manual_clock: Whether simulated time stands still until `{"do": "advance", "seconds": …}`.
         password: Of `root`, and of `reader`, who may only look.
         certificates: Where certificates are kept between starts; None makes new ones.
         debug_consistency: Whether to look for contradictions after each call; they collect in `findings`.
@@ -64,7 +65,7 @@ class Datacentre:
         hosts: Where each host answers, by its name; filled by `start`.
         findings: Contradictions that were seen.
         journal: The last calls and struck faults, looking included.
-        login_delay_s: Real seconds before a refused login is answered.
+        login_delay_s: Simulated seconds before a refused login is answered.
 
     Raises:
         ValueError: There is no such world; the sentence says why.
@@ -78,6 +79,7 @@ class Datacentre:
         world: str = "article",
         port: int = 8443,
         speed: float = 1.0,
+        manual_clock: bool = False,
         password: str,
         certificates: Path | None = None,
         debug_consistency: bool = False,
@@ -88,11 +90,11 @@ class Datacentre:
         self._noted = 0
         self._changed = Signal()
         self.journal = Journal()
-        self.faults = Faults(self._note_change, self.journal.record_strike)
         self._port = port
         self._certificates = certificates
         self._debug_consistency = debug_consistency
-        self._clock = Clock(speed)
+        self._clock = Clock(speed, running=not manual_clock)
+        self.faults = Faults(self._clock, self._note_change, self.journal.record_strike)
         self._gate = Gate()
         self._servers: dict[str, HostServer] = {}
         self._ports = (port, port + 1)
@@ -244,12 +246,13 @@ class Datacentre:
         return next(pool for pool in self._pools if pool.machines.get(machine.ref) is machine)
 
     def state(self) -> dict[str, Any]:
-        """Returns the truth, fit for JSON: pools, hosts, guests, storage, tasks, the last changing calls, faults."""
+        """Returns the truth, fit for JSON: records as they are, the last changing calls, faults, time."""
         return {
             **truth.describe_pools(self._pools),
             "calls": list(self.journal.changes),
             "faults": self.faults.describe(),
             "speed": self._clock.speed,
+            "clock": {"running": self._clock.is_running, "elapsed": round(self._clock.elapsed, 3)},
         }
 
     def revision(self) -> int:

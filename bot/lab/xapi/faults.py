@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+from bot.lab.xapi.clock import Clock
 from bot.lab.xapi.errors import ApiError, ConnectionDroppedError
 from bot.lab.xapi.values import Value
 
@@ -24,18 +26,20 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         method: The call as the client names it, for example `Async.VM.pool_migrate`, or `*`.
         action: `fail` answers `error`; `hold` waits until released; `slow` waits `seconds`; `drop` closes the
             connection without an answer (before or after only).
-        seconds: Real seconds.
-        times: How many calls it strikes.
-        name: For release and disarm; one is made when empty.
+        seconds: Simulated seconds.
+        times: How many calls it strikes, or `forever`.
+        host: The name of the only host where it strikes (before or after only); everywhere when empty.
+        name: For release; one is made when empty.
     """
 
-    method: str
-    action: Literal["fail", "hold", "slow", "drop"]
-    when: When = "before"
-    error: tuple[str, ...] = ("INTERNAL_ERROR", "armed by the lab")
-    seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 1.0
-    times: Annotated[int, msgspec.Meta(ge=1)] = 1
-    name: str = ""
+    method: Annotated[str, Meta(title="Call", extra_json_schema={"x-from": "methods"})]
+    action: Annotated[Literal["fail", "hold", "slow", "drop"], Meta(title="What happens")]
+    when: Annotated[When, Meta(title="When")] = "before"
+    error: Annotated[tuple[str, ...], Meta(title="Error code and parameters")] = ("INTERNAL_ERROR", "armed by the lab")
+    seconds: Annotated[float, Meta(ge=0, le=86_400, title="Seconds")] = 1.0
+    times: Annotated[Annotated[int, Meta(ge=1)] | Literal["forever"], Meta(title="How often")] = 1
+    host: Annotated[str, Meta(title="Only at host", extra_json_schema={"x-from": "hosts"})] = ""
+    name: Annotated[str, Meta(title="Name of the fault")] = ""
 
 
 class _Armed:
@@ -45,16 +49,25 @@ class _Armed:
         self.holding = 0
         self.released = asyncio.Event()
 
+    def strikes(self, method: str, when: When, host: str) -> bool:
+        fault = self.fault
+        is_there = fault.host in {"", host}
+        return self.left != 0 and fault.when == when and is_there and fault.method in {method, "*"}
+
 
 class Faults:
     """All armed faults of the datacentre.
 
     Args:
+        clock: Simulated time.
         changed: Is called when one is armed, strikes or goes.
         struck: Is called with the method and the fault when one strikes.
     """
 
-    def __init__(self, changed: Callable[[], None], struck: Callable[[str, dict[str, Value]], None]) -> None:
+    def __init__(
+        self, clock: Clock, changed: Callable[[], None], struck: Callable[[str, dict[str, Value]], None]
+    ) -> None:
+        self._clock = clock
         self._changed = changed
         self._struck = struck
         self._armed: dict[str, _Armed] = {}
@@ -71,6 +84,8 @@ class Faults:
             raise ValueError(f"A fault named {name!r} is armed already.")
         if fault.action == "drop" and fault.when in {"during", "end"}:
             raise ValueError("A connection can be dropped before or after a call, not during its work.")
+        if fault.host and fault.when in {"during", "end"}:
+            raise ValueError("A fault at one host strikes before or after a call, not during its work.")
         if not fault.error:
             raise ValueError("The error needs at least a code.")
         self._armed[name] = _Armed(fault)
@@ -101,38 +116,45 @@ class Faults:
             for name, armed in self._armed.items()
         ]
 
-    async def strike(self, method: str, when: When) -> None:
+    async def strike(self, method: str, when: When, host: str = "") -> None:
         """Does to a call what is armed for it.
+
+        Args:
+            method: The call as the client named it.
+            when: How far it is.
+            host: The name of the host that was addressed; not needed in the middle of work.
 
         Raises:
             ApiError: The call fails.
             ConnectionDroppedError: The connection is to be closed without an answer.
         """
         for name, armed in list(self._armed.items()):
-            fault = armed.fault
-            if fault.when != when or armed.left == 0 or fault.method not in {method, "*"}:
+            if not armed.strikes(method, when, host):
                 continue
-            armed.left -= 1
-            self._struck(method, {**msgspec.to_builtins(fault), "name": name, "when": when})
-            if fault.action == "hold":
-                armed.holding += 1
-                self._changed()
-                try:
-                    await armed.released.wait()
-                finally:
-                    armed.holding -= 1
-                    self._changed()
+            if isinstance(armed.left, int):
+                armed.left -= 1
+            self._struck(method, {**msgspec.to_builtins(armed.fault), "name": name, "when": when})
+            if armed.fault.action == "hold":
+                await self._hold(armed)
                 continue
             if armed.left == 0:
                 del self._armed[name]
             self._changed()
-            await _act(fault)
+            await self._act(armed.fault)
 
+    async def _hold(self, armed: _Armed) -> None:
+        armed.holding += 1
+        self._changed()
+        try:
+            await armed.released.wait()
+        finally:
+            armed.holding -= 1
+            self._changed()
 
-async def _act(fault: Fault) -> None:
-    if fault.action == "slow":
-        await asyncio.sleep(fault.seconds)
-    elif fault.action == "drop":
-        raise ConnectionDroppedError(fault.method)
-    else:
-        raise ApiError(*fault.error)
+    async def _act(self, fault: Fault) -> None:
+        if fault.action == "slow":
+            await self._clock.sleep(fault.seconds)
+        elif fault.action == "drop":
+            raise ConnectionDroppedError(fault.method)
+        else:
+            raise ApiError(*fault.error)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bot.lab.xapi import controls, upheaval
+from bot.lab.xapi import controls, strangers, upheaval
 from bot.lab.xapi.clock import Clock, Gate
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
@@ -49,6 +49,7 @@ class Hands:
         """
         match control:
             case controls.Arm(fault=fault):
+                self._check_fault(fault.host)
                 return {"ok": True, "name": self._faults.arm(fault)}
             case controls.Release(name=name):
                 self._faults.release(name)
@@ -58,26 +59,56 @@ class Hands:
             case controls.ExpireSessions():
                 for pool in self._pools:
                     pool.sessions.close_all()
-            case controls.Set():
-                self._set_field(control)
             case controls.KillHost() | controls.StartHost():
                 await self._switch(control)
             case controls.MoveCoordinator() | controls.RestartToolstack():
                 self._restart(control)
             case _:
-                self._change_time(control)
+                await self._change_time(control)
         return {"ok": True}
 
-    def _change_time(self, control: controls.AnyControl) -> None:
+    async def _change_time(self, control: controls.AnyControl) -> None:
         match control:
             case controls.SetSpeed(speed=speed):
                 self._clock.set_speed(speed)
+            case controls.StopClock():
+                self._clock.stop()
+            case controls.RunClock():
+                self._clock.run()
+            case controls.Advance(seconds=seconds):
+                await self._clock.advance(seconds)
             case controls.HoldTasks():
                 self._gate.hold()
             case controls.PauseTasks(at=at):
                 self._gate.pause(at)
             case controls.ReleaseTasks():
                 self._gate.release()
+            case _:
+                await self._meddle(control)
+
+    async def _meddle(self, control: controls.AnyControl) -> None:
+        match control:
+            case controls.CrashGuest(guest=guest):
+                strangers.end_guest(*self._find("VM", guest), how="crash")
+            case controls.StopGuest(guest=guest, how=how):
+                strangers.end_guest(*self._find("VM", guest), how=how)
+            case controls.MoveGuest(guest=guest, host=host):
+                pool, vm = self._find("VM", guest)
+                await strangers.move_guest(pool, vm, self._find_member(pool, host))
+            case controls.OccupyGuest(guest=guest, operation=operation, seconds=seconds):
+                strangers.occupy_guest(*self._find("VM", guest), operation, seconds)
+            case controls.BlockOperation(guest=guest, operation=operation, reason=reason):
+                strangers.block_operation(*self._find("VM", guest), operation, reason)
+            case controls.UnblockOperation(guest=guest, operation=operation):
+                strangers.block_operation(*self._find("VM", guest), operation, None)
+            case controls.FillStorage(sr=sr, free_gib=free_gib):
+                strangers.fill_storage(*self._find("SR", sr), free_gib)
+            case controls.UnplugStorage(sr=sr, host=host) | controls.PlugStorage(sr=sr, host=host):
+                pool, storage = self._find("SR", sr)
+                attached = isinstance(control, controls.PlugStorage)
+                strangers.plug_storage(pool, storage, self._find_member(pool, host), attached=attached)
+            case controls.Set():
+                self._set_field(control)
 
     async def _switch(self, control: controls.KillHost | controls.StartHost) -> None:
         pool, machine = self._find_host(control.host)
@@ -107,12 +138,35 @@ class Hands:
             if one.is_alive:
                 pool.tasks.spawn(upheaval.boot_toolstack(pool, one))
 
+    def _check_fault(self, host: str) -> None:
+        if host:
+            self._find_host(host)
+
     def _find_host(self, name: str) -> tuple[Pool, Machine]:
         for pool in self._pools:
             for machine in pool.machines.values():
                 if machine.name == name:
                     return pool, machine
         raise ValueError(f"There is no host {name!r}.")
+
+    def _find_member(self, pool: Pool, name: str) -> str:
+        owner, machine = self._find_host(name)
+        if owner is not pool:
+            raise ValueError(f"Host {name!r} is in another pool.")
+        return machine.ref
+
+    def _find(self, class_name: str, text: str) -> tuple[Pool, str]:
+        """Returns the object of that UUID, or the only one of that name."""
+        named = []
+        for pool in self._pools:
+            for ref, record in pool.database.items(class_name):
+                if record["uuid"] == text:
+                    return pool, ref
+                if record["name_label"] == text and not record.get("is_a_template"):
+                    named.append((pool, ref))
+        if len(named) != 1:
+            raise ValueError(f"{'No' if not named else 'More than one'} {class_name} is called {text!r}.")
+        return named[0]
 
     def _set_field(self, control: controls.Set) -> None:
         if control.class_name not in CLASSES:

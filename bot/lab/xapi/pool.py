@@ -18,7 +18,7 @@ class Pool:
     Attributes:
         machines: The hosts by their references.
         released: Fires when an operation on an object ends, for those who wait for their turn.
-        login_delay_s: Real seconds before a refused login is answered.
+        login_delay_s: Simulated seconds before a refused login is answered.
     """
 
     name: str

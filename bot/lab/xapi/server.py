@@ -135,13 +135,13 @@ class HostServer:
         strike = self._answerer.faults.strike
         try:
             try:
-                await strike(method, "before")
+                await strike(method, "before", self._machine.name)
                 value = await self._answerer.answer(self._machine, method, call.params, headers)
                 await _encode_rows(value, jsonrpc.encode_row if is_json else xml_values.encode_row)
                 answer = encode(value, None)
             except ApiError as error:
                 answer = encode(None, error)
-            await _strike_after(strike(method, "after"))
+            await _strike_after(strike(method, "after", self._machine.name))
         except _ReplacedError as replaced:
             return encode(None, replaced.error)
         except ConnectionDroppedError:

@@ -10,6 +10,7 @@ from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.guest_state import attach_devices, boot_on, halt, run_on
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
 from bot.lab.xapi.schema.model import CLASSES, FieldType, read_value
+from bot.lab.xapi.strangers import break_work
 from bot.lab.xapi.values import NULL_REF, Value
 
 ASSUMED_DEAD_S: Final = 600.0  # a silent member is called live for ten minutes
@@ -129,6 +130,7 @@ def _set_power_state(pool: Pool, vm: str, power_state: str) -> None:
     record = pool.database.record("VM", vm)
     is_up = record["resident_on"] != NULL_REF
     if power_state == "Halted":
+        break_work(pool, vm)
         halt(pool, vm)
     elif power_state == "Paused" and is_up:
         pool.database.set("VM", vm, power_state="Paused")

@@ -82,16 +82,6 @@ async def test_work_can_fail_in_its_middle_or_after_it_took_effect(datacentre: D
         )
 
 
-async def test_slow_calls_and_repeated_faults(datacentre: Datacentre, rpc: Rpc) -> None:
-    loop = asyncio.get_running_loop()
-    await arm(datacentre, method="pool.get_all", action="slow", seconds=0.2, times=2)
-    begun = loop.time()
-    await rpc.call("pool.get_all")
-    await rpc.call("pool.get_all")
-    assert loop.time() - begun >= 0.39
-    assert datacentre.state()["faults"] == []
-
-
 async def test_a_dead_host_refuses_connections_while_xapi_calls_it_live(
     datacentre: Datacentre, rpc: Rpc, connect: Connect, until: Until
 ) -> None:

@@ -157,27 +157,27 @@ async def test_the_gate_stops_work_at_its_progress_until_released() -> None:
     await asyncio.wait_for(held, 1)
 
 
-def test_idle_sessions_expire_but_not_those_with_work() -> None:
-    database, clock = Database(), Clock(1.0)
+async def test_idle_sessions_expire_but_not_those_with_work() -> None:
+    database, clock = Database(), Clock(1.0, running=False)
     sessions = Sessions(database, clock, (ROOT,))
     idle, busy = (sessions.open(ROOT, "me", NULL_REF) for _ in range(2))
     sessions.expire_idle(set())
     assert sessions.is_open(idle)
-    clock.skip(25 * 3600.0)
+    await clock.advance(25 * 3600.0)
     sessions.expire_idle({busy})
     assert not sessions.is_open(idle)
     assert sessions.is_open(busy)
 
 
-def test_a_pending_task_without_progress_goes_after_a_day() -> None:
-    database, clock = Database(), Clock(1.0)
+async def test_a_pending_task_without_progress_goes_after_a_day() -> None:
+    database, clock = Database(), Clock(1.0, running=False)
     tasks = Tasks(database, clock)
     stuck, moving = (tasks.create(name, host=NULL_REF) for name in ("stuck", "moving"))
     tasks.collect()
-    clock.skip(20 * 3600.0)
+    await clock.advance(20 * 3600.0)
     database.set("task", moving, progress=0.5)
     tasks.collect()
-    clock.skip(5 * 3600.0)
+    await clock.advance(5 * 3600.0)
     tasks.collect()
     assert not database.has("task", stuck)
     assert database.has("task", moving)

@@ -184,7 +184,7 @@ async def _wait_for_turn(context: Context, vm: str, operation: str, *, force: bo
             left = deadline - pool.clock.elapsed
             if error.code != "OTHER_OPERATION_IN_PROGRESS" or left <= 0:
                 raise
-            await pool.released.wait(timeout_s=left / pool.clock.speed)
+            await pool.clock.wait(pool.released, left)
         else:
             return
 

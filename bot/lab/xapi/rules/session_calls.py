@@ -1,6 +1,5 @@
 """Logging in and out."""
 
-import asyncio
 from typing import Final
 
 from bot.lab.xapi.calls import Call, Context, declare
@@ -14,7 +13,7 @@ async def login_with_password(
     pool = context.pool
     account = pool.sessions.authenticate(user, password)
     if account is None:
-        await asyncio.sleep(pool.login_delay_s)
+        await pool.clock.sleep(pool.login_delay_s)
         raise ApiError("SESSION_AUTHENTICATION_FAILED", user, "Authentication failure")
     return pool.sessions.open(account, originator, context.machine.ref)
 

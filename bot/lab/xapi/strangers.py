@@ -1,0 +1,159 @@
+"""What others do in a datacentre that clients share: guests that crash, other tools, storage that fills up."""
+
+from typing import Final
+
+from bot.lab.xapi.calls import Context
+from bot.lab.xapi.dispatch import dispatch
+from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.guest_operations import STATES, check_operation, operate, refresh_allowed
+from bot.lab.xapi.rules.guest_state import boot_on, halt
+from bot.lab.xapi.rules.memory import MIB
+from bot.lab.xapi.sessions import Account
+from bot.lab.xapi.tasks import Runner
+
+_GIB: Final = 1024 * MIB
+_OTHER_ADMIN: Final = Account("other-admin", "", "pool-admin")
+_OTHER_TOOL: Final = "another tool"
+# Work on a guest that its own end breaks; a clean shutdown is not broken by it.
+_BROKEN: Final = frozenset({"pool_migrate", "migrate_send", "suspend", "clean_reboot", "checkpoint", "snapshot"})
+_REBOOT_S: Final = 6.0
+
+
+def end_guest(pool: Pool, vm: str, *, how: str) -> None:
+    """Lets a running guest end by itself: work on it breaks, then the guest does as its record says.
+
+    Args:
+        pool: Its pool.
+        vm: A guest that is up.
+        how: `crash`, `shutdown` or `reboot`.
+
+    Raises:
+        ValueError: It is not up.
+    """
+    database = pool.database
+    record = database.record("VM", vm)
+    if record["power_state"] not in {"Running", "Paused"}:
+        raise ValueError(f"Guest {record['name_label']!r} is {record['power_state']}.")
+    break_work(pool, vm)
+    host: str = record["resident_on"]
+    wish: str = record[f"actions_after_{how}"]
+    halt(pool, vm)
+    if how == "crash":
+        pool.announce("VM_CRASHED", cls="VM", ref=vm, body=f"VM '{record['name_label']}' crashed", priority=2)
+    if "restart" in wish:
+        pool.tasks.spawn(_restart(pool, vm, host))
+    elif how != "crash":
+        pool.announce("VM_SHUTDOWN", cls="VM", ref=vm, body=f"VM '{record['name_label']}' shutdown")
+    refresh_allowed(pool, vm)
+
+
+def break_work(pool: Pool, vm: str) -> None:
+    """Ends the work on a guest that cannot go on without it."""
+    for task, operation in pool.database.get("VM", vm, "current_operations").items():
+        runner = pool.tasks.find_runner(task)
+        if operation in _BROKEN and runner is not None:
+            # The domain manager writes power states with capitals.
+            runner.interrupt(ApiError("VM_BAD_POWER_STATE", vm, "Running", "Halted"))
+
+
+async def _restart(pool: Pool, vm: str, host: str) -> None:
+    await pool.clock.sleep(_REBOOT_S)
+    database = pool.database
+    is_free = database.has("VM", vm) and database.get("VM", vm, "power_state") == "Halted"
+    if is_free and not database.get("VM", vm, "current_operations") and pool.machines[host].is_alive:
+        boot_on(pool, vm, host)
+        refresh_allowed(pool, vm)
+        pool.announce("VM_REBOOTED", cls="VM", ref=vm, body=f"VM '{database.get('VM', vm, 'name_label')}' rebooted")
+
+
+async def move_guest(pool: Pool, vm: str, host: str) -> None:
+    """Begins a migration in the name of another tool.
+
+    Raises:
+        ValueError: The pool refuses it at once.
+    """
+    try:
+        session = pool.sessions.open(_OTHER_ADMIN, _OTHER_TOOL, pool.coordinator.ref)
+        await dispatch(pool, pool.coordinator, "Async.VM.pool_migrate", [session, vm, host, {}], {})
+    except ApiError as error:
+        raise ValueError(f"The pool refuses it: {' '.join(error.description)}.") from error
+
+
+def occupy_guest(pool: Pool, vm: str, operation: str, seconds: float) -> None:
+    """Lets another tool hold a guest with an operation for so many simulated seconds.
+
+    Raises:
+        ValueError: There is no such operation, or it cannot begin now.
+    """
+    check_name(operation)
+    try:
+        check_operation(pool, vm, operation)
+    except ApiError as error:
+        raise ValueError(f"The pool refuses it: {' '.join(error.description)}.") from error
+    call, coordinator = f"Async.VM.{operation}", pool.coordinator
+    session = pool.sessions.find(pool.sessions.open(_OTHER_ADMIN, _OTHER_TOOL, coordinator.ref))
+    task = pool.tasks.create(call, host=coordinator.ref)
+    runner = Runner(task, session.ref, call)
+    context = Context(pool, coordinator, session, call, task, runner)
+
+    async def hold() -> str:
+        async with operate(context, vm, operation):
+            context.set_cancellable(cancellable=True)
+            await pool.clock.sleep(seconds)
+        return ""
+
+    pool.tasks.start(runner, hold)
+
+
+def block_operation(pool: Pool, vm: str, operation: str, reason: str | None) -> None:
+    """Blocks an operation of a guest with a reason, or allows it again.
+
+    Raises:
+        ValueError: There is no such operation.
+    """
+    check_name(operation)
+    blocked: dict[str, str] = dict(pool.database.get("VM", vm, "blocked_operations"))
+    if reason is None:
+        blocked.pop(operation, None)
+    else:
+        blocked[operation] = reason
+    pool.database.set("VM", vm, blocked_operations=blocked)
+    refresh_allowed(pool, vm)
+
+
+def check_name(operation: str) -> None:
+    """Refuses what is no operation of guests.
+
+    Raises:
+        ValueError: One sentence.
+    """
+    if operation not in STATES:
+        raise ValueError(f"There is no operation {operation!r} on guests.")
+
+
+def fill_storage(pool: Pool, storage: str, free_gib: float) -> None:
+    """Fills a storage repository until so much is free.
+
+    Raises:
+        ValueError: It is smaller than that.
+    """
+    size: int = pool.database.get("SR", storage, "physical_size")
+    used = size - int(free_gib * _GIB)
+    if used < 0:
+        raise ValueError(f"The storage has {size // _GIB} GiB in all.")
+    pool.database.set("SR", storage, physical_utilisation=used)
+
+
+def plug_storage(pool: Pool, storage: str, host: str, *, attached: bool) -> None:
+    """Attaches a storage repository to a host or detaches it, whatever uses it.
+
+    Raises:
+        ValueError: The host has never known it.
+    """
+    database = pool.database
+    for pbd in database.get("SR", storage, "PBDs"):
+        if database.get("PBD", pbd, "host") == host:
+            database.set("PBD", pbd, currently_attached=attached)
+            return
+    raise ValueError("That host has no connection to that storage.")
