@@ -38,7 +38,10 @@ class Sr(msgspec.Struct, frozen=True):
 
 
 class Disk(msgspec.Struct, frozen=True):
-    """One VBD with what is in it. `vdi` is "" for an empty drive; `size` in bytes; `cd` for a CD drive."""
+    """One VBD with what is in it. `vdi` is "" for an empty drive; `size` in bytes; `cd` for a CD drive.
+
+    `vbd` is its own UUID; `resets` tells that the disk is thrown back at each boot and cached on its host meanwhile.
+    """
 
     userdevice: str
     cd: bool
@@ -46,21 +49,31 @@ class Disk(msgspec.Struct, frozen=True):
     vdi_name: str
     size: int
     sr: Sr | None
+    vbd: str = ""
+    resets: bool = False
 
 
 class Network(msgspec.Struct, frozen=True):
-    """A network and the hosts that have a PIF on it; a network without any PIF is internal to one host at a time."""
+    """A network and the hosts that have a PIF on it; a network without any PIF is internal to one host at a time.
+
+    `assumed_shared` tells that somebody vouched for an internal one to be the same on every host; `sriov` that its
+    guests get a piece of a physical network card each.
+    """
 
     uuid: str
     name: str
     hosts: frozenset[str]
     internal: bool
+    sriov: bool = False
+    assumed_shared: bool = False
 
 
 class Host(msgspec.Struct, frozen=True):
     """A host.
 
-    Memory in bytes; `memory_free` as XAPI computes it for placing guests (not the figure other tools show).
+    Memory in bytes; `memory_free` as XAPI computes it for placing guests, `memory_idle` the figure that other tools
+    show as free (-1 where unknown). `hardware_versions` are the versions of virtual hardware it offers, empty where it
+    does not say.
     """
 
     uuid: str
@@ -83,13 +96,16 @@ class Host(msgspec.Struct, frozen=True):
     platform_version: str
     operations: tuple[str, ...]
     guests: int
+    memory_idle: int = -1
+    hardware_versions: tuple[int, ...] = ()
 
 
 class Vm(msgspec.Struct, frozen=True):
     """A guest: never a template, a snapshot or a control domain. Memory in bytes.
 
-    `operations` maps the operation to the label of its task ("" where the task cannot be seen). `memory_needed` is what
-    a host must have free to take the guest: dynamic minimum plus overhead.
+    `operations` maps the operation to the label of its task ("" where the task cannot be seen), `workers` to whoever
+    is known to do it. `memory_needed` is what a host must have free to take the guest: dynamic minimum plus overhead.
+    `immobile` says that it was pinned, `nested` that it may run guests of its own, which pins it too.
     """
 
     uuid: str
@@ -125,10 +141,17 @@ class Vm(msgspec.Struct, frozen=True):
     immobile: bool
     ha_protected: bool
     started_at: float | None
+    workers: dict[str, str] = {}
+    nested: bool = False
+    hardware_version: int = 0
 
 
 class Pool(msgspec.Struct, frozen=True):
-    """A pool. `name` is the name in the configuration where XAPI has none; `upgrading` while a rolling upgrade runs."""
+    """A pool. `name` is its `label` in XAPI or, where it has none, its `configured` name.
+
+    `upgrading` while a rolling upgrade runs. With high availability on, `ha_wanted` is how many lost hosts its plan
+    should cover, `ha_covered` how many it does.
+    """
 
     uuid: str
     name: str
@@ -137,6 +160,10 @@ class Pool(msgspec.Struct, frozen=True):
     ha_enabled: bool
     upgrading: bool
     default_sr: str | None
+    ha_wanted: int = 0
+    ha_covered: int = 0
+    ha_overcommitted: bool = False
+    configured: str = ""
 
 
 class FeedState(StrEnum):
@@ -175,7 +202,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 
 class XapiVerdict(msgspec.Struct, frozen=True):
-    """XAPI's own answer to "can it boot there": `code` "" for yes; `params` with references replaced by names."""
+    """XAPI's own answer to a question: `code` "" for yes; `params` with references replaced by names."""
 
     code: str
     params: tuple[str, ...] = ()
@@ -184,9 +211,11 @@ class XapiVerdict(msgspec.Struct, frozen=True):
 class MigrationFacts(msgspec.Struct, frozen=True):
     """Everything a migration is judged by, read directly at one moment.
 
-    `target` may stand in another pool than the guest; then `xapi` is None, since there is nobody to ask. `read_at` in
-    Unix
-    seconds. `vm` holds the disks and networks. `pool_hosts` are all hosts of the guest's pool.
+    `target` may stand in another pool than the guest; then `xapi` is None, since there is nobody to ask. `xapi` answers
+    "can it run there" (VM.assert_can_boot_here), `movable` "can it be moved now" (VM.assert_operation_valid); None
+    where XAPI was not asked. `read_at` in Unix seconds. `vm` holds the disks and networks. `pool_hosts` are all hosts
+    of the guest's pool; `neighbours` its other running guests and `srs` its storage, both as the feed last had them:
+    they serve advice and risk, never a yes.
     """
 
     pool: Pool
@@ -198,3 +227,6 @@ class MigrationFacts(msgspec.Struct, frozen=True):
     xapi: XapiVerdict | None
     busy_hosts: dict[str, tuple[str, ...]]
     read_at: float
+    movable: XapiVerdict | None = None
+    neighbours: tuple[Vm, ...] = ()
+    srs: tuple[Sr, ...] = ()

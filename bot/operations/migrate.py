@@ -13,7 +13,7 @@ from bot.domain.texts import Phrase, Size, clean, many, say
 from bot.domain.words import power_word, tools_word
 from bot.errors import Refused
 from bot.operations.base import Look, Operation, Seen
-from bot.operations.checks import guest, placing, target
+from bot.operations.checks import guest, placing, room, storage, target
 from bot.operations.checks.verdict import with_verdict
 from bot.operations.ports import Facts
 
@@ -59,19 +59,23 @@ def _source_name(facts: MigrationFacts) -> str | Phrase:
 
 def _checks(facts: MigrationFacts) -> list[Check]:
     """In the order a person would mend them. Across pools only what can really be judged is judged."""
-    same = placing.same_pool(facts)
+    old, same = target.supported(facts), placing.same_pool(facts)
     itself = [guest.power(facts), guest.foreign_work(facts), guest.blocked_operations(facts)]
     vendor = target.cpu_vendor(facts)
     cpu = [vendor] if vendor.grade is Grade.BLOCKED else [vendor, target.features(facts)]
-    bound = [guest.tools(facts), *guest.devices(facts), guest.immobile(facts)]
+    bound = [guest.tools(facts), *guest.devices(facts), *guest.resets(facts)]
+    bound += [guest.immobile(facts), guest.nested(facts)]
     there = [target.enabled(facts), target.live(facts)]
-    if facts.target.pool != facts.vm.pool:
-        return [same, *itself, *cpu, *bound, *there]
-    room = [target.memory(facts), target.physical_cpus(facts)]
     if facts.source is not None:
-        room.insert(0, target.version(facts, facts.source))
-    checks = [same, placing.elsewhere(facts), *itself, *placing.storage(facts), *cpu, *room, *placing.networks(facts)]
-    checks += [*bound, *there, target.target_work(facts), *target.high_availability(facts)]
+        there.append(target.source_live(facts, facts.source))
+    if facts.target.pool != facts.vm.pool:
+        return [old, same, *itself, *cpu, *bound, *there]
+    fit = [target.hardware(facts), *room.limits(facts), room.memory(facts), room.physical_cpus(facts)]
+    if facts.source is not None:
+        fit.insert(0, target.version(facts, facts.source))
+    checks = [old, same, placing.elsewhere(facts), *itself, *storage.storage(facts), *cpu, *fit]
+    checks += [*placing.networks(facts), *bound, *there]
+    checks += [target.target_work(facts), *target.high_availability(facts)]
     return with_verdict(facts, checks)
 
 

@@ -65,6 +65,10 @@ class Facts(Protocol):
         """All facts for moving guest `vm` to `host` (UUIDs). Raises NotFound, Unreachable, CannotTell, XapiFailure."""
         ...
 
+    async def placements(self, vm: str) -> tuple[MigrationFacts, ...]:
+        """The facts for moving a guest to each other host of its pool, in order of names. Raises as `migration`."""
+        ...
+
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         """Where the guest is now. Raises NotFound when the object is gone, Unreachable, XapiFailure."""
         ...

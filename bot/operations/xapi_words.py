@@ -72,6 +72,27 @@ _TABLE = {
     "HOST_NOT_ENOUGH_FREE_MEMORY": _Words("not enough memory: {needed} needed, {free} available", ("needed", "free")),
     "HOST_NOT_ENOUGH_PCPUS": _Words("{vcpus} vCPUs do not fit on {pcpus} physical CPUs", ("vcpus", "pcpus")),
     "HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN": _Words("high availability could then no longer restart every guest"),
+    "NO_HOSTS_AVAILABLE": _Words("no host of the pool could take it"),
+    "WLB_NOT_INITIALIZED": _Words("the pool has no workload balancing that could be asked"),
+    "WLB_DISABLED": _Words("workload balancing is switched off in that pool"),
+    # With storage, or to another pool
+    "VDI_NOT_IN_MAP": _Words("nobody said where the disk {vdi} should go", ("vdi",)),
+    "VIF_NOT_IN_MAP": _Words("nobody said which network the interface {vif} should get", ("vif",)),
+    "SR_DOES_NOT_SUPPORT_MIGRATION": _Words(
+        "disks on {sr} cannot be moved while in use: it lacks {what}", ("sr", "what")
+    ),
+    "DUPLICATE_VM": _Words("a guest with the same UUID is over there already ({vm})", ("vm",)),
+    "DUPLICATE_MAC_SEED": _Words("a guest over there makes its MAC addresses from the same seed ({seed})", ("seed",)),
+    "VDI_CBT_ENABLED": _Words("changed block tracking is on for {vdi}; a disk that moves must not have it", ("vdi",)),
+    "VDI_IS_ENCRYPTED": _Words("the disk {vdi} is encrypted and cannot be moved", ("vdi",)),
+    "VDI_INCOMPATIBLE_TYPE": _Words("a disk of this kind cannot be moved: {vdi}", ("vdi",)),
+    "VDI_NEEDS_VM_FOR_MIGRATE": _Words("the disk {vdi} is attached to no guest; copy it instead", ("vdi",)),
+    "TOO_MANY_STORAGE_MIGRATES": _Words("that host moves as many disks at once as it may ({limit})", ("limit",)),
+    "SUSPEND_IMAGE_NOT_ACCESSIBLE": _Words("the image it was suspended to ({vdi}) cannot be reached", ("vdi",)),
+    "MIRROR_FAILED": _Words("the copy of the disk {vdi} broke off", ("vdi",)),
+    "VM_MIGRATE_FAILED": _Words("the migration broke off: {reason}", ("", "", "", "reason")),
+    "VM_HAS_CHECKPOINT": _Words("{vm} has a snapshot with memory, which cannot be moved along", ("vm",)),
+    "VM_HAS_TOO_MANY_SNAPSHOTS": _Words("{vm} has more snapshots than can be moved along", ("vm",)),
     # On the way
     "LICENCE_RESTRICTION": _Words("the licence does not include {feature}", ("feature",)),
     "VGPU_DESTINATION_INCOMPATIBLE": _Words("the virtual GPU does not fit the other host: {reason}", ("reason",)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bot.domain.inventory import Disk, Host, Network, Pool, PowerState, Sr, Tools, Vm, Whereabouts
-from bot.xen import memory
+from bot.xen import memory, work
 from bot.xen.faults import NULL_REF
 from bot.xen.records import (
     HostMetricsRecord,
@@ -14,7 +14,6 @@ from bot.xen.records import (
     PbdRecord,
     PifRecord,
     SrRecord,
-    TaskRecord,
     VbdRecord,
     VdiRecord,
     VifRecord,
@@ -40,11 +39,15 @@ def pool(tables: Tables, configured_name: str) -> Pool | None:
     return Pool(
         uuid=record.uuid,
         name=record.name_label or configured_name,
+        configured=configured_name,
         label=record.name_label,
         coordinator=tables.uuid(HostRecord, record.master) or "",
         ha_enabled=record.ha_enabled,
         upgrading=_UPGRADE_KEY in record.other_config,
         default_sr=tables.uuid(SrRecord, record.default_sr),
+        ha_wanted=record.ha_host_failures_to_tolerate,
+        ha_covered=record.ha_plan_exists_for,
+        ha_overcommitted=record.ha_overcommitted,
     )
 
 
@@ -69,12 +72,16 @@ def sr(tables: Tables, record: SrRecord) -> Sr:
 
 def network(tables: Tables, record: NetworkRecord) -> Network:
     """A network. A PIF on the host is enough, plugged or not: XAPI plugs it when a guest needs it."""
-    hosts = set()
-    for ref in record.pifs:
-        pif = tables.get(PifRecord, ref)
-        if pif is not None:
-            hosts.add(tables.uuid(HostRecord, pif.host) or "")
-    return Network(uuid=record.uuid, name=record.name_label, hosts=frozenset(hosts - {""}), internal=not record.pifs)
+    pifs = [pif for pif in (tables.get(PifRecord, ref) for ref in record.pifs) if pif is not None]
+    hosts = {tables.uuid(HostRecord, pif.host) or "" for pif in pifs}
+    return Network(
+        uuid=record.uuid,
+        name=record.name_label,
+        hosts=frozenset(hosts - {""}),
+        internal=not record.pifs,
+        sriov=any(pif.sriov_logical_pif_of for pif in pifs),
+        assumed_shared=record.other_config.get("assume_network_is_shared") == "true",
+    )
 
 
 def host(
@@ -112,6 +119,8 @@ def host(
         platform_version=software.get("platform_version", ""),
         operations=tuple(sorted(record.current_operations.values())),
         guests=guests,
+        memory_idle=metrics.memory_free,
+        hardware_versions=record.virtual_hardware_platform_versions,
     )
 
 
@@ -158,13 +167,14 @@ def vm(tables: Tables, record: VmRecord, srs: dict[str, Sr], networks: dict[str,
         networks=_networks(tables, record, networks),
         addresses=addresses(guest),
         blocked_operations=record.blocked_operations,
-        operations=_operations(tables, record),
+        operations=work.operations(tables, record),
+        workers=work.workers(tables, record),
         pci=bool(record.attached_pcis),
         vgpu=bool(record.vgpus),
         usb=bool(record.vusbs),
-        immobile=_yes(record.platform, "nomigrate")
-        or _yes(record.platform, "nested-virt")
-        or (running and (metrics.nomigrate or metrics.nested_virt)),
+        immobile=_yes(record.platform, "nomigrate") or (running and metrics.nomigrate),
+        nested=_yes(record.platform, "nested-virt") or (running and metrics.nested_virt),
+        hardware_version=record.hardware_platform_version,
         ha_protected=record.ha_restart_priority == "restart",
         started_at=timestamp(metrics.start_time) if running else None,
     )
@@ -242,6 +252,8 @@ def _disks(tables: Tables, record: VmRecord, srs: dict[str, Sr]) -> tuple[Disk, 
                 vdi_name=vdi.name_label if vdi else "",
                 size=vdi.virtual_size if vdi else 0,
                 sr=srs.get(vdi.sr) if vdi else None,
+                vbd=vbd.uuid,
+                resets=vdi is not None and vdi.on_boot == "reset" and vdi.allow_caching,
             )
         )
     return tuple(sorted(disks, key=lambda disk: (len(disk.userdevice), disk.userdevice)))
@@ -255,14 +267,6 @@ def _networks(tables: Tables, record: VmRecord, networks: dict[str, Network]) ->
         if known is not None:
             found[known.uuid] = known
     return tuple(found.values())
-
-
-def _operations(tables: Tables, record: VmRecord) -> dict[str, str]:
-    operations: dict[str, str] = {}
-    for ref, operation in record.current_operations.items():
-        task = tables.get(TaskRecord, ref)
-        operations[operation] = operations.get(operation) or (task.name_label if task else "")
-    return operations
 
 
 def _yes(platform: dict[str, str], key: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from bot.domain.inventory import Host, MigrationFacts, Pool, Vm, Whereabouts, XapiVerdict
+import msgspec
+
+from bot.domain.inventory import Host, MigrationFacts, Pool, PowerState, Vm, Whereabouts, XapiVerdict
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import build
 from bot.xen.faults import GONE
@@ -42,33 +44,75 @@ class LiveFacts:
         """All facts for moving a guest to a host. Raises NotFound, Unreachable, CannotTell, XapiFailure."""
         vm_pool, vm_ref = self._locate("VM", "guest", vm)
         host_pool, host_ref = self._locate("host", "host", host)
+        if host_pool is vm_pool:
+            found = await self._inside(vm_pool, vm_ref, vm, lambda hosts: {host_ref} & set(hosts))
+            return self._one(found, host)
         here, there = Reader(vm_pool), Reader(host_pool)
-        same = host_pool is vm_pool
-        verdict: XapiVerdict | None = None
-        if same:
-            there = here
-            guest, verdict, _ = await asyncio.gather(
-                self._guest(here, vm_ref, vm), _verdict(vm_pool, vm_ref, host_ref), _members(here)
-            )
-        else:
-            guest, _, _ = await asyncio.gather(self._guest(here, vm_ref, vm), _members(here), _members(there))
-        close = {guest.resident_on} | ({host_ref} if same else set())
-        hosts = await _hosts(vm_pool, here, close)
-        targets = hosts if same else await _hosts(host_pool, there, {host_ref})
-        target = targets.get(host_ref)
-        if target is None:
-            raise NotFound("host", host)
-        return MigrationFacts(
-            pool=_pool(vm_pool, here),
-            vm=_vm(here, guest),
-            source=hosts.get(guest.resident_on),
-            target=target,
-            target_pool=_pool(host_pool, there),
-            pool_hosts=tuple(hosts.values()),
-            xapi=verdict,
-            busy_hosts={each.uuid: each.operations for each in (*hosts.values(), target) if each.operations},
-            read_at=self._clock(),
+        guest, movable, _, _ = await asyncio.gather(
+            _guest(here, vm_ref, vm), _movable(vm_pool, vm_ref), _members(here), _members(there)
         )
+        hosts = await _hosts(vm_pool, here, {guest.resident_on})
+        targets = await _hosts(host_pool, there, {host_ref})
+        made = self._facts(vm_pool, here, guest, hosts, movable)
+        abroad = _pool(host_pool, there)
+        return self._one(
+            [msgspec.structs.replace(made, target=each, target_pool=abroad) for each in targets.values()], host
+        )
+
+    async def placements(self, vm: str) -> tuple[MigrationFacts, ...]:
+        """The facts for moving a guest to each other host of its pool, of one moment, in order of the hosts' names.
+
+        Raises NotFound, Unreachable, CannotTell, XapiFailure.
+        """
+        pool, ref = self._locate("VM", "guest", vm)
+        found = await self._inside(pool, ref, vm, set)
+        others = [facts for facts in found if facts.target.uuid != facts.vm.host]
+        return tuple(sorted(others, key=lambda facts: (facts.target.name, facts.target.uuid)))
+
+    async def _inside(
+        self, pool: LivePool, ref: str, vm: str, chosen: Callable[[Iterable[str]], set[str]]
+    ) -> list[MigrationFacts]:
+        """The facts for each chosen host of the guest's own pool."""
+        reader = Reader(pool)
+        guest, movable, _ = await asyncio.gather(_guest(reader, ref, vm), _movable(pool, ref), _members(reader))
+        targets = sorted(chosen(reader.tables.of(HostRecord)))
+        hosts, verdicts = await asyncio.gather(
+            _hosts(pool, reader, {guest.resident_on, *targets}),
+            asyncio.gather(*(_verdict(pool, ref, each) for each in targets)),
+        )
+        made = self._facts(pool, reader, guest, hosts, movable)
+        return [
+            msgspec.structs.replace(made, target=hosts[each], xapi=verdict)
+            for each, verdict in zip(targets, verdicts, strict=True)
+        ]
+
+    def _facts(
+        self, pool: LivePool, reader: Reader, guest: VmRecord, hosts: dict[str, Host], movable: XapiVerdict
+    ) -> MigrationFacts:
+        """All that does not depend on the target; the guest's own host, or any, stands in for it."""
+        known, own = pool.model.inventory, _pool(pool, reader)
+        running = (each for each in known.vms if each.power_state is PowerState.RUNNING and each.uuid != guest.uuid)
+        return MigrationFacts(
+            pool=own,
+            vm=_vm(reader, guest),
+            source=hosts.get(guest.resident_on),
+            target=hosts.get(guest.resident_on) or next(iter(hosts.values())),
+            target_pool=own,
+            pool_hosts=tuple(hosts.values()),
+            xapi=None,
+            busy_hosts={each.uuid: each.operations for each in hosts.values() if each.operations},
+            read_at=self._clock(),
+            movable=movable,
+            neighbours=tuple(running),
+            srs=known.srs,
+        )
+
+    @staticmethod
+    def _one(found: Iterable[MigrationFacts], host: str) -> MigrationFacts:
+        for facts in found:
+            if facts.target.uuid == host:
+                return facts
+        raise NotFound("host", host)
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         """Where the guest is now. Raises NotFound when the object is gone, Unreachable, XapiFailure."""
@@ -98,18 +142,19 @@ class LiveFacts:
             raise CannotTell(f"pool {', '.join(missing)} has not been loaded, so that {word} {uuid} is not known")
         raise NotFound(word, uuid)
 
-    async def _guest(self, reader: Reader, ref: str, uuid: str) -> VmRecord:
-        record = await reader.one(VmRecord, ref)
-        if record is None:
-            raise NotFound("guest", uuid)
-        await asyncio.gather(
-            reader.one(VmMetricsRecord, record.metrics),
-            reader.one(VmGuestMetricsRecord, record.guest_metrics),
-            reader.some(TaskRecord, set(record.current_operations)),
-            _disks(reader, record),
-            _nets(reader, record),
-        )
-        return record
+
+async def _guest(reader: Reader, ref: str, uuid: str) -> VmRecord:
+    record = await reader.one(VmRecord, ref)
+    if record is None:
+        raise NotFound("guest", uuid)
+    await asyncio.gather(
+        reader.one(VmMetricsRecord, record.metrics),
+        reader.one(VmGuestMetricsRecord, record.guest_metrics),
+        reader.some(TaskRecord, set(record.current_operations)),
+        _disks(reader, record),
+        _nets(reader, record),
+    )
+    return record
 
 
 async def _disks(reader: Reader, vm: VmRecord) -> None:
@@ -131,8 +176,16 @@ async def _members(reader: Reader) -> None:
 
 
 async def _verdict(pool: LivePool, vm: str, host: str) -> XapiVerdict:
+    return await _asked(pool, "VM.assert_can_boot_here", vm, host)
+
+
+async def _movable(pool: LivePool, vm: str) -> XapiVerdict:
+    return await _asked(pool, "VM.assert_operation_valid", vm, "pool_migrate")
+
+
+async def _asked(pool: LivePool, method: str, *args: str) -> XapiVerdict:
     try:
-        await pool.sessions.read("VM.assert_can_boot_here", vm, host)
+        await pool.sessions.read(method, *args)
     except XapiFailure as failure:
         return XapiVerdict(failure.code, failure.params)
     return XapiVerdict("")

@@ -91,6 +91,10 @@ class Pools:
         """See `Facts.migration`."""
         return await self._facts.migration(vm, host)
 
+    async def placements(self, vm: str) -> tuple[MigrationFacts, ...]:
+        """See `Facts.placements`."""
+        return await self._facts.placements(vm)
+
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         """See `Facts.whereabouts`."""
         return await self._facts.whereabouts(pool, vm)

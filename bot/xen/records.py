@@ -30,6 +30,9 @@ class PoolRecord(Record, frozen=True, gc=False, rename={"default_sr": "default_S
     master: str = NULL_REF
     default_sr: str = NULL_REF
     ha_enabled: bool = False
+    ha_host_failures_to_tolerate: int = 0
+    ha_plan_exists_for: int = 0
+    ha_overcommitted: bool = False
     other_config: _Map = {}
 
 
@@ -46,6 +49,7 @@ class HostRecord(Record, frozen=True, gc=False, rename={"resident_vms": "residen
     resident_vms: tuple[str, ...] = ()
     software_version: _Map = {}
     cpu_info: _Map = {}
+    virtual_hardware_platform_versions: tuple[int, ...] = ()
     current_operations: _Map = {}
 
 
@@ -55,6 +59,7 @@ class HostMetricsRecord(Record, frozen=True, gc=False):
     cls: ClassVar[str] = "host_metrics"
     live: bool = False
     memory_total: int = 0
+    memory_free: int = -1
 
 
 class VmRecord(
@@ -98,6 +103,7 @@ class VmRecord(
     platform: _Map = {}
     hvm_boot_policy: str = ""
     hvm_shadow_multiplier: float = 1.0
+    hardware_platform_version: int = 0
     domain_type: str = "unspecified"
     last_boot_cpu_flags: _Map = {}
     metrics: str = NULL_REF
@@ -160,6 +166,8 @@ class VdiRecord(Record, frozen=True, gc=False, rename={"sr": "SR", "vbds": "VBDs
     sr: str = NULL_REF
     vbds: tuple[str, ...] = ()
     virtual_size: int = 0
+    on_boot: str = ""
+    allow_caching: bool = False
 
 
 class SrRecord(Record, frozen=True, gc=False, rename={"pbds": "PBDs"}):
@@ -198,14 +206,16 @@ class NetworkRecord(Record, frozen=True, gc=False, rename={"pifs": "PIFs", "vifs
     name_label: str = ""
     pifs: tuple[str, ...] = ()
     vifs: tuple[str, ...] = ()
+    other_config: _Map = {}
 
 
-class PifRecord(Record, frozen=True, gc=False):
-    """A `PIF`."""
+class PifRecord(Record, frozen=True, gc=False, rename={"sriov_logical_pif_of": "sriov_logical_PIF_of"}):
+    """A `PIF`; one that stands for the pieces of an SR-IOV card says so in `sriov_logical_pif_of`."""
 
     cls: ClassVar[str] = "PIF"
     host: str = NULL_REF
     network: str = NULL_REF
+    sriov_logical_pif_of: tuple[str, ...] = ()
 
 
 class TaskRecord(Record, frozen=True, gc=False):
@@ -217,6 +227,7 @@ class TaskRecord(Record, frozen=True, gc=False):
     progress: float = 0.0
     error_info: tuple[str, ...] = ()
     allowed_operations: tuple[str, ...] = ()
+    other_config: _Map = {}
     subtask_of: str = NULL_REF
     subtasks: tuple[str, ...] = ()
 

@@ -20,11 +20,11 @@ from bot.operations.ports import TaskStatus, TaskView
 from bot.xen.faults import GONE, NULL_REF, named_params
 from bot.xen.pool import LivePool
 from bot.xen.records import TaskRecord, convert
+from bot.xen.work import JOB_HEADER
 
 #: The feed wakes us; this is how long a dead feed may delay the news.
 POLL_AT_LEAST_EVERY_S: Final = 3.0
 _UNFINISHED: Final = frozenset({TaskStatus.PENDING, TaskStatus.CANCELLING})
-_JOB_HEADER: Final = "x-http-other-config-xenbot-job"
 
 
 class LiveDriver:
@@ -48,7 +48,7 @@ class LiveDriver:
         live = self._by_uuid(pool)
         args = [await _argument(live, argument) for argument in call.args]
         return await live.sessions.change(
-            f"Async.{call.method}", *args, headers={"subtask-of": parent, _JOB_HEADER: job}
+            f"Async.{call.method}", *args, headers={"subtask-of": parent, JOB_HEADER: job}
         )
 
     async def task(self, pool: str, handle: str) -> TaskView | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.domain.inventory import MigrationFacts, PowerState, Tools
 from bot.domain.plan import Check
-from bot.domain.texts import Code, Phrase, many, say
+from bot.domain.texts import Code, Phrase, Value, many, say
 from bot.domain.words import power_word
 from bot.operations.checks.grading import blocked, fine, unknown
 
@@ -61,7 +63,7 @@ def foreign_work(facts: MigrationFacts) -> Check:
     vm, key, title = facts.vm, "busy", "Other work on the guest"
     if not vm.operations:
         return fine(key, title, say("nothing else is going on at {vm}", vm=vm.name))
-    going_on = [_doing(operation, label) for operation, label in sorted(vm.operations.items())]
+    going_on = [_doing(operation, label, vm.workers) for operation, label in sorted(vm.operations.items())]
     return blocked(
         key,
         title,
@@ -70,9 +72,13 @@ def foreign_work(facts: MigrationFacts) -> Check:
     )
 
 
-def _doing(operation: str, label: str) -> Phrase:
+def _doing(operation: str, label: str, workers: Mapping[str, str]) -> Phrase:
     word = say(_WORDS[operation]) if operation in _WORDS else say("{operation}", operation=Code(operation))
-    return say("{work} (task “{task}”)", work=word, task=label) if label else word
+    who = workers.get(operation)
+    by = say(" by {who}", who=who) if who else say("")
+    if label:
+        return say("{work}{by} (task “{task}”)", work=word, by=by, task=label)
+    return say("{work}{by}", work=word, by=by)
 
 
 def blocked_operations(facts: MigrationFacts) -> Check:
@@ -131,8 +137,14 @@ def tools(facts: MigrationFacts) -> Check:
 def devices(facts: MigrationFacts) -> list[Check]:
     """No piece of the present host is inside the guest."""
     vm = facts.vm
+    cards = [network.name for network in vm.networks if network.sriov]
+    pci = (
+        say("{vm} holds a piece of a network card of its host (SR-IOV, {networks})", vm=vm.name, networks=many(cards))
+        if cards
+        else say("a PCI device of its host is passed through to {vm}", vm=vm.name)
+    )
     bound = [
-        ("pci", "PCI device", vm.pci, say("a PCI device of its host is passed through to {vm}", vm=vm.name)),
+        ("pci", "SR-IOV" if cards else "PCI device", vm.pci or bool(cards), pci),
         ("vgpu", "Virtual GPU", vm.vgpu, say("{vm} has a virtual GPU", vm=vm.name)),
         ("usb", "USB device", vm.usb, say("a USB device of its host is passed through to {vm}", vm=vm.name)),
     ]
@@ -149,19 +161,42 @@ def devices(facts: MigrationFacts) -> list[Check]:
     return found or [fine("devices", "Devices", say("no device of its host is passed through to {vm}", vm=vm.name))]
 
 
+def resets(facts: MigrationFacts) -> list[Check]:
+    """No disk is thrown back at each boot while its host caches it; told only where there is one."""
+    vm = facts.vm
+    bad = [say("disk {device}", device=disk.userdevice) for disk in vm.disks if disk.resets]
+    if not bad:
+        return []
+    fact = say("{disks} of {vm} is reset at every boot and cached on its host meanwhile", disks=many(bad), vm=vm.name)
+    fix = say("Shut {vm} down and start it on {host}; what was written since its boot is lost then.", **_pair(facts))
+    return [blocked("resets", "Disk that resets", fact, fix)]
+
+
 def immobile(facts: MigrationFacts) -> Check:
-    """The guest was not pinned (platform:nomigrate) and does not run guests of its own (nested virtualisation)."""
+    """The guest was not pinned (platform:nomigrate)."""
     vm, key, title = facts.vm, "immobile", "Mobility"
     if not vm.immobile:
         return fine(key, title, say("{vm} is not pinned to its host", vm=vm.name))
-    return blocked(
-        key,
-        title,
-        say(
-            "{vm} is pinned: it was started with {one} or {other}",
-            vm=vm.name,
-            one=Code("nomigrate"),
-            other=Code("nested-virt"),
-        ),
-        say("Shut {vm} down, clear that platform flag, start it on {host}.", vm=vm.name, host=_target(facts)),
+    fact = say("{vm} is pinned to its host: it was started with {flag}", vm=vm.name, flag=Code("nomigrate"))
+    return blocked(key, title, fact, _without_flag(facts))
+
+
+def nested(facts: MigrationFacts) -> Check:
+    """The guest runs no guests of its own (nested virtualisation), whose state XAPI cannot carry over."""
+    vm, key, title = facts.vm, "nested", "Nested virtualisation"
+    if not vm.nested:
+        return fine(key, title, say("{vm} runs no guests of its own", vm=vm.name))
+    fact = say(
+        "{vm} may run guests of its own (it was started with {flag}), and they cannot be carried over",
+        vm=vm.name,
+        flag=Code("nested-virt"),
     )
+    return blocked(key, title, fact, _without_flag(facts))
+
+
+def _without_flag(facts: MigrationFacts) -> Phrase:
+    return say("Shut {vm} down, clear that platform flag, start it on {host}.", **_pair(facts))
+
+
+def _pair(facts: MigrationFacts) -> dict[str, Value]:
+    return {"vm": facts.vm.name, "host": _target(facts)}

@@ -1,11 +1,10 @@
-"""Checks of the way from one host to the other: pool, storage, networks."""
+"""Checks of the way from one host to the other: pool and networks."""
 
 from __future__ import annotations
 
-from bot.domain.inventory import Disk, Host, MigrationFacts, Network
+from bot.domain.inventory import MigrationFacts, Network, Vm
 from bot.domain.plan import Check
-from bot.domain.texts import Phrase, Size, many, say
-from bot.domain.words import counted
+from bot.domain.texts import many, say
 from bot.operations.checks.grading import blocked, fine
 
 
@@ -48,86 +47,9 @@ def elsewhere(facts: MigrationFacts) -> Check:
     return blocked(key, title, say("{vm} already runs on {host}", vm=vm.name, host=target.name), fix)
 
 
-def storage(facts: MigrationFacts) -> list[Check]:
-    """Every disk and every inserted CD is on storage that the target has plugged: XAPI counts CDs too."""
-    filled = [disk for disk in facts.vm.disks if disk.vdi]
-    bad = [_stuck(facts, disk) for disk in filled if disk.sr is None or facts.target.uuid not in disk.sr.hosts]
-    if bad:
-        return bad
-    if not filled:
-        return [
-            fine("storage", "Shared storage", say("{vm} has no disk that would have to be reached", vm=facts.vm.name))
-        ]
-    names = sorted({disk.sr.name for disk in filled if disk.sr is not None})
-    fact = say(
-        "{disks} on shared storage that {host} reaches too ({srs})",
-        disks=counted(len(filled), "disk", "disks"),
-        host=facts.target.name,
-        srs=many(names),
-    )
-    return [fine("storage", "Shared storage", fact)]
-
-
-def _stuck(facts: MigrationFacts, disk: Disk) -> Check:
-    key, sr, target = f"storage:{disk.userdevice}", disk.sr, facts.target.name
-    if disk.cd:
-        where = say("“{sr}”", sr=sr.name) if sr is not None else say("a library that cannot be seen")
-        fact = say(
-            "“{iso}” is in the CD drive, from {where}, which {host} cannot reach; a CD needs shared storage too",
-            iso=disk.vdi_name,
-            where=where,
-            host=target,
-        )
-        return blocked(key, "ISO in the drive", fact, say("Eject the CD from {vm}.", vm=facts.vm.name))
-    title = "Shared storage"
-    what = say("disk {device} ({size})", device=disk.userdevice, size=Size(max(disk.size, 0)))
-    shared = _shared(facts)
-    away = (
-        say("move the disk to {srs} (shared, reached from both hosts)", srs=many(shared))
-        if shared
-        else say("move the disk to an SR on shared storage that both hosts reach")
-    )
-    if sr is None:
-        fact = say(
-            "{disk} is on storage that cannot be seen, so it cannot be shared storage for {host}",
-            disk=what,
-            host=target,
-        )
-        return blocked(key, title, fact, say("Repair the storage of that disk, or {way}.", way=away))
-    if sr.shared:
-        fact = say(
-            "{disk} is on {sr}, which is shared storage but is not plugged on {host}",
-            disk=what,
-            sr=sr.name,
-            host=target,
-        )
-        return blocked(
-            key, title, fact, say("Plug {sr} on {host} (repair the SR), or {way}.", sr=sr.name, host=target, way=away)
-        )
-    fact = say(
-        "{disk} is on {sr}{owner}, which {host} cannot reach: it is not on shared storage",
-        disk=what,
-        sr=sr.name,
-        owner=_owner(facts),
-        host=target,
-    )
-    return blocked(key, title, fact, say("First {way}.", way=away))
-
-
-def _owner(facts: MigrationFacts) -> Phrase:
-    return say(" of {host}", host=facts.source.name) if facts.source is not None else say("")
-
-
-def _shared(facts: MigrationFacts) -> list[str]:
-    # Only the storage of this guest is among the facts: better to name less than to name what nobody looked at.
-    both = {facts.target.uuid, facts.vm.host}
-    seen = [disk.sr for disk in facts.vm.disks if disk.sr is not None and not disk.cd]
-    return sorted({sr.name for sr in seen if sr.shared and both <= sr.hosts})
-
-
 def networks(facts: MigrationFacts) -> list[Check]:
-    """Every network of the guest exists on the target: it has a PIF there, or is internal and alone here."""
-    missing = [network for network in facts.vm.networks if not _reaches(facts.target, network)]
+    """Every network of the guest exists on the target: it has a PIF there, plugged or not."""
+    missing = [network for network in facts.vm.networks if not _reaches(facts, network)]
     if missing:
         return [_cut_off(facts, network) for network in missing]
     if not facts.vm.networks:
@@ -136,15 +58,31 @@ def networks(facts: MigrationFacts) -> list[Check]:
     return [fine("network", "Networks", say("{host} is on {networks}", host=facts.target.name, networks=names))]
 
 
-def _reaches(target: Host, network: Network) -> bool:
-    return network.internal or target.uuid in network.hosts
+def _reaches(facts: MigrationFacts, network: Network) -> bool:
+    """As XAPI decides: an internal network is where its running guests are, and this guest is one of them."""
+    if not network.internal or network.assumed_shared:
+        return facts.target.uuid in network.hosts or network.assumed_shared
+    return any(network.uuid in _networks_of(vm) for vm in facts.neighbours if vm.host == facts.target.uuid)
+
+
+def _networks_of(vm: Vm) -> set[str]:
+    return {network.uuid for network in vm.networks}
 
 
 def _cut_off(facts: MigrationFacts, network: Network) -> Check:
     vm, target = facts.vm.name, facts.target.name
+    key, title = f"network:{network.uuid}", "Networks"
+    if network.internal:
+        fact = say(
+            "{network}, which {vm} uses, has no interface on any host, so it exists only where its guests run",
+            network=network.name,
+            vm=vm,
+        )
+        fix = say("Move {vm} to a network that {host} has too, then ask again.", vm=vm, host=target)
+        return blocked(key, title, fact, fix)
     return blocked(
-        f"network:{network.uuid}",
-        "Networks",
+        key,
+        title,
         say("{host} has no interface on {network}, which {vm} uses", host=target, network=network.name, vm=vm),
         say(
             "Give {host} an interface on {network}, or move {vm} to another network.",

@@ -6,15 +6,15 @@ import re
 
 from bot.domain.inventory import Host, MigrationFacts
 from bot.domain.plan import Check
-from bot.domain.texts import Moment, Phrase, Size, many, say
+from bot.domain.texts import Moment, Phrase, many, say
 from bot.domain.words import counted
 from bot.operations import cpu_features
 from bot.operations.checks.grading import blocked, fine, warning
 
 _HVM_DOMAINS = {"hvm", "pvh", "pv_in_pvh"}
 _LEAVING = {"evacuate": "is being evacuated", "shutdown": "is shutting down", "reboot": "is rebooting"}
-_MIB = 1 << 20
-_TENTH_OF_GIB = (1 << 30) // 10
+# XCP-ng 8.2, Citrix Hypervisor 8.2 and XenServer 8 on: product versions from 8.2, platform versions from 3.2.
+_OLDEST, _OLDEST_PLATFORM = (8, 2), (3, 2)
 
 
 def cpu_vendor(facts: MigrationFacts) -> Check:
@@ -78,7 +78,8 @@ def version(facts: MigrationFacts, source: Host) -> Check:
         fact = say("{one} or {other} does not say its version", one=source.name, other=target.name)
         return warning(key, title, fact)
     if here == there:
-        return fine(key, title, say("both run {product}", product=_product(target)))
+        during = say(", in a rolling upgrade") if facts.pool.upgrading else say("")
+        return fine(key, title, say("both run {product}{during}", product=_product(target), during=during))
     fact = say(
         "{source} runs {here}, {target} runs {there}",
         source=source.name,
@@ -98,8 +99,32 @@ def version(facts: MigrationFacts, source: Host) -> Check:
 
 
 def _number(host: Host) -> tuple[int, ...]:
-    # platform_version is what XAPI compares; nine digits keep any text a server sends within int()'s limits.
-    return tuple(int(part) for part in re.findall(r"[0-9]{1,9}", host.platform_version or host.version))
+    # platform_version is what XAPI compares.
+    return _parts(host.platform_version or host.version)
+
+
+def _parts(text: str) -> tuple[int, ...]:
+    # Nine digits keep any text a server sends within int()'s limits.
+    return tuple(int(part) for part in re.findall(r"[0-9]{1,9}", text))
+
+
+def supported(facts: MigrationFacts) -> Check:
+    """No host involved is older than 8.2: there looking is allowed where it works, changing is not."""
+    key, title = "supported", "Supported version"
+    hosts = [host for host in (facts.source, facts.target) if host is not None]
+    old = [host for host in dict.fromkeys(hosts) if _is_old(host)]
+    if not old:
+        return fine(key, title, say("{pool} is not older than 8.2", pool=facts.pool.name))
+    which = [say("{host} runs {product}", host=host.name, product=_product(host)) for host in old]
+    fact = say("{which}; xenbot changes nothing on pools older than 8.2", which=many(which))
+    return blocked(key, title, fact, say("Update the pool to 8.2 or newer, or migrate with the tools of that version."))
+
+
+def _is_old(host: Host) -> bool:
+    if version := _parts(host.version):
+        return version < _OLDEST
+    platform = _parts(host.platform_version)
+    return bool(platform) and platform < _OLDEST_PLATFORM
 
 
 def _product(host: Host) -> Phrase:
@@ -108,80 +133,20 @@ def _product(host: Host) -> Phrase:
     return say("{product}", product=host.product)
 
 
-def memory(facts: MigrationFacts) -> Check:
-    """Dynamic minimum plus overhead against host.compute_free_memory, which is what XAPI compares.
-
-    XAPI counts every guest there at its dynamic minimum, and guests on their way there too.
-    """
-    vm, target, key, title = facts.vm, facts.target, "memory", "Memory"
-    free, needed = max(target.memory_free, 0), max(vm.memory_needed, 0)
-    if needed <= free:
-        fact = say(
-            "{vm} needs {needed}, {host} can give {free}",
-            vm=vm.name,
-            needed=Size(_up(needed)),
-            host=target.name,
-            free=Size(_down(free)),
-        )
-        return fine(key, title, fact)
-    base, what = (
-        (vm.memory_static_max, "static maximum")
-        if vm.domain_type == "pv_in_pvh"
-        else (vm.memory_dynamic_min, "dynamic minimum")
-    )
-    overhead = max(needed - base, 0)
+def hardware(facts: MigrationFacts) -> Check:
+    """The target offers the version of virtual hardware that the guest was made for."""
+    vm, target, key, title = facts.vm, facts.target, "hardware", "Virtual hardware"
+    offered = target.hardware_versions
+    if not offered or vm.hardware_version in offered:
+        return fine(key, title, say("{host} offers the virtual hardware of {vm}", host=target.name, vm=vm.name))
     fact = say(
-        "{vm} needs {needed} (" + what + " {base} + {overhead} overhead), {host} can give {free}. "
-        "“Free memory” in other tools is another figure: what is idle now, not what XAPI has left to promise",
+        "{vm} is made for virtual hardware version {wanted}, {host} offers {offered}",
         vm=vm.name,
-        needed=Size(_up(needed)),
-        base=Size(base),
-        overhead=Size(overhead),
+        wanted=vm.hardware_version,
         host=target.name,
-        free=Size(_down(free)),
+        offered=many(offered),
     )
-    return blocked(key, "Not enough memory", fact, _make_room(facts, needed - free, free - overhead))
-
-
-def _make_room(facts: MigrationFacts, short: int, limit: int) -> Phrase:
-    vm, target = facts.vm, facts.target
-    move = say("move at least {short} off {host}", short=Size(_up(short)), host=target.name)
-    if _down(limit) > 0 and vm.domain_type != "pv_in_pvh":
-        first = say("Lower the dynamic minimum of {vm} to {limit} or less, or ", vm=vm.name, limit=Size(_down(limit)))
-    else:
-        first = say("To make it fit, ")
-    roomy = [host.name for host in facts.pool_hosts if _has_room(host, facts)]
-    if roomy:
-        return say("{first}{move}, or choose {hosts}, which has room.", first=first, move=move, hosts=many(roomy))
-    return say("{first}{move}.", first=first, move=move)
-
-
-def _has_room(host: Host, facts: MigrationFacts) -> bool:
-    there = host.enabled and host.live and host.silent_since is None
-    other = host.uuid not in {facts.target.uuid, facts.vm.host}
-    return there and other and host.memory_free >= facts.vm.memory_needed
-
-
-def _down(n_bytes: int) -> int:
-    """Rounded so that what is shown is never more than there is."""
-    step = _TENTH_OF_GIB if n_bytes >= 1 << 30 else _MIB
-    return n_bytes // step * step
-
-
-def _up(n_bytes: int) -> int:
-    """Rounded so that what is shown is never less than is needed."""
-    step = _TENTH_OF_GIB if n_bytes >= 1 << 30 else _MIB
-    return -(-n_bytes // step) * step
-
-
-def physical_cpus(facts: MigrationFacts) -> Check:
-    """As many physical CPUs as the guest may have vCPUs, unless it is marked vcpu-unrestricted."""
-    vm, target, key, title = facts.vm, facts.target, "pcpus", "Physical CPUs"
-    vcpus, cpus = counted(vm.vcpus_max, "vCPU", "vCPUs"), counted(target.cpu_count, "CPU", "CPUs")
-    fact = say("{vm} may have {vcpus}, {host} has {cpus}", vm=vm.name, vcpus=vcpus, host=target.name, cpus=cpus)
-    if vm.vcpus_max <= target.cpu_count or vm.vcpu_unrestricted:
-        return fine(key, title, fact)
-    return blocked(key, title, fact, say("Shut {vm} down and lower its vCPUs to {n}.", vm=vm.name, n=target.cpu_count))
+    return blocked(key, title, fact, say("Update {host}, or choose a newer host.", host=target.name))
 
 
 def enabled(facts: MigrationFacts) -> Check:
@@ -200,18 +165,31 @@ def live(facts: MigrationFacts) -> Check:
 
     XAPI believes a dead member alive for up to ten minutes.
     """
-    target, key, title = facts.target, "live", "Host live"
-    fix = say("Look at {host} itself: power, network, toolstack. Or choose another host.", host=target.name)
-    if not target.live:
-        return blocked(key, title, say("the coordinator has lost {host}", host=target.name), fix)
-    if target.silent_since is not None:
+    fix = say("Look at {host} itself: power, network, toolstack. Or choose another host.", host=facts.target.name)
+    return _answers("live", "Host live", facts.target, fix)
+
+
+def source_live(facts: MigrationFacts, source: Host) -> Check:
+    """The host that would have to send the guest answers too: from a dead host nothing can be moved."""
+    fix = say(
+        "Look at {host} itself. While it is silent, {vm} cannot be moved and must not be started elsewhere.",
+        host=source.name,
+        vm=facts.vm.name,
+    )
+    return _answers("source-live", "Its host live", source, fix)
+
+
+def _answers(key: str, title: str, host: Host, fix: Phrase) -> Check:
+    if not host.live:
+        return blocked(key, title, say("the coordinator has lost {host}", host=host.name), fix)
+    if host.silent_since is not None:
         fact = say(
             "{host} has been silent to our probe since {at}, though XAPI still says live",
-            host=target.name,
-            at=Moment(target.silent_since),
+            host=host.name,
+            at=Moment(host.silent_since),
         )
         return blocked(key, title, fact, fix)
-    return fine(key, title, say("{host} answers", host=target.name))
+    return fine(key, title, say("{host} answers", host=host.name))
 
 
 def target_work(facts: MigrationFacts) -> Check:
@@ -228,8 +206,19 @@ def target_work(facts: MigrationFacts) -> Check:
 
 
 def high_availability(facts: MigrationFacts) -> list[Check]:
-    """A note, only for guests that high availability guards: it follows them to the other host."""
-    if not (facts.pool.ha_enabled and facts.vm.ha_protected):
+    """Whether the plan of high availability covers what it should; nothing to say where it is off."""
+    pool, vm, key, title = facts.pool, facts.vm, "ha", "High availability"
+    if not pool.ha_enabled:
         return []
-    fact = say("{vm} is protected by high availability, also on {host}", vm=facts.vm.name, host=facts.target.name)
-    return [fine("ha", "High availability", fact)]
+    guarded = say("{vm} is protected" if vm.ha_protected else "{vm} is not protected", vm=vm.name)
+    plan = say(
+        "{guarded}; the plan of {pool} covers the loss of {covered}, {wanted} wanted",
+        guarded=guarded,
+        pool=pool.name,
+        covered=counted(pool.ha_covered, "host", "hosts"),
+        wanted=pool.ha_wanted,
+    )
+    if pool.ha_overcommitted or pool.ha_covered < pool.ha_wanted:
+        fix = say("Free memory in {pool}, or lower the number of failures it should survive.", pool=pool.name)
+        return [warning(key, title, plan, fix)]
+    return [fine(key, title, plan)]

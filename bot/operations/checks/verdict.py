@@ -1,73 +1,156 @@
-"""XAPI's own verdict, folded into ours: where both say no, it confirms; where only XAPI says no, it stops the plan."""
+"""XAPI's own verdicts beside ours: where both say no, one confirms the other; where they disagree, that is said.
+
+XAPI stops at its first objection, so what it names later than ours it has passed over, and what comes after its first
+one it has not judged.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-from bot.domain.inventory import MigrationFacts
+from bot.domain.inventory import MigrationFacts, XapiVerdict
 from bot.domain.plan import Check, Grade
 from bot.domain.texts import Code, say
 from bot.operations.checks.grading import blocked, fine, unknown
+from bot.operations.checks.guest import OWN_BLOCK
 from bot.operations.xapi_words import explain
 
-# Which of our checks says the same as a code of VM.assert_can_boot_here; a key covers its "key:…" details too.
-_SAME = {
-    "HOST_NOT_LIVE": ("live",),
-    "HOST_OFFLINE": ("live",),
-    "CANNOT_CONTACT_HOST": ("live",),
-    "HOST_DISABLED": ("enabled",),
-    "VM_REQUIRES_SR": ("storage",),
-    "VM_REQUIRES_NETWORK": ("network",),
-    "HOST_CANNOT_ATTACH_NETWORK": ("network",),
-    "HOST_NOT_ENOUGH_FREE_MEMORY": ("memory",),
-    "HOST_NOT_ENOUGH_PCPUS": ("pcpus",),
-    "VM_INCOMPATIBLE_WITH_THIS_HOST": ("cpu-vendor", "cpu-features"),
-    "NOT_SUPPORTED_DURING_UPGRADE": ("version",),
-    "VM_HOST_INCOMPATIBLE_VERSION": ("version",),
-    "VM_HOST_INCOMPATIBLE_VERSION_MIGRATE": ("version",),
-    "OPERATION_BLOCKED": ("blocked",),
-    "VM_BAD_POWER_STATE": ("power",),
-    "VM_IS_IMMOBILE": ("immobile",),
-    "VM_NON_SUSPENDABLE": ("tools",),
-    "VM_LACKS_FEATURE": ("tools",),
-    "VM_LACKS_FEATURE_SUSPEND": ("tools",),
-    "VM_MISSING_PV_DRIVERS": ("tools",),
-    "VM_OLD_PV_DRIVERS": ("tools",),
-    "VM_HAS_PCI_ATTACHED": ("pci",),
-    "VM_REQUIRES_IOMMU": ("pci",),
-    "VM_HAS_VGPU": ("vgpu",),
-    "VM_REQUIRES_GPU": ("vgpu",),
-    "VM_REQUIRES_VGPU": ("vgpu",),
-    "VM_HAS_VUSBS": ("usb",),
-    "OPERATION_NOT_ALLOWED": ("usb",),
-    "OTHER_OPERATION_IN_PROGRESS": ("busy", "target-busy"),
-}
+_TITLE = "XAPI's own verdict"
+
+
+class _Question(msgspec.Struct, frozen=True):
+    """One question to XAPI: which of our checks says the same as a code, in XAPI's order of checking.
+
+    `apart` are checks that XAPI does not really make when asked this: its silence on them says nothing.
+    """
+
+    key: str
+    same: tuple[tuple[str, str], ...]
+    apart: frozenset[str] = frozenset()
+
+    def keys(self, code: str) -> tuple[str, ...]:
+        """Our checks that say the same as `code`; a key covers its "key:…" details too."""
+        return tuple(key for known, key in self.same if known == code)
+
+    def passed(self, key: str, code: str) -> bool:
+        """Whether XAPI has judged what our check `key` judges and found nothing wrong, given its first objection."""
+        first = next((place for place, (known, _) in enumerate(self.same) if known == code), None)
+        last = max((place for place, (_, ours) in enumerate(self.same) if ours == key), default=None)
+        if last is None or key in self.apart or (code and first is None):
+            return False
+        return first is None or last < first
+
+
+_MOVABLE = _Question(
+    "xapi-move",
+    (
+        ("OPERATION_BLOCKED", "blocked"),
+        ("VM_BAD_POWER_STATE", "power"),
+        ("OTHER_OPERATION_IN_PROGRESS", "busy"),
+        ("VM_IS_IMMOBILE", "immobile"),
+        ("VM_IS_IMMOBILE", "nested"),
+        ("VM_NON_SUSPENDABLE", "tools"),
+        ("VM_LACKS_FEATURE", "tools"),
+        ("VM_LACKS_FEATURE_SUSPEND", "tools"),
+        ("VM_MISSING_PV_DRIVERS", "tools"),
+        ("VM_OLD_PV_DRIVERS", "tools"),
+        ("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION", "resets"),
+        ("VM_HAS_PCI_ATTACHED", "pci"),
+        ("VM_HAS_VGPU", "vgpu"),
+        ("VM_HAS_VUSBS", "usb"),
+    ),
+)
+_CAN_RUN = _Question(
+    "xapi",
+    (
+        ("VM_HOST_INCOMPATIBLE_VERSION", "version"),
+        ("VM_HOST_INCOMPATIBLE_VERSION_MIGRATE", "version"),
+        ("NOT_SUPPORTED_DURING_UPGRADE", "version"),
+        ("MEMORY_CONSTRAINT_VIOLATION", "limits"),
+        ("MEMORY_CONSTRAINT_VIOLATION_ORDER", "limits"),
+        ("HOST_NOT_LIVE", "live"),
+        ("HOST_OFFLINE", "live"),
+        ("CANNOT_CONTACT_HOST", "live"),
+        ("HOST_DISABLED", "enabled"),
+        ("VM_HOST_INCOMPATIBLE_VIRTUAL_HARDWARE_PLATFORM_VERSION", "hardware"),
+        ("VM_INCOMPATIBLE_WITH_THIS_HOST", "cpu-vendor"),
+        ("VM_INCOMPATIBLE_WITH_THIS_HOST", "cpu-features"),
+        ("VM_REQUIRES_SR", "storage"),
+        ("VM_REQUIRES_NETWORK", "network"),
+        ("HOST_CANNOT_ATTACH_NETWORK", "network"),
+        ("VM_REQUIRES_IOMMU", "pci"),
+        ("NETWORK_SRIOV_INSUFFICIENT_CAPACITY", "pci"),
+        ("VM_REQUIRES_GPU", "vgpu"),
+        ("VM_REQUIRES_VGPU", "vgpu"),
+        ("OPERATION_NOT_ALLOWED", "usb"),
+        ("VM_HVM_REQUIRED", "cpu-features"),
+        ("HOST_NOT_ENOUGH_FREE_MEMORY", "memory"),
+        ("HOST_NOT_ENOUGH_PCPUS", "pcpus"),
+        ("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN", "ha"),
+        ("OTHER_OPERATION_IN_PROGRESS", "target-busy"),
+    ),
+    # It knows nothing of our probe, counts devices of a guest that runs as given, and plans its own evacuations.
+    frozenset({"live", "pci", "vgpu", "usb", "ha", "target-busy"}),
+)
 
 
 def with_verdict(facts: MigrationFacts, checks: list[Check]) -> list[Check]:
     """`checks` with what XAPI says of them. The guest's own pool is asked; of a foreign host it knows nothing."""
-    title, target = "XAPI's own verdict", facts.target
     if facts.target.pool != facts.vm.pool:
         return checks
-    if facts.xapi is None:
-        fact = say("XAPI could not be asked whether {vm} can run on {host}", vm=facts.vm.name, host=target.name)
-        return [*checks, unknown("xapi", title, fact, say("Ask again in a moment."))]
-    code = facts.xapi.code
-    if not code:
-        return [*checks, fine("xapi", title, say("XAPI has no objection to {host}", host=target.name))]
-    agreed = next((index for index, check in enumerate(checks) if _says_the_same(check, code)), None)
-    if agreed is None:
-        fact = say("XAPI refuses: {why} ({code})", why=explain(code, facts.xapi.params), code=Code(code))
-        if code not in _SAME and not facts.xapi.params:
-            fact = say("XAPI refuses: {why}", why=explain(code, facts.xapi.params))
-        fix = say("Mend what XAPI names, or choose another host.")
-        return [*checks, blocked("xapi", title, fact, fix)]
-    known = checks[agreed]
-    fact = say("{fact}. XAPI says the same ({code})", fact=known.fact, code=Code(code))
-    return [*checks[:agreed], msgspec.structs.replace(known, fact=fact), *checks[agreed + 1 :]]
+    movable = _without_own_block(facts)
+    if facts.xapi is None or movable is None:
+        fact = say("XAPI could not be asked whether {vm} can run on {host}", vm=facts.vm.name, host=facts.target.name)
+        return [*checks, unknown("xapi", _TITLE, fact, say("Ask again in a moment."))]
+    checks = _compared(_CAN_RUN, facts.xapi, _compared(_MOVABLE, movable, checks))
+    if not facts.xapi.code and not movable.code:
+        return [*checks, fine("xapi", _TITLE, say("XAPI has no objection to {host}", host=facts.target.name))]
+    return checks
 
 
-def _says_the_same(check: Check, code: str) -> bool:
-    if check.grade is not Grade.BLOCKED:
-        return False
-    return check.key.partition(":")[0] in _SAME.get(code, ())
+def _without_own_block(facts: MigrationFacts) -> XapiVerdict | None:
+    """The first verdict; a block that we set ourselves does not count, and hides what comes after it."""
+    reason = facts.vm.blocked_operations.get("pool_migrate", "")
+    if facts.movable is not None and facts.movable.code == "OPERATION_BLOCKED" and reason.startswith(OWN_BLOCK):
+        return XapiVerdict("")
+    return facts.movable
+
+
+def _compared(question: _Question, verdict: XapiVerdict, checks: list[Check]) -> list[Check]:
+    keys = question.keys(verdict.code)
+    agreed = next((place for place, check in enumerate(checks) if _stops(check) and _key(check) in keys), None)
+    told: list[Check] = []
+    for place, check in enumerate(checks):
+        key = _key(check)
+        if place == agreed:
+            fact = say("{fact}. XAPI says the same ({code})", fact=check.fact, code=Code(verdict.code))
+            told.append(msgspec.structs.replace(check, fact=fact))
+        elif _stops(check) and key not in keys and question.passed(key, verdict.code):
+            fact = say("{fact}. XAPI disagrees: it was asked and does not object to this", fact=check.fact)
+            told.append(msgspec.structs.replace(check, fact=fact))
+        else:
+            told.append(check)
+    return told if agreed is not None or not verdict.code else [*told, _alone(question, verdict, keys)]
+
+
+def _alone(question: _Question, verdict: XapiVerdict, keys: tuple[str, ...]) -> Check:
+    """What only XAPI objects to. It decides in the end, so it stops the plan whatever we think."""
+    why = explain(verdict.code, verdict.params)
+    fix = say("Mend what XAPI names, or choose another host.")
+    if keys:
+        fact = say(
+            "XAPI refuses: {why} ({code}). Our own check of this found nothing", why=why, code=Code(verdict.code)
+        )
+    elif verdict.params:
+        fact = say("XAPI refuses: {why} ({code})", why=why, code=Code(verdict.code))
+    else:
+        fact = say("XAPI refuses: {why}", why=why)
+    return blocked(question.key, _TITLE, fact, fix)
+
+
+def _stops(check: Check) -> bool:
+    return check.grade is Grade.BLOCKED
+
+
+def _key(check: Check) -> str:
+    return check.key.partition(":")[0]

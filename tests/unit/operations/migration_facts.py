@@ -112,6 +112,8 @@ def facts(vm: Vm | None = None, target: Host | None = None, **changes: Any) -> M
         xapi=XapiVerdict(""),
         busy_hosts={},
         read_at=10_000.0,
+        movable=XapiVerdict(""),
+        srs=(NFS, LOCAL),
     )
     return msgspec.structs.replace(made, **changes)
 
@@ -162,4 +164,4 @@ def other_pool() -> MigrationFacts:
 
 def winxp() -> MigrationFacts:
     vm = guest("winxp", hvm=True, domain_type="hvm", tools=Tools.NONE, can_suspend=False, addresses=())
-    return facts(vm)
+    return facts(vm, movable=XapiVerdict("VM_LACKS_FEATURE", ("winxp",)))

@@ -63,15 +63,18 @@ VMS = anything(
     addresses=st.lists(WORDS, max_size=1).map(tuple),
     blocked_operations=st.dictionaries(st.sampled_from(["pool_migrate", "x"]), WORDS, max_size=2),
     operations=st.dictionaries(WORDS, WORDS, max_size=2),
+    workers=st.dictionaries(WORDS, WORDS, max_size=2),
     started_at=st.none(),
 )
 HOSTS = anything(
     Host,
     silent_since=st.none() | st.floats(0, 1e10),
     operations=st.lists(st.sampled_from(["evacuate", "x"]), max_size=1).map(tuple),
+    hardware_versions=st.lists(st.integers(0, 2), max_size=2).map(tuple),
 )
 POOLS = anything(Pool, default_sr=st.none())
-CODES = st.sampled_from(["", "VM_REQUIRES_SR", "HOST_NOT_ENOUGH_FREE_MEMORY", "ODD"])
+CODES = st.sampled_from(["", "VM_REQUIRES_SR", "HOST_NOT_ENOUGH_FREE_MEMORY", "VM_LACKS_FEATURE", "ODD"])
+VERDICTS = st.builds(XapiVerdict, CODES, st.lists(WORDS, max_size=2).map(tuple))
 FACTS = anything(
     MigrationFacts,
     vm=VMS,
@@ -80,7 +83,10 @@ FACTS = anything(
     source=st.none() | HOSTS,
     target=HOSTS,
     pool_hosts=st.lists(HOSTS, max_size=2).map(tuple),
-    xapi=st.none() | st.builds(XapiVerdict, CODES, st.lists(WORDS, max_size=2).map(tuple)),
+    xapi=st.none() | VERDICTS,
+    movable=st.none() | VERDICTS,
+    neighbours=st.lists(VMS, max_size=2).map(tuple),
+    srs=st.lists(SRS, max_size=2).map(tuple),
     busy_hosts=st.just({}),
     read_at=st.just(0.0),
 )

@@ -87,9 +87,13 @@ def test_a_running_guest_on_no_known_host_cannot_be_judged() -> None:
 
 
 def test_work_of_others_on_the_guest_is_named() -> None:
-    found = check(decided(facts(guest(operations={"snapshot": "Nightly", "odd_op": ""}))), "busy")
+    vm = guest(operations={"snapshot": "Nightly", "odd_op": "", "export": "x"}, workers={"export": "xenbot job 7"})
+    busy = XapiVerdict("OTHER_OPERATION_IN_PROGRESS", ("VM", "centos54"))
+    found = check(decided(facts(vm, movable=busy)), "busy")
     assert found.grade is Grade.BLOCKED
-    assert plain(found.fact) == "centos54 is busy: odd_op, a snapshot (task “Nightly”)"
+    assert plain(found.fact).startswith(
+        "centos54 is busy: an export by xenbot job 7 (task “x”), odd_op, a snapshot (task “Nightly”)."
+    )
 
 
 def test_a_block_by_others_stops_it_and_our_own_does_not() -> None:
@@ -112,7 +116,7 @@ def test_each_disk_is_judged_and_shared_storage_of_the_guest_is_offered() -> Non
     vm = guest(disks=(world.DISK, disk(userdevice="1", sr=world.LOCAL), disk(userdevice="2", sr=None)))
     plan = decided(facts(vm))
     assert [one.key for one in plan.blocked] == ["storage:1", "storage:2"]
-    assert "move the disk to nfs-vhd (shared, reached from both hosts)" in text(check(plan, "storage:1"))
+    assert "move the disk to nfs-vhd (shared, 312 GiB free), which both hosts reach" in text(check(plan, "storage:1"))
 
 
 def test_shared_storage_that_is_unplugged_on_the_target_is_to_be_plugged() -> None:
@@ -212,8 +216,8 @@ def test_vcpus_need_as_many_cpus_unless_unrestricted() -> None:
 
 def test_a_network_the_target_lacks_is_named() -> None:
     lacking = Network("n-2", "dmz", frozenset({"h-1"}), internal=False)
-    inside = Network("n-3", "inside", frozenset(), internal=True)
-    plan = decided(facts(guest(networks=(world.NETWORK, lacking, inside))))
+    vouched = Network("n-3", "inside", frozenset(), internal=True, assumed_shared=True)
+    plan = decided(facts(guest(networks=(world.NETWORK, lacking, vouched))))
     assert [one.key for one in plan.blocked] == ["network:n-2"]
     assert "xenserver3 has no interface on dmz" in text(plan.blocked[0])
 

@@ -79,7 +79,9 @@ def test_a_guest_may_be_tied_to_its_host(platform: dict[str, str], metrics: VmMe
     tables = Tables()
     tables.put("M", metrics)
     vm = VmRecord(uuid="v", power_state="Running", metrics="M", platform=platform)
-    assert build.vm(tables, vm, {}, {}).immobile is immobile
+    made = build.vm(tables, vm, {}, {})
+    assert (made.immobile or made.nested) is immobile
+    assert made.nested is ("nested-virt" in platform)
 
 
 def test_an_hvm_guest_without_drivers_cannot_be_suspended_unless_it_says_so() -> None:

@@ -1,0 +1,136 @@
+"""Whether the target has room for the guest: memory as XAPI counts it, and physical CPUs."""
+
+from __future__ import annotations
+
+from bot.domain.inventory import Host, MigrationFacts, Vm
+from bot.domain.plan import Check
+from bot.domain.texts import Phrase, Size, many, say
+from bot.domain.words import counted
+from bot.operations.checks.grading import blocked, fine
+
+_MIB = 1 << 20
+_TENTH_OF_GIB = (1 << 30) // 10
+# More guests than this are no advice that a person could follow.
+_MOVES_NAMED = 4
+
+
+def memory(facts: MigrationFacts) -> Check:
+    """Dynamic minimum plus overhead against host.compute_free_memory, which is what XAPI compares.
+
+    XAPI counts every guest there at its dynamic minimum, and guests on their way there too.
+    """
+    vm, target, key, title = facts.vm, facts.target, "memory", "Memory"
+    free, needed = max(target.memory_free, 0), max(vm.memory_needed, 0)
+    if needed <= free:
+        fact = say(
+            "{vm} needs {needed}, {host} can give {free}",
+            vm=vm.name,
+            needed=Size(_up(needed)),
+            host=target.name,
+            free=Size(_down(free)),
+        )
+        return fine(key, title, fact)
+    base, what = (
+        (vm.memory_static_max, "static maximum")
+        if vm.domain_type == "pv_in_pvh"
+        else (vm.memory_dynamic_min, "dynamic minimum")
+    )
+    overhead = max(needed - base, 0)
+    fact = say(
+        "{vm} needs {needed} (" + what + " {base} + {overhead} overhead), {host} can give {free}. {other}",
+        vm=vm.name,
+        needed=Size(_up(needed)),
+        base=Size(base),
+        overhead=Size(overhead),
+        host=target.name,
+        free=Size(_down(free)),
+        other=_other_figure(target, free),
+    )
+    return blocked(key, "Not enough memory", fact, _make_room(facts, needed - free, free - overhead))
+
+
+def _other_figure(target: Host, free: int) -> Phrase:
+    why = "what is idle now, not what XAPI has left to promise"
+    if target.memory_idle > free:
+        return say("“Free memory” of {idle} in other tools is " + why, idle=Size(target.memory_idle))
+    return say("“Free memory” in other tools is another figure: " + why)
+
+
+def _make_room(facts: MigrationFacts, short: int, limit: int) -> Phrase:
+    vm, target = facts.vm, facts.target
+    movers = _movers(facts, short)
+    move = say("move at least {short} off {host}", short=Size(_up(short)), host=target.name)
+    if movers:
+        named = many([say("{guest} {size}", guest=each.name, size=Size(each.memory_needed)) for each in movers])
+        move = say("{move} ({guests} would do)", move=move, guests=named)
+    if _down(limit) > 0 and vm.domain_type != "pv_in_pvh":
+        first = say("Lower the dynamic minimum of {vm} to {limit} or less, or ", vm=vm.name, limit=Size(_down(limit)))
+    else:
+        first = say("To make it fit, ")
+    roomy = [host.name for host in facts.pool_hosts if _has_room(host, facts)]
+    if roomy:
+        return say("{first}{move}, or choose {hosts}, which has room.", first=first, move=move, hosts=many(roomy))
+    return say("{first}{move}.", first=first, move=move)
+
+
+def _movers(facts: MigrationFacts, short: int) -> list[Vm]:
+    """Few guests of the target whose leaving would free enough: the smallest single one, else the largest together."""
+    there = [each for each in facts.neighbours if each.host == facts.target.uuid and _can_leave(each)]
+    there.sort(key=lambda each: (each.memory_needed, each.name))
+    alone = next((each for each in there if each.memory_needed >= short), None)
+    if alone is not None:
+        return [alone]
+    chosen: list[Vm] = []
+    for each in reversed(there[-_MOVES_NAMED:]):
+        chosen.append(each)
+        if sum(one.memory_needed for one in chosen) >= short:
+            return chosen
+    return []
+
+
+def _can_leave(vm: Vm) -> bool:
+    return vm.can_suspend and not (vm.immobile or vm.nested or vm.pci or vm.vgpu or vm.usb)
+
+
+def _has_room(host: Host, facts: MigrationFacts) -> bool:
+    there = host.enabled and host.live and host.silent_since is None
+    other = host.uuid not in {facts.target.uuid, facts.vm.host}
+    return there and other and host.memory_free >= facts.vm.memory_needed
+
+
+def _down(n_bytes: int) -> int:
+    """Rounded so that what is shown is never more than there is."""
+    step = _TENTH_OF_GIB if n_bytes >= 1 << 30 else _MIB
+    return n_bytes // step * step
+
+
+def _up(n_bytes: int) -> int:
+    """Rounded so that what is shown is never less than is needed."""
+    step = _TENTH_OF_GIB if n_bytes >= 1 << 30 else _MIB
+    return -(-n_bytes // step) * step
+
+
+def limits(facts: MigrationFacts) -> list[Check]:
+    """The guest's own memory limits are in order; told only where they are not, since nearly all are."""
+    vm = facts.vm
+    if vm.memory_dynamic_min <= vm.memory_dynamic_max <= vm.memory_static_max:
+        return []
+    fact = say(
+        "the memory limits of {vm} contradict each other: dynamic {low} to {high}, static maximum {most}",
+        vm=vm.name,
+        low=Size(max(vm.memory_dynamic_min, 0)),
+        high=Size(max(vm.memory_dynamic_max, 0)),
+        most=Size(max(vm.memory_static_max, 0)),
+    )
+    fix = say("Set the memory of {vm} so that minimum, maximum and static maximum only rise.", vm=vm.name)
+    return [blocked("limits", "Memory limits", fact, fix)]
+
+
+def physical_cpus(facts: MigrationFacts) -> Check:
+    """As many physical CPUs as the guest may have vCPUs, unless it is marked vcpu-unrestricted."""
+    vm, target, key, title = facts.vm, facts.target, "pcpus", "Physical CPUs"
+    vcpus, cpus = counted(vm.vcpus_max, "vCPU", "vCPUs"), counted(target.cpu_count, "CPU", "CPUs")
+    fact = say("{vm} may have {vcpus}, {host} has {cpus}", vm=vm.name, vcpus=vcpus, host=target.name, cpus=cpus)
+    if vm.vcpus_max <= target.cpu_count or vm.vcpu_unrestricted:
+        return fine(key, title, fact)
+    return blocked(key, title, fact, say("Shut {vm} down and lower its vCPUs to {n}.", vm=vm.name, n=target.cpu_count))

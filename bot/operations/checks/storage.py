@@ -1,0 +1,116 @@
+"""Shared storage, disk by disk: what the guest holds must be on storage that the target has plugged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.domain.inventory import Disk, MigrationFacts, Sr
+from bot.domain.plan import Check
+from bot.domain.texts import Phrase, Size, many, say
+from bot.domain.words import counted
+from bot.operations.checks.grading import blocked, fine
+
+# Types that hold CDs or whole devices, never the disks of guests.
+_NO_DISKS = {"iso", "udev"}
+_NAMED = 3
+
+
+def storage(facts: MigrationFacts) -> list[Check]:
+    """Every disk and every inserted CD is on storage that the target has plugged: XAPI counts CDs too."""
+    filled = [disk for disk in facts.vm.disks if disk.vdi]
+    bad = [_stuck(facts, disk) for disk in filled if disk.sr is None or facts.target.uuid not in disk.sr.hosts]
+    if bad:
+        return bad
+    if not filled:
+        return [
+            fine("storage", "Shared storage", say("{vm} has no disk that would have to be reached", vm=facts.vm.name))
+        ]
+    names = sorted({disk.sr.name for disk in filled if disk.sr is not None})
+    fact = say(
+        "{disks} on shared storage that {host} reaches too ({srs})",
+        disks=counted(len(filled), "disk", "disks"),
+        host=facts.target.name,
+        srs=many(names),
+    )
+    return [fine("storage", "Shared storage", fact)]
+
+
+def _stuck(facts: MigrationFacts, disk: Disk) -> Check:
+    if disk.cd:
+        return _cd(facts, disk)
+    key, sr, target, title = f"storage:{disk.userdevice}", disk.sr, facts.target.name, "Shared storage"
+    what = say("disk {device} ({size})", device=disk.userdevice, size=Size(max(disk.size, 0)))
+    away = _away(facts, disk)
+    if sr is None:
+        fact = say(
+            "{disk} is on storage that cannot be seen, so it cannot be shared storage for {host}",
+            disk=what,
+            host=target,
+        )
+        return blocked(key, title, fact, say("Repair the storage of that disk, or {way}.", way=away))
+    if sr.shared:
+        fact = say(
+            "{disk} is on {sr}, which is shared storage but is not plugged on {host}",
+            disk=what,
+            sr=sr.name,
+            host=target,
+        )
+        return blocked(
+            key, title, fact, say("Plug {sr} on {host} (repair the SR), or {way}.", sr=sr.name, host=target, way=away)
+        )
+    owner = say(" of {host}", host=facts.source.name) if facts.source is not None else say("")
+    fact = say(
+        "{disk} is on {sr}{owner}, which {host} cannot reach: it is not on shared storage",
+        disk=what,
+        sr=sr.name,
+        owner=owner,
+        host=target,
+    )
+    return blocked(key, title, fact, say("First {way}.", way=away))
+
+
+def _cd(facts: MigrationFacts, disk: Disk) -> Check:
+    where = say("“{sr}”", sr=disk.sr.name) if disk.sr is not None else say("a library that cannot be seen")
+    fact = say(
+        "“{iso}” is in the CD drive, from {where}, which {host} cannot reach; a CD needs shared storage too",
+        iso=disk.vdi_name,
+        where=where,
+        host=facts.target.name,
+    )
+    return blocked(
+        f"storage:{disk.userdevice}", "ISO in the drive", fact, say("Eject the CD from {vm}.", vm=facts.vm.name)
+    )
+
+
+def _away(facts: MigrationFacts, disk: Disk) -> Phrase:
+    """Where the disk could go: shared storage that both hosts have plugged, the roomiest first, with its free space."""
+    both = {facts.target.uuid, facts.vm.host}
+    own = {each.sr.uuid: each.sr for each in facts.vm.disks if each.sr is not None}
+    known = {**own, **{sr.uuid: sr for sr in facts.srs}}.values()
+    seen = [sr for sr in known if sr.shared and sr.type not in _NO_DISKS and both <= sr.hosts]
+    roomy = [sr for sr in seen if _free(sr) is None or (_free(sr) or 0) >= disk.size]
+    if roomy:
+        return say("move the disk to {srs}, which both hosts reach", srs=_listed(roomy))
+    if seen:
+        return say(
+            "make room on shared storage: the disk needs {size}, and both hosts reach only {srs}",
+            size=Size(max(disk.size, 0)),
+            srs=_listed(seen),
+        )
+    return say("give both hosts an SR on shared storage and move the disk there; they have none in common now")
+
+
+def _listed(srs: Sequence[Sr]) -> Phrase:
+    best = sorted(srs, key=lambda sr: (-(_free(sr) or 0), sr.name))[:_NAMED]
+    return say("{srs}", srs=many([_described(sr) for sr in best]))
+
+
+def _described(sr: Sr) -> Phrase:
+    free = _free(sr)
+    if free is None:
+        return say("{sr} (shared, free space unknown)", sr=sr.name)
+    return say("{sr} (shared, {free} free)", sr=sr.name, free=Size(free))
+
+
+def _free(sr: Sr) -> int | None:
+    return max(0, sr.size - max(sr.used, 0)) if sr.size > 0 else None

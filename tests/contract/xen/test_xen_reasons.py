@@ -1,0 +1,121 @@
+"""Each obstacle, set up at a simulated pool, is seen by our own check and by XAPI, and both are told as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from xen_lab import arm, migrate, settled, until
+
+from bot.domain.plan import Check, Plan
+from bot.domain.policy import ApprovalSettings
+from bot.domain.texts import plain
+from bot.lab.xapi import Datacentre
+from bot.operations.migrate import decide
+from bot.xen import Pools
+
+
+async def planned(pools: Pools, name: str = "centos54", to: str = "xenserver3") -> Plan:
+    return decide(await pools.migration(pools.vm(name).uuid, pools.host(to).uuid), ApprovalSettings())
+
+
+def said(check: Check) -> str:
+    return f"{check.key} {plain(check.fact)} | {plain(check.fix) if check.fix else ''}"
+
+
+async def put(lab: Datacentre, cls: str, uuid: str, field: str, value: Any) -> None:
+    await lab.do({"do": "set", "class": cls, "uuid": uuid, "field": field, "value": value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "key", "code"),
+    [
+        ("blocked_operations", {"pool_migrate": "backup until six"}, "blocked", "OPERATION_BLOCKED"),
+        ("platform", {"nomigrate": "true"}, "immobile", "VM_IS_IMMOBILE"),
+        ("platform", {"nested-virt": "true"}, "nested", "VM_IS_IMMOBILE"),
+        ("attached_PCIs", ["OpaqueRef:0123"], "pci", "VM_HAS_PCI_ATTACHED"),
+        ("VGPUs", ["OpaqueRef:0123"], "vgpu", "VM_HAS_VGPU"),
+        ("VUSBs", ["OpaqueRef:0123"], "usb", "VM_HAS_VUSBS"),
+        ("hardware_platform_version", 9, "hardware", "VM_HOST_INCOMPATIBLE_VIRTUAL_HARDWARE_PLATFORM_VERSION"),
+        ("VCPUs_max", 999, "pcpus", "HOST_NOT_ENOUGH_PCPUS"),
+    ],
+)
+async def test_what_stops_a_guest_is_seen_by_us_and_by_xapi(
+    lab: Datacentre, pools: Pools, field: str, value: object, key: str, code: str
+) -> None:
+    await put(lab, "VM", pools.vm("centos54").uuid, field, value)
+    plan = await planned(pools)
+    assert [one.key for one in plan.blocked] == [key]
+    assert f"XAPI says the same ({code})" in said(plan.blocked[0])
+
+
+@pytest.mark.parametrize(("name", "key"), [("winxp", "tools"), ("web-local", "storage:0"), ("db1", "memory")])
+async def test_guests_of_the_story_are_stopped_by_what_the_story_says(pools: Pools, name: str, key: str) -> None:
+    plan = await planned(pools, name)
+    assert [one.key for one in plan.blocked] == [key]
+    assert "XAPI says the same" in said(plan.blocked[0])
+    assert "disagrees" not in said(plan.blocked[0])
+
+
+async def test_the_way_out_of_local_storage_is_read_from_the_pool(pools: Pools) -> None:
+    (stopped,) = (await planned(pools, "web-local")).blocked
+    assert "move the disk to nfs-vhd (shared, " in said(stopped)
+
+
+async def test_a_guest_that_fits_has_no_objection_of_anybody(pools: Pools) -> None:
+    plan = await planned(pools)
+    assert not plan.blocked
+    assert "XAPI has no objection to xenserver3" in said(plan.checks[-1])
+
+
+async def test_several_obstacles_are_told_at_once_though_xapi_names_only_its_first(
+    lab: Datacentre, pools: Pools
+) -> None:
+    await put(lab, "VM", pools.vm("web-local").uuid, "VCPUs_max", 999)
+    await put(lab, "VM", pools.vm("web-local").uuid, "platform", {"nomigrate": "true"})
+    plan = await planned(pools, "web-local")
+    assert [one.key for one in plan.blocked] == ["storage:0", "pcpus", "immobile"]
+    assert ["XAPI says the same" in said(one) for one in plan.blocked] == [True, False, True]
+    assert not any("disagrees" in said(one) for one in plan.blocked)
+
+
+async def test_a_code_that_nobody_knows_is_shown_with_names_in_place_of_references(
+    lab: Datacentre, pools: Pools
+) -> None:
+    ref = pools._pools[0].model.tables.ref("host", pools.host("xenserver3").uuid)
+    await arm(lab, "VM.assert_can_boot_here", "fail", error=["BRAND_NEW_CODE", ref, "42"])
+    (stopped,) = (await planned(pools)).blocked
+    assert "BRAND_NEW_CODE (xenserver3, 42)" in said(stopped)
+
+
+async def test_xapi_and_xenbot_disagreeing_is_told(lab: Datacentre, pools: Pools) -> None:
+    await arm(lab, "VM.assert_can_boot_here", "fail", error=["HOST_NOT_ENOUGH_PCPUS", "2", "1"])
+    plan = await planned(pools, "web-local")
+    assert [one.key for one in plan.blocked] == ["storage:0", "xapi"]
+    assert "XAPI disagrees" in said(plan.blocked[0])
+    assert "Our own check of this found nothing" in said(plan.blocked[1])
+
+
+async def test_a_migration_of_ours_is_recognised_by_its_job(lab: Datacentre, pools: Pools) -> None:
+    pool = pools.pools()[0].pool
+    assert pool is not None
+    parent = await pools.open_task(pool.uuid, "xenbot job 17", "")
+    await lab.do({"do": "pause_tasks", "at": 0.3})
+    await pools.begin(pool.uuid, migrate(pools, "centos54", "xenserver3"), parent=parent, job="17")
+    await settled(lab, lambda state: any(guest["progress"] for guest in state["guests"]))
+    await until(pools, lambda: pools.vm("centos54").workers)
+    (stopped,) = [one for one in (await planned(pools)).blocked if one.key == "busy"]
+    assert "centos54 is busy: a migration by xenbot job 17" in said(stopped)
+    await lab.do({"do": "release_tasks"})
+
+
+async def test_every_other_host_of_the_pool_is_judged_in_one_reading(pools: Pools) -> None:
+    vm = pools.vm("web-local")
+    found = await pools.placements(vm.uuid)
+    assert [facts.target.name for facts in found] == ["xenserver3"]
+    (facts,) = found
+    alone = await pools.migration(vm.uuid, pools.host("xenserver3").uuid)
+    assert msgspec.structs.replace(facts, read_at=0.0) == msgspec.structs.replace(alone, read_at=0.0)
+    assert facts.xapi is not None
+    assert facts.xapi.code == "VM_REQUIRES_SR"

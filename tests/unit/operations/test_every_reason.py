@@ -1,0 +1,183 @@
+"""What else can stop a migration: storage with its way out, memory with who would make room, and XAPI's own word."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import migration_facts as world
+import msgspec
+import pytest
+from migration_facts import GIB, check, decided, facts, guest, host, text
+
+from bot.domain.inventory import Disk, MigrationFacts, Network, Pool, Sr, XapiVerdict
+from bot.domain.plan import Grade
+from bot.domain.texts import plain
+from bot.operations.xapi_words import explain, known_codes
+
+REFERENCE = Path(__file__).parents[4] / "shared" / "reference" / "xapi.md"
+INSIDE = Network("n-9", "inside", frozenset(), internal=True)
+
+
+def disk(**changes: object) -> Disk:
+    return msgspec.structs.replace(world.DISK, **changes)
+
+
+def pool(**changes: object) -> Pool:
+    return msgspec.structs.replace(world.POOL, **changes)
+
+
+def blocked_keys(read: MigrationFacts) -> list[str]:
+    return [one.key for one in decided(read).blocked]
+
+
+def sr(name: str, free: int, **changes: object) -> Sr:
+    return msgspec.structs.replace(world.NFS, uuid=name, name=name, size=900 * GIB, used=900 * GIB - free, **changes)
+
+
+def test_the_way_out_of_local_storage_names_what_both_hosts_reach_with_its_free_space() -> None:
+    elsewhere = sr("far", 800 * GIB, hosts=frozenset({"h-3"}))
+    library = sr("isos", 800 * GIB, type="iso")
+    srs = (world.LOCAL, world.NFS, sr("san", 400 * GIB), sr("full", GIB), elsewhere, library)
+    found = check(decided(msgspec.structs.replace(world.web_local(), srs=srs)), "storage:0")
+    assert found.fix is not None
+    assert plain(found.fix) == (
+        "First move the disk to san (shared, 400 GiB free), nfs-vhd (shared, 312 GiB free), which both hosts reach."
+    )
+
+
+def test_shared_storage_without_room_for_the_disk_is_no_way_out() -> None:
+    found = check(decided(msgspec.structs.replace(world.web_local(), srs=(world.LOCAL, sr("full", GIB)))), "storage:0")
+    assert "make room on shared storage: the disk needs 8 GiB" in text(found)
+    assert "full (shared, 1 GiB free)" in text(found)
+    nothing = check(decided(msgspec.structs.replace(world.web_local(), srs=(world.LOCAL,))), "storage:0")
+    assert "they have none in common now" in text(nothing)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named"),
+    [
+        ((4, 30, 40), "(guest30 30 GiB would do)"),
+        ((16, 16, 4), "(guest16 16 GiB, guest16 16 GiB would do)"),
+        ((4, 4), ""),
+    ],
+)
+def test_whose_leaving_would_make_room_is_named(sizes: tuple[int, ...], named: str) -> None:
+    there = tuple(
+        guest(f"guest{size}", uuid=f"vm-{place}", host="h-3", memory_needed=size * GIB)
+        for place, size in enumerate(sizes, 10)
+    )
+    elsewhere = guest("far", uuid="vm-99", host="h-1", memory_needed=64 * GIB)
+    pinned = guest("pinned", uuid="vm-98", host="h-3", memory_needed=28 * GIB, immobile=True)
+    read = msgspec.structs.replace(world.db1(), neighbours=(*there, elsewhere, pinned))
+    said = text(check(decided(read), "memory"))
+    assert (named in said) if named else ("would do" not in said)
+    assert "pinned" not in said
+
+
+def test_the_figure_that_other_tools_call_free_memory_is_told_beside_ours() -> None:
+    read = msgspec.structs.replace(world.db1(), target=host(3, memory_idle=26 * GIB))
+    assert "“Free memory” of 26 GiB in other tools is what is idle now" in text(check(decided(read), "memory"))
+
+
+def test_an_internal_network_is_only_where_its_guests_run() -> None:
+    vm = guest(networks=(INSIDE,))
+    alone = facts(vm)
+    assert blocked_keys(alone) == ["network:n-9"]
+    there = facts(vm, neighbours=(guest("peer", uuid="vm-2", host="h-3", networks=(INSIDE,)),))
+    assert blocked_keys(there) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "says"),
+    [
+        ({"nested": True}, "nested", "may run guests of its own"),
+        ({"immobile": True}, "immobile", "nomigrate"),
+        ({"hardware_version": 3}, "hardware", "virtual hardware version 3, xenserver3 offers 0, 1, 2"),
+        ({"disks": (disk(resets=True),)}, "resets", "disk 0 of centos54 is reset at every boot"),
+        ({"networks": (Network("n", "fast", frozenset({"h-1", "h-3"}), internal=False, sriov=True),)}, "pci", "SR-IOV"),
+        ({"memory_dynamic_max": GIB, "memory_static_max": GIB // 2}, "limits", "contradict each other"),
+    ],
+)
+def test_what_ties_a_guest_to_its_host_is_named(changes: dict[str, object], key: str, says: str) -> None:
+    plan = decided(facts(guest(**changes), host(3, hardware_versions=(0, 1, 2))))
+    assert [one.key for one in plan.blocked] == [key]
+    assert says in text(plan.blocked[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "old"),
+    [
+        ({"version": "8.2.0"}, False),
+        ({"version": "8.1.0"}, True),
+        ({"version": "7.1.2"}, True),
+        ({"version": "", "platform_version": "3.2.1"}, False),
+        ({"version": "", "platform_version": "2.9.0"}, True),
+        ({"version": "", "platform_version": ""}, False),
+        ({"version": "10.0.0"}, False),
+    ],
+)
+def test_pools_older_than_8_2_are_looked_at_but_not_changed(changes: dict[str, object], *, old: bool) -> None:
+    found = check(decided(facts(target=host(3, **changes), source=host(1, **changes))), "supported")
+    assert (found.grade is Grade.BLOCKED) is old
+
+
+def test_from_a_silent_host_nothing_is_moved() -> None:
+    plan = decided(facts(source=host(1, silent_since=5.0)))
+    assert [one.key for one in plan.blocked] == ["source-live"]
+    assert "must not be started elsewhere" in text(plan.blocked[0])
+
+
+def test_a_plan_of_high_availability_with_gaps_is_a_warning() -> None:
+    weak = pool(ha_enabled=True, ha_wanted=2, ha_covered=1)
+    found = check(decided(facts(guest(ha_protected=True), pool=weak)), "ha")
+    assert found.grade is Grade.WARNING
+    assert "centos54 is protected; the plan of experiment covers the loss of 1 host, 2 wanted" in text(found)
+    good = pool(ha_enabled=True, ha_wanted=1, ha_covered=1)
+    assert check(decided(facts(pool=good)), "ha").grade is Grade.OK
+
+
+def test_both_questions_to_xapi_confirm_our_own_findings() -> None:
+    read = msgspec.structs.replace(
+        world.winxp(), xapi=XapiVerdict("VM_REQUIRES_SR", ("winxp", "Local storage")), movable=world.winxp().movable
+    )
+    vm = msgspec.structs.replace(read.vm, disks=(disk(sr=world.LOCAL),))
+    plan = decided(msgspec.structs.replace(read, vm=vm))
+    assert [one.key for one in plan.blocked] == ["storage:0", "tools"]
+    assert "XAPI says the same (VM_REQUIRES_SR)" in text(plan.blocked[0])
+    assert "XAPI says the same (VM_LACKS_FEATURE)" in text(plan.blocked[1])
+
+
+def test_where_xapi_was_asked_and_sees_nothing_the_disagreement_is_told() -> None:
+    local = guest(disks=(disk(sr=world.LOCAL),))
+    agreed = decided(facts(local, xapi=XapiVerdict("HOST_DISABLED", ("xenserver3",))))
+    assert "disagrees" not in text(check(agreed, "storage:0")), "XAPI stopped before it came to storage"
+    for code in ("", "HOST_NOT_ENOUGH_PCPUS"):
+        plan = decided(facts(local, xapi=XapiVerdict(code, ("20", "16") if code else ())))
+        assert "XAPI disagrees: it was asked and does not object to this" in text(check(plan, "storage:0"))
+
+
+def test_a_no_of_xapi_where_we_see_nothing_says_so_and_stops_the_plan() -> None:
+    plan = decided(facts(movable=XapiVerdict("VM_HAS_VGPU", ("centos54",)), xapi=XapiVerdict("ODD_CODE", ("a",))))
+    assert [one.key for one in plan.blocked] == ["xapi-move", "xapi"]
+    assert "Our own check of this found nothing" in text(plan.blocked[0])
+    assert "ODD_CODE (a)" in text(plan.blocked[1])
+
+
+def test_our_own_block_is_no_refusal_of_xapi() -> None:
+    vm = guest(blocked_operations={"pool_migrate": "xenbot job 12 until 14:00"})
+    read = facts(vm, movable=XapiVerdict("OPERATION_BLOCKED", ("centos54", "xenbot job 12 until 14:00")))
+    assert not decided(read).blocked
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference of XAPI is not beside this checkout")
+def test_every_error_of_a_migration_has_a_sentence_of_ours() -> None:
+    chapter = REFERENCE.read_text(encoding="utf-8").partition("## 6. Migration")[2].partition("\n## 7.")[0]
+    codes = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b", chapter)) - {"SR_BACKEND_FAILURE_"}
+    assert len(codes) > 40
+    assert not codes - known_codes()
+
+
+def test_words_of_storage_migration_name_what_matters() -> None:
+    assert plain(explain("VM_MIGRATE_FAILED", ["u", "s", "d", "link lost"])) == "the migration broke off: link lost"
+    assert "3" in plain(explain("TOO_MANY_STORAGE_MIGRATES", ["3"]))
