@@ -1,18 +1,33 @@
-"""What a call is: its name, its parameters, who may make it, and the function behind it.
+"""What a call is: a message of the model and the function behind it, and who may make it.
 
 Modules under `rules` declare their calls with `declare`; `dispatch` finds and runs them.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
 
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.schema.model import FieldType, parse_type
+from bot.lab.xapi.schema.signatures import SIGNATURES, Signature
 from bot.lab.xapi.sessions import ROLES, Session
 from bot.lab.xapi.tasks import Runner
 from bot.lab.xapi.values import NULL_REF, Value
+
+# The superuser of the host itself, to whom no role applies.
+SUPERUSER: Final = "root"
+# The order in which a refusal tells the roles that may.
+_TOLD_ORDER: Final = (
+    "read-only",
+    "vm-power-admin",
+    "vm-admin",
+    "vm-operator",
+    "client-cert",
+    "pool-admin",
+    "pool-operator",
+)
 
 
 @dataclass
@@ -49,70 +64,69 @@ Handler = Callable[..., Awaitable[Value]]
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the API.
+    """A message and the function that does what it says.
 
     Attributes:
-        params: The types of its parameters after the session.
-        optional: How many of the last ones may be left out; the handler has defaults for them.
-        role: The weakest role that may make it.
-        is_long: Whether it has an `Async.` form and a task of its own when called without.
-        needs_session: False for login alone; such a call has no context session.
+        handler: Gets the context and the parameters; for those left out it has defaults.
     """
 
-    name: str
-    params: tuple[FieldType, ...]
+    signature: Signature
     handler: Handler
-    role: str
-    optional: int = 0
-    is_long: bool = False
-    needs_session: bool = True
+
+    @property
+    def name(self) -> str:
+        """Returns `class.message`."""
+        return self.signature.name
 
     @property
     def is_change(self) -> bool:
         """Tells whether it may change something: shown in the list of calls."""
-        _, _, message = self.name.partition(".")
         reading = ("get_", "assert_", "compute_", "from", "next", "register", "login", "list_", "maximise_")
-        return not message.startswith(reading)
+        return not self.signature.message.startswith(reading)
 
 
-def declare(  # noqa: D417  the rest are as in Call
-    name: str,
-    params: str,
-    handler: Handler,
-    *,
-    role: str = "read-only",
-    optional: int = 0,
-    is_long: bool = False,
-    needs_session: bool = True,
-) -> Call:
-    """Returns a call.
+def declare(name: str, first: str | Handler, handler: Handler | None = None, **_declared: object) -> Call:
+    """Returns a call: its parameters, roles and forms are those of the model's tables.
 
     Args:
-        name: `class.message`.
-        params: Comma-separated types, for example `ref VM, ref host`.
-        handler: Gets the context and the parameters.
+        name: `class.message`, as the tables have it.
+        first: The function that does it; gets the context and the parameters.
+        handler: The function where types are given before it; they and what follows are not looked at.
     """
-    types = tuple(parse_type(part) for part in params.split(",")) if params else ()
-    return Call(name, types, handler, role, optional, is_long, needs_session)
+    function = handler if handler is not None else first
+    if isinstance(function, str):
+        raise TypeError(f"{name} has no function.")
+    return Call(SIGNATURES[name], function)
 
 
-def check_role(call: Call, session: Session) -> None:
-    """Refuses a call that the session's role may not make.
+def check_role(signature: Signature, session: Session, arguments: list[Value]) -> None:
+    """Refuses a call that the session's role may not make; the local superuser may make every call.
 
     Raises:
         ApiError: `RBAC_PERMISSION_DENIED [permission, message]`; the message lists the roles that may.
     """
-    enough = ROLES[ROLES.index(call.role) :]
+    if session.account.user == SUPERUSER:
+        return
+    permission, role = signature.name.lower(), signature.role
+    if signature.key_roles:
+        key = next((key for key in signature.key_roles if fnmatchcase(arguments[1], key)), None)
+        if key is not None:
+            permission, role = f"{permission}/key:{key}", signature.key_roles[key]
+    enough = () if role == "local" else ROLES[ROLES.index(role) :]
     if session.account.role in enough:
         return
-    listed = ", ".join(reversed(enough))
+    listed = {*enough, *(("client-cert",) if signature.for_certificates else ())}
     raise ApiError(
         "RBAC_PERMISSION_DENIED",
-        call.name.lower(),
-        f"No permission in user session. (Roles with this permission: {listed})",
+        permission,
+        "No permission in user session. "
+        f"(Roles with this permission: {', '.join(role for role in _TOLD_ORDER if role in listed)})",
     )
 
 
-def count_mismatch(call: Call, received: int) -> ApiError:
-    """Returns the error for a wrong number of parameters; both numbers leave the session out."""
-    return ApiError("MESSAGE_PARAMETER_COUNT_MISMATCH", call.name, str(len(call.params)), str(received))
+def count_mismatch(signature: Signature, received: int) -> ApiError:
+    """Returns the error for a wrong number of parameters; both numbers leave the session out.
+
+    The expected number is that of the parameters which cannot be left out, also when too many came.
+    """
+    return ApiError("MESSAGE_PARAMETER_COUNT_MISMATCH", signature.name, str(signature.required), str(received))

@@ -21,8 +21,11 @@ from bot.lab.xapi.rules import (
     power,
     session_calls,
     task_calls,
+    unserved,
 )
-from bot.lab.xapi.schema.model import KNOWN_CALLS, read_value
+from bot.lab.xapi.schema.model import FieldType
+from bot.lab.xapi.schema.reading import read_value
+from bot.lab.xapi.schema.signatures import HIDDEN, SIGNATURES, Signature
 from bot.lab.xapi.sessions import Account, Session
 from bot.lab.xapi.tasks import Runner
 from bot.lab.xapi.values import NULL_REF, Value
@@ -40,16 +43,20 @@ _MODULES: Final = (
 SERVED: Final[Mapping[str, Call]] = {
     call.name: call for call in (*generic.make_calls(), *(call for module in _MODULES for call in module.CALLS))
 }
+_ALL: Final[Mapping[str, Call]] = {
+    name: SERVED.get(name) or Call(signature, unserved.make_refusal(signature))
+    for name, signature in SIGNATURES.items()
+}
 # The other spelling, for synchronous calls only: VM_start, event_from.
-_UNDERSCORED: Final[Mapping[str, str]] = {name.replace(".", "_"): name for name in SERVED}
+_UNDERSCORED: Final[Mapping[str, str]] = {name.replace(".", "_"): name for name in SIGNATURES}
 _NOBODY: Final = Session(NULL_REF, Account("", "", "read-only"), "", 0.0)
 _HTTP_CONFIG: Final = "x-http-other-config-"
+_SESSION: Final = FieldType("ref", "session")
 
 
 def list_methods() -> list[str]:
-    """Returns the names that `system.listMethods` tells: what is served, with its `Async.` forms."""
-    names = [name for name in SERVED if name != "session.get_all_records"]
-    return sorted([*names, *(f"Async.{name}" for name, call in SERVED.items() if call.is_long)])
+    """Returns the names that `system.listMethods` tells: all of the model, without their `Async.` forms."""
+    return sorted(SIGNATURES.keys() - HIDDEN)
 
 
 def spell(method: str) -> str:
@@ -59,7 +66,7 @@ def spell(method: str) -> str:
 
 def is_change(method: str) -> bool:
     """Tells whether a method may change something."""
-    call = SERVED.get(method.removeprefix("Async."))
+    call = _ALL.get(method.removeprefix("Async."))
     return call is not None and call.is_change
 
 
@@ -74,43 +81,45 @@ async def dispatch(pool: Pool, machine: Machine, method: str, params: list[Value
         headers: Request headers with lower-case names: `subtask-of` and `x-http-other-config-…` matter.
 
     Raises:
-        ApiError: As a real server answers.
+        ApiError: As a real server answers. What is wrong with the parameters comes before what is wrong with the
+            session, and that before the role; what is wrong with the objects comes last.
     """
     if machine.toolstack is Toolstack.BOOTING:
         raise ApiError("HOST_STILL_BOOTING")
     if pool.coordinator is not machine:
         raise ApiError("HOST_IS_SLAVE", pool.coordinator.address)
-    is_async = method.startswith("Async.")
-    call = _find_call(method.removeprefix("Async."))
-    if is_async and not call.is_long:
-        raise ApiError("Fault", f"No async mode for this operation (rpc: {call.name})")
-    arguments = _read_arguments(call, params)
-    if not call.needs_session:
+    is_async, name = method.startswith("Async."), method.removeprefix("Async.")
+    call = _ALL.get(name)
+    if call is None:
+        raise ApiError("MESSAGE_METHOD_UNKNOWN", name)
+    signature = call.signature
+    arguments = _read_arguments(signature, params)
+    if not signature.needs_session:
         return await call.handler(Context(pool, machine, _NOBODY, method), *arguments)
-    if not isinstance(params[0], str):
-        raise ApiError("SESSION_INVALID", str(params[0]))
     session = pool.sessions.find(params[0])
+    if signature.is_removed:
+        raise ApiError("MESSAGE_REMOVED")
+    if is_async and not signature.has_async:
+        raise ApiError("Fault", f"No async mode for this operation (rpc: {name})")
     context = Context(pool, machine, session, method)
-    if not call.is_long:
-        check_role(call, session)
+    if not signature.has_async:
+        check_role(signature, session, arguments)
         return await call.handler(context, *arguments)
     return await _run_long(call, context, arguments, headers, is_async=is_async)
 
 
-def _find_call(name: str) -> Call:
-    call = SERVED.get(name)
-    if call is None:
-        code = "NOT_IMPLEMENTED" if name in KNOWN_CALLS else "MESSAGE_METHOD_UNKNOWN"
-        raise ApiError(code, name)
-    return call
-
-
-def _read_arguments(call: Call, params: list[Value]) -> list[Value]:
-    received = len(params) - (1 if call.needs_session else 0)
-    if not len(call.params) - call.optional <= received <= len(call.params):
-        raise count_mismatch(call, received)
-    values = params[1:] if call.needs_session else params
-    return [read_value(kind, value) for kind, value in zip(call.params, values, strict=False)]
+def _read_arguments(signature: Signature, params: list[Value]) -> list[Value]:
+    received = len(params) - (1 if signature.needs_session else 0)
+    if not signature.required <= received <= len(signature.params):
+        raise count_mismatch(signature, received)
+    if not signature.needs_session:
+        values = params
+    else:
+        read_value(_SESSION, params[0])
+        values = params[1:]
+    if signature.is_removed:
+        return values
+    return [read_value(kind, value) for kind, value in zip(signature.params, values, strict=False)]
 
 
 async def _run_long(
@@ -131,7 +140,7 @@ async def _run_long(
 
     async def work() -> Value:
         # Even a role that is too weak shows only in the task.
-        check_role(call, context.session)
+        check_role(call.signature, context.session, arguments)
         value = await call.handler(context, *arguments)
         await context.pool.faults.strike(context.call, "end")
         return value

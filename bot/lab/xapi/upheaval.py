@@ -9,7 +9,8 @@ from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.guest_state import attach_devices, boot_on, halt, run_on
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
-from bot.lab.xapi.schema.model import CLASSES, FieldType, read_value
+from bot.lab.xapi.schema.model import CLASSES, FieldType
+from bot.lab.xapi.schema.reading import read_value
 from bot.lab.xapi.strangers import break_work
 from bot.lab.xapi.values import NULL_REF, Value
 

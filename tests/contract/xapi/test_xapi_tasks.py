@@ -129,7 +129,10 @@ async def test_a_reader_may_look_but_its_change_fails_in_the_task(connect: Conne
     expected = [
         "RBAC_PERMISSION_DENIED",
         "vm.pool_migrate",
-        "No permission in user session. (Roles with this permission: pool-admin, pool-operator, vm-power-admin)",
+        (
+            "No permission in user session. "
+            "(Roles with this permission: vm-power-admin, client-cert, pool-admin, pool-operator)"
+        ),
     ]
     assert await client.fail("VM.pool_migrate", guest, host, {}) == expected
     ended = await client.finish(await client.call("Async.VM.pool_migrate", guest, host, {}))

@@ -105,9 +105,12 @@ async def test_json_rpc_1_errors_are_lists(http: aiohttp.ClientSession, rpc: Rpc
             ["INVALID_VALUE", "garbage (", 'Failure("syntax error")'],
         ),
         ("VM.get_all_records_where", ["#"], ["INVALID_VALUE", "#", 'Failure("lexing: empty token")']),
-        ("VM.checkpoint", ["x", "y"], ["NOT_IMPLEMENTED", "VM.checkpoint"]),
-        ("Async.pool.join", ["x", "y", "z"], ["NOT_IMPLEMENTED", "pool.join"]),
-        ("SM.get_all_records", [], ["NOT_IMPLEMENTED", "SM.get_all_records"]),
+        ("VM.query_services", ["x"], ["HANDLE_INVALID", "VM", "x"]),
+        ("VM.query_services", [], ["MESSAGE_PARAMETER_COUNT_MISMATCH", "VM.query_services", "1", "0"]),
+        ("VMPP.protect_now", ["x"], ["MESSAGE_REMOVED"]),
+        ("VMPP.protect_now", [], ["MESSAGE_PARAMETER_COUNT_MISMATCH", "VMPP.protect_now", "1", "0"]),
+        ("SM.get_record", ["x"], ["HANDLE_INVALID", "SM", "x"]),
+        ("VDI.set_on_boot", ["x", "sometimes"], ["INVALID_VALUE", "on_boot", "sometimes"]),
         (
             "Async.VM.start",
             ["x", "true", False],
@@ -140,7 +143,8 @@ async def test_underscored_names_work_for_plain_calls_only(rpc: Rpc) -> None:
 async def test_list_methods_is_bare_over_xml_and_ordinary_over_json(http: aiohttp.ClientSession, rpc: Rpc) -> None:
     text = await post_xml(http, rpc.url, "system.listMethods")
     names = xmlrpc.client.loads(text)[0][0]
-    assert {"VM.pool_migrate", "Async.VM.pool_migrate", "event.from"} <= set(names)
+    assert {"VM.pool_migrate", "pool_patch.apply", "event.from"} <= set(names)
+    assert not any(name.startswith("Async.") for name in names)
     assert "session.get_all_records" not in names
     assert await rpc.raw("system.listMethods") == names
 

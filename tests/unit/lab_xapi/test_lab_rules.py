@@ -11,7 +11,8 @@ from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.population import Populated, populate
 from bot.lab.xapi.rules.memory import MIB, compute_free, compute_overhead, rebalance
 from bot.lab.xapi.rules.query import parse_query
-from bot.lab.xapi.schema.model import CLASSES, parse_type, read_value
+from bot.lab.xapi.schema.model import CLASSES, parse_type
+from bot.lab.xapi.schema.reading import read_value
 from bot.lab.xapi.sessions import Account, Sessions
 from bot.lab.xapi.tasks import Tasks
 from bot.lab.xapi.values import NULL_REF, Value

@@ -1,56 +1,54 @@
-"""Guests and what is measured of them: the fields of API 2.21, read by `bot.lab.xapi.schema.model`.
-
-One line per field in the order of the record: name, type, then `rw` where a client may set it or `ctor` where
-only the constructor does, then its default where that is not the empty value of the type.
-"""
+"""Guests: tables of API 2.21, read by `bot.lab.xapi.schema.model`."""
 
 from typing import Final
 
-VM: Final = """
+TABLES: Final = {
+    "VM": """
+(write vm-admin, make vm-admin)
 uuid: string
 allowed_operations: set enum vm_operations
 current_operations: map string enum vm_operations
 name_label: string rw
 name_description: string rw
 power_state: enum vm_power_state ctor = Halted
-user_version: int rw
-is_a_template: bool rw
+user_version: int rw must
+is_a_template: bool rw must
 is_default_template: bool
 suspend_VDI: ref VDI ctor
 resident_on: ref host
 scheduled_to_be_resident_on: ref host
-affinity: ref host rw
+affinity: ref host rw must vm-power-admin
 memory_overhead: int
 memory_target: int ctor
-memory_static_max: int ctor
-memory_dynamic_max: int ctor
-memory_dynamic_min: int ctor
-memory_static_min: int ctor
-VCPUs_params: map string string rw
-VCPUs_max: int ctor
-VCPUs_at_startup: int ctor
+memory_static_max: int ctor must
+memory_dynamic_max: int ctor must
+memory_dynamic_min: int ctor must
+memory_static_min: int ctor must
+VCPUs_params: map string string rw must
+VCPUs_max: int ctor must
+VCPUs_at_startup: int ctor must
 actions_after_softreboot: enum on_softreboot_behavior rw = soft_reboot
-actions_after_shutdown: enum on_normal_exit rw
-actions_after_reboot: enum on_normal_exit rw
-actions_after_crash: enum on_crash_behaviour ctor
+actions_after_shutdown: enum on_normal_exit rw must
+actions_after_reboot: enum on_normal_exit rw must
+actions_after_crash: enum on_crash_behaviour ctor must
 consoles: set ref console
 VIFs: set ref VIF
 VBDs: set ref VBD
 VUSBs: set ref VUSB
 crash_dumps: set ref crashdump
 VTPMs: set ref VTPM
-PV_bootloader: string rw
-PV_kernel: string rw
-PV_ramdisk: string rw
-PV_args: string rw
-PV_bootloader_args: string rw
-PV_legacy_args: string rw
-HVM_boot_policy: string ctor
-HVM_boot_params: map string string rw
-HVM_shadow_multiplier: float ctor = 1
-platform: map string string rw
-PCI_bus: string rw
-other_config: map string string rw
+PV_bootloader: string rw must
+PV_kernel: string rw must
+PV_ramdisk: string rw must
+PV_args: string rw must
+PV_bootloader_args: string rw must
+PV_legacy_args: string rw must
+HVM_boot_policy: string ctor must
+HVM_boot_params: map string string rw must
+HVM_shadow_multiplier: float ctor = 1.0
+platform: map string string rw must
+PCI_bus: string rw must
+other_config: map string string rw must
 domid: int
 domarch: string
 last_boot_CPU_flags: map string string ctor
@@ -58,7 +56,7 @@ is_control_domain: bool
 metrics: ref VM_metrics
 guest_metrics: ref VM_guest_metrics
 last_booted_record: string ctor
-recommendations: string rw
+recommendations: string rw must
 xenstore_data: map string string rw
 ha_always_run: bool ctor
 ha_restart_priority: string ctor
@@ -68,7 +66,7 @@ snapshots: set ref VM
 snapshot_time: datetime
 transportable_snapshot_id: string
 blobs: map string ref blob
-tags: set string rw
+tags: set string rw vm-operator
 blocked_operations: map enum vm_operations string rw
 snapshot_info: map string string
 snapshot_metadata: string
@@ -97,40 +95,91 @@ NVRAM: map string string ctor
 pending_guidances: set enum update_guidances
 pending_guidances_recommended: set enum update_guidances
 pending_guidances_full: set enum update_guidances
-"""
-
-VM_METRICS: Final = """
-uuid: string
-memory_actual: int
-VCPUs_number: int
-VCPUs_utilisation: map int float
-VCPUs_CPU: map int int
-VCPUs_params: map string string
-VCPUs_flags: map int set string
-state: set string
-start_time: datetime
-install_time: datetime
-last_updated: datetime
-other_config: map string string rw
-hvm: bool
-nested_virt: bool
-nomigrate: bool
-current_domain_type: enum domain_type = unspecified
-"""
-
-VM_GUEST_METRICS: Final = """
-uuid: string
-os_version: map string string
-PV_drivers_version: map string string
-PV_drivers_up_to_date: bool
-memory: map string string
-disks: map string string
-networks: map string string
-other: map string string
-last_updated: datetime
-other_config: map string string rw
-live: bool
-can_use_hotplug_vbd: enum tristate_type = unspecified
-can_use_hotplug_vif: enum tristate_type = unspecified
-PV_drivers_detected: bool
-"""
+add_to_NVRAM(ref VM, string, string): vm-admin sync
+add_to_VCPUs_params_live(ref VM, string, string): vm-admin
+assert_agile(ref VM): read-only
+assert_can_be_recovered(ref VM, ref session): read-only
+assert_can_boot_here(ref VM, ref host): read-only
+assert_can_migrate(ref VM, map string string, bool, map ref VDI ref SR, map ref VIF ref network, map string string,
+    map ref VGPU ref GPU_group?): vm-power-admin
+assert_operation_valid(ref VM, enum vm_operations): read-only
+call_plugin(ref VM, string, string, map string string) -> string: vm-operator
+checkpoint(ref VM, string) -> ref VM: vm-power-admin
+clean_reboot(ref VM): vm-operator
+clean_shutdown(ref VM): vm-operator
+clone(ref VM, string) -> ref VM: vm-admin
+compute_memory_overhead(ref VM) -> int: read-only
+copy(ref VM, string, ref SR) -> ref VM: vm-admin
+copy_bios_strings(ref VM, ref host): vm-admin
+create_new_blob(ref VM, string, string, bool?) -> ref blob: vm-power-admin
+forget_data_source_archives(ref VM, string): vm-admin sync
+get_SRs_required_for_recovery(ref VM, ref session) -> set ref SR: read-only
+get_allowed_VBD_devices(ref VM) -> set string: read-only sync
+get_allowed_VIF_devices(ref VM) -> set string: read-only sync
+get_boot_record(ref VM) -> record VM: read-only sync
+get_cooperative(ref VM) -> bool: read-only
+get_data_sources(ref VM) -> set record data_source: read-only sync
+get_possible_hosts(ref VM) -> set ref host: read-only
+hard_reboot(ref VM): vm-operator
+hard_shutdown(ref VM): vm-operator
+import(string, ref SR, bool, bool) -> set ref VM: pool-operator
+import_convert(string, string, string, ref SR, map string string): vm-admin
+maximise_memory(ref VM, int, bool) -> int: read-only
+migrate_send(ref VM, map string string, bool, map ref VDI ref SR, map ref VIF ref network, map string string, map
+    ref VGPU ref GPU_group?, map ref VDI string?) -> ref VM: vm-power-admin
+pause(ref VM): vm-operator
+pool_migrate(ref VM, ref host, map string string): vm-power-admin cert
+power_state_reset(ref VM): pool-operator
+provision(ref VM): vm-admin
+query_data_source(ref VM, string) -> float: read-only sync
+query_services(ref VM) -> map string string: pool-admin
+record_data_source(ref VM, string): vm-admin sync
+recover(ref VM, ref session, bool): read-only
+remove_from_NVRAM(ref VM, string): vm-admin sync
+restart_device_models(ref VM): vm-power-admin cert
+resume(ref VM, bool, bool): vm-operator
+resume_on(ref VM, ref host, bool, bool): vm-power-admin cert
+retrieve_wlb_recommendations(ref VM) -> map ref host set string: read-only
+revert(ref VM): vm-power-admin
+send_sysrq(ref VM, string): pool-admin
+send_trigger(ref VM, string): pool-admin
+set_HVM_boot_policy(ref VM, string): vm-admin sync
+set_HVM_shadow_multiplier(ref VM, float): vm-power-admin sync
+set_NVRAM(ref VM, map string string): vm-admin sync
+set_VCPUs_at_startup(ref VM, int): vm-admin sync
+set_VCPUs_max(ref VM, int): vm-admin sync
+set_VCPUs_number_live(ref VM, int): vm-admin
+set_actions_after_crash(ref VM, enum on_crash_behaviour): vm-admin
+set_appliance(ref VM, ref VM_appliance): pool-operator
+set_bios_strings(ref VM, map string string): vm-admin
+set_domain_type(ref VM, enum domain_type): vm-admin sync
+set_ha_always_run(ref VM, bool): pool-operator sync
+set_ha_restart_priority(ref VM, string): pool-operator sync
+set_has_vendor_device(ref VM, bool): vm-admin
+set_memory(ref VM, int): vm-power-admin
+set_memory_dynamic_max(ref VM, int): vm-power-admin sync
+set_memory_dynamic_min(ref VM, int): vm-power-admin sync
+set_memory_dynamic_range(ref VM, int, int): vm-power-admin
+set_memory_limits(ref VM, int, int, int, int): vm-power-admin
+set_memory_static_max(ref VM, int): vm-power-admin sync
+set_memory_static_min(ref VM, int): vm-power-admin sync
+set_memory_static_range(ref VM, int, int): vm-power-admin
+set_memory_target_live(ref VM, int): vm-power-admin
+set_order(ref VM, int): pool-operator
+set_protection_policy(ref VM, ref VMPP): pool-operator removed sync
+set_shadow_multiplier_live(ref VM, float): vm-power-admin
+set_shutdown_delay(ref VM, int): pool-operator
+set_snapshot_schedule(ref VM, ref VMSS): pool-operator sync
+set_start_delay(ref VM, int): pool-operator
+set_suspend_VDI(ref VM, ref VDI): pool-operator
+shutdown(ref VM): vm-operator cert
+snapshot(ref VM, string, set ref VDI?) -> ref VM: vm-power-admin
+snapshot_with_quiesce(ref VM, string) -> ref VM: vm-power-admin removed
+start(ref VM, bool, bool): vm-operator
+start_on(ref VM, ref host, bool, bool): vm-power-admin cert
+suspend(ref VM): vm-operator cert
+unpause(ref VM): vm-operator
+update_allowed_operations(ref VM): pool-admin
+wait_memory_target_live(ref VM): read-only
+""",
+}

@@ -1,34 +1,53 @@
-"""Reads the field lists into types: what a record holds, what a setter accepts.
+"""Reads the tables of the data model: what a record holds, what a call takes, who may do it.
 
-Everything else asks `CLASSES`; the text it is read from is in the modules beside this one.
+A table is text, one line per field in the order of the record, then one line per message of its own:
+
+    (write vm-admin, make vm-admin)
+    name_label: string rw
+    affinity: ref host rw vm-power-admin
+    memory_target: int ctor = 0
+    migrate_send(ref VM, map string string, map ref VDI string?) -> ref VM: vm-power-admin cert
+
+The first line tells what departs from the usual: `write ROLE` sets fields (pool-operator), `read ROLE` looks
+(read-only), `make ROLE` creates and destroys (nobody, unless a message of its own does); `unlisted` has no
+`get_all`, `bare` has neither table nor implicit messages, `sync` has no `Async.` forms.
+A field is `rw` where a client may set it, `ctor` where only the constructor does, `must` where the constructor
+cannot do without it; a role beside it may set it instead of the class's, `read:ROLE` may read it; after `=` comes
+a default that is not the empty value of the type.
+A message has its parameters without the session (`?` may be left out), its result unless void, the weakest role
+(`local` is nobody but the local superuser), `cert` where clients with a certificate may too, `sync` without an
+`Async.` form, `removed`, and `nosession` for what is done before logging in.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.lab.xapi.errors import ApiError
-from bot.lab.xapi.schema import core, guest, host, known, network, storage
-from bot.lab.xapi.values import EPOCH, NULL_REF, Date, Value
+from bot.lab.xapi.schema import (
+    access,
+    core,
+    devices,
+    enums,
+    guest,
+    guest_parts,
+    host,
+    host_parts,
+    network,
+    services,
+    storage,
+)
+from bot.lab.xapi.values import EPOCH, NULL_REF, Value
 
-_ENUMS: Final = {
-    "on_softreboot_behavior": ("soft_reboot", "destroy", "restart", "preserve"),
-    "on_normal_exit": ("destroy", "restart"),
-    "on_crash_behaviour": (
-        "destroy",
-        "coredump_and_destroy",
-        "restart",
-        "coredump_and_restart",
-        "preserve",
-        "rename_restart",
-    ),
-    "host_display": ("enabled", "disable_on_reboot", "disabled", "enable_on_reboot"),
-    "vbd_type": ("CD", "Disk", "Floppy"),
-    "vbd_mode": ("RO", "RW"),
-    "task_status_type": ("pending", "success", "failure", "cancelling", "cancelled"),
-    "cls": ("VM", "Host", "SR", "Pool", "VMPP", "VMSS", "PVS_proxy", "VDI", "Certificate"),
-}
-
+_ORDER: Final = """
+session auth subject role task event pool pool_patch pool_update VM VM_metrics VM_guest_metrics VMPP VMSS
+VM_appliance DR_task host host_crashdump host_patch host_metrics host_cpu network VIF VIF_metrics PIF PIF_metrics
+Bond VLAN SM SR sr_stat probe_result LVHD VDI VBD VBD_metrics PBD crashdump VTPM console user data_source blob
+message secret tunnel network_sriov PCI PGPU GPU_group VGPU VGPU_type PVS_site PVS_server PVS_proxy
+PVS_cache_storage Feature SDN_controller vdi_nbd_server_info PUSB USB_group VUSB Cluster Cluster_host Certificate
+Repository Observer
+"""
+_MESSAGE_LINE: Final = re.compile(r"(?P<name>\w+)\((?P<params>.*?)\)(?: -> (?P<result>[^:]+))?: (?P<words>.+)")
 _EMPTY: Final[Mapping[str, Value]] = {
     "string": "",
     "enum": "",
@@ -37,6 +56,11 @@ _EMPTY: Final[Mapping[str, Value]] = {
     "bool": False,
     "datetime": EPOCH,
     "ref": NULL_REF,
+}
+# Enumeration, then its values.
+ENUMS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: tuple(values.split())
+    for name, values in (line.split(": ", 1) for line in enums.ENUMS.replace("\n    ", " ").strip().splitlines())
 }
 
 
@@ -57,12 +81,24 @@ class FieldType:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a class; `writable` fields have `set_`, `add_to_` and the like."""
+    """One field of a class.
+
+    Attributes:
+        writable: Whether there are `set_`, `add_to_` and the like.
+        made_with: Whether the constructor takes it.
+        required: Whether the constructor cannot do without it.
+        reader: The weakest role that may read it.
+        writer: The weakest role that may set it.
+    """
 
     name: str
     type: FieldType
     writable: bool
     default: str
+    made_with: bool = False
+    required: bool = False
+    reader: str = "read-only"
+    writer: str = "pool-operator"
 
     def make_default(self) -> Value:
         """Returns a fresh default value."""
@@ -70,6 +106,8 @@ class Field:
             return empty_value(self.type)
         if self.type.kind == "map":
             return dict(pair.split("=", 1) for pair in self.default.split())
+        if self.type.kind == "set":
+            return [int(item) if self.type.of[0].kind == "int" else item for item in self.default.split()]
         if self.type.kind == "bool":
             return self.default == "true"
         if self.type.kind in {"int", "float"}:
@@ -78,11 +116,42 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a class that no field implies.
+
+    Attributes:
+        params: The types of its parameters after the session.
+        optional: How many of the last ones may be left out.
+        result: None for void.
+        role: The weakest role that may send it; `local` for the local superuser alone.
+        words: What else its line says.
+    """
+
+    name: str
+    params: tuple[FieldType, ...]
+    optional: int
+    result: FieldType | None
+    role: str
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectClass:
-    """A class with a table: its name as the API spells it and its fields in the order of the record."""
+    """A class: its name as the API spells it and its fields in the order of the record.
+
+    Attributes:
+        messages: Those of its own, by name.
+        reader: The weakest role that may list and search.
+        maker: The weakest role that may use the implicit constructor and destructor; empty where there is none.
+        words: What else its first line says.
+    """
 
     name: str
     fields: dict[str, Field]
+    messages: dict[str, Message]
+    reader: str
+    maker: str
+    words: frozenset[str]
 
 
 def parse_type(text: str) -> FieldType:
@@ -95,6 +164,8 @@ def _parse_words(words: Iterator[str]) -> FieldType:
     kind = next(words)
     if kind in {"ref", "enum"}:
         return FieldType(kind, next(words))
+    if kind == "record":
+        return FieldType(kind, next(words, ""))
     if kind == "set":
         return FieldType(kind, of=(_parse_words(words),))
     if kind == "map":
@@ -103,63 +174,63 @@ def _parse_words(words: Iterator[str]) -> FieldType:
 
 
 def _parse_class(name: str, text: str) -> ObjectClass:
-    fields = {}
-    for line in text.strip().splitlines():
-        declared, _, default = line.partition(" = ")
-        field_name, _, described = declared.partition(": ")
-        words = described.split()
-        writable = words[-1] == "rw"
-        if words[-1] in {"rw", "ctor"}:
-            words.pop()
-        fields[field_name] = Field(field_name, parse_type(" ".join(words)), writable, default)
-    return ObjectClass(name, fields)
+    lines = text.replace("\n    ", " ").strip().splitlines()
+    traits = {}
+    if lines and lines[0].startswith("("):
+        traits = {word: role for word, _, role in (part.partition(" ") for part in lines.pop(0)[1:-1].split(", "))}
+    reader, writer = traits.get("read", "read-only"), traits.get("write", "pool-operator")
+    fields, messages = {}, {}
+    for line in lines:
+        if found := _MESSAGE_LINE.fullmatch(line):
+            messages[found["name"]] = _parse_message(found)
+        else:
+            field = _parse_field(line, reader, writer)
+            fields[field.name] = field
+    return ObjectClass(name, fields, messages, reader, traits.get("make", ""), frozenset(traits))
 
 
-# In the order of the data model: events of one batch come in this order of classes.
-CLASSES: Final[Mapping[str, ObjectClass]] = {
-    name: _parse_class(name, text)
-    for name, text in (
-        ("session", core.SESSION),
-        ("task", core.TASK),
-        ("pool", core.POOL),
-        ("VM", guest.VM),
-        ("VM_metrics", guest.VM_METRICS),
-        ("VM_guest_metrics", guest.VM_GUEST_METRICS),
-        ("host", host.HOST),
-        ("host_metrics", host.HOST_METRICS),
-        ("network", network.NETWORK),
-        ("VIF", network.VIF),
-        ("PIF", network.PIF),
-        ("PIF_metrics", network.PIF_METRICS),
-        ("SR", storage.SR),
-        ("VDI", storage.VDI),
-        ("VBD", storage.VBD),
-        ("PBD", storage.PBD),
-        ("message", core.MESSAGE),
+def _parse_field(line: str, reader: str, writer: str) -> Field:
+    declared, _, default = line.partition(" = ")
+    name, _, described = declared.partition(": ")
+    words = iter(described.split())
+    kind = _parse_words(words)
+    rest = set(words)
+    readers = [word.removeprefix("read:") for word in rest if word.startswith("read:")]
+    writers = [word for word in rest if "-" in word and not word.startswith("read:")]
+    if "cert" in rest:
+        writers = [f"{writers[0]} cert"]
+    return Field(
+        name,
+        kind,
+        writable="rw" in rest,
+        default=default,
+        made_with=bool(rest & {"rw", "ctor"}),
+        required="must" in rest,
+        reader=readers[0] if readers else reader,
+        writer=writers[0] if writers else writer,
     )
+
+
+def _parse_message(found: re.Match[str]) -> Message:
+    params = found["params"].split(", ") if found["params"] else []
+    role, *words = found["words"].split()
+    return Message(
+        found["name"],
+        tuple(parse_type(param.removesuffix("?")) for param in params),
+        sum(param.endswith("?") for param in params),
+        parse_type(found["result"]) if found["result"] else None,
+        role,
+        frozenset(words),
+    )
+
+
+_TABLES: Final = {
+    name: text
+    for module in (access, core, devices, guest, guest_parts, host, host_parts, network, services, storage)
+    for name, text in module.TABLES.items()
 }
-
-
-def _read_known() -> frozenset[str]:
-    names: set[str] = set()
-    for line in known.MESSAGES.replace("\n    ", " ").strip().splitlines():
-        class_name, _, messages = line.partition(": ")
-        names.update(f"{class_name}.{message}" for message in messages.split())
-    for line in known.FIELDS_ELSEWHERE.replace("\n    ", " ").strip().splitlines():
-        class_name, _, fields = line.partition(": ")
-        for word in fields.split():
-            field = word.removeprefix("*")
-            verbs = ["get_"]
-            if word.startswith("*"):
-                verbs += ["set_", "add_to_", "remove_from_", "add_", "remove_"]
-            names.update(f"{class_name}.{verb}{field}" for verb in verbs)
-        implicit = "get_all get_all_records get_all_records_where get_record get_by_uuid get_by_name_label"
-        names.update(f"{class_name}.{message}" for message in implicit.split())
-    return frozenset(names)
-
-
-# Names that API 2.21 has, served here or not.
-KNOWN_CALLS: Final = _read_known()
+# In the order of the data model: events of one batch come in this order of classes.
+CLASSES: Final[Mapping[str, ObjectClass]] = {name: _parse_class(name, _TABLES[name]) for name in _ORDER.split()}
 
 
 def empty_value(kind: FieldType) -> Value:
@@ -169,79 +240,3 @@ def empty_value(kind: FieldType) -> Value:
     if kind.kind == "set":
         return []
     return {} if kind.kind in {"map", "record"} else ""
-
-
-def read_value(kind: FieldType, value: Value) -> Value:
-    """Turns what a client sent into a typed value.
-
-    Raises:
-        ApiError: `INTERNAL_ERROR` for another type, `INVALID_VALUE` for an enum's or date's bad text; both as a
-            real server answers.
-    """
-    if kind.kind == "set":
-        if not isinstance(value, list):
-            raise _wrong_type("Enum", value)
-        return [read_value(kind.of[0], item) for item in value]
-    if kind.kind == "map":
-        if not isinstance(value, dict):
-            raise _wrong_type("Dict", value)
-        key_type, value_type = kind.of
-        return {read_value(key_type, key): read_value(value_type, item) for key, item in value.items()}
-    if kind.kind == "record":
-        return value
-    return _read_scalar(kind, value)
-
-
-def _read_scalar(kind: FieldType, value: Value) -> Value:
-    if kind.kind == "bool":
-        if not isinstance(value, bool):
-            raise _wrong_type("bool", value)
-        return value
-    if kind.kind in {"int", "float"}:
-        return _read_number(kind.kind, value)
-    if isinstance(value, Date) and kind.kind == "string":
-        return str(value)
-    if kind.kind == "datetime":
-        return value if isinstance(value, Date) else _read_date(value)
-    if not isinstance(value, str):
-        raise _wrong_type("string", value)
-    if kind.kind == "enum" and kind.name in _ENUMS and value not in _ENUMS[kind.name]:
-        raise ApiError("INVALID_VALUE", kind.name, value)
-    return value
-
-
-def _read_date(value: Value) -> Date:
-    if not isinstance(value, str):
-        raise _wrong_type("string", value)
-    compact = value.replace("-", "")
-    has_shape = len(compact) == 18 and compact[8] == "T" and compact.endswith("Z")
-    if not has_shape or not compact[:8].isdigit():
-        raise ApiError("INVALID_VALUE", "datetime", value)
-    return Date(compact)
-
-
-def _read_number(kind: str, value: Value) -> int | float:
-    # Integers come as text over XML-RPC; a float may come as an integer or as text.
-    if not isinstance(value, bool):
-        try:
-            if kind == "float" and isinstance(value, int | float | str):
-                return float(value)
-            if kind == "int" and isinstance(value, int | str):
-                return int(value)
-        except ValueError:
-            raise ApiError("INTERNAL_ERROR", f'Failure("{kind}_of_string")') from None
-    raise _wrong_type(kind, value)
-
-
-def _wrong_type(expected: str, value: Value) -> ApiError:
-    if isinstance(value, bool):
-        seen = f"Bool({str(value).lower()})"
-    elif isinstance(value, int):
-        seen = f"I({value})"
-    elif isinstance(value, float):
-        seen = f"F({value})"
-    elif isinstance(value, str):
-        seen = f"S({value})"
-    else:
-        seen = "Enum(...)" if isinstance(value, list) else "Dict(...)"
-    return ApiError("INTERNAL_ERROR", f"Failure(\"Expected {expected}, got '{seen}'\")")

@@ -1,0 +1,81 @@
+"""Reads what a client sent into typed values, or refuses it as a real server does."""
+
+from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.schema.model import ENUMS, FieldType
+from bot.lab.xapi.values import Date, Value
+
+
+def read_value(kind: FieldType, value: Value) -> Value:
+    """Turns what a client sent into a typed value.
+
+    Raises:
+        ApiError: `INTERNAL_ERROR` for another type, `INVALID_VALUE` for an enum's or date's bad text; both as a
+            real server answers.
+    """
+    if kind.kind == "set":
+        if not isinstance(value, list):
+            raise _wrong_type("Enum", value)
+        return [read_value(kind.of[0], item) for item in value]
+    if kind.kind == "map":
+        if not isinstance(value, dict):
+            raise _wrong_type("Dict", value)
+        key_type, value_type = kind.of
+        return {read_value(key_type, key): read_value(value_type, item) for key, item in value.items()}
+    if kind.kind == "record":
+        return value
+    return _read_scalar(kind, value)
+
+
+def _read_scalar(kind: FieldType, value: Value) -> Value:
+    if kind.kind == "bool":
+        if not isinstance(value, bool):
+            raise _wrong_type("bool", value)
+        return value
+    if kind.kind in {"int", "float"}:
+        return _read_number(kind.kind, value)
+    if isinstance(value, Date) and kind.kind == "string":
+        return str(value)
+    if kind.kind == "datetime":
+        return value if isinstance(value, Date) else _read_date(value)
+    if not isinstance(value, str):
+        raise _wrong_type("string", value)
+    if kind.kind == "enum" and value not in ENUMS[kind.name]:
+        raise ApiError("INVALID_VALUE", kind.name, value)
+    return value
+
+
+def _read_date(value: Value) -> Date:
+    if not isinstance(value, str):
+        raise _wrong_type("string", value)
+    compact = value.replace("-", "")
+    has_shape = len(compact) == 18 and compact[8] == "T" and compact.endswith("Z")
+    if not has_shape or not compact[:8].isdigit():
+        raise ApiError("INVALID_VALUE", "datetime", value)
+    return Date(compact)
+
+
+def _read_number(kind: str, value: Value) -> int | float:
+    # Integers come as text over XML-RPC; a float may come as an integer or as text.
+    if not isinstance(value, bool):
+        try:
+            if kind == "float" and isinstance(value, int | float | str):
+                return float(value)
+            if kind == "int" and isinstance(value, int | str):
+                return int(value)
+        except ValueError:
+            raise ApiError("INTERNAL_ERROR", f'Failure("{kind}_of_string")') from None
+    raise _wrong_type(kind, value)
+
+
+def _wrong_type(expected: str, value: Value) -> ApiError:
+    if isinstance(value, bool):
+        seen = f"Bool({str(value).lower()})"
+    elif isinstance(value, int):
+        seen = f"I({value})"
+    elif isinstance(value, float):
+        seen = f"F({value})"
+    elif isinstance(value, str):
+        seen = f"S({value})"
+    else:
+        seen = "Enum(...)" if isinstance(value, list) else "Dict(...)"
+    return ApiError("INTERNAL_ERROR", f"Failure(\"Expected {expected}, got '{seen}'\")")
