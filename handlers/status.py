@@ -6,12 +6,15 @@ import msgspec
 
 from bot.commands import Command, Context, Query
 from bot.domain.inventory import Host, PoolView
-from bot.domain.message import Facts, Mark, Message, Verdict
+from bot.domain.message import Mark, Message, Option, Select, Verdict
 from bot.domain.policy import Role
-from bot.domain.texts import Code, Phrase, say
+from bot.domain.texts import plain, say
 from bot.errors import Ambiguous
-from bot.operations import overview
+from bot.operations import overview, overview_object
 from bot.operations.subjects import subject
+
+# More open jobs than a screen can show; those that need a person must not fall behind the newest.
+_JOBS = 200
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -24,7 +27,7 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     """What is so now, and how old that knowledge is."""
     fleet, journal, now = context.fleet, context.journal, context.now
     if not arguments.what:
-        jobs = await journal.jobs(open_only=True)
+        jobs = await journal.jobs(open_only=True, limit=_JOBS)
         return overview.pools(fleet.pools(), jobs, await journal.frozen(), now)
     try:
         found = subject(fleet, arguments.what)
@@ -32,22 +35,23 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         return _which(several)
     if isinstance(found, PoolView):
         uuid = found.pool.uuid if found.pool is not None else ""
-        jobs = [record for record in await journal.jobs(open_only=True) if record.pool == uuid]
+        jobs = [record for record in await journal.jobs(open_only=True, limit=_JOBS) if record.pool == uuid]
         return overview.pools([found], jobs, await journal.frozen(), now)
     view = next(one for one in fleet.pools() if one.pool is not None and one.pool.uuid == found.pool)
     if isinstance(found, Host):
-        touching = [record for record in await journal.jobs(open_only=True) if found.uuid in record.plan.names]
-        return overview.host(found, view, touching, now)
-    return overview.guest(found, view, await journal.jobs(limit=1, target=found.uuid), now)
+        touching = [
+            record for record in await journal.jobs(open_only=True, limit=_JOBS) if found.uuid in record.plan.names
+        ]
+        return overview_object.host(found, view, touching, now)
+    return overview_object.guest(found, view, await journal.jobs(limit=1, target=found.uuid), now)
 
 
 def _which(several: Ambiguous) -> Message:
-    headline = say("{n} objects are called “{name}”", n=len(several.candidates), name=several.name)
-    lines: list[Phrase] = [
-        say("{name}, {where}: {ask}", name=one.name, where=one.where, ask=Code(f"/xen status {one.uuid}"))
-        for one in several.candidates
-    ]
-    return Message(headline, (Verdict(headline, mark=Mark.WAITING), Facts(tuple(lines))))
+    headline = say("{n} objects are called “{name}”. Which one?", n=len(several.candidates), name=several.name)
+    options = tuple(
+        Option(label=plain(one.name), value=f"status {one.uuid}", note=plain(one.where)) for one in several.candidates
+    )
+    return Message(headline, (Verdict(headline, mark=Mark.WAITING), Select("Choose one", "ask", options)))
 
 
 COMMAND = Command(

@@ -74,6 +74,9 @@ class Host(msgspec.Struct, frozen=True):
     Memory in bytes; `memory_free` as XAPI computes it for placing guests, `memory_idle` the figure that other tools
     show as free (-1 where unknown). `hardware_versions` are the versions of virtual hardware it offers, empty where it
     does not say.
+    `control_memory` is what the control domain itself has, 0 where unknown. `hvm_capable` tells whether CPU and
+    firmware can run HVM guests, None where the server does not say. `maintenance` is the mark that other tools leave
+    on a host they keep empty.
     """
 
     uuid: str
@@ -98,6 +101,9 @@ class Host(msgspec.Struct, frozen=True):
     guests: int
     memory_idle: int = -1
     hardware_versions: tuple[int, ...] = ()
+    control_memory: int = 0
+    hvm_capable: bool | None = None
+    maintenance: bool = False
 
 
 class Vm(msgspec.Struct, frozen=True):
@@ -106,6 +112,7 @@ class Vm(msgspec.Struct, frozen=True):
     `operations` maps the operation to the label of its task ("" where the task cannot be seen), `workers` to whoever
     is known to do it. `memory_needed` is what a host must have free to take the guest: dynamic minimum plus overhead.
     `immobile` says that it was pinned, `nested` that it may run guests of its own, which pins it too.
+    `tools_version` is what the guest says of its drivers ("8.2.0"), "" where it says nothing.
     """
 
     uuid: str
@@ -144,6 +151,7 @@ class Vm(msgspec.Struct, frozen=True):
     workers: dict[str, str] = {}
     nested: bool = False
     hardware_version: int = 0
+    tools_version: str = ""
 
 
 class Pool(msgspec.Struct, frozen=True):
@@ -174,10 +182,31 @@ class FeedState(StrEnum):
     LOST = "lost"
 
 
+class Alert(msgspec.Struct, frozen=True):
+    """A message of XAPI with priority 1 (critical) to 3 (warning). `at` in Unix seconds; `about` is a UUID.
+
+    `name` is XAPI's code for it, `body` whatever text came with it: foreign, sometimes XML.
+    """
+
+    at: float
+    name: str
+    priority: int
+    about: str
+    body: str
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A management address and whether it answers our own probe; `silent_since` in Unix seconds, None while it does."""
+
+    address: str
+    silent_since: float | None
+
+
 class PoolView(msgspec.Struct, frozen=True):
     """One pool as the feed has it in memory. `age_s` is the time since the pool last answered, in seconds.
 
     `reason` says in words why the feed is not live. Before the first load the lists are empty and `pool` is None.
+    `alerts` are the newest ones first, at most fifty; `members` are the addresses that were probed.
     """
 
     name: str
@@ -188,6 +217,8 @@ class PoolView(msgspec.Struct, frozen=True):
     hosts: tuple[Host, ...]
     vms: tuple[Vm, ...]
     srs: tuple[Sr, ...]
+    alerts: tuple[Alert, ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 class Whereabouts(msgspec.Struct, frozen=True):

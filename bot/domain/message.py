@@ -1,6 +1,6 @@
 """The vocabulary of answers: what a command or a job has to say, before anyone decides how Slack shows it.
 
-`bot.slack.cards` renders these parts alike for every command; `text_of` renders them for a terminal.
+`bot.slack.cards` renders these parts alike for every command, `bot.domain.plain_text` for a terminal.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 
 
 class Button(msgspec.Struct, frozen=True):
-    """A button. `label` is part of the contract; `action` and `target` say which decision, by an opaque id."""
+    """A button. `label` is part of the contract; `action` and `target` say which decision, by an opaque id.
+
+    With the action "ask" the button types a command for whoever presses it, and `target` is what it types after `/xen`.
+    """
 
     label: str
     action: str

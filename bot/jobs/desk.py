@@ -133,7 +133,8 @@ class Desk:
                 )
             raise NotAllowed("You have no role here.", "Ask an admin of xenbot.")
         looking = isinstance(command.does, Query)
-        if channel in self.channels or (looking and channel.startswith("D")):
+        # Without a channel it comes from the person's own Home.
+        if channel in self.channels or (looking and (not channel or channel.startswith("D"))):
             return
         where = "in the channels xenbot was set up for" + (", or in a direct message to it" if looking else "")
         raise NotAllowed(f"`/xen {command.word}` works {where}.", "Ask an admin of xenbot which channels these are.")
@@ -209,6 +210,8 @@ class Desk:
             return None
         if click.action == "pick":
             return await self._picked(click)
+        if click.action == "ask":
+            return await self._asked(click)
         number = await self.store.job_of(click.target)
         if number is None:
             await self.store.refuse_click(click.id, None)
@@ -236,6 +239,12 @@ class Desk:
             raise
         await self.store.close_click(click.id, number, "counted")
         return answer
+
+    async def _asked(self, click: StoredClick) -> Message | None:
+        """A button that types for its person: it may no more than the same words typed, and is judged alike."""
+        await self.store.close_click(click.id, None, "counted")
+        words = Words(click.team, click.person, click.channel, click.target, response_url="", at=click.at)
+        return await self._run(words)
 
     async def _picked(self, click: StoredClick) -> Message | None:
         identity, _, uuid = click.target.partition(":")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 from datetime import UTC, datetime
 
-from bot.domain.inventory import Disk, Host, Network, Pool, PowerState, Sr, Tools, Vm, Whereabouts
+from bot.domain.inventory import Alert, Disk, Host, Network, Pool, PowerState, Sr, Tools, Vm, Whereabouts
 from bot.xen import memory, work
 from bot.xen.faults import NULL_REF
 from bot.xen.records import (
     HostMetricsRecord,
     HostRecord,
+    MessageRecord,
     NetworkRecord,
     PbdRecord,
     PifRecord,
@@ -28,6 +30,10 @@ _NO_GUEST_METRICS = VmGuestMetricsRecord()
 _NO_HOST_METRICS = HostMetricsRecord()
 #: A pool in a rolling upgrade carries this key; its value says nothing.
 _UPGRADE_KEY = "rolling_upgrade_in_progress"
+#: XenCenter and Xen Orchestra mark a host so while they keep it empty.
+_MAINTENANCE_KEY = "MAINTENANCE_MODE"
+_LOUD = 3
+_ALERTS_KEPT = 50
 
 
 def pool(tables: Tables, configured_name: str) -> Pool | None:
@@ -95,6 +101,7 @@ def host(
 ) -> Host:
     """A host; what needs all guests at once, or a probe, is given."""
     metrics = tables.get(HostMetricsRecord, record.metrics) or _NO_HOST_METRICS
+    control = tables.get(VmRecord, record.control_domain)
     found = tables.pool
     software = record.software_version
     cpu = record.cpu_info
@@ -121,6 +128,18 @@ def host(
         guests=guests,
         memory_idle=metrics.memory_free,
         hardware_versions=record.virtual_hardware_platform_versions,
+        control_memory=control.memory_dynamic_max if control is not None else 0,
+        hvm_capable=any(name.startswith("hvm-") for name in record.capabilities) if record.capabilities else None,
+        maintenance=record.other_config.get(_MAINTENANCE_KEY, "").casefold() == "true",
+    )
+
+
+def alerts(tables: Tables) -> tuple[Alert, ...]:
+    """The newest messages that are more than information. Their dates sort as text."""
+    loud = (record for record in tables.of(MessageRecord).values() if 0 < record.priority <= _LOUD)
+    newest = heapq.nlargest(_ALERTS_KEPT, loud, key=lambda record: (record.timestamp, record.uuid))
+    return tuple(
+        Alert(timestamp(one.timestamp) or 0.0, one.name, one.priority, one.obj_uuid, one.body) for one in newest
     )
 
 
@@ -177,6 +196,7 @@ def vm(tables: Tables, record: VmRecord, srs: dict[str, Sr], networks: dict[str,
         hardware_version=record.hardware_platform_version,
         ha_protected=record.ha_restart_priority == "restart",
         started_at=timestamp(metrics.start_time) if running else None,
+        tools_version=".".join(filter(None, map(guest.pv_drivers_version.get, ("major", "minor", "micro")))),
     )
 
 

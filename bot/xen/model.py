@@ -13,13 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from bot.domain.inventory import Host, Network, Pool, Sr, Vm
+from bot.domain.inventory import Alert, Host, Network, Pool, Sr, Vm
 from bot.xen import build
 from bot.xen.bell import Bell
 from bot.xen.faults import NULL_REF
 from bot.xen.records import (
     HostMetricsRecord,
     HostRecord,
+    MessageRecord,
     NetworkRecord,
     PbdRecord,
     PifRecord,
@@ -55,6 +56,7 @@ class Inventory:
     hosts: tuple[Host, ...] = ()
     vms: tuple[Vm, ...] = ()
     srs: tuple[Sr, ...] = ()
+    alerts: tuple[Alert, ...] = ()
 
 
 @dataclass
@@ -62,6 +64,7 @@ class _Stale:
     """References whose domain values must be built again."""
 
     pool: bool = False
+    alerts: bool = False
     hosts: set[str] = field(default_factory=set)
     vms: set[str] = field(default_factory=set)
     srs: set[str] = field(default_factory=set)
@@ -109,6 +112,7 @@ class Model:
                     await asyncio.sleep(0)
             self._stale = _Stale(
                 pool=True,
+                alerts=True,
                 hosts=set(tables.of(HostRecord)),
                 vms=set(tables.of(VmRecord)),
                 srs=set(tables.of(SrRecord)),
@@ -186,6 +190,8 @@ class Model:
             case HostMetricsRecord():
                 hosts = self._tables.of(HostRecord).items()
                 stale.hosts |= {host for host, known in hosts if known.metrics == ref}
+            case MessageRecord():
+                stale.alerts = True
             case PoolRecord():
                 stale.pool = True
                 stale.hosts |= set(self._tables.of(HostRecord))
@@ -252,6 +258,7 @@ class Model:
             hosts=tuple(sorted(self._hosts.values(), key=_by_name)),
             vms=tuple(self._vms[ref] for ref in self._tables.of(VmRecord) if ref in self._vms),
             srs=tuple(sorted(self._srs.values(), key=_by_name)),
+            alerts=build.alerts(self._tables) if stale.alerts else self._inventory.alerts,
         )
         self._bell.ring()
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from bot.errors import Ambiguous, Candidate, NotFound
+from bot.operations.lookalike import folded
 
 _T = TypeVar("_T")
 SHORTEST_PREFIX: Final = 3
@@ -53,11 +54,11 @@ class Names(Generic[_T]):
 
     def nearest(self, text: str) -> tuple[str, ...]:
         """Up to three names that look like the text, best first, each once."""
-        wanted = _folded(html.unescape(text))
+        wanted = folded(html.unescape(text))
         shown: dict[str, str] = {}
         for item in self._objects:
             for name in item.names:
-                shown.setdefault(_folded(name), name)
+                shown.setdefault(folded(name), name)
         pool: Sequence[str] = list(shown)
         if len(pool) > _COMPARED:
             pairs = _pairs(wanted)
@@ -75,7 +76,7 @@ class Names(Generic[_T]):
                 found = known.get(form(spelling))
                 if found:
                     return found
-        return self._beginning(_folded(plain))
+        return self._beginning(folded(plain))
 
     def _known(self, form: Callable[[str], str]) -> dict[str, list[Named[_T]]]:
         """The objects by one form of their names, made when first needed: most look-ups end with the first form."""
@@ -93,7 +94,7 @@ class Names(Generic[_T]):
         return [
             item
             for item in self._objects
-            if item.uuid.lower().startswith(start) or any(_folded(name).startswith(start) for name in item.names)
+            if item.uuid.lower().startswith(start) or any(folded(name).startswith(start) for name in item.names)
         ]
 
 
@@ -102,15 +103,8 @@ def _nfc(text: str) -> str:
 
 
 @lru_cache(maxsize=32_768)
-def _folded(text: str) -> str:
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-
-
-@lru_cache(maxsize=32_768)
 def _pairs(text: str) -> frozenset[str]:
     return frozenset(text[place : place + 2] for place in range(len(text) - 1))
 
 
-_FORMS: Final[tuple[Callable[[str], str], ...]] = (str, _nfc, _folded)
+_FORMS: Final[tuple[Callable[[str], str], ...]] = (str, _nfc, folded)

@@ -54,6 +54,8 @@ class LivePool:
             hosts=inventory.hosts,
             vms=inventory.vms,
             srs=inventory.srs,
+            alerts=inventory.alerts,
+            members=self.probe.members,
         )
 
     def name_of(self, ref: str) -> str | None:

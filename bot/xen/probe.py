@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
+from bot.domain.inventory import Member
 from bot.xen.model import Model
 from bot.xen.records import HostRecord
 from bot.xen.settings import PoolSettings
@@ -28,6 +29,7 @@ class Probe:
         self._clock = clock
         self._every_s = every_s
         self._silent: dict[str, float] = {}
+        self.members: tuple[Member, ...] = ()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # It asks only "is anybody there": no secret is sent, so whose certificate it is does not matter here.
         self._tls.check_hostname = False
@@ -46,6 +48,7 @@ class Probe:
         answers = await asyncio.gather(*(self._answers(*target) for target in addresses))
         heard = {target[0]: ok for target, ok in zip(addresses, answers, strict=True)}
         self._silent = {address: self._silent.get(address, began) for address, ok in heard.items() if not ok}
+        self.members = tuple(Member(address, self._silent.get(address)) for address in heard)
         await self._model.silence(self._silent)
 
     def _addresses(self) -> list[tuple[str, int, bool]]:

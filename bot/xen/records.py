@@ -48,8 +48,10 @@ class HostRecord(Record, frozen=True, gc=False, rename={"resident_vms": "residen
     control_domain: str = NULL_REF
     resident_vms: tuple[str, ...] = ()
     software_version: _Map = {}
+    capabilities: tuple[str, ...] = ()
     cpu_info: _Map = {}
     virtual_hardware_platform_versions: tuple[int, ...] = ()
+    other_config: _Map = {}
     current_operations: _Map = {}
 
 
@@ -232,6 +234,18 @@ class TaskRecord(Record, frozen=True, gc=False):
     subtasks: tuple[str, ...] = ()
 
 
+class MessageRecord(Record, frozen=True, gc=False, rename={"about": "cls"}):
+    """A `message`: an alert. Priorities run from 1 (critical) to 5 (information); a server keeps some thousands."""
+
+    cls: ClassVar[str] = "message"
+    name: str = ""
+    priority: int = 0
+    about: str = ""
+    obj_uuid: str = ""
+    timestamp: str = ""
+    body: str = ""
+
+
 RECORDS: Final[tuple[type[Record], ...]] = (
     PoolRecord,
     HostRecord,
@@ -247,6 +261,7 @@ RECORDS: Final[tuple[type[Record], ...]] = (
     NetworkRecord,
     PifRecord,
     TaskRecord,
+    MessageRecord,
 )
 #: Events name classes in lower case.
 BY_EVENT_CLASS: Final = {kind.cls.lower(): kind for kind in RECORDS}

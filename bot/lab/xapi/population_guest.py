@@ -4,10 +4,12 @@ from typing import Final
 
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.rules.memory import MIB, compute_vm_overhead
-from bot.lab.xapi.values import EPOCH, NULL_REF, Value, now, stable_uuid
+from bot.lab.xapi.values import EPOCH, NULL_REF, Value, now, past, stable_uuid
 from bot.lab.xapi.world import WorldGuest, WorldHost, WorldMemory
 
 GIB: Final = 1024 * MIB
+# Guests of a world have been up for a while, so that tools that say nothing are missing and not merely late.
+_UP_DAYS: Final = 12
 _TOOLS: Final = {"major": "9", "minor": "4", "micro": "0", "build": "1"}
 _FEATURES: Final = {
     "feature-shutdown": "1",
@@ -70,7 +72,7 @@ def add_guest(
         uuid=stable_uuid("VM_metrics", uuid),
         memory_actual=limits.dynamic_max * MIB if is_up else 0,
         VCPUs_number=guest.vcpus,
-        start_time=now() if is_up else EPOCH,
+        start_time=past(_UP_DAYS) if is_up else EPOCH,
         last_updated=now(),
         hvm=guest.domain_type == "hvm",
         current_domain_type=guest.domain_type,

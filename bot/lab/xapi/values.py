@@ -4,7 +4,7 @@ Records hold `str`, `int`, `float`, `bool`, `list`, `dict`, `Date`; the wire mod
 """
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 # What a field holds or a client sends: typed at run time, by the data model.
@@ -32,6 +32,11 @@ EPOCH: Final = Date("19700101T00:00:00Z")  # what XAPI means by "never"
 def now() -> Date:
     """Returns this second."""
     return Date(datetime.now(UTC).strftime("%Y%m%dT%H:%M:%SZ"))
+
+
+def past(days: int) -> Date:
+    """Returns this second some days ago."""
+    return Date((datetime.now(UTC) - timedelta(days=days)).strftime("%Y%m%dT%H:%M:%SZ"))
 
 
 def new_ref() -> str:

@@ -24,7 +24,7 @@ from bot.domain.inventory import (
     XapiVerdict,
 )
 from bot.domain.job import FINAL, JobState
-from bot.domain.message import Checks, Message, Table
+from bot.domain.message import Checks, Choices, Message, Select, Table
 from bot.domain.plan import Plan, ceiling, digest
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import Freeze, JobRecord
@@ -287,6 +287,10 @@ def phrases(message: Message) -> list[Value]:
             found += [cell for row in part.rows for cell in row]
         elif isinstance(part, Checks):
             found += [check.fact for check in part.items]
+        elif isinstance(part, Choices):
+            found += [button.target for button in part.buttons]
+        elif isinstance(part, Select):
+            found += [option.value for option in part.options]
         else:
             found += _of(part)
     return found

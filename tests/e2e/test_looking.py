@@ -1,0 +1,38 @@
+"""Looking around through Slack's door: the answers' own buttons and menus lead on, for viewers too."""
+
+from __future__ import annotations
+
+from story_lab import StoryLab
+
+
+async def test_a_viewer_walks_from_status_to_tools_and_to_one_guest(lab: StoryLab) -> None:
+    await lab.xen("status", who="viewer")
+    card = await lab.sees("experiment", "xenserver1", "facts", who="viewer", private=True)
+    await lab.press(card, "Tools", who="viewer")
+    await lab.sees("Guest tools", "winxp", "emulated", who="viewer", private=True)
+    await lab.xen("status winxp", who="viewer")
+    card = await lab.sees("winxp is running on xenserver1", "HVM without PV drivers", who="viewer", private=True)
+    await lab.press(card, "Host", who="viewer")
+    await lab.sees("xenserver1 is live", "can run HVM guests", "control domain", who="viewer", private=True)
+
+
+async def test_a_shared_name_is_chosen_from_a_menu(lab: StoryLab) -> None:
+    await lab.xen("status twin")
+    question = await lab.sees("2 objects are called", "twin", private=True)
+    block, menu = next(
+        (block, element)
+        for block in question["blocks"]
+        for element in block.get("elements", [])
+        if element.get("type") == "static_select"
+    )
+    option = next(one for one in menu["options"] if "xenserver3" in one["description"]["text"])
+    await lab.call(
+        "blocks.actions",
+        "operator",
+        channel=lab.ops,
+        message_ts=question["ts"],
+        block_id=block["block_id"],
+        action_id=menu["action_id"],
+        selected_option=option,
+    )
+    await lab.sees("twin is running on xenserver3", private=True)

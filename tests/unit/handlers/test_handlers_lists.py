@@ -1,0 +1,112 @@
+"""Lists of many guests: filters, pages whose buttons ask for the same again, and the report on guest tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from ports import GIB, NOW, POOL, VIEW, Room, guest, host
+
+from bot.domain.inventory import PoolView, PowerState, Tools
+from bot.domain.message import Button, Choices, Mark, Message, Table, Verdict
+from bot.domain.texts import plain
+
+
+def room(*vms: Any) -> Room:
+    return Room(msgspec.structs.replace(VIEW, vms=vms))
+
+
+async def read(where: Room, words: str) -> tuple[Message, list[list[str]], list[Button]]:
+    """The answer, the cells of its table, its buttons."""
+    answer = await where.type(words)
+    assert isinstance(answer, Message)
+    rows = [[plain(cell) for cell in row] for part in answer.parts if isinstance(part, Table) for row in part.rows]
+    return answer, rows, [button for part in answer.parts if isinstance(part, Choices) for button in part.buttons]
+
+
+async def walked(where: Room, words: str) -> list[str]:
+    """All names of a list, by pressing Next until there is none."""
+    names: list[str] = []
+    while words:
+        _, rows, buttons = await read(where, words)
+        names += [row[0] for row in rows]
+        words = next((button.target for button in buttons if button.label == "Next"), "")
+    return names
+
+
+async def test_five_thousand_guests_are_read_page_by_page_and_none_twice() -> None:
+    names = [f"vm{number:04}" for number in range(5000)]
+    where = room(*(guest(f"uuid-{name}", name) for name in names))
+    answer, rows, buttons = await read(where, "vms")
+    assert plain(answer.summary) == "5,000 guests, 5,000 running: page 1 of 200"
+    assert len(rows) == 25
+    assert [button.label for button in buttons] == ["Next"]
+    assert await walked(where, "vms page 195") == names[194 * 25 :]
+    _, rows, buttons = await read(where, "vms page 200")
+    assert [button.target for button in buttons] == ["vms page 199"]
+    assert (await read(where, "vms page 9999"))[1] == rows
+
+
+async def test_the_next_page_keeps_every_filter_and_its_hostile_text() -> None:
+    odd = 'tag "x" state'
+    vms = [guest(f"u{number}", f"a tag b {number:02}", tags=frozenset({"to go"})) for number in range(60)]
+    where = room(*vms, guest("u-other", "a tag b without", host="h-3", tags=frozenset({"to go"})), guest("u-odd", odd))
+    words = 'vms xenserver1 state running tag "To Go" like "A TAG b"'
+    assert await walked(where, words) == [vm.name for vm in vms]
+    _, _, buttons = await read(where, words)
+    assert buttons[0].target == 'vms h-1 state "running" tag "To Go" like "A TAG b" page 2'
+
+
+async def test_a_pool_that_was_never_loaded_lists_nobody_elses_guests() -> None:
+    empty = PoolView("other", VIEW.state, 1.0, "", None, (), (), ())
+    where = Room(VIEW, empty)
+    assert (await read(where, "vms other"))[1] == []
+    assert (await read(where, "tools other"))[1] == []
+
+
+async def test_the_tools_report_is_worst_first_and_does_not_call_a_fresh_boot_a_fault() -> None:
+    where = room(
+        guest("u1", "fine"),
+        guest("u2", "quiet", tools=Tools.NO_AGENT),
+        guest("u3", "winxp", tools=Tools.NONE, can_suspend=False),
+        guest("u4", "fresh", tools=Tools.NONE, started_at=NOW - 20),
+        guest("u5", "oldpv", tools=Tools.NONE, hvm=False, domain_type="pv"),
+        guest("u6", "off", tools=Tools.NONE, power_state=PowerState.HALTED, host=None),
+    )
+    answer, rows, _ = await read(where, "tools")
+    assert [row[0] for row in rows] == ["winxp", "oldpv", "quiet", "fresh"]
+    assert rows[0][1:] == ["no PV drivers: disk and network are emulated", "HVM", "xenserver1", "experiment"]
+    assert rows[3][1] == "just booted"
+    said = "Guest tools: 2 guests have no tools, 1 agent does not answer, 1 guest has just booted, 1 answers"
+    assert plain(answer.summary) == said
+    assert isinstance(answer.parts[0], Verdict)
+    assert answer.parts[0].mark is Mark.ATTENTION
+    assert [found.name for found in where.fleet.pools()[0].vms if found.name == "off"] == ["off"]
+
+
+async def test_the_tools_report_is_calm_where_nothing_is_wrong() -> None:
+    answer, rows, _ = await read(room(guest("u1", "fine"), guest("u2", "also fine")), "tools xenserver1")
+    assert plain(answer.summary) == "Guest tools: all 2 answer"
+    assert rows == []
+    answer, _, _ = await read(room(guest("u1", "fresh", tools=Tools.NONE, started_at=NOW)), "tools")
+    assert isinstance(answer.parts[0], Verdict)
+    assert answer.parts[0].mark is Mark.PLAIN
+    assert plain((await read(room(), "tools"))[0].summary) == "Guest tools: no guest is running"
+
+
+async def test_both_lists_know_pools_and_hosts_by_name() -> None:
+    other = msgspec.structs.replace(POOL, uuid="p-2", name="other", label="other")
+    view = PoolView(
+        "other",
+        VIEW.state,
+        1.0,
+        "",
+        other,
+        (host(9, pool="p-2", memory_free=GIB),),
+        (guest("u9", "theirs", pool="p-2", host="h-9", tools=Tools.NO_AGENT),),
+        (),
+    )
+    where = Room(VIEW, view)
+    assert [row[0] for row in (await read(where, "tools other"))[1]] == ["theirs"]
+    assert [row[0] for row in (await read(where, "vms xenserver9"))[1]] == ["theirs"]
+    assert "theirs" not in [row[0] for row in (await read(where, "vms experiment"))[1]]

@@ -1,0 +1,144 @@
+"""What status says of pools, hosts and guests, down to whole cards that an operator can read as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from ports import GIB, NFS, NOW, VIEW, Room, guest, host, record
+
+from bot.domain.inventory import Alert, FeedState, Member, Network, PowerState, Tools
+from bot.domain.job import JobState
+from bot.domain.message import Message
+from bot.domain.plain_text import text_of
+from bot.domain.record import StepRecord, StepState
+from bot.domain.texts import say
+from bot.operations.drivers import Drivers, drivers
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "cards"
+NETWORK = Network("net-1", "Pool-wide network", frozenset({"h-1", "h-3"}), internal=False)
+
+
+async def card(room: Room, words: str) -> str:
+    answer = await room.type(words)
+    assert isinstance(answer, Message)
+    return text_of(answer)
+
+
+def reads_as_reviewed(name: str, text: str) -> bool:
+    """Delete a file and run twice to write it anew."""
+    path = GOLDEN / f"{name}.txt"
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")
+        pytest.fail(f"{path.name} was missing and is written; review it")
+    return path.read_text(encoding="utf-8") == text
+
+
+def view(**changes: Any) -> Any:
+    return msgspec.structs.replace(VIEW, **changes)
+
+
+def bad_night() -> Room:
+    alert = Alert(NOW - 600, "HOST_CLOCK_SKEW_DETECTED", 3, "h-1", "<body><skew>4.2</skew></body>")
+    old = Alert(NOW - 7200, "VM_CRASHED", 3, "vm-1", "")
+    room = Room(view(hosts=(host(1, guests=12), host(3, silent_since=NOW - 120)), alerts=(alert, old)))
+    step = StepRecord(118, 0, "pool_migrate", StepState.SENT, progress=0.62)
+    room.journal.records = [record(118, JobState.RUNNING, steps=(step,)), record(117, JobState.NEEDS_ATTENTION)]
+    return room
+
+
+async def test_the_card_of_a_bad_night_is_as_filed() -> None:
+    assert reads_as_reviewed("status-bad-night", await card(bad_night(), "status"))
+
+
+async def test_the_cards_of_a_host_and_of_guests_are_as_filed() -> None:
+    able = host(3, hvm_capable=False, control_memory=2 * GIB, enabled=False, maintenance=True)
+    xp = guest("vm-4", "winxp", tools=Tools.NONE, can_suspend=False, addresses=(), networks=(NETWORK,))
+    web = guest("vm-1", "web", tools_version="8.2.0", networks=(NETWORK,), tags=frozenset({"critical"}))
+    room = Room(view(hosts=(host(1, hvm_capable=True), able), vms=(xp, web)))
+    room.journal.records = [record(97, JobState.SUCCEEDED, finished_at=NOW - 12 * 86400)]
+    assert reads_as_reviewed("status-host", await card(room, "status xenserver3"))
+    assert reads_as_reviewed("status-winxp", await card(room, "status winxp"))
+    assert reads_as_reviewed("status-web", await card(room, "status web"))
+
+
+async def test_an_alert_is_told_for_an_hour_in_words_and_its_xml_is_left_out() -> None:
+    text = await card(bad_night(), "status")
+    assert "xenserver1: the host's clock differs from the coordinator's" in text
+    assert "<body>" not in text
+    assert "crashed" not in text
+
+
+async def test_an_alert_nobody_knows_is_shown_by_its_code_with_its_own_short_text() -> None:
+    room = Room(view(alerts=(Alert(NOW, "SOMETHING_NEW", 2, "sr-1", "disk 3 is *bad*"),)))
+    assert "nfs-vhd: SOMETHING_NEW (“disk 3 is *bad*”)" in await card(room, "status")
+
+
+async def test_without_a_coordinator_the_members_that_answer_and_the_runbook_are_named() -> None:
+    members = (Member("192.0.2.1", NOW - 90), Member("192.0.2.3", None))
+    lost = view(
+        state=FeedState.LOST,
+        age_s=90.0,
+        reason="nobody speaks for it",
+        members=members,
+        hosts=(host(1, silent_since=NOW - 90), host(3)),
+    )
+    text = await card(Room(lost), "status")
+    assert "Answering our probe: xenserver3. Silent: xenserver1" in text
+    assert "runbook, section “No coordinator”" in text
+    before_the_first_answer = msgspec.structs.replace(lost, state=FeedState.LOADING, pool=None, hosts=(), vms=())
+    assert "Answering our probe: 192.0.2.3. Silent: 192.0.2.1" in await card(Room(before_the_first_answer), "status")
+
+
+async def test_status_of_sixty_four_hosts_still_fits_a_phone() -> None:
+    hosts = [host(number, guests=78) for number in range(1, 65)]
+    hosts[7] = host(8, enabled=False)
+    alerts = tuple(Alert(NOW - number, "ALARM", 3, "h-1", "") for number in range(40))
+    room = Room(view(hosts=tuple(hosts), alerts=alerts))
+    room.journal.records = [record(number, JobState.RUNNING) for number in range(50)]
+    text = await card(room, "status")
+    assert len(text.splitlines()) <= 14
+    assert "xenserver8: disabled" in text
+    assert "63 hosts in order: 4,914 guests" in text
+    assert "Last hour: 40 alerts" in text
+    assert "and 46 more" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "words"),
+    [
+        ({"tools": Tools.PRESENT, "tools_version": "8.2.0"}, Drivers.PRESENT, "Tools 8.2.0: answering. HVM with PV"),
+        ({"tools": Tools.NO_AGENT}, Drivers.NO_AGENT, "the agent does not answer"),
+        ({"tools": Tools.NONE, "can_suspend": False}, Drivers.NONE, "HVM without PV drivers: disk and network go thr"),
+        ({"tools": Tools.NONE, "started_at": NOW - 40}, Drivers.SETTLING, "HVM, booted 40 s ago; tools report within"),
+        ({"tools": Tools.NONE, "started_at": NOW + 30}, Drivers.SETTLING, "HVM, booted 0 s ago"),
+        ({"tools": Tools.NONE, "started_at": NOW - 91}, Drivers.NONE, "able to suspend"),
+        ({"hvm": False, "domain_type": "pv"}, Drivers.PRESENT, "PV: its kernel is the driver"),
+        ({"hvm": False, "domain_type": "pv", "tools": Tools.NONE}, Drivers.NONE, "PV: disk and network are fast"),
+        ({"domain_type": "pvh"}, Drivers.PRESENT, "PVH with PV drivers"),
+        ({"power_state": PowerState.HALTED, "tools": Tools.NONE}, Drivers.NOT_RUNNING, "known while it runs"),
+    ],
+)
+async def test_mode_and_drivers_are_told_in_words(changes: dict[str, Any], state: Drivers, words: str) -> None:
+    vm = guest("vm-1", "web", **changes)
+    assert drivers(vm, NOW) is state
+    assert words in await card(Room(view(vms=(vm,))), "status web")
+
+
+async def test_a_job_that_is_over_is_told_with_its_end_and_its_age() -> None:
+    room = Room()
+    done = record(97, JobState.FAILED, outcome=say("no"), finished_at=NOW - 3 * 3600)
+    room.journal.records = [done]
+    assert "Last job: 97 “Migrate centos54: xenserver1 → xenserver3”, failed 3 h ago" in await card(
+        room, "status centos54"
+    )
+    assert "No job of mine yet" in await card(room, "status winxp")
+
+
+async def test_disks_name_their_storage_and_whether_others_can_reach_it() -> None:
+    local = msgspec.structs.replace(NFS, uuid="sr-2", name="Local storage", shared=False, hosts=frozenset({"h-1"}))
+    disk = msgspec.structs.replace(VIEW.vms[0].disks[0], sr=local)
+    text = await card(Room(view(vms=(guest("vm-1", "web", disks=(disk,)),))), "status web")
+    assert "Disk 0: 20 GiB on Local storage (local)" in text
