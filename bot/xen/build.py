@@ -98,10 +98,10 @@ def host(
     memory_free: int,
     guests: int,
     silent_since: float | None,
+    control_memory: int,
 ) -> Host:
-    """A host; what needs all guests at once, or a probe, is given."""
+    """A host; what needs all guests at once, a probe or its control domain is given."""
     metrics = tables.get(HostMetricsRecord, record.metrics) or _NO_HOST_METRICS
-    control = tables.get(VmRecord, record.control_domain)
     found = tables.pool
     software = record.software_version
     cpu = record.cpu_info
@@ -128,7 +128,7 @@ def host(
         guests=guests,
         memory_idle=metrics.memory_free,
         hardware_versions=record.virtual_hardware_platform_versions,
-        control_memory=control.memory_dynamic_max if control is not None else 0,
+        control_memory=control_memory,
         hvm_capable=any(name.startswith("hvm-") for name in record.capabilities) if record.capabilities else None,
         maintenance=record.other_config.get(_MAINTENANCE_KEY, "").casefold() == "true",
     )

@@ -208,6 +208,7 @@ async def _hosts(pool: LivePool, reader: Reader, close: set[str]) -> dict[str, H
             memory_free=free.get(ref, before.memory_free if before else 0),
             guests=len(set(record.resident_vms) - {record.control_domain}),
             silent_since=before.silent_since if before else None,
+            control_memory=before.control_memory if before else 0,
         )
     return hosts
 

@@ -296,6 +296,7 @@ class Model:
 
     def _host(self, ref: str, record: HostRecord) -> Host:
         metrics = self._tables.get(HostMetricsRecord, record.metrics)
+        control = self._tables.get(VmRecord, record.control_domain)
         return build.host(
             self._tables,
             ref,
@@ -303,6 +304,7 @@ class Model:
             memory_free=max(0, (metrics.memory_total if metrics else 0) - record.memory_overhead - self._memory[ref]),
             guests=self._guests[ref],
             silent_since=self._silent.get(record.address),
+            control_memory=control.memory_dynamic_max if control is not None else 0,
         )
 
     def _ring_task(self, ref: str) -> None:
