@@ -16,8 +16,6 @@ from aiohttp import web
 from bot.lab.bot_process import BotFailedError, BotProcess
 from bot.lab.live import LiveState
 from bot.lab.slack import Workplace
-from bot.lab.slack import faults as slack_controls
-from bot.lab.slack.webapi import METHODS
 from bot.lab.xapi import Datacentre
 from bot.lab.xapi import controls as xapi_controls
 
@@ -187,10 +185,12 @@ class LabRoutes:
         return web.json_response({"ok": True, "entries": self._datacentre.journal.entries(int(since))})
 
     async def show_controls(self, _request: web.Request) -> web.Response:
-        """Answers what the two doors understand, as JSON Schema, and the names of the calls that faults strike."""
+        """Answers what the datacentre's door understands, as JSON Schema, and the calls that faults strike.
+
+        The workplace describes its own door under `/lab/slack`.
+        """
         doors = {
             "datacentre": {"schema": xapi_controls.describe(), "methods": self._datacentre.list_methods()},
-            "slack": {"schema": slack_controls.describe(), "methods": sorted((*METHODS, "response_url"))},
         }
         return web.json_response({"ok": True, "doors": doors})
 

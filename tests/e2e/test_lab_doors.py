@@ -40,13 +40,13 @@ def log_in(line: dict[str, Any]) -> Any:
     return session
 
 
-@pytest.mark.parametrize(("door", "control"), [("datacentre", "kill_host"), ("slack", "drop_sockets")])
-def test_each_door_describes_what_it_understands(line: dict[str, Any], door: str, control: str) -> None:
-    described = ask(line, "lab/controls")["doors"][door]
+def test_each_door_describes_what_it_understands(line: dict[str, Any]) -> None:
+    described = ask(line, "lab/controls")["doors"]["datacentre"]
     mapping = described["schema"]["discriminator"]["mapping"]
-    kind = described["schema"]["$defs"][mapping[control].rpartition("/")[2]]
+    kind = described["schema"]["$defs"][mapping["kill_host"].rpartition("/")[2]]
     assert kind["description"]
     assert described["methods"]
+    assert "drop_sockets" in {control["do"] for control in ask(line, "lab/slack")["controls"]}
 
 
 def test_the_commands_are_those_of_the_bot(line: dict[str, Any]) -> None:

@@ -14,6 +14,8 @@ const SAYS = {
   http: ["→ Slack", "A call of the Web API"],
   frame_out: ["→ bot", "A frame that Slack sent to the bot"],
   frame_in: ["→ Slack", "A frame that the bot sent to Slack"],
+  delivery: ["→ bot", "A request that Slack posted to the bot"],
+  response_url: ["→ Slack", "The bot answered to a response URL"],
   socket: ["socket", "A connection came or went"],
   fault: ["fault", "Something that was broken on purpose"],
   warning: ["warning", "Legal, but hardly what the sender meant"],

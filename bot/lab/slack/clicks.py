@@ -5,13 +5,14 @@ from typing import Any, Literal
 
 import msgspec
 
+from bot.lab.slack.courier import NoAnswer
 from bot.lab.slack.directory import Person
 from bot.lab.slack.elements import Faultfinder, check_option
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.forms import Entered, find_element, make_action, merge, read_choice, read_values, state_values
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.messages import Message
-from bot.lab.slack.payloads import show_interaction, show_message, show_view
+from bot.lab.slack.payloads import name_in_payload, show_interaction, show_message, show_view
 from bot.lab.slack.views import View
 from bot.lab.slack.wordings import NO_CONTROL_ANSWER, NO_OPTIONS
 
@@ -101,7 +102,7 @@ async def suggest(hub: Hub, person: Person, place: Message | View, block_id: str
     else:
         payload |= {"container": {"type": "view", "view_id": place.id}, "view": show_view(hub, place)}
     answer = await hub.courier.ask("interactive", payload, accepts_response=True)
-    if answer is None:
+    if isinstance(answer, NoAnswer):
         return {"ok": False, "error": NO_OPTIONS}
     problems = _check_options(answer)
     if problems:
@@ -165,7 +166,7 @@ def _show_message_place(hub: Hub, message: Message) -> Json:
     }
     if message.thread_ts:
         container["thread_ts"] = message.thread_ts
-    place: Json = {"container": container, "channel": {"id": conversation.id, "name": conversation.name}}
+    place: Json = {"container": container, "channel": {"id": conversation.id, "name": name_in_payload(conversation)}}
     # Slack does not keep ephemeral messages, so it cannot send them back.
     if message.audience is None:
         place["message"] = show_message(hub, message, with_metadata=True, with_thread=False)
@@ -177,7 +178,7 @@ def _show_message_place(hub: Hub, message: Message) -> Json:
 async def _send_press(hub: Hub, person: Person, payload: Json, channel: str | None) -> Json:
     started = time.perf_counter()
     answer = await hub.courier.ask("interactive", payload, accepts_response=False)
-    if answer is None:
+    if isinstance(answer, NoAnswer):
         hub.notify(person.id, channel, "control_failed", NO_CONTROL_ANSWER)
         return {"ok": False, "error": NO_CONTROL_ANSWER}
     return {"ok": True, "ack_ms": round((time.perf_counter() - started) * 1000, 1)}

@@ -6,9 +6,11 @@ from typing import Any
 
 from bot.lab.slack.arguments import Args
 from bot.lab.slack.content import read_content
+from bot.lab.slack.courier import NoAnswer
 from bot.lab.slack.directory import Conversation, Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.hub import Hub
+from bot.lab.slack.payloads import name_in_payload
 from bot.lab.slack.posting import post_as_app, post_as_person
 from bot.lab.slack.wordings import word_command_in_thread, word_failed_command, word_unknown_command
 
@@ -33,8 +35,8 @@ async def run_command(
     payload = _make_payload(hub, person, conversation, text)
     started = time.perf_counter()
     answer = await hub.courier.ask("slash_commands", payload, accepts_response=True)
-    if answer is None:
-        return _refuse(hub, person, conversation, "command_failed", word_failed_command(command))
+    if isinstance(answer, NoAnswer):
+        return _refuse(hub, person, conversation, "command_failed", word_failed_command(command, answer))
     ack_ms = round((time.perf_counter() - started) * 1000, 1)
     in_channel = answer.get("response_type") == "in_channel"
     if in_channel:
@@ -69,7 +71,7 @@ def _wrap(hub: Hub, found: re.Match[str]) -> str | None:
         *((person.id, person.name) for person in directory.people.values()),
         (directory.bot.user_id, directory.bot.name),
     ]
-    channels = [(each.id, each.name) for each in directory.conversations.values() if not each.is_im]
+    channels = [(each.id, each.name) for each in directory.conversations.values() if not each.is_direct]
     for mark, known in (("@", people), ("#", channels)):
         for known_id, name in known:
             if known_id in (found["user"], found["channel"]) or (found["sign"] == mark and found["name"] == name):
@@ -89,7 +91,7 @@ def _make_payload(hub: Hub, person: Person, conversation: Conversation, text: st
         "team_id": team.id,
         "team_domain": team.domain,
         "channel_id": conversation.id,
-        "channel_name": conversation.name,
+        "channel_name": name_in_payload(conversation),
         "user_id": person.id,
         "user_name": person.name,
         "command": hub.installation.command,

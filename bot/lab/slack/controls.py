@@ -4,71 +4,122 @@ from typing import Any
 
 import msgspec
 
+from bot.lab.slack.delivery import check_ssl, switch_to_http, switch_to_sockets
 from bot.lab.slack.events import announce, announce_joined
-from bot.lab.slack.faults import (
+from bot.lab.slack.faults import Fail, Misdeliver
+from bot.lab.slack.hub import Hub
+from bot.lab.slack.payloads import show_group, show_person
+from bot.lab.slack.vocabulary import (
+    AdvanceClock,
     ChangeChannel,
     ChangeGroup,
     ChangePerson,
+    CheckSsl,
+    ClearFaults,
     Control,
-    DelayNext,
+    DeliverByHttp,
+    DeliverBySocket,
     Disconnect,
     DropSockets,
-    DuplicateNext,
-    Fail,
+    ExpireTickets,
+    HoldClock,
     RateLimits,
     RefuseConnections,
+    Release,
     StrictTickets,
 )
-from bot.lab.slack.hub import Hub
-from bot.lab.slack.payloads import show_group, show_person
 from bot.lab.slack.webapi import METHODS
+from bot.lab.slack.webapi.call import PERSON
 
 Json = dict[str, Any]
 
+STRUCK_ADDRESSES = ("*", "response_url", "upload_url")
+APP_METHODS = tuple(sorted(name for name, method in METHODS.items() if method.tokens != PERSON))
+
 
 async def carry_out(hub: Hub, control: Control) -> Json:
-    """Carry out one control; ``ValueError`` with a sentence when it names nothing that exists."""
-    hub.log.record("fault", type(control).__name__, hub.clock.now(), control=msgspec.to_builtins(control))
+    """Carry out one control and return what there is to know, ``name`` of an armed fault for one.
+
+    Raises:
+        ValueError: With a sentence, when it names nothing that exists.
+    """
+    told: Json = {}
     match control:
+        case Fail() | Misdeliver() | Release() | ClearFaults() | RateLimits():
+            told = _change_faults(hub, control)
+        case HoldClock() | AdvanceClock():
+            told = await _change_time(hub, control)
+        case DeliverByHttp() | DeliverBySocket() | CheckSsl():
+            told = await _change_delivery(hub, control)
         case ChangePerson():
             _change_person(hub, control)
         case ChangeGroup():
             _change_group(hub, control)
         case ChangeChannel():
             _change_channel(hub, control)
-        case DropSockets():
-            hub.sockets.drop_all()
-        case Disconnect():
-            # Socket Mode switched off: the app gets no more connections until the faults are cleared.
-            if control.reason == "link_disabled":
-                hub.faults.refuse_links = hub.faults.refuse_opens = True
-            await hub.sockets.disconnect_all(control.reason)
         case _:
-            _arm(hub, control)
-    return {"ok": True}
+            await _change_connections(hub, control)
+    hub.log.record("fault", type(control).__name__, hub.clock.now(), control=msgspec.to_builtins(control))
+    return {"ok": True, **told}
 
 
-def _arm(hub: Hub, control: Control) -> None:
+def _change_faults(hub: Hub, control: Fail | Misdeliver | Release | ClearFaults | RateLimits) -> Json:
+    match control:
+        case Fail(method=method) if method not in (*APP_METHODS, *STRUCK_ADDRESSES):
+            raise ValueError(f"There is no method {method!r} that the app can call.")
+        case Fail() | Misdeliver():
+            return {"name": hub.faults.arm(control)}
+        case Release(name=name):
+            hub.faults.release(name)
+        case ClearFaults():
+            hub.faults.clear()
+            hub.limits.on = True
+        case RateLimits(on=on):
+            hub.limits.on = on
+    return {}
+
+
+async def _change_time(hub: Hub, control: HoldClock | AdvanceClock) -> Json:
+    match control:
+        case HoldClock(on=True):
+            hub.clock.hold()
+        case HoldClock():
+            hub.clock.release()
+        case AdvanceClock(seconds=seconds):
+            await hub.clock.advance(seconds)
+    return {"now": hub.clock.now()}
+
+
+async def _change_delivery(hub: Hub, control: DeliverByHttp | DeliverBySocket | CheckSsl) -> Json:
+    match control:
+        case DeliverByHttp():
+            await switch_to_http(hub, control)
+        case DeliverBySocket():
+            await switch_to_sockets(hub)
+        case CheckSsl():
+            return {"status": await check_ssl(hub)}
+    return {}
+
+
+async def _change_connections(
+    hub: Hub, control: DropSockets | Disconnect | RefuseConnections | StrictTickets | ExpireTickets
+) -> None:
     faults = hub.faults
     match control:
-        case Fail():
-            if control.method not in (*METHODS, "response_url"):
-                raise ValueError(f"There is no method {control.method!r}.")
-            faults.arm(control)
-        case RefuseConnections():
-            faults.refuse_links = control.on
-            faults.refuse_opens = control.on and not control.link_only
-        case StrictTickets():
-            faults.strict_tickets = control.on
-        case DuplicateNext():
-            faults.duplicates = control.n
-        case DelayNext():
-            faults.delay_s = control.seconds
-        case RateLimits():
-            hub.limits.on = control.on
-        case _:
-            faults.clear()
-            hub.limits.on = True
+        case DropSockets():
+            hub.sockets.drop_all()
+        case Disconnect(reason=reason):
+            # Socket Mode switched off: the app gets no more connections until the faults are cleared.
+            if reason == "link_disabled":
+                faults.refuse_links = faults.refuse_opens = True
+            await hub.sockets.disconnect_all(reason)
+        case RefuseConnections(on=on, link_only=link_only):
+            faults.refuse_links = on
+            faults.refuse_opens = on and not link_only
+        case StrictTickets(on=on):
+            faults.strict_tickets = on
+        case ExpireTickets():
+            hub.sockets.expire_tickets()
 
 
 def _change_person(hub: Hub, control: ChangePerson) -> None:
@@ -113,18 +164,23 @@ def _change_group(hub: Hub, control: ChangeGroup) -> None:
 
 def _change_channel(hub: Hub, control: ChangeChannel) -> None:
     directory = hub.directory
-    known = {each.name: each for each in directory.conversations.values() if not each.is_im}
+    known = {each.name: each for each in directory.conversations.values() if not each.is_direct}
     channel = known.get(control.name)
     if channel is None:
         raise ValueError(f"There is no channel {control.name!r}: {', '.join(known)}.")
     bot = directory.bot.user_id
     was_member = bot in channel.members
     is_member = was_member if control.bot_member is None else control.bot_member
+    asked = {
+        "is_ext_shared": control.ext_shared,
+        "is_pending_ext_shared": control.pending_ext_shared,
+        "is_archived": control.archived,
+        "posting": control.posting,
+    }
     changed = msgspec.structs.replace(
         channel,
-        is_ext_shared=channel.is_ext_shared if control.ext_shared is None else control.ext_shared,
-        is_archived=channel.is_archived if control.archived is None else control.archived,
         members=channel.members | {bot} if is_member else channel.members - {bot},
+        **{field: value for field, value in asked.items() if value is not None},
     )
     directory.replace_conversation(changed)
     hub.touch(changed)

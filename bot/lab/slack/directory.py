@@ -3,14 +3,19 @@
 People are frozen values replaced on change; ids come from ``identity`` and never change.
 """
 
+from typing import Literal
+
 import msgspec
 
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.identity import derive_id, make_person_token
 
+ConversationKind = Literal["public_channel", "private_channel", "im", "mpim"]
+Posting = Literal["everyone", "read_only", "threads_only", "no_threads"]
+
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """A human account; ``token`` is the token of that person's client."""
+    """A human account, or the bot user of another app; ``token`` is the token of that account's client."""
 
     key: str
     id: str
@@ -24,8 +29,19 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     is_external: bool = False
+    is_bot: bool = False
     deleted: bool = False
     updated: int = 0
+
+    @property
+    def email(self) -> str:
+        """The address of the account."""
+        return f"{self.key}@example.com"
+
+    @property
+    def bot_id(self) -> str:
+        """What the messages of another app's bot user carry beside its user id."""
+        return derive_id("B", self.key)
 
 
 class Bot(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,22 +62,44 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     domain: str
 
 
+class Enterprise(msgspec.Struct, frozen=True, kw_only=True):
+    """The Grid organisation a workspace may belong to."""
+
+    id: str
+    name: str
+
+
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """A public channel, or the direct conversation of one person with the bot (``with_person``)."""
+    """A channel or a direct conversation; ``with_person`` is the bot's partner in an ``im``."""
 
     id: str
     name: str
     members: frozenset[str]
+    kind: ConversationKind = "public_channel"
     topic: str = ""
+    purpose: str = ""
+    creator: str = ""
     created: int = 0
     is_archived: bool = False
     is_ext_shared: bool = False
+    is_pending_ext_shared: bool = False
+    posting: Posting = "everyone"
     with_person: str | None = None
 
     @property
     def is_im(self) -> bool:
-        """Whether this is a direct conversation."""
-        return self.with_person is not None
+        """Whether this is the direct conversation of one person with the bot."""
+        return self.kind == "im"
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether this is a conversation of people and no channel."""
+        return self.kind in ("im", "mpim")
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only its members know that it exists."""
+        return self.kind != "public_channel"
 
 
 class UserGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +113,7 @@ class UserGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _TEAM = Team(id=derive_id("T", "team"), name="Workplace", domain="workplace")
+_ENTERPRISE = Enterprise(id=derive_id("E", "enterprise"), name="Workplace Group")
 _OTHER_TEAM = Team(id=derive_id("T", "other"), name="Partner", domain="partner")
 
 # key, real name, role hint, colour
@@ -87,6 +126,9 @@ _ACCOUNTS: tuple[tuple[str, str, str, str], ...] = (
     ("viewer", "Vera Viewer", "viewer", "5f6f7f"),
     ("guest", "Gus Guest", "single-channel guest", "8f8f3f"),
     ("outsider", "Omar Outsider", "another team", "4f4f4f"),
+    ("guest2", "Gerda Guest", "multi-channel guest", "6f8f3f"),
+    ("former", "Frida Former", "deactivated", "3f3f3f"),
+    ("robot", "deploybot", "another app's bot user", "3f5f8f"),
 )
 _GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("xen-operators", "Xen operators", ("operator", "operator2")),
@@ -99,8 +141,9 @@ _GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 class Directory:
     """The accounts, channels and groups, and the questions asked about them."""
 
-    def __init__(self, *, created_at: int, bot_name: str = "xenbot") -> None:
+    def __init__(self, *, created_at: int, bot_name: str = "xenbot", grid: bool = False) -> None:
         self.team = _TEAM
+        self.enterprise = _ENTERPRISE if grid else None
         self.teams = {team.id: team for team in (_TEAM, _OTHER_TEAM)}
         self.bot = Bot(
             app_id=derive_id("A", "app"),
@@ -120,14 +163,16 @@ class Directory:
                 role_hint=hint,
                 color=color,
                 is_admin=key == "admin",
-                is_restricted=key == "guest",
+                is_restricted=key in ("guest", "guest2"),
                 is_ultra_restricted=key == "guest",
                 is_external=key == "outsider",
+                is_bot=key == "robot",
+                deleted=key == "former",
                 updated=created_at,
             )
             for key, real_name, hint, color in _ACCOUNTS
         }
-        everyone = frozenset(person.id for person in self.people.values())
+        everyone = frozenset(person.id for person in self.people.values() if not person.deleted)
         insiders = everyone - {self.people["guest"].id, self.people["outsider"].id}
         # The outsider is a member of #ops although the channel is not flagged as shared: only so can a test show
         # that the bot looks at the person, and not only at the channel. The `channel` control sets the flag.
@@ -139,6 +184,7 @@ class Directory:
                     name="ops",
                     members=everyone | {self.bot.user_id},
                     topic="Pools, jobs and approvals",
+                    creator=self.people["admin"].id,
                     created=created_at,
                 ),
                 Conversation(
@@ -146,6 +192,7 @@ class Directory:
                     name="random",
                     members=insiders,
                     topic="Everything else",
+                    creator=self.people["admin"].id,
                     created=created_at,
                 ),
             )
@@ -186,11 +233,34 @@ class Directory:
             id=conversation_id,
             name="directmessage",
             members=frozenset({person_id, self.bot.user_id}),
+            kind="im",
             created=created_at,
             with_person=person_id,
         )
         self.conversations[conversation_id] = opened
         return opened, False
+
+    def open_group(self, member_ids: frozenset[str], *, created_at: int) -> tuple[Conversation, bool]:
+        """Return the direct conversation of several people with the bot and whether it existed before."""
+        conversation_id = derive_id("G", ",".join(sorted(member_ids)))
+        found = self.conversations.get(conversation_id)
+        if found is not None:
+            return found, True
+        names = sorted(person.name for person in self.people.values() if person.id in member_ids)
+        opened = Conversation(
+            id=conversation_id,
+            name=f"mpdm-{'--'.join(names)}-1",
+            members=member_ids,
+            kind="mpim",
+            created=created_at,
+        )
+        self.conversations[conversation_id] = opened
+        return opened, False
+
+    def channel_named(self, name: str) -> Conversation | None:
+        """Return the channel with this name, which a ``#`` may precede."""
+        named = name.removeprefix("#")
+        return next((each for each in self.conversations.values() if each.name == named and not each.is_direct), None)
 
     def replace_conversation(self, conversation: Conversation) -> None:
         """Store a changed conversation."""

@@ -13,6 +13,14 @@ from bot.lab.slack.payloads import show_message, show_view
 
 Json = dict[str, Any]
 
+# kind of conversation → ``channel_type`` of its events, and the end of the subscription's name
+_PLACES = {
+    "public_channel": ("channel", "channels"),
+    "private_channel": ("group", "groups"),
+    "im": ("im", "im"),
+    "mpim": ("mpim", "mpim"),
+}
+
 
 def announce(hub: Hub, event: Json, *, subscription: str, conversation: Conversation | None = None) -> None:
     """Send an event to the app if its manifest subscribes to it and the bot is where it happened."""
@@ -53,11 +61,11 @@ def announce(hub: Hub, event: Json, *, subscription: str, conversation: Conversa
 
 
 def _message_subscription(conversation: Conversation) -> str:
-    return "message.im" if conversation.is_im else "message.channels"
+    return f"message.{_PLACES[conversation.kind][1]}"
 
 
 def _place(conversation: Conversation) -> Json:
-    return {"channel": conversation.id, "channel_type": "im" if conversation.is_im else "channel"}
+    return {"channel": conversation.id, "channel_type": _PLACES[conversation.kind][0]}
 
 
 def announce_posted(hub: Hub, message: Message) -> None:
@@ -73,7 +81,7 @@ def announce_posted(hub: Hub, message: Message) -> None:
     announce(hub, event, subscription=_message_subscription(conversation), conversation=conversation)
     mention_start = f"<@{hub.directory.bot.user_id}"
     mentioned = any(f"{mention_start}{end}" in message.text for end in (">", "|"))
-    if mentioned and not message.by_app and not conversation.is_im:
+    if mentioned and not message.by_app and not conversation.is_direct:
         mention = {**shown, "type": "app_mention", "channel": conversation.id, "event_ts": message.ts}
         announce(hub, mention, subscription="app_mention", conversation=conversation)
 

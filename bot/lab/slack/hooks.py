@@ -3,6 +3,7 @@
 ``replace_original`` and ``delete_original`` are the only way to change a message that one person sees.
 """
 
+import time
 from typing import Any
 
 import msgspec
@@ -12,10 +13,11 @@ from bot.lab.slack.arguments import Args
 from bot.lab.slack.content import read_content
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.hub import Hub
+from bot.lab.slack.inspector import Passed
 from bot.lab.slack.messages import Message
 from bot.lab.slack.posting import edit, find_thread, post_as_app, remove
 from bot.lab.slack.responseurl import ResponsePlace
-from bot.lab.slack.server import fail_before, lose_answer, read_arguments
+from bot.lab.slack.server import fail_before, is_after, lose_answer, read_arguments
 
 Json = dict[str, Any]
 
@@ -28,29 +30,45 @@ class Hooks:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Apply one answer of the app; success is the plain text ``ok``, the limits answer 404."""
-        hub = self._hub
-        fail = hub.faults.take("response_url")
-        if fail is not None and fail.kind not in ("drop_after", "timeout_after"):
-            return fail_before(request, fail)
+        hub, started = self._hub, time.perf_counter()
+        strike = hub.faults.strike("response_url")
+        if strike is not None:
+            hub.log.record("fault", f"response_url: {strike.fault.kind}", hub.clock.now())
+            failed = await fail_before(hub.clock, request, strike)
+            if failed is not None:
+                return failed
+        values: Json = {}
+        answer: Json | str = "ok"
+        # What the URL itself refuses is "not found", what its content lacks is a bad request.
+        status = 404
         try:
             place = hub.response_urls.use(request.match_info["secret"])
-        except ApiError as problem:
-            hub.log.record("http", "response_url", hub.clock.now(), status=404, answer=problem.body())
-            return web.json_response(problem.body(), status=404)
-        status, answer = 200, "ok"
-        values: Json = {}
-        try:
+            status = 400
             values, _ = await read_arguments(request)
             if isinstance(values.get("payload"), str):
                 values = Args(values).object("payload")
             self._apply(place, Args(values))
+            status = 200
         except ApiError as problem:
-            hub.log.record("http", "response_url", hub.clock.now(), status=400, request=values, answer=problem.body())
-            return web.json_response(problem.body(), status=400)
-        hub.log.record("http", "response_url", hub.clock.now(), status=status, request=values, answer=answer)
-        if fail is not None:
-            return await lose_answer(hub, request, fail)
-        return web.Response(text=answer)
+            answer = problem.body()
+        hub.log.record(
+            "response_url",
+            request.match_info["kind"],
+            hub.clock.now(),
+            Passed(
+                "ok" if isinstance(answer, str) else str(answer["error"]),
+                request.content_length or 0,
+                round((time.perf_counter() - started) * 1000, 1),
+            ),
+            status=status,
+            request=values,
+            answer=answer,
+        )
+        if strike is not None and is_after(strike.fault):
+            return await lose_answer(request, strike)
+        if isinstance(answer, str):
+            return web.Response(text=answer)
+        return web.json_response(answer, status=status)
 
     def _apply(self, place: ResponsePlace, args: Args) -> None:
         original = self._find_original(place)

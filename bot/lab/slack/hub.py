@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bot.lab.slack.clock import Clock
 from bot.lab.slack.courier import Courier
 from bot.lab.slack.directory import Conversation, Directory
+from bot.lab.slack.envelopes import EnvelopeRoute
 from bot.lab.slack.faults import Faults
 from bot.lab.slack.forms import Entered
 from bot.lab.slack.inspector import Inspector
@@ -43,6 +44,7 @@ class Installation:
     command: str
     bot_token: str
     app_token: str
+    signing_secret: str
     scopes: tuple[str, ...] = DEFAULT_SCOPES
     events: frozenset[str] = frozenset(DEFAULT_EVENTS)
     should_escape: bool = True
@@ -64,6 +66,7 @@ class Hub:
     faults: Faults
     log: Inspector
     sockets: SocketMode
+    envelopes: EnvelopeRoute
     courier: Courier
     base_url: str = ""
     notices: list[Notice] = field(default_factory=list)

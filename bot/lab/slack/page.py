@@ -1,12 +1,16 @@
 """What the browser page needs beside the methods: who can act, and a stream that says when to look again."""
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
 
+from bot.lab.slack.catalogue import describe_workplace
 from bot.lab.slack.hub import Hub
+from bot.lab.slack.inspector import Filter
 
 Json = dict[str, Any]
 
@@ -15,7 +19,7 @@ _COALESCE_S = 0.05
 
 
 class PageRoutes:
-    """Answers ``/lab/people``, ``/lab/stream`` and permalinks."""
+    """Answers ``/lab/people``, ``/lab/slack``, ``/lab/stream``, ``/lab/wire`` and permalinks."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -32,7 +36,7 @@ class PageRoutes:
                 "channels": [
                     {"id": each.id, "name": each.name, "topic": each.topic}
                     for each in directory.conversations.values()
-                    if not each.is_im
+                    if not each.is_direct
                 ],
                 "usergroups": [
                     {"id": group.id, "handle": group.handle, "name": group.name} for group in directory.groups.values()
@@ -61,25 +65,69 @@ class PageRoutes:
         person = self._hub.directory.person_of_token(request.query.get("token", ""))
         if person is None:
             return web.json_response({"ok": False, "error": "invalid_auth"}, status=401)
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        await response.prepare(request)
-        task = asyncio.current_task()
-        if task is not None:
-            self._streams.add(task)
-        try:
+        response = await self._open(request)
+        with self._kept_open(), contextlib.suppress(ConnectionError):
+            # A page that went away is how streams end.
             await self._send(response, person.id)
-        except ConnectionError:
-            # The page went away: that is how streams end.
-            return response
-        finally:
-            if task is not None:
-                self._streams.discard(task)
+        return response
+
+    async def show_controls(self, _request: web.Request) -> web.Response:
+        """Return what can be done to the workplace, with words and choices, and what is armed and set now."""
+        return web.json_response(describe_workplace(self._hub), headers={"Cache-Control": "no-store"})
+
+    async def follow_wire(self, request: web.Request) -> web.StreamResponse:
+        """Send the inspector's entries, filtered by ``kind`` (comma-joined), ``what`` and ``outcome``.
+
+        Every batch is a list, and its ``id`` the last number in it, so that a client that comes back goes on there.
+        """
+        query = request.query
+        since = request.headers.get("Last-Event-ID") or query.get("since", "0")
+        wanted = Filter(
+            kinds=frozenset(query["kind"].split(",")) if query.get("kind") else frozenset(),
+            text=query.get("what", ""),
+            outcome=query.get("outcome", ""),
+        )
+        if not since.isdigit():
+            return web.json_response({"ok": False, "error": "invalid_arguments"}, status=400)
+        response = await self._open(request)
+        batches = self._hub.log.follow(int(since), wanted)
+        coming = asyncio.ensure_future(anext(batches))
+        with self._kept_open(), contextlib.suppress(ConnectionError):
+            # A page that went away is how streams end.
+            try:
+                while True:
+                    if not (await asyncio.wait({coming}, timeout=_HEARTBEAT_S))[0]:
+                        await response.write(b": still here\n\n")
+                        continue
+                    entries = coming.result()
+                    coming = asyncio.ensure_future(anext(batches))
+                    shown = json.dumps(entries)
+                    await response.write(f"event: entries\nid: {entries[-1]['n']}\ndata: {shown}\n\n".encode())
+            finally:
+                coming.cancel()
         return response
 
     def close(self) -> None:
         """End the open streams."""
         for task in list(self._streams):
             task.cancel()
+
+    async def _open(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        return response
+
+    @contextlib.contextmanager
+    def _kept_open(self) -> Iterator[None]:
+        """Know this stream as open, so that stopping the workplace can end it."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._streams.add(task)
+        try:
+            yield
+        finally:
+            if task is not None:
+                self._streams.discard(task)
 
     async def _send(self, response: web.StreamResponse, person_id: str) -> None:
         revisions = self._hub.revisions

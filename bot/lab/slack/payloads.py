@@ -141,19 +141,20 @@ def show_bot_user(directory: Directory) -> Json:
 def show_conversation(hub: Hub, conversation: Conversation, member_id: str) -> Json:
     """Return a conversation as ``conversations.info`` does, seen by one member."""
     team_id = hub.directory.team.id
+    kind = conversation.kind
     shown: Json = {
         "id": conversation.id,
         "created": conversation.created,
         "is_archived": conversation.is_archived,
-        "is_channel": not conversation.is_im,
-        "is_group": False,
+        "is_channel": kind == "public_channel",
+        "is_group": kind == "private_channel",
         "is_im": conversation.is_im,
-        "is_mpim": False,
-        "is_private": conversation.is_im,
+        "is_mpim": kind == "mpim",
+        "is_private": conversation.is_private,
         "is_org_shared": False,
         "is_shared": conversation.is_ext_shared,
         "is_ext_shared": conversation.is_ext_shared,
-        "is_pending_ext_shared": False,
+        "is_pending_ext_shared": conversation.is_pending_ext_shared,
         "context_team_id": team_id,
     }
     if conversation.is_im:
@@ -166,9 +167,15 @@ def show_conversation(hub: Hub, conversation: Conversation, member_id: str) -> J
         "is_member": member_id in conversation.members,
         "shared_team_ids": sorted(outside | {team_id}) if conversation.is_ext_shared else [team_id],
         "topic": {"value": conversation.topic, "creator": "", "last_set": 0},
-        "purpose": {"value": "", "creator": "", "last_set": 0},
-        "creator": hub.directory.people["admin"].id,
+        "purpose": {"value": conversation.purpose, "creator": "", "last_set": 0},
+        "creator": conversation.creator,
     }
+
+
+def name_in_payload(conversation: Conversation) -> str:
+    """Return a conversation's name as commands and interactions carry it: only public channels have their own."""
+    names = {"im": "directmessage", "mpim": conversation.name, "private_channel": "privategroup"}
+    return names.get(conversation.kind, conversation.name)
 
 
 def show_group(hub: Hub, group: UserGroup) -> Json:

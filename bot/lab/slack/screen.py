@@ -51,7 +51,7 @@ def show_screen(hub: Hub, person: Person, channel: str | None, thread_ts: str | 
 
 def list_channels(hub: Hub, person: Person) -> list[Json]:
     """Return the person's conversations with unread counts, channels first."""
-    conversations = sorted(hub.directory.conversations_of(person.id), key=lambda each: (each.is_im, each.name))
+    conversations = sorted(hub.directory.conversations_of(person.id), key=lambda each: (each.is_direct, each.name))
     return [_summarise(hub, person, conversation) for conversation in conversations]
 
 

@@ -1,6 +1,7 @@
 """The wire of the Web API: encodings, tokens, faults, limits and the shape of every answer."""
 
 import json
+import time
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -8,11 +9,13 @@ import msgspec
 from aiohttp import web
 
 from bot.lab.slack.arguments import Args
+from bot.lab.slack.clock import Clock
 from bot.lab.slack.directory import Person
 from bot.lab.slack.errors import ApiError, RateLimitedError
-from bot.lab.slack.faults import Fail
+from bot.lab.slack.faults import Fail, Strike
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.identity import make_id
+from bot.lab.slack.inspector import Passed
 from bot.lab.slack.webapi import METHODS
 from bot.lab.slack.webapi.call import Call, Method, TokenKind
 
@@ -34,19 +37,23 @@ class WebApi:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one call. Errors of the API have HTTP status 200, except 429 and 5xx."""
-        name = request.match_info["method"]
-        fail = self._hub.faults.take(name)
-        if fail is not None and fail.kind not in ("drop_after", "timeout_after"):
-            self._hub.log.record("fault", f"{name}: {fail.kind}", self._hub.clock.now())
-            return fail_before(request, fail)
-        if name == "apps.connections.open" and self._hub.faults.refuse_opens:
+        name, hub, started = request.match_info["method"], self._hub, time.perf_counter()
+        # Faults are the app's: what people do to watch them must go on.
+        by_person = hub.directory.person_of_token(bearer_of(request)) is not None
+        strike = None if by_person else hub.faults.strike(name)
+        if strike is not None:
+            hub.log.record("fault", f"{name}: {strike.fault.kind}", hub.clock.now())
+            failed = await fail_before(hub.clock, request, strike)
+            if failed is not None:
+                return failed
+        if name == "apps.connections.open" and (hub.faults.refuse_opens or not hub.sockets.is_on):
             return web.json_response({"ok": False, "error": "service_unavailable"}, status=503)
         values: Json = {}
         caller = _Caller("none")
         status, headers = 200, {"x-slack-req-id": make_id("")}
         try:
             values, warnings = await read_arguments(request)
-            caller, granted = self._authenticate(request, values), self._hub.installation.scopes
+            caller, granted = self._authenticate(request, values), hub.installation.scopes
             if caller.kind == "bot":
                 headers["x-oauth-scopes"] = ",".join(granted)
             answer = await self._run(request, name, values, caller)
@@ -60,15 +67,26 @@ class WebApi:
             headers["Retry-After"] = str(problem.retry_after_s)
         except ApiError as problem:
             answer = problem.body()
+        text = json.dumps(answer)
         if not name.startswith("lab."):
-            shown = {key: value for key, value in values.items() if key != "token"}
-            by = caller.person.key if caller.person else caller.kind
-            detail: Json = {"by": by, "status": status, "request": shown, "answer": answer}
-            self._hub.log.record("http", name, self._hub.clock.now(), **detail)
-        if fail is not None:
-            self._hub.log.record("fault", f"{name}: {fail.kind}", self._hub.clock.now())
-            return await lose_answer(self._hub, request, fail)
-        return web.json_response(answer, status=status, headers=headers)
+            hub.log.record(
+                "http",
+                name,
+                hub.clock.now(),
+                Passed(
+                    "ok" if answer["ok"] else str(answer["error"]),
+                    len(text) + (request.content_length or 0),
+                    round((time.perf_counter() - started) * 1000, 1),
+                ),
+                by=caller.person.key if caller.person else caller.kind,
+                verb=request.method,
+                status=status,
+                request={key: value for key, value in values.items() if key != "token"},
+                answer=answer,
+            )
+        if strike is not None and is_after(strike.fault):
+            return await lose_answer(request, strike)
+        return web.json_response(text=text, status=status, headers=headers)
 
     async def _run(self, request: web.Request, name: str, values: Json, caller: _Caller) -> Json:
         method = METHODS.get(name)
@@ -94,8 +112,7 @@ class WebApi:
             raise ApiError("not_allowed_token_type")
 
     def _authenticate(self, request: web.Request, values: Json) -> _Caller:
-        header = request.headers.get("Authorization", "")
-        token = header.removeprefix("Bearer ").strip() or str(values.get("token") or "")
+        token = bearer_of(request) or str(values.get("token") or "")
         installation = self._hub.installation
         if not token:
             return _Caller("none")
@@ -109,6 +126,11 @@ class WebApi:
         if person.deleted:
             raise ApiError("account_inactive")
         return _Caller("person", person)
+
+
+def bearer_of(request: web.Request) -> str:
+    """Return the token in the ``Authorization`` header, "" when there is none."""
+    return request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
 
 
 async def read_arguments(request: web.Request) -> tuple[Json, list[str]]:
@@ -138,20 +160,39 @@ async def read_arguments(request: web.Request) -> tuple[Json, list[str]]:
     return values | dict(parse_qsl(text, keep_blank_values=True)), warnings
 
 
-def fail_before(request: web.Request, fail: Fail) -> web.Response:
-    """Fail a call that takes no effect."""
-    if fail.kind == "429":
-        headers = {"Retry-After": str(fail.retry_after)}
-        return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
-    if fail.kind == "500":
-        return web.json_response({"ok": False, "error": "internal_error"}, status=500)
-    return _drop(request)
+async def fail_before(clock: Clock, request: web.Request, strike: Strike) -> web.Response | None:
+    """Fail a call that takes no effect; None when the call is to go on, late or with its answer lost."""
+    fail = strike.fault
+    match fail.kind:
+        case "429":
+            headers = {"Retry-After": str(fail.retry_after)}
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
+        case "500" | "502" | "503":
+            error = "internal_error" if fail.kind == "500" else "service_unavailable"
+            return web.json_response({"ok": False, "error": error}, status=int(fail.kind))
+        case "error":
+            return web.json_response({"ok": False, "error": fail.error})
+        case "slow":
+            await clock.sleep_until(clock.now() + fail.seconds)
+        case "drop_before":
+            return _drop(request)
+        case "timeout_before":
+            await strike.hold()
+            return _drop(request)
+        case "drop_after" | "timeout_after":
+            pass
+    return None
 
 
-async def lose_answer(hub: Hub, request: web.Request, fail: Fail) -> web.Response:
+def is_after(fail: Fail) -> bool:
+    """Return whether the call takes effect and only its answer is lost."""
+    return fail.kind in ("drop_after", "timeout_after")
+
+
+async def lose_answer(request: web.Request, strike: Strike) -> web.Response:
     """Lose the answer of a call that took effect: at once, or after holding it until it is of no use."""
-    if fail.kind == "timeout_after":
-        await hub.faults.released.wait()
+    if strike.fault.kind == "timeout_after":
+        await strike.hold()
     return _drop(request)
 
 

@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 
 from bot.lab.slack.clock import Clock
 from bot.lab.slack.faults import Faults
-from bot.lab.slack.inspector import Inspector
+from bot.lab.slack.inspector import Inspector, Passed
 
 Json = dict[str, Any]
 
@@ -23,6 +23,7 @@ _TICKET_LIFE_S = 30.0
 _TICKET_LENGTH = 36
 # How long a socket lives after a disconnect frame if the client does not close it itself.
 _GRACE_S = 10.0
+_REFRESH_S = 360.0
 
 
 @dataclass(eq=False, slots=True)
@@ -54,7 +55,9 @@ class SocketMode:
         self._used: set[str] = set()
         self._opened = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.on_ack: Callable[[Json], None] = lambda _frame: None
+        self.on_ack: Callable[[Json], str] = lambda _frame: "late or repeated"
+        # False while the app takes its deliveries over HTTP.
+        self.is_on = True
 
     @property
     def open_count(self) -> int:
@@ -67,10 +70,14 @@ class SocketMode:
         self._tickets[ticket] = self._clock.now()
         return ticket
 
+    def expire_tickets(self) -> None:
+        """Let no address given out so far open a socket."""
+        self._used |= set(self._tickets)
+
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Run one websocket from handshake to close."""
         ticket = request.query.get("ticket", "")
-        if self._faults.refuse_links:
+        if self._faults.refuse_links or not self.is_on:
             return web.Response(status=503)
         if not self._is_good(ticket):
             self._log.record("socket", "ticket refused", self._clock.now())
@@ -96,17 +103,20 @@ class SocketMode:
         self._links.append(link)
         self._opened.set()
         self._log.record("socket", f"socket {link.number} opened", self._clock.now())
-        pinger = asyncio.create_task(self._ping(link))
+        helpers = [asyncio.create_task(self._ping(link))]
+        if request.query.get("debug_reconnects") == "true":
+            helpers.append(asyncio.create_task(self._refresh(link)))
         try:
             await self._read(link)
         finally:
-            pinger.cancel()
+            for helper in helpers:
+                helper.cancel()
             self._remove(link)
             self._log.record("socket", f"socket {link.number} closed", self._clock.now())
         return socket
 
-    async def send(self, text: str) -> bool:
-        """Send a frame to the next socket in turn; False when none is open."""
+    async def send(self, text: str) -> int | None:
+        """Send a frame to the next socket in turn and return its number; None when none is open."""
         while ready := [link for link in self._links if not link.leaving]:
             self._turn += 1
             link = ready[self._turn % len(ready)]
@@ -116,8 +126,8 @@ class SocketMode:
                 # Broken but not yet noticed by the reader: take it out and try the next one.
                 self._remove(link)
             else:
-                return True
-        return False
+                return link.number
+        return None
 
     async def wait_open(self) -> None:
         """Return once a socket takes envelopes."""
@@ -133,15 +143,23 @@ class SocketMode:
     async def disconnect_all(self, reason: str) -> None:
         """Tell every socket to go; except for ``warning``, none gets another envelope."""
         for link in list(self._links):
-            if reason != "warning":
-                link.leaving = True
-                self._settle()
-            with contextlib.suppress(ConnectionError):
-                await link.socket.send_json(self._disconnect_frame(reason))
-            self._log.record("frame_out", f"disconnect {reason}", self._clock.now(), socket=link.number)
-            task = asyncio.create_task(self._close_later(link))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            await self._disconnect(link, reason)
+
+    async def _disconnect(self, link: Link, reason: str) -> None:
+        if reason != "warning":
+            link.leaving = True
+            self._settle()
+        with contextlib.suppress(ConnectionError):
+            await link.socket.send_json(self._disconnect_frame(reason))
+        self._log.record("frame_out", f"disconnect {reason}", self._clock.now(), Passed("sent"), socket=link.number)
+        task = asyncio.create_task(self._close_later(link))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _refresh(self, link: Link) -> None:
+        """Replace the socket after six minutes, for those who ask for it with ``debug_reconnects=true``."""
+        await self._clock.sleep_until(self._clock.now() + _REFRESH_S)
+        await self._disconnect(link, "refresh_requested")
 
     async def close(self) -> None:
         """Close every socket and end every task."""
@@ -181,8 +199,16 @@ class SocketMode:
         if not isinstance(frame, dict) or "envelope_id" not in frame:
             self._log.record("warning", "frame not understood", self._clock.now(), socket=link.number, text=text)
             return
-        self._log.record("frame_in", "ack", self._clock.now(), socket=link.number, frame=frame)
-        self.on_ack(frame)
+        outcome = self.on_ack(frame)
+        what = "ack" if outcome == "ok" else f"{outcome} ack"
+        self._log.record(
+            "frame_in",
+            what,
+            self._clock.now(),
+            Passed(outcome, len(text.encode())),
+            socket=link.number,
+            frame=frame,
+        )
 
     async def _ping(self, link: Link) -> None:
         while True:
@@ -196,7 +222,7 @@ class SocketMode:
                 return
 
     async def _close_later(self, link: Link) -> None:
-        await asyncio.sleep(_GRACE_S)
+        await self._clock.sleep_until(self._clock.now() + _GRACE_S)
         self._remove(link)
         await self._close(link)
 

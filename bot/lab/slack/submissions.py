@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from bot.lab.slack.blocks import read_view
+from bot.lab.slack.courier import NoAnswer
 from bot.lab.slack.directory import Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.forms import Entered, find_missing, read_values, state_values
@@ -40,13 +41,14 @@ async def submit_view(hub: Hub, person: Person, view: View, values: Entered) -> 
     started = time.perf_counter()
     answer = await hub.courier.ask("interactive", payload, accepts_response=True)
     ack_ms = round((time.perf_counter() - started) * 1000, 1)
+    is_broken = isinstance(answer, NoAnswer)
     try:
-        errors = {} if answer is None else _apply(hub, person, view, answer)
+        errors = {} if isinstance(answer, NoAnswer) else _apply(hub, person, view, answer)
     except ApiError as problem:
         hub.warn("the answer to a submitted view was refused", error=problem.body())
-        answer = None
+        is_broken = True
     hub.revisions.touch([person.id])
-    if answer is None:
+    if is_broken:
         hub.notify(person.id, None, "view_failed", NO_VIEW_ANSWER)
         return {"ok": False, "error": NO_VIEW_ANSWER}
     if errors:
@@ -71,7 +73,7 @@ async def close_view(hub: Hub, person: Person, view: View, *, whole_stack: bool)
         "is_cleared": is_cleared,
     }
     answer = await hub.courier.ask("interactive", payload, accepts_response=False)
-    if answer is None:
+    if isinstance(answer, NoAnswer):
         hub.warn("view_closed was not acked")
     return {"ok": True}
 

@@ -6,6 +6,8 @@ Slack changes these texts between client versions, so they stand in this one tab
 
 import msgspec
 
+from bot.lab.slack.courier import NoAnswer
+
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A line that only one person sees and that is in no history."""
@@ -23,9 +25,15 @@ NO_OPTIONS = "Result not available: the app did not respond."
 REQUIRED_FIELD = "Please complete this required field."
 
 
-def word_failed_command(command: str) -> str:
-    """Return the line for a command that nobody acked within three seconds, or that no socket took."""
-    return f'{command} failed with the error "dispatch_failed"'
+def word_failed_command(command: str, problem: NoAnswer) -> str:
+    """Return the line for a command that got no answer.
+
+    Socket Mode knows one error for everything; over HTTP a late answer and a bad status have their own.
+    """
+    error = "dispatch_failed"
+    if problem.by_http:
+        error = {"timeout": "operation_timeout", "refused": "dispatch_unknown_error"}.get(problem.reason, error)
+    return f'{command} failed with the error "{error}"'
 
 
 def word_unknown_command(command: str) -> str:

@@ -1,18 +1,20 @@
 """The simulated workplace: builds the parts, binds the server and is the whole public face for the lab and tests."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
-from bot.lab.slack.clock import Clock, LoopClock
+from bot.lab.slack.clock import Clock
 from bot.lab.slack.controls import carry_out
 from bot.lab.slack.courier import Courier
 from bot.lab.slack.directory import Directory, Person
-from bot.lab.slack.faults import Faults, read_control
+from bot.lab.slack.envelopes import EnvelopeRoute
+from bot.lab.slack.faults import Faults
 from bot.lab.slack.hooks import Hooks
 from bot.lab.slack.hub import DEFAULT_EVENTS, DEFAULT_SCOPES, Hub, Installation
 from bot.lab.slack.identity import make_app_token, make_bot_token, make_signing_secret
-from bot.lab.slack.inspector import Inspector
+from bot.lab.slack.inspector import Filter, Inspector
 from bot.lab.slack.messages import MessageStore
 from bot.lab.slack.page import PageRoutes
 from bot.lab.slack.ratelimits import RateLimits
@@ -22,6 +24,7 @@ from bot.lab.slack.server import WebApi
 from bot.lab.slack.socketmode import SocketMode
 from bot.lab.slack.triggers import Triggers
 from bot.lab.slack.views import ViewStore
+from bot.lab.slack.vocabulary import read_control
 
 _SHUTDOWN_S = 1.0
 # A view may have 250 kB and a form encodes it at up to three times its size.
@@ -45,20 +48,21 @@ class Workplace:
         should_escape: bool = True,
     ) -> None:
         self._port = port
-        clock = clock or LoopClock()
+        clock = clock or Clock()
         directory = Directory(created_at=int(clock.now()))
         self.bot_token = make_bot_token()
         self.app_token = make_app_token(directory.bot.app_id)
         self.signing_secret = make_signing_secret()
         faults, log = Faults(), Inspector()
         sockets = SocketMode(clock=clock, faults=faults, log=log, app_id=directory.bot.app_id)
-        courier = Courier(clock=clock, links=sockets, faults=faults, log=log)
-        sockets.on_ack = courier.acked
+        envelopes = EnvelopeRoute(clock=clock, links=sockets, faults=faults, log=log)
+        sockets.on_ack = envelopes.acked
         self._hub = Hub(
             installation=Installation(
                 command=command,
                 bot_token=self.bot_token,
                 app_token=self.app_token,
+                signing_secret=self.signing_secret,
                 scopes=scopes,
                 events=frozenset(events),
                 should_escape=should_escape,
@@ -74,7 +78,8 @@ class Workplace:
             faults=faults,
             log=log,
             sockets=sockets,
-            courier=courier,
+            envelopes=envelopes,
+            courier=Courier(envelopes),
         )
         self._page = PageRoutes(self._hub)
         self._runner: web.AppRunner | None = None
@@ -87,6 +92,8 @@ class Workplace:
                 web.get(r"/archives/{channel:[A-Z0-9]+}/p{digits:\d{7,}}", self._page.follow_permalink),
                 web.get("/lab/people", self._page.people),
                 web.get("/lab/stream", self._page.stream),
+                web.get("/lab/wire", self._page.follow_wire),
+                web.get("/lab/slack", self._page.show_controls),
             ]
         )
 
@@ -107,7 +114,7 @@ class Workplace:
         """Close the sockets, end everything under way and release the port."""
         if self._runner is None:
             return
-        self._hub.faults.release()
+        self._hub.faults.release_all()
         self._page.close()
         await self._hub.courier.close()
         await self._hub.sockets.close()
@@ -147,7 +154,7 @@ class Workplace:
     @property
     def channels(self) -> dict[str, str]:
         """Channel ids by name."""
-        return {each.name: each.id for each in self._hub.directory.conversations.values() if not each.is_im}
+        return {each.name: each.id for each in self._hub.directory.conversations.values() if not each.is_direct}
 
     @property
     def usergroups(self) -> dict[str, str]:
@@ -172,7 +179,7 @@ class Workplace:
         return await self._hub.revisions.changed(since)
 
     async def do(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Carry out a control of the closed vocabulary in ``faults``.
+        """Carry out a control of the closed vocabulary in ``vocabulary``.
 
         Raises:
             ValueError: with a sentence, when the request is not understood or names nothing that exists.
@@ -182,3 +189,7 @@ class Workplace:
     def log(self) -> list[dict[str, Any]]:
         """Return the last frames and HTTP calls, oldest first, tokens masked."""
         return self._hub.log.entries()
+
+    def follow_log(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield what `log` returns now, then new entries as they come."""
+        return self._hub.log.follow(0, Filter())

@@ -58,7 +58,7 @@ async def test_gateway_starts_without_slack_and_connects_when_it_is_back(
 async def test_envelope_delivered_twice_is_handed_on_twice_and_harms_nothing(
     gateway: Gateway, workplace: Workplace, desk: FakeDesk, hands: Callable[[str], Hands]
 ) -> None:
-    await workplace.do({"do": "duplicate_next", "n": 1})
+    await workplace.do({"do": "misdeliver", "kind": "duplicate"})
     assert (await hands("operator").type("status"))["ok"]
     await desk.until(lambda: len(desk.words) == 2)
 

@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator
 import pytest
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_clients import Connect
+from slack_clients import Connect, serve
+from slack_listener import Listener
 
-from bot.lab.slack import ManualClock, Workplace
+from bot.lab.slack import Clock, Workplace
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+def clock() -> Clock:
+    return Clock(held_at=1_700_000_000.0)
 
 
 @pytest.fixture
@@ -24,12 +25,21 @@ async def workplace() -> AsyncIterator[Workplace]:
 
 
 @pytest.fixture
-async def still_workplace(clock: ManualClock) -> AsyncIterator[Workplace]:
+async def still_workplace(clock: Clock) -> AsyncIterator[Workplace]:
     """A workplace whose time only the test moves."""
     started = Workplace(port=0, clock=clock)
     await started.start()
     yield started
     await started.stop()
+
+
+@pytest.fixture
+async def listener(still_workplace: Workplace) -> AsyncIterator[Listener]:
+    """A bare server that the workplace with the held clock delivers to."""
+    heard = Listener()
+    async with serve(heard.application) as url:
+        await still_workplace.do({"do": "deliver_by_http", "request_url": url})
+        yield heard
 
 
 @pytest.fixture

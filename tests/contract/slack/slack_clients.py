@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
@@ -83,9 +83,30 @@ async def open_socket(workplace: Workplace) -> AsyncIterator[Socket]:
         yield socket
 
 
+@asynccontextmanager
+async def serve(application: web.Application) -> AsyncIterator[str]:
+    """Serve an app's request URL on a free port and give its address."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    try:
+        yield f"http://{host}:{port}/slack/events"
+    finally:
+        await runner.cleanup()
+
+
 async def until(workplace: Workplace, condition: Callable[[], bool]) -> None:
     """Wait until something visible makes a condition true."""
     async with asyncio.timeout(DEADLINE_S):
         seen = workplace.revision()
         while not condition():
             seen = await workplace.changed(seen)
+
+
+async def until_logged(workplace: Workplace, condition: Callable[[list[Json]], bool]) -> None:
+    """Wait until the inspector's entries make a condition true."""
+    async with asyncio.timeout(DEADLINE_S):
+        async for _ in workplace.follow_log():
+            if condition(workplace.log()):
+                return

@@ -5,7 +5,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_clients import Client, Connect, Json, Socket, bot, make_app, make_button, open_socket, person, until
 
-from bot.lab.slack import ManualClock, Workplace
+from bot.lab.slack import Clock, Workplace
 
 FORM: list[Json] = [
     {
@@ -190,9 +190,7 @@ async def test_late_click_on_an_edited_message_is_delivered_when_it_brings_its_v
     assert payload["message"]["text"] == "decided"
 
 
-async def test_unacked_click_shows_a_warning_and_changes_nothing(
-    still_workplace: Workplace, clock: ManualClock
-) -> None:
+async def test_unacked_click_shows_a_warning_and_changes_nothing(still_workplace: Workplace, clock: Clock) -> None:
     posted = await _post(still_workplace, make_button("7"))
     operator = person(still_workplace, "operator")
     async with open_socket(still_workplace) as socket:

@@ -4,7 +4,7 @@ import pytest
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_clients import Connect, Json, make_app, open_socket, person
 
-from bot.lab.slack import ManualClock, Workplace
+from bot.lab.slack import Clock, Workplace
 
 
 async def _type(workplace: Workplace, key: str, text: str, **more: object) -> Json:
@@ -57,7 +57,7 @@ async def test_public_ack_shows_the_typed_command_too(workplace: Workplace, conn
 
 
 async def test_unacked_command_fails_visibly_after_three_seconds(
-    still_workplace: Workplace, clock: ManualClock, connect: Connect
+    still_workplace: Workplace, clock: Clock, connect: Connect
 ) -> None:
     app = make_app(still_workplace)
     received = asyncio.Event()

@@ -5,7 +5,7 @@ import pytest
 from slack_bolt.context.say.async_say import AsyncSay
 from slack_clients import DEADLINE_S, Client, Connect, Json, Socket, bot, make_app, open_socket, person
 
-from bot.lab.slack import ManualClock, Workplace
+from bot.lab.slack import Clock, Workplace
 
 ALL_EVENTS = (
     "app_home_opened",
@@ -169,7 +169,7 @@ async def test_reactions_are_announced(talkative: Workplace) -> None:
     assert again["error"] == "already_reacted"
 
 
-async def test_unacked_event_is_repeated_three_times(still_workplace: Workplace, clock: ManualClock) -> None:
+async def test_unacked_event_is_repeated_three_times(still_workplace: Workplace, clock: Clock) -> None:
     operator, direct = await _direct(still_workplace, "operator")
     async with open_socket(still_workplace) as socket:
         await operator.post("chat.postMessage", channel=direct, text="help")
@@ -183,7 +183,7 @@ async def test_unacked_event_is_repeated_three_times(still_workplace: Workplace,
     assert len({frame["envelope_id"] for frame in frames}) == 1
 
 
-async def test_acked_event_is_not_repeated(still_workplace: Workplace, clock: ManualClock) -> None:
+async def test_acked_event_is_not_repeated(still_workplace: Workplace, clock: Clock) -> None:
     operator, direct = await _direct(still_workplace, "operator")
     async with open_socket(still_workplace) as socket:
         await operator.post("chat.postMessage", channel=direct, text="first")
@@ -202,7 +202,7 @@ async def test_event_raised_without_a_socket_arrives_as_a_retry(still_workplace:
     assert frame["payload"]["event"]["text"] == "anyone?"
 
 
-async def test_event_is_lost_after_six_minutes_without_a_socket(still_workplace: Workplace, clock: ManualClock) -> None:
+async def test_event_is_lost_after_six_minutes_without_a_socket(still_workplace: Workplace, clock: Clock) -> None:
     operator, direct = await _direct(still_workplace, "operator")
     await operator.post("chat.postMessage", channel=direct, text="lost")
     await clock.wait_for_sleepers(1)

@@ -1,12 +1,11 @@
 import asyncio
-import json
 
 import pytest
 from aiohttp import ClientConnectionError, ClientSession, ClientTimeout
-from slack_clients import Json, bot, open_socket, person
+from slack_clients import Json, bot, open_socket, person, until_logged
 from slack_sdk.errors import SlackApiError
 
-from bot.lab.slack import Workplace
+from bot.lab.slack import Clock, Workplace
 
 
 async def _history(workplace: Workplace) -> list[str]:
@@ -82,7 +81,7 @@ async def test_response_url_can_fail_too(workplace: Workplace) -> None:
         {"do": "fail", "method": "chat.postMessage", "kind": "429", "times": 0},
         {"do": "fail", "method": "chat.postMesage", "kind": "429"},
         {"do": "drop_sockets", "when": "now"},
-        {"do": "delay_next", "seconds": -1},
+        {"do": "misdeliver", "kind": "late", "seconds": -1},
         {"do": "person", "key": "nobody", "deleted": True},
         {"do": "usergroup", "name": "nobody", "members": []},
         {"do": "usergroup", "name": "xen-admins", "members": ["nobody"]},
@@ -94,20 +93,123 @@ async def test_unknown_control_is_refused_with_a_sentence(workplace: Workplace, 
         await workplace.do(request_)
 
 
-async def test_inspector_keeps_frames_and_calls_without_secrets(workplace: Workplace) -> None:
+async def test_fault_with_a_name_strikes_until_it_is_released(workplace: Workplace) -> None:
+    armed = await workplace.do({"do": "fail", "method": "*", "kind": "503", "times": None, "name": "outage"})
+    assert armed["name"] == "outage"
+    for method in ("chat.postMessage", "auth.test", "users.list"):
+        with pytest.raises(SlackApiError) as refused:
+            await bot(workplace).web.api_call(method)
+        assert refused.value.response.status_code == 503
+    # People go on: only the app's calls are struck.
+    ops = workplace.channels["ops"]
+    assert (await person(workplace, "operator").post("chat.postMessage", channel=ops, text="still here"))["ok"]
+    with pytest.raises(ValueError, match="armed already"):
+        await workplace.do({"do": "fail", "method": "*", "kind": "500", "name": "outage"})
+    await workplace.do({"do": "release", "name": "outage"})
+    assert (await bot(workplace).post("auth.test"))["ok"]
+    with pytest.raises(ValueError, match=r"^No fault named 'outage' is armed\.$"):
+        await workplace.do({"do": "release", "name": "outage"})
+
+
+async def test_error_code_can_be_armed(workplace: Workplace) -> None:
+    await workplace.do({"do": "fail", "method": "users.info", "kind": "error", "error": "fatal_error"})
+    assert (await bot(workplace).post("users.info", user=workplace.bot_user_id))["error"] == "fatal_error"
+
+
+async def test_slow_answer_waits_on_the_workplaces_clock(still_workplace: Workplace, clock: Clock) -> None:
+    await still_workplace.do({"do": "fail", "method": "chat.postMessage", "kind": "slow", "seconds": 20})
+    asked = asyncio.create_task(_post_raw(still_workplace, "slow"))
+    await clock.wait_for_sleepers(1)
+    assert await _history(still_workplace) == []
+    await clock.advance(20)
+    assert (await asked)["ok"]
+    assert await _history(still_workplace) == ["slow"]
+
+
+async def test_call_held_before_its_effect_has_none(workplace: Workplace) -> None:
+    armed = await workplace.do({"do": "fail", "method": "chat.postMessage", "kind": "timeout_before"})
+    held = asyncio.create_task(_post_raw(workplace, "held"))
+    await until_logged(workplace, lambda log: any(entry["what"].endswith("timeout_before") for entry in log))
+    [listed] = await _list_faults(workplace)
+    assert (listed["name"], listed["left"], listed["holding"]) == (armed["name"], 0, 1)
+    await workplace.do({"do": "release", "name": armed["name"]})
+    with pytest.raises(ClientConnectionError):
+        await held
+    assert await _history(workplace) == []
+    assert await _list_faults(workplace) == []
+
+
+async def test_deliveries_of_one_type_are_disturbed_and_others_not(still_workplace: Workplace, clock: Clock) -> None:
+    await still_workplace.do({"do": "misdeliver", "kind": "lost", "type": "slash_commands", "times": 2})
+    async with open_socket(still_workplace) as socket:
+        operator, ops = person(still_workplace, "operator"), still_workplace.channels["ops"]
+        typed = asyncio.create_task(operator.post("chat.command", channel=ops, command="/xen", text="lost"))
+        await clock.wait_for_sleepers(1)
+        await operator.post("lab.home")
+        assert (await socket.read())["payload"]["event"]["type"] == "app_home_opened"
+        await clock.advance(3)
+        assert "dispatch_failed" in (await typed)["error"]
+    [listed] = await _list_faults(still_workplace)
+    assert (listed["do"], listed["left"]) == ("misdeliver", 1)
+
+
+async def test_clock_can_be_held_and_moved_by_scripts(workplace: Workplace) -> None:
+    held_at = (await workplace.do({"do": "hold_clock", "on": True}))["now"]
+    operator, ops = person(workplace, "operator"), workplace.channels["ops"]
     async with open_socket(workplace) as socket:
-        ops = workplace.channels["ops"]
-        operator = person(workplace, "operator")
         typed = asyncio.create_task(operator.post("chat.command", channel=ops, command="/xen", text="status"))
         frame = await socket.read()
-        await socket.ack(frame)
-        await typed
-    entries = workplace.log()
-    assert {"http", "frame_out", "frame_in", "socket"} <= {entry["kind"] for entry in entries}
-    text = json.dumps(entries)
-    tokens = [workplace.bot_token, workplace.app_token, *(one.token for one in workplace.people.values())]
-    assert not [token for token in tokens if token in text]
-    assert frame["payload"]["response_url"] not in text
-    assert "ticket=…" in json.dumps(entries, ensure_ascii=False)
-    shown = await operator.post("lab.log", since=entries[-1]["n"] - 1)
-    assert shown["entries"][0] == entries[-1]
+        moved = await workplace.do({"do": "advance_clock", "seconds": 3})
+        assert moved["now"] == pytest.approx(held_at + 3)
+        assert "dispatch_failed" in (await typed)["error"]
+    word = {"type": "plain_text", "text": "Form"}
+    late = {"trigger_id": frame["payload"]["trigger_id"], "view": {"type": "modal", "title": word, "blocks": []}}
+    await workplace.do({"do": "advance_clock", "seconds": 1})
+    assert (await bot(workplace).post("views.open", **late))["error"] == "expired_trigger_id"
+    assert (await workplace.do({"do": "hold_clock", "on": False}))["now"] >= held_at + 4
+
+
+async def test_catalogue_offers_every_control_with_words_and_choices(workplace: Workplace) -> None:
+    shown = await _describe(workplace)
+    controls = {control["do"]: control for control in shown["controls"]}
+    assert set(controls) >= {"fail", "misdeliver", "release", "drop_sockets", "person", "advance_clock"}
+    for control in controls.values():
+        assert control["label"]
+        assert control["meaning"].endswith(".")
+        assert all(field["label"] and field["kind"] for field in control["fields"])
+    fields = {field["name"]: field for field in controls["fail"]["fields"]}
+    methods = {choice["value"] for choice in fields["method"]["choices"]}
+    assert methods >= {"*", "response_url", "chat.postMessage"}
+    assert "chat.command" not in methods
+    assert (fields["times"]["kind"], fields["times"]["min"], fields["times"]["null"]) == ("number", 1, True)
+    assert {"value": "drop_after", "label": "took effect, answer lost"} in fields["kind"]["choices"]
+    assert shown["signing_secret"] == workplace.signing_secret
+
+
+async def test_every_choice_that_the_catalogue_offers_is_understood(workplace: Workplace) -> None:
+    """What a panel would send, with the first of each choice: no offer is refused as not understood."""
+    first = {"number": 1, "switch": True, "list": []}
+    for control in (await _describe(workplace))["controls"]:
+        if control["do"] in ("deliver_by_http", "ssl_check", "release"):
+            continue
+        choosing = [field for field in control["fields"] if field.get("choices") and field["kind"] == "choice"]
+        for chosen in choosing or [None]:
+            for choice in chosen["choices"] if chosen else [{"value": None}]:
+                request = {"do": control["do"]}
+                for field in control["fields"]:
+                    if field["required"] or field is chosen:
+                        value = field["choices"][0]["value"] if field["kind"] == "choice" else first[field["kind"]]
+                        request[field["name"]] = choice["value"] if field is chosen else value
+                assert (await workplace.do(request))["ok"]
+        await workplace.do({"do": "clear_faults"})
+
+
+async def _describe(workplace: Workplace) -> Json:
+    async with ClientSession() as session, session.get(f"{workplace.url}/lab/slack") as response:
+        shown: Json = await response.json()
+        return shown
+
+
+async def _list_faults(workplace: Workplace) -> list[Json]:
+    faults: list[Json] = (await _describe(workplace))["faults"]
+    return faults

@@ -3,7 +3,7 @@ from slack_clients import Json, bot, person
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import Block
 
-from bot.lab.slack import ManualClock, Workplace
+from bot.lab.slack import Clock, Workplace
 from bot.lab.slack.blocks import complete_message_blocks, read_view
 from bot.lab.slack.errors import InvalidContentError
 
@@ -231,7 +231,7 @@ async def test_stock_client_sees_the_pointer(workplace: Workplace) -> None:
     assert answer["response_metadata"]["messages"] == [f"[ERROR] {pointed}"]
 
 
-async def test_posting_in_a_loop_is_limited_and_waiting_helps(still_workplace: Workplace, clock: ManualClock) -> None:
+async def test_posting_in_a_loop_is_limited_and_waiting_helps(still_workplace: Workplace, clock: Clock) -> None:
     web, ops = bot(still_workplace).web, still_workplace.channels["ops"]
     for number in range(8):
         await web.chat_postMessage(channel=ops, text=str(number))
@@ -243,14 +243,14 @@ async def test_posting_in_a_loop_is_limited_and_waiting_helps(still_workplace: W
     await web.chat_postMessage(channel=ops, text="again")
 
 
-async def test_one_message_a_second_is_never_limited(still_workplace: Workplace, clock: ManualClock) -> None:
+async def test_one_message_a_second_is_never_limited(still_workplace: Workplace, clock: Clock) -> None:
     web, ops = bot(still_workplace).web, still_workplace.channels["ops"]
     for number in range(30):
         await web.chat_postMessage(channel=ops, text=str(number))
         await clock.advance(1)
 
 
-async def test_updates_are_counted_over_all_messages(still_workplace: Workplace, clock: ManualClock) -> None:
+async def test_updates_are_counted_over_all_messages(still_workplace: Workplace, clock: Clock) -> None:
     client, ops = bot(still_workplace), still_workplace.channels["ops"]
     cards = [(await client.post("chat.postMessage", channel=ops, text="card"))["ts"] for _ in range(5)]
 

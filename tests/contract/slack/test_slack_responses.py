@@ -4,7 +4,7 @@ from aiohttp import ClientSession
 from slack_clients import Json, bot, make_button, open_socket, person
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.lab.slack import ManualClock, Workplace
+from bot.lab.slack import Clock, Workplace
 
 
 async def _take_command_url(workplace: Workplace) -> str:
@@ -45,7 +45,7 @@ async def test_five_answers_and_no_more(workplace: Workplace) -> None:
     assert [message["text"] for message in await _read(workplace, "operator")] == ["0", "1", "2", "3", "4"]
 
 
-async def test_answers_end_after_thirty_minutes(still_workplace: Workplace, clock: ManualClock) -> None:
+async def test_answers_end_after_thirty_minutes(still_workplace: Workplace, clock: Clock) -> None:
     respond = AsyncWebhookClient(await _take_command_url(still_workplace))
     await clock.advance(29 * 60)
     assert (await respond.send(text="in time")).status_code == 200

@@ -7,7 +7,7 @@ from slack_clients import DEADLINE_S, Connect, Json, bot, make_app, open_socket,
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.lab.slack import ManualClock, Workplace
+from bot.lab.slack import Clock, Workplace
 
 
 async def _type(workplace: Workplace, text: str = "status") -> Json:
@@ -137,7 +137,7 @@ async def test_switched_off_socket_mode_lets_nobody_back(workplace: Workplace) -
     assert await _address(workplace)
 
 
-async def test_strict_tickets_die_after_thirty_seconds(still_workplace: Workplace, clock: ManualClock) -> None:
+async def test_strict_tickets_die_after_thirty_seconds(still_workplace: Workplace, clock: Clock) -> None:
     address = await _address(still_workplace)
     await still_workplace.do({"do": "strict_tickets", "on": True})
     await clock.advance(31)
@@ -161,7 +161,7 @@ async def test_socket_address_needs_the_app_token_in_the_header_by_post(workplac
 
 
 async def test_duplicated_envelope_comes_twice_with_one_id(workplace: Workplace) -> None:
-    await workplace.do({"do": "duplicate_next", "n": 1})
+    await workplace.do({"do": "misdeliver", "kind": "duplicate"})
     async with open_socket(workplace) as socket:
         typed = asyncio.create_task(_type(workplace))
         frames = [await socket.read(), await socket.read()]
@@ -170,8 +170,8 @@ async def test_duplicated_envelope_comes_twice_with_one_id(workplace: Workplace)
     assert frames[0] == frames[1]
 
 
-async def test_delayed_envelope_eats_into_the_three_seconds(still_workplace: Workplace, clock: ManualClock) -> None:
-    await still_workplace.do({"do": "delay_next", "seconds": 2.5})
+async def test_delayed_envelope_eats_into_the_three_seconds(still_workplace: Workplace, clock: Clock) -> None:
+    await still_workplace.do({"do": "misdeliver", "kind": "late", "seconds": 2.5})
     async with open_socket(still_workplace) as socket:
         typed = asyncio.create_task(_type(still_workplace))
         arriving = asyncio.create_task(socket.read())

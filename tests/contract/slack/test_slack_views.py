@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from slack_clients import Json, Socket, bot, make_button, open_socket, person
 
-from bot.lab.slack import ManualClock, Workplace
+from bot.lab.slack import Clock, Workplace
 
 
 def _input(name: str, *, optional: bool = False) -> Json:
@@ -67,7 +67,7 @@ async def test_trigger_opens_once(workplace: Workplace) -> None:
     assert unknown["error"] == "invalid_trigger_id"
 
 
-async def test_trigger_dies_after_three_seconds(still_workplace: Workplace, clock: ManualClock) -> None:
+async def test_trigger_dies_after_three_seconds(still_workplace: Workplace, clock: Clock) -> None:
     async with open_socket(still_workplace) as socket:
         trigger = await _take_trigger(still_workplace, socket)
     await clock.advance(3.1)
@@ -129,7 +129,7 @@ async def test_broken_answer_shows_trouble_and_keeps_the_modal(workplace: Workpl
     assert shown["id"] == view["id"]
 
 
-async def test_unacked_submission_keeps_the_modal(still_workplace: Workplace, clock: ManualClock) -> None:
+async def test_unacked_submission_keeps_the_modal(still_workplace: Workplace, clock: Clock) -> None:
     async with open_socket(still_workplace) as socket:
         view = await _open(still_workplace, socket, _view())
         operator = person(still_workplace, "operator")

@@ -55,7 +55,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         if self.caller_id in found.members:
             return found
         sees_public = self.person is None or not (self.person.is_restricted or self.person.is_external)
-        if found.is_im or not sees_public:
+        if found.is_private or not sees_public:
             raise ApiError("channel_not_found")
         if member:
             raise ApiError("not_in_channel")

@@ -26,9 +26,9 @@ def _find_target(call: Call) -> Conversation:
     target = call.args.need("channel")
     if call.person is None and directory.person(target) is not None:
         return directory.open_direct(target, created_at=int(call.hub.clock.now()))[0]
-    named = [each for each in directory.conversations.values() if each.name == target.removeprefix("#")]
-    if named and not named[0].is_im:
-        call = msgspec.structs.replace(call, args=Args({"channel": named[0].id}))
+    named = directory.channel_named(target)
+    if named is not None:
+        call = msgspec.structs.replace(call, args=Args({"channel": named.id}))
     found = call.conversation(member=True)
     if found.is_archived:
         raise ApiError("is_archived")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bot.lab.slack.inspector import Filter
 from bot.lab.slack.screen import list_channels, show_screen
 from bot.lab.slack.webapi.call import PERSON, Call, Method
 
@@ -20,8 +21,10 @@ async def channels(call: Call) -> Json:
 
 
 async def log(call: Call) -> Json:
-    """Return the inspector's entries numbered above ``since``."""
-    return {"ok": True, "entries": call.hub.log.entries(call.args.number("since", 0))}
+    """Return the inspector's entries numbered above ``since``: ``{since?, kinds?, what?, outcome?}``."""
+    args = call.args
+    wanted = Filter(kinds=frozenset(args.names("kinds")), text=args.text("what"), outcome=args.text("outcome"))
+    return {"ok": True, "entries": call.hub.log.entries(args.number("since", 0), wanted)}
 
 
 METHODS = (
