@@ -126,7 +126,13 @@ class Datacentre:
             Account("reader", self.password, "read-only"),
         )
         machines = {
-            ref: Machine(name, database.get("host", ref, "address"), ref) for name, ref in populated.hosts.items()
+            ref: Machine(
+                name,
+                database.get("host", ref, "address"),
+                ref,
+                enables_itself=database.get("host", ref, "enabled"),
+            )
+            for name, ref in populated.hosts.items()
         }
         pool = Pool(
             name=populated.name,

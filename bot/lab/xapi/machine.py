@@ -19,12 +19,14 @@ class Machine:
     Attributes:
         ref: Its reference in the database of its pool.
         is_alive: False after its power was cut; guests on it are gone then, whatever XAPI believes.
+        enables_itself: Whether a disabled host is enabled again when its toolstack starts.
     """
 
     name: str
     address: str
     ref: str
     is_alive: bool = True
+    enables_itself: bool = True
     toolstack: Toolstack = field(default=Toolstack.UP)
 
     @property

@@ -42,6 +42,9 @@ async def boot_toolstack(pool: Pool, machine: Machine) -> None:
     pool.database.notify()
     await pool.clock.sleep(_BOOTING_S)
     machine.toolstack = Toolstack.UP
+    if machine.enables_itself:
+        pool.database.set("host", machine.ref, enabled=True)
+    refresh_allowed_host(pool, machine.ref)
     pool.database.notify()
 
 
@@ -80,6 +83,7 @@ async def notice_death(pool: Pool, machine: Machine) -> None:
     if not machine.is_alive and pool.coordinator is not machine:
         metrics = pool.database.get("host", machine.ref, "metrics")
         pool.database.set("host_metrics", metrics, live=False)
+        refresh_allowed_host(pool, machine.ref)
 
 
 def give_power(pool: Pool, machine: Machine) -> None:

@@ -1,7 +1,8 @@
 """A client of the simulated hosts, and what is true of them: for the tests of this folder."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,18 @@ class Rpc:
                     assert event["operation"] != "del", "the task vanished"
                     if event["snapshot"]["status"] != "pending":
                         return event["snapshot"]
+
+
+@asynccontextmanager
+async def running(world: str, http: aiohttp.ClientSession, **options: Any) -> AsyncIterator[tuple[Datacentre, Rpc]]:
+    """Runs a datacentre of another world; gives it and a client logged in at its first host."""
+    lab = Datacentre(world=world, port=0, password=PASSWORD, debug_consistency=True, **options)
+    await lab.start()
+    try:
+        yield lab, await Rpc(http, next(iter(lab.hosts.values())).http).login()
+    finally:
+        await lab.stop()
+    assert lab.findings == []
 
 
 def guest_of(lab: Datacentre, name: str) -> dict[str, Any]:

@@ -45,9 +45,12 @@ def refresh_allowed_host(pool: Pool, host: str) -> None:
     if not pool.database.has("host", host):
         return
     record = pool.database.record("host", host)
-    possible = ["vm_migrate", "provision", "vm_resume", "vm_start", "enable", "evacuate"]
-    if not record["enabled"]:
-        possible += ["shutdown", "reboot"]
+    is_live = pool.database.get("host_metrics", record["metrics"], "live")
+    possible = ["vm_migrate", "provision", "vm_resume", "vm_start", "enable", "evacuate"] if is_live else []
+    if is_live and not record["enabled"]:
+        possible += ["shutdown", "reboot", "apply_updates"]
+    if not is_live and record["power_on_mode"]:
+        possible.append("power_on")
     allowed = []
     for operation in possible:
         try:
