@@ -102,15 +102,15 @@ async def test_json_rpc_1_errors_are_lists(http: aiohttp.ClientSession, rpc: Rpc
         (
             "VM.get_all_records_where",
             ["garbage ("],
-            ["INVALID_VALUE", "garbage (", 'Failure("syntax error")'],
+            ["INVALID_VALUE", "garbage (", 'Failure("lexing: empty token")'],
         ),
-        ("VM.get_all_records_where", ["#"], ["INVALID_VALUE", "#", 'Failure("lexing: empty token")']),
+        ("VM.get_all_records_where", ["true or"], ["INVALID_VALUE", "true or", "Stdlib.Parsing.Parse_error"]),
         ("VM.query_services", ["x"], ["HANDLE_INVALID", "VM", "x"]),
         ("VM.query_services", [], ["MESSAGE_PARAMETER_COUNT_MISMATCH", "VM.query_services", "1", "0"]),
         ("VMPP.protect_now", ["x"], ["MESSAGE_REMOVED"]),
         ("VMPP.protect_now", [], ["MESSAGE_PARAMETER_COUNT_MISMATCH", "VMPP.protect_now", "1", "0"]),
         ("SM.get_record", ["x"], ["HANDLE_INVALID", "SM", "x"]),
-        ("VDI.set_on_boot", ["x", "sometimes"], ["INVALID_VALUE", "on_boot", "sometimes"]),
+        ("VDI.set_on_boot", ["x", "sometimes"], ["INTERNAL_ERROR", 'Failure("Unknown tag/contents")']),
         (
             "Async.VM.start",
             ["x", "true", False],

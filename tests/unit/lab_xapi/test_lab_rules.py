@@ -78,21 +78,58 @@ def test_guests_share_what_is_left_when_memory_is_short(pool: Populated) -> None
         ("not true", False),
         ('field "name__label"="a" and field "domid"="7"', True),
         ('field "name__label"="b" or field "is_a_template"="false"', True),
-        ('not (field "name_label"="a") or false', False),
+        ('not (field "name__label"="a") or false', False),
+        ('(not field "name__label"="a") or true', True),
         ('field "name__label" = "a"', True),
         ('"x"="x"', True),
+        ("true or true and false", False),  # one precedence, from left to right
+        ("not false and false", True),  # `not` takes all that follows
+        ("true and not false or true", False),
+        ("nottrue", False),
+        (" \tfield\n\"tags\"=\"('x' 'it\\'s')\" ", True),
+        ("field \"other_config\"=\"(('k' 'v'))\"", True),
+        ('field "_ref"="OpaqueRef:a"', True),
+        ('field "memory__target"="5"', True),
     ],
 )
 def test_queries_mean_what_they_say(expression: str, holds: bool) -> None:  # noqa: FBT001  a table's column
-    record: dict[str, Value] = {"name_label": "a", "domid": 7, "is_a_template": False}
-    assert parse_query(expression, CLASSES["VM"])(record) is holds
+    record: dict[str, Value] = {
+        "name_label": "a",
+        "domid": 7,
+        "is_a_template": False,
+        "tags": ["x", "it's"],
+        "other_config": {"k": "v"},
+        "memory_target": 5,
+    }
+    assert parse_query(expression, CLASSES["VM"])("OpaqueRef:a", record) is holds
 
 
-@pytest.mark.parametrize("expression", ["", "field", 'field "nope"="x"', "true true", '("a"="b"', '"a"=', "@"])
-def test_bad_queries_are_invalid_values(expression: str) -> None:
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("", "Stdlib.Parsing.Parse_error"),
+        ("field", "Stdlib.Parsing.Parse_error"),
+        ("true true", "Stdlib.Parsing.Parse_error"),
+        ('("a"="b"', "Stdlib.Parsing.Parse_error"),
+        ('"a"=', "Stdlib.Parsing.Parse_error"),
+        ("true and", "Stdlib.Parsing.Parse_error"),
+        ("TRUE", 'Failure("lexing: empty token")'),
+        ("'a'='a'", 'Failure("lexing: empty token")'),
+        ('"a"="b', 'Failure("lexing: empty token")'),
+        ("@", 'Failure("lexing: empty token")'),
+    ],
+)
+def test_bad_queries_are_invalid_values(expression: str, reason: str) -> None:
     with pytest.raises(ApiError) as caught:
         parse_query(expression, CLASSES["VM"])
-    assert caught.value.description[:2] == ["INVALID_VALUE", expression]
+    assert caught.value.description == ["INVALID_VALUE", expression, reason]
+
+
+@pytest.mark.parametrize("column", ["nope", "name_label"])
+def test_an_unknown_column_is_noticed_at_the_first_object(column: str) -> None:
+    matches = parse_query(f'field "{column}"="x"', CLASSES["VM"])
+    with pytest.raises(ApiError, match="missing column"):
+        matches("OpaqueRef:a", {"name_label": "x"})
 
 
 @pytest.mark.parametrize(
@@ -120,7 +157,7 @@ def test_values_are_read_leniently_where_xapi_does(type_text: str, sent: Value, 
         ("int", "many", "INTERNAL_ERROR"),
         ("set string", "x", "INTERNAL_ERROR"),
         ("map string string", [], "INTERNAL_ERROR"),
-        ("enum vbd_type", "Tape", "INVALID_VALUE"),
+        ("enum vbd_type", "Tape", "INTERNAL_ERROR"),
         ("datetime", "yesterday", "INVALID_VALUE"),
     ],
 )

@@ -63,7 +63,7 @@ def _get_all_records(name: str) -> Handler:
 def _get_all_records_where(name: str) -> Handler:
     async def get_all_records_where(context: Context, expression: str) -> Value:
         matches = parse_query(expression, CLASSES[name])
-        return {row.ref: row for row in context.pool.database.rows(name) if matches(row.fields)}
+        return {row.ref: row for row in context.pool.database.rows(name) if matches(row.ref, row.fields)}
 
     return get_all_records_where
 

@@ -1,16 +1,24 @@
 """Reads what a client sent into typed values, or refuses it as a real server does."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from bot.lab.xapi.errors import ApiError
-from bot.lab.xapi.schema.model import ENUMS, FieldType
+from bot.lab.xapi.schema.model import CLASSES, ENUMS, FieldType
 from bot.lab.xapi.values import Date, Value
+
+# A value of an enumeration may come in any letter case.
+_ENUM_VALUES: Final[Mapping[str, Mapping[str, str]]] = {
+    name: {value.lower(): value for value in values} for name, values in ENUMS.items()
+}
 
 
 def read_value(kind: FieldType, value: Value) -> Value:
     """Turns what a client sent into a typed value.
 
     Raises:
-        ApiError: `INTERNAL_ERROR` for another type, `INVALID_VALUE` for an enum's or date's bad text; both as a
-            real server answers.
+        ApiError: `INTERNAL_ERROR` for another type and for a value that an enumeration does not have, `INVALID_VALUE`
+            for a date's bad text; as a real server answers.
     """
     if kind.kind == "set":
         if not isinstance(value, list):
@@ -22,8 +30,25 @@ def read_value(kind: FieldType, value: Value) -> Value:
         key_type, value_type = kind.of
         return {read_value(key_type, key): read_value(value_type, item) for key, item in value.items()}
     if kind.kind == "record":
-        return value
+        return _read_record(kind.name, value)
     return _read_scalar(kind, value)
+
+
+def _read_record(class_name: str, value: Value) -> dict[str, Value]:
+    """Returns what a constructor takes of a record, with the defaults of what was left out; the rest is ignored."""
+    if not isinstance(value, dict):
+        raise ApiError("INTERNAL_ERROR", 'Failure("bad __structure")')
+    taken = {}
+    for field in CLASSES[class_name].fields.values():
+        if not field.made_with:
+            continue
+        if field.name in value:
+            taken[field.name] = read_value(field.type, value[field.name])
+        elif field.required:
+            raise ApiError("INTERNAL_ERROR", f'Server_helpers.Dispatcher_FieldNotFound("{field.name}")')
+        else:
+            taken[field.name] = field.make_default()
+    return taken
 
 
 def _read_scalar(kind: FieldType, value: Value) -> Value:
@@ -37,11 +62,18 @@ def _read_scalar(kind: FieldType, value: Value) -> Value:
         return str(value)
     if kind.kind == "datetime":
         return value if isinstance(value, Date) else _read_date(value)
+    if kind.kind == "enum":
+        return _read_enum(kind.name, value)
     if not isinstance(value, str):
         raise _wrong_type("string", value)
-    if kind.kind == "enum" and value not in ENUMS[kind.name]:
-        raise ApiError("INVALID_VALUE", kind.name, value)
     return value
+
+
+def _read_enum(name: str, value: Value) -> str:
+    known = _ENUM_VALUES[name].get(value.lower()) if isinstance(value, str) else None
+    if known is None:
+        raise ApiError("INTERNAL_ERROR", 'Failure("Unknown tag/contents")')
+    return known
 
 
 def _read_date(value: Value) -> Date:
