@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 from node_program import NodeError, NodeProgram, node_program
@@ -14,13 +17,31 @@ from bot.lab.slack import Workplace
 pytestmark = pytest.mark.node
 
 
-@pytest.fixture
-async def app(workplace: Workplace) -> AsyncIterator[NodeProgram]:
-    """The app, connected by Socket Mode."""
-    tokens = {"bot_token": workplace.bot_token, "app_token": workplace.app_token}
-    async with node_program("bolt_app.mjs", slack_api=workplace.api_url, **tokens) as program:
-        await workplace.connected()
+@pytest.fixture(params=["socket mode", "signed http"])
+async def app(request: pytest.FixtureRequest, workplace: Workplace) -> AsyncIterator[NodeProgram]:
+    """The app, reached in either way that Slack has."""
+    given = {"slack_api": workplace.api_url, "bot_token": workplace.bot_token}
+    if request.param == "socket mode":
+        async with _program(**given, app_token=workplace.app_token) as program:
+            await workplace.connected()
+            yield program
+        return
+    port = _find_free_port()
+    async with _program(**given, signing_secret=workplace.signing_secret, port=port) as program:
+        await program.ask("heard")
+        await workplace.do({"do": "deliver_by_http", "request_url": f"http://127.0.0.1:{port}/slack/events"})
         yield program
+
+
+def _program(**settings: Any) -> AbstractAsyncContextManager[NodeProgram]:
+    return node_program("bolt_app.mjs", **settings)
+
+
+def _find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 async def _heard(app: NodeProgram, kind: str) -> list[Json]:
@@ -126,13 +147,25 @@ async def test_a_failing_handler_harms_nobody(app: NodeProgram, people: People) 
     assert [one["message"] for one in await _heard(app, "error")] == ["handler failed"]
 
 
-async def test_an_app_that_is_told_to_reconnect_does(workplace: Workplace, app: NodeProgram, people: People) -> None:
-    await workplace.do({"do": "disconnect", "reason": "refresh_requested"})
-    assert workplace.open_sockets == 0
-    async with asyncio.timeout(DEADLINE_S):
+async def test_an_app_that_is_told_to_reconnect_does(workplace: Workplace, people: People) -> None:
+    tokens = {"bot_token": workplace.bot_token, "app_token": workplace.app_token}
+    async with _program(slack_api=workplace.api_url, **tokens):
         await workplace.connected()
-    assert (await people.type("ack back again"))["ok"]
-    assert await people.sees("back again")
+        await workplace.do({"do": "disconnect", "reason": "refresh_requested"})
+        assert workplace.open_sockets == 0
+        async with asyncio.timeout(DEADLINE_S):
+            await workplace.connected()
+        assert (await people.type("ack back again"))["ok"]
+        assert await people.sees("back again")
+
+
+async def test_a_post_with_another_signature_is_refused(workplace: Workplace, people: People) -> None:
+    port = _find_free_port()
+    given = {"slack_api": workplace.api_url, "bot_token": workplace.bot_token}
+    async with _program(**given, signing_secret="0" * 32, port=port) as program:
+        await program.ask("heard")
+        with pytest.raises(ValueError, match="it answered 401"):
+            await workplace.do({"do": "deliver_by_http", "request_url": f"http://127.0.0.1:{port}/slack/events"})
 
 
 async def test_its_web_client_pages_retries_and_tells_errors_by_code(
