@@ -137,15 +137,6 @@ def test_a_command_without_a_bot_fails_visibly(page: Page) -> None:
     expect(notice).to_contain_text("Only visible to you")
 
 
-def test_commands_are_completed_by_keyboard(page: Page) -> None:
-    field = page.locator(".channel .composer textarea")
-    field.press_sequentially("/xen mi")
-    expect(page.get_by_role("option")).to_have_count(1)
-    field.press("Tab")
-    expect(field).to_have_value("/xen migrate ")
-    expect(field).to_be_focused()
-
-
 def test_a_thread_opens_takes_a_reply_and_closes(page: Page, lab_say: Callable[..., object]) -> None:
     lab_say("Job 7: moving")
     card = last_message(page)

@@ -196,6 +196,6 @@ def test_what_crossed_the_wire_is_shown_on_demand(page: Page, app: App, lab_say:
     lab_say("A card", blocks=[{"type": "actions", "block_id": "a", "elements": [element]}])
     page.locator(".channel .message").last.get_by_role("button", name="Press").click()
     app.next("block_actions")
-    frame = page.locator(".entry-frame_out").first
-    frame.locator("summary").click()
+    frame = page.locator(".entry", has_text="interactive").filter(has_text="Press").last
+    frame.get_by_role("button").click()
     expect(frame.locator("pre")).to_contain_text("<b>wire</b>")

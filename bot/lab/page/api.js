@@ -29,6 +29,36 @@ export async function loadPeople() {
   return response.json();
 }
 
+/** The bot's commands: [{ word, usage, help, example }]. */
+export async function loadCommands() {
+  return (await get("/lab/commands")).commands ?? [];
+}
+
+/** The XAPI calls and struck faults numbered above `since`. */
+export async function loadCalls(since) {
+  return (await get(`/lab/calls?since=${since}`)).entries ?? [];
+}
+
+/** What each door of the lab understands, as JSON Schema: { datacentre: { schema, methods }, slack: { … } }. */
+export async function loadControls() {
+  return (await get("/lab/controls")).doors ?? {};
+}
+
+/** What is armed and switched on Slack's side, and what can be; null where the lab does not tell. */
+export async function loadWorkplace() {
+  const answer = await get("/lab/slack");
+  return answer.ok ? answer : null;
+}
+
+async function get(path) {
+  try {
+    const response = await fetch(path);
+    return response.ok ? await response.json() : {};
+  } catch {
+    return {};
+  }
+}
+
 /** Follows a stream of server-sent events until the returned function is called. */
 export function follow(path, handlers, onState) {
   const source = new EventSource(path);

@@ -1,8 +1,9 @@
 // The page of the lab: a workplace on the left, a datacentre on the right, and one state that both are drawn from.
 
 import { drawDatacentre } from "./datacentre.js";
+import { drawDock } from "./dock.js";
 import { classes, h, icon, render } from "./dom.js";
-import { drawBotState, drawFaults } from "./faults.js";
+import { drawBotState } from "./faults.js";
 import { showGuide } from "./guide.js";
 import { follow as goTo, readHash } from "./links.js";
 import { drawModals } from "./modal.js";
@@ -11,8 +12,8 @@ import { drawMain, drawSidebar, drawThread } from "./panes.js";
 import { drawSwitch } from "./people.js";
 import { onChange, state, update } from "./store.js";
 import { actAs, begin } from "./sync.js";
-import { drawWire } from "./wire.js";
 
+const TOAST_MS = 8000;
 const roots = Object.fromEntries(["top", "workplace", "datacentre", "tabs", "modals", "toast", "status"].map((id) => [id, document.getElementById(id)]));
 
 function drawTop() {
@@ -29,10 +30,13 @@ function drawTop() {
 function drawPanel() {
   const count = state.datacentre?.guests.length ?? 0;
   return [
-    h("header", { class: "pane-head" }, h("h1", {}, "Datacentre"), h("p", { class: "topic" }, count > 0 ? `${count} guests (virtual machines). A guest can move between the hosts of one pool while it runs.` : "")),
-    drawDatacentre(),
-    drawFaults(),
-    drawWire(),
+    h(
+      "div",
+      { class: "datacentre-scroll", key: "scroll", tabindex: "0", role: "region", "aria-label": "Pools, hosts and guests" },
+      h("header", { class: "pane-head" }, h("h1", {}, "Datacentre"), h("p", { class: "topic" }, count > 0 ? `${count} guests (virtual machines). A guest can move between the hosts of one pool while it runs.` : "")),
+      drawDatacentre(),
+    ),
+    drawDock(),
   ];
 }
 
@@ -49,7 +53,16 @@ function drawToast() {
   );
 }
 
+let shownToast = null;
+function hideToastLater() {
+  if (state.toast === shownToast) return;
+  shownToast = state.toast;
+  const mine = state.toast;
+  setTimeout(() => state.toast === mine && update({ toast: null }), TOAST_MS);
+}
+
 function draw() {
+  hideToastLater();
   document.body.className = classes(`tab-${state.tab}`, state.thread && "with-thread");
   render(roots.top, drawTop());
   render(roots.workplace, drawSidebar(), drawMain(), drawThread());

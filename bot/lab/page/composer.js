@@ -1,60 +1,55 @@
-// Where people type: messages, and slash commands with what can follow them.
+// Where people type: messages of one or more lines, and slash commands with what can follow them. Arrow-up in an empty
+// field brings back what was sent before.
 
 import { call } from "./api.js";
+import { suggest } from "./commands.js";
 import { classes, h, icon } from "./dom.js";
 import { isEnter } from "./elements.js";
+import { rememberSent, walkSent } from "./history.js";
 import { me, state, update } from "./store.js";
 
-const WORDS = [
-  ["help", "", "what xenbot can do"],
-  ["status", "[pool | host | vm]", "how things are"],
-  ["vms", "", "all guests"],
-  ["migrate", "<vm> to <host>", "move a running guest"],
-  ["jobs", "", "what runs and what ran"],
-  ["job", "<id>", "one job in full"],
-  ["cancel", "<job>", "stop a job"],
-  ["audit", "[verify]", "who did what, and whether the record is whole"],
-  ["freeze", "", "let no change start"],
-  ["unfreeze", "", "let changes start again"],
-  ["resolve", "<job>", "close a job that needs a person"],
-];
+const TALLEST_PX = 180;
+const NONE = -1;
 
 const drafts = new Map(); // place → text
-const asking = { place: null, active: 0 };
-
-/** The commands that can still become what was typed. */
-export function complete(text, command) {
-  if (!text.startsWith("/")) return [];
-  const [first, ...rest] = text.split(" ");
-  if (rest.length === 0) {
-    return command.startsWith(first) ? WORDS : [];
-  }
-  if (first !== command || rest.length > 1) return [];
-  return WORDS.filter(([word]) => word.startsWith(rest[0].toLowerCase()) && word !== rest[0]);
-}
+const asking = { place: null, active: NONE };
 
 /** Puts text into the composer of a place and moves the cursor to its end. */
 export function fill(place, text) {
-  drafts.set(place, text);
+  put(place, text);
   asking.place = null;
+}
+
+function put(place, text) {
+  drafts.set(place, text);
   update({});
-  requestAnimationFrame(() => {
-    const field = document.querySelector(`[data-composer="${CSS.escape(place)}"]`);
-    if (!field) return;
+  const show = () => {
+    const field = fieldOf(place);
+    if (!field || drafts.get(place) !== text) return;
     field.value = text;
     field.focus();
     field.setSelectionRange(text.length, text.length);
-  });
+  };
+  show();
+  // On a phone the composer is only there once the pane has changed.
+  requestAnimationFrame(() => requestAnimationFrame(show));
+}
+
+function fieldOf(place) {
+  return document.querySelector(`[data-composer="${CSS.escape(place)}"]`);
 }
 
 /** Draws the composer of a channel or, with `threadTs`, of a thread. */
 export function drawComposer(channel, threadTs, label) {
   const place = threadTs ? `${channel}/${threadTs}` : channel;
   const text = drafts.get(place) ?? "";
-  const words = asking.place === place && !threadTs ? complete(text, state.command) : [];
+  const words = asking.place === place && !threadTs ? suggest(text, state.command) : [];
   const listId = `words-${place}`.replace(/\W/g, "-");
   const send = () => void submit(channel, threadTs, place);
-  const pick = (word) => fill(place, `${state.command} ${word}${needsMore(word) ? " " : ""}`);
+  const pick = (word) => {
+    put(place, word.text);
+    Object.assign(asking, { place: word.text.endsWith(" ") ? place : null, active: NONE });
+  };
   return h(
     "form",
     { class: "composer", key: `composer-${place}`, onsubmit: (event) => (event.preventDefault(), send()) },
@@ -63,77 +58,97 @@ export function drawComposer(channel, threadTs, label) {
       key: "text",
       "data-composer": place,
       rows: "1",
+      role: words.length > 0 ? "combobox" : null,
       "aria-label": label,
-      "aria-autocomplete": threadTs ? null : "list",
+      "aria-autocomplete": words.length > 0 ? "list" : null,
+      "aria-expanded": words.length > 0 ? "true" : null,
       "aria-controls": words.length > 0 ? listId : null,
-      "aria-activedescendant": words.length > 0 ? `${listId}-${asking.active}` : null,
+      "aria-activedescendant": words.length > 0 && asking.active !== NONE ? `${listId}-${asking.active}` : null,
+      enterkeyhint: "send",
       placeholder: label,
       value: text,
       spellcheck: "false",
+      autocapitalize: "off",
       hook: grow,
       oninput: (event) => {
         drafts.set(place, event.target.value);
-        Object.assign(asking, { place, active: 0 });
+        Object.assign(asking, { place, active: NONE });
         update({});
       },
       onblur: () => {
         asking.place = null;
         update({});
       },
-      onkeydown: (event) => steer(event, words, pick, send),
+      onkeydown: (event) => steer(event, words, pick, send) || walk(event, place),
     }),
-    h("button", { type: "submit", class: "send", "aria-label": "Send", disabled: text.trim() === "" }, icon("send")),
+    h("button", { type: "submit", class: "send", "aria-label": "Send", title: "Send (Enter; Shift+Enter begins a new line)", disabled: text.trim() === "" }, icon("send")),
   );
-}
-
-function needsMore(word) {
-  return WORDS.some(([one, more]) => one === word && more.startsWith("<"));
 }
 
 function grow(node) {
   node.style.height = "auto";
-  node.style.height = `${Math.min(node.scrollHeight, 160)}px`;
+  node.style.height = `${Math.min(node.scrollHeight, TALLEST_PX)}px`;
 }
 
 function drawWords(words, listId, pick) {
   return h(
     "div",
-    { class: "menu menu-words", role: "listbox", id: listId, "aria-label": "Commands" },
-    words.map(([word, more, meaning], index) =>
-      h(
-        "div",
-        {
-          key: word,
-          id: `${listId}-${index}`,
-          role: "option",
-          class: classes("option", index === asking.active && "option-active"),
-          "aria-selected": String(index === asking.active),
-          onmousedown: (event) => event.preventDefault(),
-          onclick: () => pick(word),
-        },
-        h("span", {}, h("strong", {}, `${state.command} ${word}`), more && h("span", { class: "more" }, ` ${more}`)),
-        h("small", {}, meaning),
+    { class: "menu menu-words" },
+    h(
+      "div",
+      { role: "listbox", id: listId, "aria-label": "What can follow" },
+      words.map((word, index) =>
+        h(
+          "div",
+          {
+            key: word.key,
+            id: `${listId}-${index}`,
+            role: "option",
+            class: classes("option", index === asking.active && "option-active"),
+            "aria-selected": String(index === asking.active),
+            hook: (node) => index === asking.active && node.scrollIntoView({ block: "nearest" }),
+            // The field keeps the focus: its blur would close the list before the click.
+            onmousedown: (event) => event.preventDefault(),
+            onclick: () => pick(word),
+          },
+          h("span", {}, h("strong", { dir: "auto" }, word.label), word.more && h("span", { class: "more" }, ` ${word.more}`)),
+          h("small", {}, word.meaning),
+        ),
       ),
     ),
+    h("p", { class: "menu-hint", "aria-hidden": "true" }, h("kbd", {}, "Tab"), " takes the first, ", h("kbd", {}, "↓"), " chooses, ", h("kbd", {}, "Esc"), " closes"),
   );
 }
 
 function steer(event, words, pick, send) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (words.length > 0 && step) {
-    event.preventDefault();
-    asking.active = (asking.active + step + words.length) % words.length;
+  if (words.length > 0 && step && !event.isComposing) {
+    const from = asking.active === NONE && step < 0 ? 0 : asking.active;
+    asking.active = (from + step + words.length) % words.length;
     update({});
   } else if (words.length > 0 && event.key === "Tab" && !event.shiftKey) {
-    event.preventDefault();
-    pick(words[asking.active][0]);
+    pick(words[Math.max(0, asking.active)]);
   } else if (words.length > 0 && event.key === "Escape") {
     asking.place = null;
     update({});
   } else if (isEnter(event)) {
-    event.preventDefault();
-    send();
-  }
+    if (words[asking.active]) pick(words[asking.active]);
+    else send();
+  } else return false;
+  event.preventDefault();
+  return true;
+}
+
+// Arrow keys leave the field for what was sent before only from its first or its last line.
+function walk(event, place) {
+  const step = { ArrowDown: -1, ArrowUp: 1 }[event.key];
+  if (!step || event.isComposing || event.shiftKey) return;
+  const field = event.target;
+  const isAtEdge = !(step > 0 ? field.value.slice(0, field.selectionStart) : field.value.slice(field.selectionEnd)).includes("\n");
+  const text = isAtEdge ? walkSent(state.me, field.value, step) : null;
+  if (text === null) return;
+  event.preventDefault();
+  fill(place, text);
 }
 
 async function submit(channel, threadTs, place) {
@@ -141,7 +156,8 @@ async function submit(channel, threadTs, place) {
   if (text === "") return;
   drafts.set(place, "");
   asking.place = null;
-  const field = document.querySelector(`[data-composer="${CSS.escape(place)}"]`);
+  rememberSent(state.me, text);
+  const field = fieldOf(place);
   if (field) field.value = "";
   update({ toast: null });
   const answer = text.startsWith("/") ? await command(channel, threadTs, text) : await post(channel, threadTs, text);
@@ -152,15 +168,25 @@ async function submit(channel, threadTs, place) {
 }
 
 async function command(channel, threadTs, text) {
-  const at = text.search(/\s/);
-  const name = at < 0 ? text : text.slice(0, at);
+  const [name] = text.split(/\s/, 1);
+  const rest = text.slice(name.length).trim();
+  const at = Date.now() / 1000;
   const busy = `command-${channel}`;
-  update({ busy: { ...state.busy, [busy]: "busy" }, tried: { ...state.tried, [text.slice(at + 1)]: true } });
-  const answer = await call("chat.command", me().token, { channel, command: name, text: at < 0 ? "" : text.slice(at + 1), ...(threadTs ? { thread_ts: threadTs } : {}) });
-  const rest = { ...state.busy };
-  delete rest[busy];
-  update({ busy: rest, toast: explainFailure(answer, threadTs) });
+  update({ busy: { ...state.busy, [busy]: "busy" }, asked: { channel, text, ackMs: null } });
+  const answer = await call("chat.command", me().token, { channel, command: name, text: rest, ...(threadTs ? { thread_ts: threadTs } : {}) });
+  const others = { ...state.busy };
+  delete others[busy];
+  const isTaken = answer.ok && name === state.command;
+  if (isTaken) state.taken.push({ words: rest, at });
+  update({ busy: others, asked: answer.ok ? { channel, text, ackMs: answer.ack_ms } : null, toast: explainFailure(answer, threadTs) });
   return answer;
+}
+
+/** What became of the last command, in one line below the messages. */
+export function sayAsked(channel) {
+  const { asked } = state;
+  if (asked?.channel !== channel) return "";
+  return asked.ackMs === null ? `Asking xenbot: ${asked.text}` : `${asked.text} · xenbot took it in ${Math.max(1, Math.round(asked.ackMs))} ms`;
 }
 
 // A failed command leaves a notice in the channel; in a thread, which shows no notices, it is said here.

@@ -1,20 +1,21 @@
 // "What goes wrong": the hands of a curious person on the bot, on Slack's side and on the hosts.
 
-import { order } from "./api.js";
+import { drawArmed, armedFaults } from "./armed.js";
+import { drawControlForm, give } from "./control_form.js";
 import { h } from "./dom.js";
-import { state, update } from "./store.js";
+import { state } from "./store.js";
 
-const LOST_ANSWER = { do: "arm", fault: { method: "Async.VM.pool_migrate", action: "drop", when: "after" } };
+const LOST_ANSWER = { do: "arm", fault: { method: "Async.VM.pool_migrate", action: "drop", when: "after", name: "next move: answer lost" } };
 const SPEEDS = [0.2, 1, 5, 20];
-
-async function give(door, request, done) {
-  update({ toast: null });
-  const answer = await order(door, request);
-  update({ toast: answer.ok === false ? answer.error : done });
-}
+const MOST_HOSTS = 12;
 
 function button(text, hint, press, style = "") {
-  return h("button", { key: text, type: "button", class: `button ${style}`, title: hint, onclick: press }, text);
+  return h("button", { key: text, type: "button", class: `button button-small ${style}`, title: hint, onclick: press }, text);
+}
+
+/** How many faults are armed now. */
+export function countArmed() {
+  return armedFaults().length;
 }
 
 /** The state of the bot in the top bar, with the way back when it is down. */
@@ -29,49 +30,40 @@ export function drawBotState() {
     { class: "bot-state bot-down", role: "status" },
     h("i", { class: "lamp lamp-bad" }),
     h("span", { title: bot.ended }, "bot is down"),
-    button("Start bot", bot.ended ?? "", () => give("bot", { do: "start" }, "The bot is running again."), "button-small"),
+    button("Start bot", bot.ended ?? "", startBot),
   );
 }
 
-/** The folded panel below the datacentre. */
+function startBot() {
+  return give("bot", { do: "start" }, "The bot is running again.");
+}
+
+/** The panel. */
 export function drawFaults() {
   const truth = state.datacentre;
-  if (!truth) return null;
-  return h(
-    "details",
-    { class: "faults", key: "faults" },
-    h("summary", {}, "What goes wrong", h("small", {}, "break something and watch")),
-    h(
-      "div",
-      { class: "fault-groups" },
-      truth.bot && drawBotGroup(truth.bot),
-      drawSlackGroup(),
-      drawHostGroup(truth),
-      drawSpeedGroup(truth),
-    ),
-  );
+  return h("div", { class: "fault-groups" }, drawArmed(), truth.bot && drawBotGroup(truth.bot), drawSlackGroup(), drawHostGroup(truth), drawSpeedGroup(truth), drawAnyGroup());
 }
 
 function group(title, meaning, ...children) {
-  return h("section", { key: title, class: "fault-group" }, h("h4", {}, title), h("p", {}, meaning), h("div", { class: "fault-buttons" }, children));
+  return h("section", { key: title, class: "fault-group" }, h("h3", {}, title), h("p", {}, meaning), h("div", { class: "fault-buttons" }, children));
 }
 
 function drawBotGroup(bot) {
+  const stage = bot.alive ? (bot.ready ? "It runs." : "It is starting…") : `It is down: ${bot.ended}.`;
   return group(
     "The bot",
-    "Kill it in the middle of a move: the move goes on, and the bot finds it again.",
-    bot.alive
-      ? button("Kill bot", "SIGKILL, as a crash would", () => give("bot", { do: "kill" }, "The bot was killed."), "button-danger")
-      : button("Start bot", "", () => give("bot", { do: "start" }, "The bot is running again.")),
+    `Confirm a move, kill the bot while the guest is on its way, and start it again: the move goes on without it, and the bot finds it and finishes the card. ${stage}`,
+    bot.alive ? button("Kill bot", "SIGKILL, as a crash would", () => give("bot", { do: "kill" }, "The bot was killed."), "button-danger") : button("Start bot", "", startBot, "button-primary"),
   );
 }
 
 function drawSlackGroup() {
+  const isRefusing = state.workplace?.switches?.refuse_connections === true;
   return group(
     "Slack",
     "What the network and Slack do on a bad day.",
     button("Drop sockets", "Breaks every connection of the bot", () => give("slack", { do: "drop_sockets" }, "The bot's connections were cut.")),
-    button("Refuse connections", "The bot cannot come back until faults are cleared", () => give("slack", { do: "refuse_connections", on: true }, "New connections are refused.")),
+    h("button", { key: "refuse", type: "button", class: "button button-small", "aria-pressed": String(isRefusing), title: "The bot cannot come back until they are let in again", onclick: () => give("slack", { do: "refuse_connections", on: !isRefusing }, isRefusing ? "New connections are let in." : "New connections are refused.") }, "Refuse connections"),
     button("Next post: 429", "The bot must wait and send again", () => give("slack", { do: "fail", method: "chat.postMessage", kind: "429", times: 1, retry_after: 5 }, "The next post is answered with 429.")),
     button("Next post: answer lost", "It takes effect, the bot does not learn it", () => give("slack", { do: "fail", method: "chat.postMessage", kind: "drop_after" }, "The next post's answer will be lost.")),
     button("Clear Slack faults", "", () => give("slack", { do: "clear_faults" }, "Slack is well again.")),
@@ -82,30 +74,7 @@ function drawHostGroup(truth) {
   return group(
     "Hosts",
     "Hosts die, coordinators change, sessions end.",
-    h(
-      "table",
-      { class: "fault-hosts" },
-      h(
-        "tbody",
-        {},
-        truth.hosts.slice(0, 12).map((host) =>
-          h(
-            "tr",
-            { key: host.uuid },
-            h("th", { scope: "row", dir: "auto" }, host.name),
-            h(
-              "td",
-              {},
-              host.silent
-                ? button("Start", "Switch it on again", () => give("datacentre", { do: "start_host", host: host.name }, `${host.name} is back.`), "button-small")
-                : button("Kill", "As if its power were cut", () => give("datacentre", { do: "kill_host", host: host.name }, `${host.name} is dead.`), "button-small button-danger"),
-              !host.coordinator &&
-                button("Make coordinator", "Move the coordinator role here", () => give("datacentre", { do: "move_coordinator", host: host.name }, `${host.name} is the coordinator.`), "button-small"),
-            ),
-          ),
-        ),
-      ),
-    ),
+    h("table", { class: "fault-hosts" }, h("tbody", {}, truth.hosts.slice(0, MOST_HOSTS).map((host) => drawHostRow(host, truth)))),
     button("Hold all work", "Every task stops where it is", () => give("datacentre", { do: "hold_tasks" }, "All work is held.")),
     button("Let work go on", "", () => give("datacentre", { do: "release_tasks" }, "Work goes on.")),
     button("Next move: answer lost", "The move begins, and its caller never learns it", () => give("datacentre", LOST_ANSWER, "The answer to the next move will be lost.")),
@@ -114,12 +83,34 @@ function drawHostGroup(truth) {
   );
 }
 
+function drawHostRow(host, truth) {
+  const isAlone = truth.hosts.every((other) => other.pool !== host.pool || other === host);
+  return h(
+    "tr",
+    { key: host.uuid },
+    h("th", { scope: "row", dir: "auto" }, host.name),
+    h(
+      "td",
+      {},
+      host.silent
+        ? button(`Start ${host.name}`, "Switch it on again", () => give("datacentre", { do: "start_host", host: host.name }, `${host.name} is back.`))
+        : button(`Kill ${host.name}`, "As if its power were cut", () => give("datacentre", { do: "kill_host", host: host.name }, `${host.name} is dead.`), "button-danger"),
+      !host.coordinator && !isAlone && button("Make coordinator", `Move the coordinator role to ${host.name}`, () => give("datacentre", { do: "move_coordinator", host: host.name }, `${host.name} is the coordinator.`)),
+    ),
+  );
+}
+
 function drawSpeedGroup(truth) {
+  const speeds = [...new Set([...SPEEDS, truth.speed])].sort((one, other) => one - other);
   return group(
     "Speed of the datacentre",
-    "Slack's own deadlines stay as they are.",
-    SPEEDS.map((speed) =>
+    "Slack's own deadlines stay as they are. Slow it down to have time to break something.",
+    speeds.map((speed) =>
       h("button", { key: String(speed), type: "button", class: "button button-small", "aria-pressed": String(truth.speed === speed), onclick: () => give("speed", { speed }, `The datacentre now runs ${speed} times as fast as a real one.`) }, `× ${speed}`),
     ),
   );
+}
+
+function drawAnyGroup() {
+  return h("section", { key: "any", class: "fault-group" }, h("h3", {}, "By hand"), drawControlForm());
 }

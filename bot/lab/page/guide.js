@@ -1,56 +1,74 @@
-// The first minute: what this is, and three commands worth trying.
+// The first minute: what this is, and three commands worth trying. A step is ticked by what really happened: an answer
+// that came, a guest that runs elsewhere.
 
 import { fill } from "./composer.js";
 import { classes, h, icon } from "./dom.js";
+import { followGuide } from "./guide_steps.js";
 import { remember, state, update } from "./store.js";
-
-const STEPS = [
-  ["status", "See how every pool is doing. Nothing changes."],
-  ["migrate centos54 to xenserver3", "Confirm the card, and watch the guest move to another host while it runs."],
-  ["migrate web-local to xenserver3", "Its disk is on one host only, so xenbot refuses and says what to do instead."],
-];
 
 /** Draws the guide, or nothing once it was put away. */
 export function drawGuide(channel) {
   if (!state.guide) return null;
-  // Once a person is under way, the messages need the room.
-  const isShort = Object.keys(state.tried).length > 0;
+  const steps = followGuide();
+  if (steps === null) return null;
+  const done = steps.filter((step) => step.isDone).length;
+  const current = steps.find((step) => !step.isDone) ?? null;
   return h(
     "section",
-    { class: classes("guide", isShort && "guide-short"), key: "guide", "aria-label": "Your first minute" },
-    h("h2", {}, "Your first minute"),
-    !isShort && h("p", {}, "xenbot changes virtual machines when people ask for it in chat: it checks first, asks for a confirmation, and shows what happened. The chat and the datacentre on this page are simulated; the bot is the real one."),
+    { class: classes("guide", done > 0 && "guide-short", current === null && "guide-over"), key: "guide", "aria-label": "Your first minute" },
     h(
-      "ol",
-      {},
-      STEPS.map(([words, meaning], index) =>
-        h(
-          "li",
-          { key: words, class: classes(state.tried[words] && "tried") },
-          h("span", { class: "step", "aria-hidden": "true" }, state.tried[words] ? "✓" : String(index + 1)),
-          h(
-            "button",
-            {
-              type: "button",
-              class: "suggestion",
-              onclick: () => {
-                update({ tried: { ...state.tried, [words]: true } });
-                fill(channel, `${state.command} ${words}`);
-              },
-            },
-            `${state.command} ${words}`,
-          ),
-          h("span", { class: "meaning" }, meaning),
-        ),
-      ),
+      "header",
+      { class: "guide-head" },
+      h("h2", {}, "Your first minute"),
+      h("span", { class: "guide-count" }, current === null ? "all three done" : `${done} of ${steps.length} done`),
+      h("button", { type: "button", class: "icon-button", "aria-label": "Close the guide", title: "Close the guide; the button at the top brings it back", onclick: () => showGuide(false) }, icon("close")),
     ),
-    !isShort && h("p", { class: "guide-foot" }, "A click puts the command into the message field; press Enter to send it."),
-    h("button", { type: "button", class: "icon-button guide-close", "aria-label": "Close the guide", onclick: () => showGuide(false) }, icon("close")),
+    done === 0 && drawIntroduction(),
+    h("ol", {}, steps.map((step, index) => drawStep(step, index, step === current, channel))),
+    current === null && drawMore(),
+  );
+}
+
+function drawIntroduction() {
+  return h(
+    "p",
+    {},
+    "xenbot looks after virtual machines and takes its orders in a chat: it checks, asks for a confirmation, does it, and says what happened. On the left a chat, on the right two computers (hosts) that share their virtual machines (guests), and three that stand alone. Both are simulated; the bot is the real one.",
+  );
+}
+
+function drawStep(step, index, isCurrent, channel) {
+  return h(
+    "li",
+    { key: step.name, class: classes(step.isDone && "step-done", isCurrent && "step-current"), "aria-current": isCurrent ? "step" : null },
+    h("span", { class: "step", "aria-hidden": "true" }, step.isDone ? "✓" : String(index + 1)),
+    step.isDone && h("span", { class: "unseen" }, "Done: "),
+    h(
+      "button",
+      { type: "button", class: "suggestion", title: "Puts this into the message field", onclick: () => fill(channel, `${state.command} ${step.words}`) },
+      h("span", { class: "unseen" }, isCurrent ? "Try " : ""),
+      `${state.command} ${step.words}`,
+    ),
+    h("span", { class: "meaning" }, step.says),
+    isCurrent && step.now && h("strong", { class: "now" }, step.now),
+  );
+}
+
+function drawMore() {
+  const look = (dock) => () => update({ dock, tab: "datacentre" });
+  return h(
+    "p",
+    { class: "guide-more" },
+    "What to try next: ",
+    h("button", { type: "button", class: "link-button", onclick: look("faults") }, "kill the bot in the middle of a move"),
+    ", or ",
+    h("button", { type: "button", class: "link-button", onclick: look("wire") }, "see the frames and calls behind it"),
+    `. ${state.command} help lists everything.`,
   );
 }
 
 /** Opens the guide or puts it away, and remembers that for this browser. */
 export function showGuide(isShown) {
   remember("guide", isShown ? "shown" : "hidden", true);
-  update({ guide: isShown });
+  update({ guide: isShown, tab: isShown ? "chat" : state.tab });
 }

@@ -120,8 +120,8 @@ function drawNotice(notice) {
   );
 }
 
-// The end of a list stays in sight when it was in sight; a reader further up is not moved.
-function followEnd(node, isNew) {
+/** A hook: the end of a list stays in sight when it was in sight; a reader further up is not moved. */
+export function followEnd(node, isNew) {
   if (isNew) {
     node.atEnd = true;
     node.addEventListener("scroll", () => {

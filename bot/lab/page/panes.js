@@ -1,13 +1,14 @@
 // The panes of the workplace: the list of channels, the open channel or home, and the thread.
 
 import { drawBlocks } from "./blocks.js";
-import { drawComposer } from "./composer.js";
+import { drawComposer, sayAsked } from "./composer.js";
 import { classes, h, icon } from "./dom.js";
 import { drawGuide } from "./guide.js";
 import { drawMessages } from "./messages.js";
 import { drawMrkdwn } from "./mrkdwn.js";
 import { viewContext } from "./modal.js";
 import { drawAvatar } from "./people.js";
+import { rove } from "./rove.js";
 import { state } from "./store.js";
 import { closeThread, open, openThread } from "./sync.js";
 
@@ -25,7 +26,7 @@ export function drawSidebar() {
   const entry = (place, mark, name, unread) =>
     h(
       "button",
-      { key: place, type: "button", class: classes("place", state.place === place && "place-open", unread > 0 && "place-unread"), "aria-current": state.place === place ? "page" : null, onclick: () => open(place) },
+      { key: place, type: "button", class: classes("place", state.place === place && "place-open", unread > 0 && "place-unread"), "aria-current": state.place === place ? "page" : null, "data-rove": true, onclick: () => open(place) },
       mark,
       h("span", {}, name),
       unread > 0 && h("span", { class: "unread" }, String(unread), h("span", { class: "unseen" }, " unread")),
@@ -36,7 +37,7 @@ export function drawSidebar() {
   const direct = state.channels.filter(isDirect);
   return h(
     "nav",
-    { class: "sidebar", "aria-label": "Channels" },
+    { class: "sidebar", "aria-label": "Channels", hook: rove },
     h("h2", {}, "Channels"),
     state.channels.filter((channel) => !isDirect(channel)).map((channel) => entry(channel.id, hash, channel.name, unreadOf(channel))),
     h("h2", {}, "Apps"),
@@ -66,7 +67,7 @@ export function drawMain() {
       openThread,
     }),
     screen && screen.messages.length + noticesOf(screen, channel.id).length === 0 && h("p", { class: "quiet" }, "Nothing was said here yet."),
-    h("p", { class: classes("waiting-line", isWaiting && "waiting-shown"), "aria-hidden": String(!isWaiting) }, "xenbot was asked…"),
+    h("p", { class: classes("waiting-line", isWaiting && "waiting-busy") }, sayAsked(channel.id)),
     drawComposer(channel.id, null, `Message ${isDirect(channel) ? channelTitle(channel) : `#${channel.name}`}, or ${state.command} for a command`),
   );
 }

@@ -24,7 +24,10 @@ export const state = {
   connected: null, // false once the stream to the lab has broken
   tab: "chat", // on a phone: chat | thread | datacentre
   guide: true,
-  tried: {}, // suggestion → true
+  taken: [], // commands that the bot has acknowledged: { words, at }
+  asked: null, // the last command of this tab: { channel, text, ackMs }
+  dock: null, // what stands below the datacentre: "faults" | "wire"
+  workplace: null, // what the lab tells of Slack's faults and switches
   status: "", // what a screen reader hears
   toast: null,
 };
@@ -49,6 +52,11 @@ export function update(changes) {
   // A hidden tab gets no frames, yet must not fall behind.
   if (document.hidden) setTimeout(run, 0);
   else requestAnimationFrame(run);
+}
+
+/** Says something to a screen reader. */
+export function announce(text) {
+  update({ status: text });
 }
 
 /** The person the page acts as. */

@@ -1,6 +1,7 @@
 // Keeps the state in step with the lab: who is here, what the acting person sees, and the datacentre's truth.
 
 import { call, follow, loadPeople } from "./api.js";
+import { loadHints } from "./commands.js";
 import { me, recall, remember, state, update } from "./store.js";
 
 let leaveStream = null;
@@ -12,6 +13,7 @@ export async function begin() {
   const { team, people, channels, command, bot, usergroups } = await loadPeople();
   const groups = Object.fromEntries((usergroups ?? []).map((group) => [group.id, group.handle ?? group.name]));
   update({ team, people, channels, command: command ?? "/xen", bot: bot ? { id: bot.user_id, name: bot.name } : null, groups, guide: recall("guide", true) !== "hidden" });
+  void loadHints();
   follow("/lab/datacentre/stream", { state: (data) => update({ datacentre: JSON.parse(data) }) });
   const kept = recall("me");
   await actAs(people.some((person) => person.key === kept) ? kept : people[0].key);

@@ -1,78 +1,96 @@
-// "What crossed the wire": the last frames and calls to Slack and to the hosts, on demand. It asks every second while
-// it is open, since most frames change no screen, and never while it is folded away.
+// What crossed the wire on both sides, brought into one shape and one order of time: Slack's frames and requests, the
+// calls to the hosts, and what was broken on purpose. It is asked for only while somebody looks.
 
-import { call } from "./api.js";
-import { classes, h } from "./dom.js";
-import { me, state, update } from "./store.js";
+import { call, loadCalls } from "./api.js";
+import { fillEmoji } from "./emoji.js";
+import { me, update } from "./store.js";
 
-const KEPT = 150;
+const KEPT = 600;
 const PAUSE_MS = 1000;
-const wire = { timer: null, entries: [], seen: 0 };
+const wire = { timer: null, entries: [], seen: { slack: 0, xapi: 0 }, sent: new Map() };
 
-const SAYS = {
-  xapi: ["→ XAPI", "A call that changes something, as a host heard it"],
-  http: ["→ Slack", "A call of the Web API"],
-  frame_out: ["→ bot", "A frame that Slack sent to the bot"],
-  frame_in: ["→ Slack", "A frame that the bot sent to Slack"],
-  delivery: ["→ bot", "A request that Slack posted to the bot"],
-  response_url: ["→ Slack", "The bot answered to a response URL"],
-  socket: ["socket", "A connection came or went"],
-  fault: ["fault", "Something that was broken on purpose"],
-  warning: ["warning", "Legal, but hardly what the sender meant"],
-};
+/** The entries so far, oldest first: { key, at, kind, from, to, what, note, isBad, detail }. */
+export function wireEntries() {
+  return wire.entries;
+}
 
-async function ask() {
-  const answer = await call("lab.log", me().token, { since: wire.seen });
-  if (!answer.ok || answer.entries.length === 0) return;
-  // The page's own questions would bury what the bot says.
-  const news = answer.entries.filter((entry) => entry.n > wire.seen && !/\blab\.(screen|channels|log)\b/.test(entry.what));
-  wire.seen = answer.entries.at(-1)?.n ?? wire.seen;
-  wire.entries = [...wire.entries, ...news].slice(-KEPT);
+/** Begins to ask, or stops. */
+export function watchWire(isWatched) {
+  if (isWatched === (wire.timer !== null)) return;
+  clearInterval(wire.timer);
+  wire.timer = isWatched ? setInterval(ask, PAUSE_MS) : null;
+  if (isWatched) void ask();
+}
+
+/** Forgets what was seen so far. */
+export function clearWire() {
+  wire.entries = [];
   update({});
 }
 
-/** Draws the folded list. */
-export function drawWire() {
-  if (!state.datacentre) return null;
-  const entries = wire.timer === null ? [] : [...wire.entries, ...listCalls()].sort((one, other) => other.at - one.at);
-  const toggle = (event) => {
-    if (event.target !== event.currentTarget) return;
-    clearInterval(wire.timer);
-    if (!event.target.open) return;
-    void ask();
-    wire.timer = setInterval(ask, PAUSE_MS);
-  };
-  return h(
-    "details",
-    { class: "faults", key: "wire", ontoggle: toggle },
-    h("summary", {}, "What crossed the wire", h("small", {}, "to and from the bot")),
-    h(
-      "div",
-      { class: "wire", role: "list" },
-      entries.length === 0 && h("p", { class: "empty" }, "Nothing yet."),
-      entries.map(drawEntry),
-    ),
-  );
+async function ask() {
+  const [slack, calls] = await Promise.all([call("lab.log", me().token, { since: wire.seen.slack }), loadCalls(wire.seen.xapi)]);
+  // An answer that another one overtook brings nothing twice.
+  const frames = (slack.entries ?? []).filter((entry) => entry.n > wire.seen.slack);
+  const heard = calls.filter((entry) => entry.n > wire.seen.xapi);
+  wire.seen = { slack: frames.at(-1)?.n ?? wire.seen.slack, xapi: heard.at(-1)?.n ?? wire.seen.xapi };
+  const news = [...frames.map(readSlack), ...heard.map(readCall)];
+  if (news.length === 0) return;
+  wire.entries = [...wire.entries, ...news].sort((one, other) => one.at - other.at).slice(-KEPT);
+  update({});
 }
 
-// The calls that change something, as the hosts heard them; looking is not listed there.
-function listCalls() {
-  const times = new Map();
-  return (state.datacentre.calls ?? []).map(({ method, when, ...detail }) => {
-    const name = `${when} ${detail.host} ${method}`;
-    times.set(name, (times.get(name) ?? 0) + 1);
-    return { n: `${name} ${times.get(name)}`, at: Date.parse(when) / 1000, kind: "xapi", what: `${method}: ${detail.outcome}`, ...detail };
-  });
-}
-
-function drawEntry(entry) {
+function readSlack(entry) {
   const { n, at, kind, what, ...detail } = entry;
-  const [says, meaning] = SAYS[kind] ?? [kind, ""];
-  const time = new Date(at * 1000).toISOString().slice(11, 23);
-  return h(
-    "details",
-    { key: String(n), class: classes("entry", `entry-${kind}`), role: "listitem", memo: n },
-    h("summary", {}, h("time", {}, time), h("span", { class: "mark", title: meaning }, says), h("span", { class: "what" }, what)),
-    h("pre", {}, JSON.stringify(detail, null, 2)),
-  );
+  const shape = SLACK[kind] ?? ((one) => ({ kind: "slack", from: "Slack", to: "", what: one.what }));
+  return { key: `s${n}`, at, note: "", isBad: false, detail, ...shape(entry) };
+}
+
+const SLACK = {
+  http: readRequest,
+  response_url: readRequest,
+  frame_out: readFrame,
+  delivery: readFrame,
+  frame_in: readAck,
+  socket: ({ what }) => ({ kind: "slack", from: "bot", to: "Slack", what }),
+  fault: ({ what }) => ({ kind: "fault", from: "", to: "Slack", what }),
+  warning: ({ what }) => ({ kind: "fault", from: "", to: "Slack", what, isBad: true }),
+};
+
+function readRequest(entry) {
+  const isPerson = entry.by !== undefined && !["bot", "app", "none"].includes(entry.by);
+  const failed = entry.outcome && !["ok", "sent"].includes(entry.outcome) ? entry.outcome : (entry.answer?.error ?? (entry.status >= 400 ? `HTTP ${entry.status}` : ""));
+  const note = [failed, entry.ms ? `${Math.round(entry.ms)} ms` : "", sayText(entry.request?.text)].filter(Boolean).join(" · ");
+  return { kind: isPerson ? "person" : "slack", from: isPerson ? entry.by : "bot", to: "Slack", what: entry.what, note, isBad: Boolean(failed) };
+}
+
+function readFrame(entry) {
+  const payload = entry.frame?.payload ?? {};
+  if (entry.frame?.envelope_id) wire.sent.set(entry.frame.envelope_id, { what: entry.frame.type, at: entry.at });
+  const action = payload.actions?.[0];
+  const said = payload.command ? `${payload.command} ${payload.text}` : (action?.text?.text ?? action?.action_id ?? payload.event?.type ?? payload.view?.callback_id ?? payload.reason ?? "");
+  return { kind: "slack", from: "Slack", to: "bot", what: entry.what, note: sayText(said), isBad: /no socket/.test(entry.what) };
+}
+
+function readAck(entry) {
+  const asked = wire.sent.get(entry.frame?.envelope_id);
+  const took = asked ? `${Math.max(1, Math.round((entry.at - asked.at) * 1000))} ms` : "";
+  return { kind: "slack", from: "bot", to: "Slack", what: asked ? `${entry.what} of ${asked.what}` : entry.what, note: took };
+}
+
+function readCall(entry) {
+  const { n, at, kind, method, fault, ...detail } = entry;
+  if (kind === "fault") return { key: `x${n}`, at, kind: "fault", from: "", to: "hosts", what: `${fault.name}: ${fault.action} ${fault.when} ${method}`, note: "", isBad: true, detail: { fault } };
+  const isBad = !["done", "unanswered"].includes(entry.outcome);
+  const note = [entry.outcome === "done" ? "" : entry.outcome, entry.took_ms >= 1 ? `${Math.round(entry.took_ms)} ms` : "", sayParams(entry.params)].filter(Boolean).join(" · ");
+  return { key: `x${n}`, at, kind: entry.changes ? "change" : "look", from: entry.user || "someone", to: entry.host, what: method, note, isBad, detail };
+}
+
+function sayParams(params) {
+  return sayText((params ?? []).slice(1).filter((one) => typeof one === "string" && !/^(OpaqueRef:|[\d,]+$)/.test(one)).join(", "));
+}
+
+function sayText(text) {
+  const line = fillEmoji(String(text ?? "")).replaceAll(/\s+/g, " ");
+  return line.length > 90 ? `${line.slice(0, 89)}…` : line;
 }

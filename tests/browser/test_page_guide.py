@@ -1,0 +1,84 @@
+"""The first minute with the shipped bot: each step is ticked by what really happened, and nothing before."""
+
+from collections.abc import Iterator
+
+import pytest
+from page_story import Person, ShippedLab, shipped_lab
+from playwright.sync_api import Browser, Locator, Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShippedLab]:
+    with shipped_lab(tmp_path_factory.mktemp("guide"), speed=8) as lab:
+        yield lab
+
+
+@pytest.fixture
+def person(story: ShippedLab, browser: Browser) -> Iterator[Person]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(story.page)
+    page.locator(".channel .composer textarea").wait_for()
+    yield Person(page)
+    context.close()
+
+
+def guide(page: Page) -> Locator:
+    return page.get_by_role("region", name="Your first minute")
+
+
+def current(page: Page) -> Locator:
+    return guide(page).locator("[aria-current=step]")
+
+
+def tries(page: Page) -> None:
+    """Takes the current step: a click puts it into the field, Enter sends it."""
+    current(page).get_by_role("button").click()
+    field = page.locator(".channel .composer textarea")
+    expect(field).to_be_focused()
+    field.press("Enter")
+
+
+def test_each_step_of_the_guide_is_ticked_by_what_happened(story: ShippedLab, person: Person) -> None:
+    page = person.page
+    expect(current(page)).to_contain_text("/xen status")
+    current(page).get_by_role("button").click()
+    expect(current(page)).to_contain_text("/xen status")
+    page.locator(".channel .composer textarea").press("Enter")
+    expect(current(page)).to_contain_text("/xen migrate centos54 to xenserver3")
+
+    story.turn("pause_tasks", at=0.5)
+    tries(page)
+    card = person.sees("Migrate centos54", private=False)
+    expect(current(page)).to_contain_text("Now press Confirm")
+    person.presses_and_says_yes(card, "Confirm")
+    expect(current(page)).to_contain_text("on its way to xenserver3. 50 %")
+    story.turn("release_tasks")
+    expect(current(page)).to_contain_text("/xen migrate web-local to xenserver3", timeout=30_000)
+    expect(guide(page)).to_contain_text("centos54 ran on xenserver1 and runs on xenserver3 now")
+    assert story.guest("centos54")["host"] == "xenserver3"
+
+    tries(page)
+    expect(guide(page)).to_contain_text("all three done")
+    page.reload()
+    expect(guide(page)).to_contain_text("all three done")
+    guide(page).get_by_role("button", name="kill the bot").click()
+    expect(page.get_by_role("region", name="What goes wrong").get_by_role("button", name="Kill bot")).to_be_visible()
+
+
+def test_a_move_survives_the_death_of_the_bot_before_the_eyes_of_a_person(story: ShippedLab, person: Person) -> None:
+    page = person.page
+    story.turn("pause_tasks", at=0.5)
+    person.types("/xen migrate 日本語サーバー to xenserver3")
+    person.presses_and_says_yes(person.sees("Migrate 日本語サーバー", private=False), "Confirm")
+    expect(person.host("xenserver1")).to_contain_text("moving 50 %")
+    page.get_by_role("button", name="What goes wrong").click()
+    page.get_by_role("button", name="Kill bot").click()
+    expect(page.locator(".top")).to_contain_text("bot is down")
+    story.turn("release_tasks")
+    expect(person.host("xenserver3").locator(".guest:not(.guest-ghost)", has_text="日本語サーバー")).to_be_visible()
+    page.locator(".top").get_by_role("button", name="Start bot").click()
+    expect(page.locator(".top")).to_contain_text("bot running", timeout=60_000)
+    person.sees("日本語サーバー now runs on xenserver3", private=False)
