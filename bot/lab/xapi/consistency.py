@@ -97,12 +97,13 @@ def _check_references(database: Database) -> list[str]:
 
 
 def _names_class(kind: FieldType) -> bool:
-    return (kind.kind == "ref" and kind.name in CLASSES) or any(_names_class(part) for part in kind.of)
+    # Roles are the same everywhere and in no database.
+    return (kind.kind == "ref" and kind.name != "role") or any(_names_class(part) for part in kind.of)
 
 
 def _list_references(kind: FieldType, value: Value) -> list[tuple[str, str]]:
     if kind.kind == "ref":
-        return [(kind.name, value)] if kind.name in CLASSES else []
+        return [(kind.name, value)]
     if kind.kind == "set":
         return [pair for item in value for pair in _list_references(kind.of[0], item)]
     if kind.kind == "map":

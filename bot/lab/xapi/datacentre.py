@@ -27,7 +27,7 @@ from bot.lab.xapi.population import Populated, populate
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
 from bot.lab.xapi.server import HostServer
-from bot.lab.xapi.sessions import Account, Sessions
+from bot.lab.xapi.sessions import ROLES, Account, Sessions
 from bot.lab.xapi.tasks import Tasks
 from bot.lab.xapi.values import Value
 from bot.lab.xapi.world import load_world
@@ -57,7 +57,7 @@ class Datacentre:
         port: HTTPS port of every host, plain HTTP on the next; 0 picks a pair that is free on all addresses.
         speed: Simulated seconds per real second.
         manual_clock: Whether simulated time stands still until `{"do": "advance", "seconds": …}`.
-        password: Of `root`, and of `reader`, who may only look.
+        password: Of `root`, and of one account per role, named as the role.
         certificates: Where certificates are kept between starts; None makes new ones.
         debug_consistency: Whether to look for contradictions after each call; they collect in `findings`.
 
@@ -123,7 +123,7 @@ class Datacentre:
         database = populated.database
         accounts = (
             Account(self.user, self.password, "pool-admin"),
-            Account("reader", self.password, "read-only"),
+            *(Account(role, self.password, role) for role in ROLES),
         )
         machines = {
             ref: Machine(

@@ -126,7 +126,7 @@ def set_field(pool: Pool, class_name: str, ref: str, name: str, value: Value) ->
 
 def _resolve(pool: Pool, kind: FieldType, value: Value) -> Value:
     """Returns the reference where a UUID was given."""
-    if kind.kind == "ref" and kind.name in CLASSES and isinstance(value, str) and ":" not in value:
+    if kind.kind == "ref" and isinstance(value, str) and ":" not in value:
         return pool.database.find_by_uuid(kind.name, value)
     return value
 

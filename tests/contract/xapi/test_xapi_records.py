@@ -1,57 +1,15 @@
 """Records: searches, setters, and types held against the published data model where it is at hand."""
 
-import json
-from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import aiohttp
 import pytest
 from datacentre_client import Connect, Rpc, guest_of
+from published_model import RECORDED, published
 
 from bot.lab.xapi import Datacentre
-from bot.lab.xapi.schema.model import CLASSES, parse_type
-from bot.lab.xapi.schema.signatures import SIGNATURES
-
-REFERENCE = Path(__file__).parents[3] / ".." / "shared" / "reference" / "xenapi.json"
-RECORDED = REFERENCE.parent / "real-xapi"
-
-
-def published() -> dict[str, Any]:
-    if not REFERENCE.is_file():
-        pytest.skip("the published data model is not here")
-    return {kind["name"]: kind for kind in json.loads(REFERENCE.read_text(encoding="utf-8"))}
-
-
-def spell_type(text: str) -> str:
-    """Writes a published type as the schema does."""
-    if text.endswith(" map"):
-        key, _, value = text.removesuffix(" map").strip("()").partition(" -> ")
-        return f"map {spell_type(key)} {spell_type(value)}"
-    if text.endswith(" set"):
-        return f"set {spell_type(text.removesuffix(' set'))}"
-    if text.endswith(" record"):
-        return f"record {text.removesuffix(' record').removeprefix('<class>')}"
-    return f"ref {text.removesuffix(' ref')}" if text.endswith(" ref") else text
-
-
-def test_the_schema_has_every_field_of_the_published_model_in_its_type() -> None:
-    model = published()
-    for name, kind in CLASSES.items():
-        fields = {field["name"]: field for field in model[name]["fields"]}
-        assert list(kind.fields) == list(fields)
-        for field in kind.fields.values():
-            assert field.type == parse_type(spell_type(fields[field.name]["type"])), field.name
-            assert field.writable == (fields[field.name]["qualifier"] == "RW"), (name, field.name)
-
-
-def test_every_published_message_is_in_the_tables() -> None:
-    model = published()
-    names = {f"{name}.{message['name']}" for name, kind in model.items() for message in kind["messages"]}
-    assert names - SIGNATURES.keys() == set()
-    # Every class with a table can be searched by expression, but the publication tells it of messages alone.
-    extra = {name for name in SIGNATURES.keys() - names if not name.endswith(".get_all_records_where")}
-    assert extra == {"session.get_all_records"}
+from bot.lab.xapi.schema.model import CLASSES
 
 
 async def test_records_have_the_published_types(connect: Connect) -> None:

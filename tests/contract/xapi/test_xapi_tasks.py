@@ -124,7 +124,7 @@ async def test_many_tasks_shorten_their_lives(datacentre: Datacentre, rpc: Rpc, 
 
 
 async def test_a_reader_may_look_but_its_change_fails_in_the_task(connect: Connect) -> None:
-    client = await connect("xenserver1").login("reader")
+    client = await connect("xenserver1").login("read-only")
     guest, host = await client.find("VM", "centos54"), await client.find("host", "xenserver3")
     expected = [
         "RBAC_PERMISSION_DENIED",

@@ -126,7 +126,7 @@ async def test_check_finds_everything_at_once(lab: Datacentre) -> None:
 
 
 async def test_check_tells_a_user_who_may_only_look(lab: Datacentre) -> None:
-    settings = msgspec.structs.replace(pool_settings(lab, *EXPERIMENT, name="experiment"), user="reader")
+    settings = msgspec.structs.replace(pool_settings(lab, *EXPERIMENT, name="experiment"), user="read-only")
     pools = Pools([settings], passwords={"experiment": PASSWORD})
     found = await pools.check()
     await pools.stop()

@@ -11,14 +11,22 @@ from bot.lab.xapi.schema.model import CLASSES
 from bot.lab.xapi.schema.signatures import SIGNATURES, Signature
 from bot.lab.xapi.values import Value
 
-# Fields whose setters exist beside the field as messages of their own, without side effects.
+# Fields whose setters are messages of their own and do nothing beside.
 PLAIN_SETTERS: Final[Mapping[str, tuple[str, ...]]] = {
     "SR": ("name_label", "name_description"),
     "VDI": ("name_label", "name_description", "sharable", "read_only", "allow_caching"),
-    "VM": ("order", "start_delay", "shutdown_delay", "HVM_boot_policy", "actions_after_crash"),
+    "VM": ("order", "start_delay", "shutdown_delay", "HVM_boot_policy", "actions_after_crash", "NVRAM"),
     "network": ("default_locking_mode",),
-    "pool": ("igmp_snooping_enabled", "telemetry_next_collection"),
-    "VMSS": ("frequency", "schedule", "type", "retained_snapshots"),
+    "pool": (
+        "igmp_snooping_enabled",
+        "telemetry_next_collection",
+        "guest_agent_config",
+        "ext_auth_max_threads",
+        "local_auth_max_threads",
+    ),
+    "VMSS": ("frequency", "schedule", "type", "retained_snapshots", "last_run_time"),
+    "Observer": ("attributes", "components", "enabled", "endpoints", "hosts"),
+    "Repository": ("gpgkey_path",),
 }
 
 Handler = Callable[..., Awaitable[Value]]
@@ -38,8 +46,9 @@ def _find_handler(signature: Signature) -> Handler | None:
     class_name, message = signature.class_name, signature.message
     if signature.implied_by:
         return _FIELD_HANDLERS[signature.verb](class_name, signature.implied_by)
-    if message.startswith("set_") and message.removeprefix("set_") in PLAIN_SETTERS.get(class_name, ()):
-        return _set(class_name, message.removeprefix("set_"))
+    for name in PLAIN_SETTERS.get(class_name, ()):
+        if message.endswith(f"_{name}") and message.removesuffix(f"_{name}") in _FIELD_HANDLERS:
+            return _FIELD_HANDLERS[message.removesuffix(f"_{name}")](class_name, name)
     if signature.verb or class_name == "message":
         make = _CLASS_HANDLERS.get(message)
         return make(class_name) if make else None

@@ -1,0 +1,13 @@
+"""What tests want to be read beside their result."""
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the `summary` that passed tests have recorded, whatever process they ran in."""
+    reports = terminalreporter.stats.get("passed", [])
+    lines = [str(text) for report in reports for name, text in report.user_properties if name == "summary"]
+    if lines:
+        terminalreporter.write_sep("=", "what the tests tell")
+        for line in lines:
+            terminalreporter.write_line(line)
