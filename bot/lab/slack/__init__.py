@@ -5,6 +5,7 @@ State and wire are separate files; nothing here is shared with the bot that it t
 
 from bot.lab.slack.clock import Clock
 from bot.lab.slack.directory import Person
+from bot.lab.slack.hub import Shortcut
 from bot.lab.slack.workplace import Workplace
 
-__all__ = ["Clock", "Person", "Workplace"]
+__all__ = ["Clock", "Person", "Shortcut", "Workplace"]

@@ -82,7 +82,8 @@ _CHOICE_LABELS: Final = {
     "slash_commands": "commands",
     "interactive": "clicks and forms",
     "events_api": "events",
-    "read_only": "nobody but admins",
+    "restricted": "admins only (a workspace preference)",
+    "read_only": "admins only (a read-only channel)",
     "threads_only": "in threads only",
     "no_threads": "not in threads",
 }

@@ -12,7 +12,7 @@ from bot.lab.slack.errors import ApiError
 from bot.lab.slack.forms import Entered, find_element, make_action, merge, read_choice, read_values, state_values
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.messages import Message
-from bot.lab.slack.payloads import name_in_payload, show_interaction, show_message, show_view
+from bot.lab.slack.payloads import show_interaction, show_message_place, show_view
 from bot.lab.slack.views import View
 from bot.lab.slack.wordings import NO_CONTROL_ANSWER, NO_OPTIONS
 
@@ -50,8 +50,8 @@ async def press_in_message(hub: Hub, person: Person, message: Message, press: Pr
     payload = {
         "type": "block_actions",
         **show_interaction(hub, person),
-        **_show_message_place(hub, message),
-        "trigger_id": hub.triggers.give(person.id),
+        **show_message_place(hub, message),
+        "trigger_id": hub.triggers.give(person.id, channel=message.channel),
         "state": {"values": state_values(message.blocks, entered)},
         "response_url": f"{hub.base_url}/hooks/actions/{person.team_id}/{secret}",
         "actions": [make_action(block, element, choice, hub.messages.make_ts())],
@@ -75,7 +75,7 @@ async def press_in_view(hub: Hub, person: Person, view: View, press: Press) -> J
         "type": "block_actions",
         **show_interaction(hub, person),
         "container": {"type": "view", "view_id": view.id},
-        "trigger_id": hub.triggers.give(person.id, view.id),
+        "trigger_id": hub.triggers.give(person.id, view.id, channel=view.opened_in),
         "view": show_view(hub, view),
         "actions": [make_action(block, element, choice, hub.messages.make_ts())],
     }
@@ -98,7 +98,7 @@ async def suggest(hub: Hub, person: Person, place: Message | View, block_id: str
         "value": typed,
     }
     if isinstance(place, Message):
-        payload |= _show_message_place(hub, place)
+        payload |= show_message_place(hub, place)
     else:
         payload |= {"container": {"type": "view", "view_id": place.id}, "view": show_view(hub, place)}
     answer = await hub.courier.ask("interactive", payload, accepts_response=True)
@@ -154,25 +154,6 @@ def _remember(entered: Entered, press: Press, choice: Json) -> Entered:
 
 def _is_silent(block: Json) -> bool:
     return block["type"] == "input" and not block.get("dispatch_action")
-
-
-def _show_message_place(hub: Hub, message: Message) -> Json:
-    conversation = hub.directory.conversation(message.channel)
-    container: Json = {
-        "type": "message",
-        "message_ts": message.ts,
-        "channel_id": message.channel,
-        "is_ephemeral": message.audience is not None,
-    }
-    if message.thread_ts:
-        container["thread_ts"] = message.thread_ts
-    place: Json = {"container": container, "channel": {"id": conversation.id, "name": name_in_payload(conversation)}}
-    # Slack does not keep ephemeral messages, so it cannot send them back.
-    if message.audience is None:
-        place["message"] = show_message(hub, message, with_metadata=True, with_thread=False)
-        if message.thread_ts is None and hub.messages.thread(message.channel, message.ts):
-            place["message"]["thread_ts"] = message.ts
-    return place
 
 
 async def _send_press(hub: Hub, person: Person, payload: Json, channel: str | None) -> Json:

@@ -10,9 +10,9 @@ from bot.lab.slack.courier import NoAnswer
 from bot.lab.slack.directory import Conversation, Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.hub import Hub
-from bot.lab.slack.payloads import name_in_payload
+from bot.lab.slack.objects import name_in_payload, show_enterprise_of_team
 from bot.lab.slack.posting import post_as_app, post_as_person
-from bot.lab.slack.wordings import word_command_in_thread, word_failed_command, word_unknown_command
+from bot.lab.slack.wordings import NO_BOT_COMMANDS, word_command_in_thread, word_failed_command, word_unknown_command
 
 Json = dict[str, Any]
 
@@ -28,6 +28,8 @@ async def run_command(
 
     The answer is ``ok`` with ``ack_ms``, or what the person sees instead.
     """
+    if person.is_bot:
+        return _refuse(hub, person, conversation, "command_refused", NO_BOT_COMMANDS)
     if in_thread:
         return _refuse(hub, person, conversation, "command_refused", word_command_in_thread(command))
     if command != hub.installation.command:
@@ -98,8 +100,9 @@ def _make_payload(hub: Hub, person: Person, conversation: Conversation, text: st
         "text": escape_command_text(hub, text) if hub.installation.should_escape else text,
         "api_app_id": hub.directory.bot.app_id,
         "is_enterprise_install": "false",
+        **show_enterprise_of_team(hub, team.id),
         "response_url": f"{hub.base_url}/hooks/commands/{team.id}/{secret}",
-        "trigger_id": hub.triggers.give(person.id),
+        "trigger_id": hub.triggers.give(person.id, channel=conversation.id),
     }
 
 

@@ -5,10 +5,12 @@ from typing import Any
 import msgspec
 
 from bot.lab.slack.delivery import check_ssl, switch_to_http, switch_to_sockets
-from bot.lab.slack.events import announce, announce_joined
+from bot.lab.slack.events import announce
 from bot.lab.slack.faults import Fail, Misdeliver
+from bot.lab.slack.groups import set_members
 from bot.lab.slack.hub import Hub
-from bot.lab.slack.payloads import show_group, show_person
+from bot.lab.slack.membership import join, leave
+from bot.lab.slack.objects import show_person
 from bot.lab.slack.vocabulary import (
     AdvanceClock,
     ChangeChannel,
@@ -141,25 +143,7 @@ def _change_group(hub: Hub, control: ChangeGroup) -> None:
     unknown = [key for key in control.members if key not in directory.people]
     if unknown:
         raise ValueError(f"There is no person {unknown[0]!r}: {', '.join(directory.people)}.")
-    members = tuple(directory.people[key].id for key in control.members)
-    added = [member for member in members if member not in group.members]
-    removed = [member for member in group.members if member not in members]
-    changed = msgspec.structs.replace(group, members=members, updated=int(hub.clock.now()))
-    directory.replace_group(changed)
-    event = {
-        "type": "subteam_members_changed",
-        "subteam_id": changed.id,
-        "team_id": directory.team.id,
-        "date_update": changed.updated,
-        "date_previous_update": group.updated,
-        "added_users": added,
-        "added_users_count": len(added),
-        "removed_users": removed,
-        "removed_users_count": len(removed),
-        "subteam": show_group(hub, changed),
-        "event_ts": hub.messages.make_ts(),
-    }
-    announce(hub, event, subscription="subteam_members_changed")
+    set_members(hub, group, tuple(directory.people[key].id for key in control.members))
 
 
 def _change_channel(hub: Hub, control: ChangeChannel) -> None:
@@ -168,21 +152,14 @@ def _change_channel(hub: Hub, control: ChangeChannel) -> None:
     channel = known.get(control.name)
     if channel is None:
         raise ValueError(f"There is no channel {control.name!r}: {', '.join(known)}.")
-    bot = directory.bot.user_id
-    was_member = bot in channel.members
-    is_member = was_member if control.bot_member is None else control.bot_member
     asked = {
         "is_ext_shared": control.ext_shared,
         "is_pending_ext_shared": control.pending_ext_shared,
         "is_archived": control.archived,
         "posting": control.posting,
     }
-    changed = msgspec.structs.replace(
-        channel,
-        members=channel.members | {bot} if is_member else channel.members - {bot},
-        **{field: value for field, value in asked.items() if value is not None},
-    )
+    changed = msgspec.structs.replace(channel, **{field: value for field, value in asked.items() if value is not None})
     directory.replace_conversation(changed)
     hub.touch(changed)
-    if is_member and not was_member:
-        announce_joined(hub, changed, bot)
+    if control.bot_member is not None:
+        (join if control.bot_member else leave)(hub, changed, directory.bot.user_id)

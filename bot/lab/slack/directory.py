@@ -11,7 +11,7 @@ from bot.lab.slack.errors import ApiError
 from bot.lab.slack.identity import derive_id, make_person_token
 
 ConversationKind = Literal["public_channel", "private_channel", "im", "mpim"]
-Posting = Literal["everyone", "read_only", "threads_only", "no_threads"]
+Posting = Literal["everyone", "restricted", "read_only", "threads_only", "no_threads"]
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +84,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     is_ext_shared: bool = False
     is_pending_ext_shared: bool = False
     posting: Posting = "everyone"
+    is_open: bool = True
     with_person: str | None = None
 
     @property
@@ -110,6 +111,7 @@ class UserGroup(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     members: tuple[str, ...]
     updated: int = 0
+    is_disabled: bool = False
 
 
 _TEAM = Team(id=derive_id("T", "team"), name="Workplace", domain="workplace")
@@ -212,6 +214,11 @@ class Directory:
         """Return the person with this id."""
         return next((person for person in self.people.values() if person.id == person_id), None)
 
+    def team_of(self, member_id: str) -> str:
+        """Return the team of a person or of the bot."""
+        person = self.person(member_id)
+        return self.team.id if person is None else person.team_id
+
     def person_of_token(self, token: str) -> Person | None:
         """Return the person whose client uses this token."""
         return next((person for person in self.people.values() if person.token == token), None)
@@ -224,11 +231,11 @@ class Directory:
         return found
 
     def open_direct(self, person_id: str, *, created_at: int) -> tuple[Conversation, bool]:
-        """Return the person's conversation with the bot and whether it existed before."""
+        """Return the person's conversation with the bot and whether it was open before."""
         conversation_id = derive_id("D", person_id)
-        found = self.conversations.get(conversation_id)
+        found = self._reopen(conversation_id)
         if found is not None:
-            return found, True
+            return found
         opened = Conversation(
             id=conversation_id,
             name="directmessage",
@@ -241,11 +248,11 @@ class Directory:
         return opened, False
 
     def open_group(self, member_ids: frozenset[str], *, created_at: int) -> tuple[Conversation, bool]:
-        """Return the direct conversation of several people with the bot and whether it existed before."""
+        """Return the direct conversation of several people with the bot and whether it was open before."""
         conversation_id = derive_id("G", ",".join(sorted(member_ids)))
-        found = self.conversations.get(conversation_id)
+        found = self._reopen(conversation_id)
         if found is not None:
-            return found, True
+            return found
         names = sorted(person.name for person in self.people.values() if person.id in member_ids)
         opened = Conversation(
             id=conversation_id,
@@ -256,6 +263,13 @@ class Directory:
         )
         self.conversations[conversation_id] = opened
         return opened, False
+
+    def _reopen(self, conversation_id: str) -> tuple[Conversation, bool] | None:
+        found = self.conversations.get(conversation_id)
+        if found is None:
+            return None
+        opened = self.conversations[conversation_id] = msgspec.structs.replace(found, is_open=True)
+        return opened, found.is_open
 
     def channel_named(self, name: str) -> Conversation | None:
         """Return the channel with this name, which a ``#`` may precede."""

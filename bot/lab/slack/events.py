@@ -33,13 +33,16 @@ def announce(hub: Hub, event: Json, *, subscription: str, conversation: Conversa
     from_outside = author is not None and author.team_id != bot.team_id
     if author is not None and conversation is not None and from_outside:
         event = {**event, "user_team": author.team_id, "source_team": author.team_id}
+    enterprise = hub.directory.enterprise
+    enterprise_id = None if enterprise is None else enterprise.id
     is_shared = from_outside or (conversation is not None and conversation.is_ext_shared)
     hub.courier.tell(
         {
             "token": "unused",
             "team_id": bot.team_id,
             "context_team_id": bot.team_id,
-            "context_enterprise_id": None,
+            "context_enterprise_id": enterprise_id,
+            **({} if enterprise_id is None else {"enterprise_id": enterprise_id}),
             "api_app_id": bot.app_id,
             "event": event,
             "type": "event_callback",
@@ -47,7 +50,7 @@ def announce(hub: Hub, event: Json, *, subscription: str, conversation: Conversa
             "event_time": int(hub.clock.now()),
             "authorizations": [
                 {
-                    "enterprise_id": None,
+                    "enterprise_id": enterprise_id,
                     "team_id": bot.team_id,
                     "user_id": bot.user_id,
                     "is_bot": True,
@@ -136,23 +139,35 @@ def announce_home_opened(hub: Hub, person: str, tab: str) -> None:
     announce(hub, event, subscription="app_home_opened")
 
 
-def announce_joined(hub: Hub, conversation: Conversation, member_id: str) -> None:
+def announce_joined(hub: Hub, conversation: Conversation, member_id: str, *, inviter: str | None = None) -> None:
     """Announce a new member; that is how a bot learns it was invited."""
-    event = {
-        "type": "member_joined_channel",
-        "user": member_id,
-        "channel": conversation.id,
-        "channel_type": "C",
-        "team": hub.directory.team.id,
-        "event_ts": hub.messages.make_ts(),
-    }
+    event = {"type": "member_joined_channel", **_show_move(hub, conversation, member_id)}
+    if inviter is not None:
+        event["inviter"] = inviter
     announce(hub, event, subscription="member_joined_channel", conversation=conversation)
 
 
-def announce_reaction(hub: Hub, message: Message, member_id: str, name: str) -> None:
-    """Announce a reaction."""
+def announce_left(hub: Hub, conversation: Conversation, member_id: str) -> None:
+    """Announce that a member goes."""
+    event = {"type": "member_left_channel", **_show_move(hub, conversation, member_id)}
+    announce(hub, event, subscription="member_left_channel", conversation=conversation)
+
+
+def _show_move(hub: Hub, conversation: Conversation, member_id: str) -> Json:
+    return {
+        "user": member_id,
+        "channel": conversation.id,
+        "channel_type": "G" if conversation.is_private else "C",
+        "team": hub.directory.team_of(member_id),
+        "event_ts": hub.messages.make_ts(),
+    }
+
+
+def announce_reaction(hub: Hub, message: Message, member_id: str, name: str, *, is_added: bool) -> None:
+    """Announce a reaction, or that one was taken back."""
+    kind = "reaction_added" if is_added else "reaction_removed"
     event = {
-        "type": "reaction_added",
+        "type": kind,
         "user": member_id,
         "reaction": name,
         "item": {"type": "message", "channel": message.channel, "ts": message.ts},
@@ -160,4 +175,20 @@ def announce_reaction(hub: Hub, message: Message, member_id: str, name: str) -> 
         "event_ts": hub.messages.make_ts(),
     }
     conversation = hub.directory.conversation(message.channel)
-    announce(hub, event, subscription="reaction_added", conversation=conversation)
+    announce(hub, event, subscription=kind, conversation=conversation)
+
+
+def announce_pin(hub: Hub, message: Message, member_id: str, *, is_added: bool) -> None:
+    """Announce that a message was pinned, or is no longer."""
+    kind = "pin_added" if is_added else "pin_removed"
+    item = {"type": "message", "channel": message.channel, "message": show_message(hub, message)}
+    event = {
+        "type": kind,
+        "user": member_id,
+        "channel_id": message.channel,
+        "item": {**item, "created": int(hub.clock.now()), "created_by": member_id},
+        "item_user": message.user,
+        "event_ts": hub.messages.make_ts(),
+    }
+    conversation = hub.directory.conversation(message.channel)
+    announce(hub, event, subscription=kind, conversation=conversation)

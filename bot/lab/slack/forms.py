@@ -154,17 +154,34 @@ def read_values(blocks: list[Json], values: Entered, entered: Entered, *, strict
     return entered
 
 
-def state_values(blocks: list[Json], entered: Entered) -> Entered:
-    """Return ``state.values``: every stateful element, untouched ones with their first value or null."""
+def state_values(blocks: list[Json], entered: Entered, current: str | None = None) -> Entered:
+    """Return ``state.values``: every stateful element, untouched ones with their first value or null.
+
+    ``current`` is the conversation that an element with ``default_to_current_conversation`` begins with.
+    """
     values: Entered = {}
     for block, element in walk(blocks):
         holder = HOLDERS.get(element["type"])
         if holder is None:
             continue
         block_id, action_id = block["block_id"], element["action_id"]
-        untouched = {"type": element["type"], holder.key: element.get(holder.initial, holder.empty)}
+        first = element.get(holder.initial, holder.empty)
+        if not first and current and element.get("default_to_current_conversation"):
+            first = current if holder.empty is None else [current]
+        untouched = {"type": element["type"], holder.key: first}
         values.setdefault(block_id, {})[action_id] = entered.get(block_id, {}).get(action_id, untouched)
     return values
+
+
+def find_answerable(blocks: list[Json], values: Entered) -> list[tuple[str, str, str]]:
+    """Return block, action and channel of each choice that the app may answer by a response URL."""
+    return [
+        (block["block_id"], element["action_id"], chosen)
+        for block, element in walk(blocks)
+        if element.get("response_url_enabled") and element["type"] in ("conversations_select", "channels_select")
+        for chosen in [values[block["block_id"]][element["action_id"]].get(HOLDERS[element["type"]].key)]
+        if chosen
+    ]
 
 
 def find_missing(blocks: list[Json], values: Entered) -> list[str]:

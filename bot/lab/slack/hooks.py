@@ -17,7 +17,7 @@ from bot.lab.slack.inspector import Passed
 from bot.lab.slack.messages import Message
 from bot.lab.slack.posting import edit, find_thread, post_as_app, remove
 from bot.lab.slack.responseurl import ResponsePlace
-from bot.lab.slack.server import fail_before, is_after, lose_answer, read_arguments
+from bot.lab.slack.transport import fail_before, is_after, lose_answer, read_arguments
 
 Json = dict[str, Any]
 

@@ -10,12 +10,15 @@ from bot.lab.slack.courier import Courier
 from bot.lab.slack.directory import Conversation, Directory
 from bot.lab.slack.envelopes import EnvelopeRoute
 from bot.lab.slack.faults import Faults
+from bot.lab.slack.files import FileStore
 from bot.lab.slack.forms import Entered
 from bot.lab.slack.inspector import Inspector
+from bot.lab.slack.marks import Marks
 from bot.lab.slack.messages import MessageStore
 from bot.lab.slack.ratelimits import RateLimits
 from bot.lab.slack.responseurl import ResponseUrls
 from bot.lab.slack.revisions import Revisions
+from bot.lab.slack.schedule import Schedule
 from bot.lab.slack.socketmode import SocketMode
 from bot.lab.slack.triggers import Triggers
 from bot.lab.slack.views import ViewStore
@@ -38,6 +41,15 @@ DEFAULT_EVENTS = ("app_home_opened", "app_mention", "message.im", "member_joined
 
 
 @dataclass(frozen=True, slots=True)
+class Shortcut:
+    """An entry of the app in the menu of a message, or in the menu that is everywhere."""
+
+    callback_id: str
+    name: str
+    on_message: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Installation:
     """What the app's manifest says: its command, what it may do, which events it gets."""
 
@@ -48,6 +60,9 @@ class Installation:
     scopes: tuple[str, ...] = DEFAULT_SCOPES
     events: frozenset[str] = frozenset(DEFAULT_EVENTS)
     should_escape: bool = True
+    shortcuts: tuple[Shortcut, ...] = ()
+    home_tab: bool = True
+    messages_tab: bool = True
 
 
 @dataclass(slots=True)
@@ -58,6 +73,9 @@ class Hub:
     clock: Clock
     directory: Directory
     messages: MessageStore
+    files: FileStore
+    marks: Marks
+    scheduled: Schedule
     views: ViewStore
     triggers: Triggers
     response_urls: ResponseUrls

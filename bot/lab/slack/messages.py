@@ -29,6 +29,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     by_app: bool
     blocks: list[Json] = []
     attachments: list[Json] = []
+    files: tuple[str, ...] = ()
     thread_ts: str | None = None
     is_broadcast: bool = False
     metadata: Json | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -42,6 +43,7 @@ class PageRoutes:
                     {"id": group.id, "handle": group.handle, "name": group.name} for group in directory.groups.values()
                 ],
                 "command": self._hub.installation.command,
+                "shortcuts": [dataclasses.asdict(each) for each in self._hub.installation.shortcuts],
                 "bot": {
                     "user_id": directory.bot.user_id,
                     "bot_id": directory.bot.bot_id,

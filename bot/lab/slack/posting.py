@@ -13,6 +13,7 @@ from bot.lab.slack.content import Content
 from bot.lab.slack.directory import Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.events import announce_changed, announce_deleted, announce_posted
+from bot.lab.slack.files import SlackFile
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.identity import make_short_id
 from bot.lab.slack.messages import Message
@@ -31,6 +32,7 @@ def post_as_app(
     thread_ts: str | None = None,
     is_broadcast: bool = False,
     audience: str | None = None,
+    files: tuple[str, ...] = (),
 ) -> Message:
     """Post a message of the bot, to everyone in the conversation or to one person only."""
     bot = hub.directory.bot
@@ -45,14 +47,23 @@ def post_as_app(
         attachments=content.attachments,
         metadata=content.metadata,
         thread_ts=thread_ts,
+        files=files,
         is_broadcast=is_broadcast,
-        subtype="thread_broadcast" if is_broadcast else None,
+        subtype="thread_broadcast" if is_broadcast else "file_share" if files else None,
         audience=audience,
     )
     return _store(hub, message)
 
 
-def post_as_person(hub: Hub, person: Person, channel: str, text: str, *, thread_ts: str | None = None) -> Message:
+def post_as_person(
+    hub: Hub,
+    person: Person,
+    channel: str,
+    text: str,
+    *,
+    thread_ts: str | None = None,
+    files: tuple[str, ...] = (),
+) -> Message:
     """Post what a person wrote; a client sends a rich_text block beside the text, so one is made."""
     message = Message(
         channel=channel,
@@ -61,13 +72,42 @@ def post_as_person(hub: Hub, person: Person, channel: str, text: str, *, thread_
         team=person.team_id,
         by_app=False,
         text=text,
-        blocks=[make_rich_text(text)],
+        blocks=[make_rich_text(text)] if text and not person.is_bot else [],
         thread_ts=thread_ts,
-        client_msg_id=str(uuid.uuid4()),
+        files=files,
+        subtype="file_share" if files else None,
+        client_msg_id=None if person.is_bot else str(uuid.uuid4()),
     )
     stored = _store(hub, message)
     hub.messages.mark_read(person.id, channel, stored.ts)
     return stored
+
+
+def post_notice(hub: Hub, member_id: str, channel: str, subtype: str, text: str) -> Message:
+    """Post the line that Slack itself writes into a channel: somebody joined, left or set the topic."""
+    message = Message(
+        channel=channel,
+        ts=hub.messages.make_ts(),
+        user=member_id,
+        team=hub.directory.team_of(member_id),
+        by_app=False,
+        text=text,
+        subtype=subtype,
+    )
+    return _store(hub, message)
+
+
+def remove_file(hub: Hub, file: SlackFile) -> None:
+    """Take a deleted file out of the messages that show it; a message that shows nothing else goes too."""
+    for channel, ts in file.shares:
+        message = hub.messages.find(channel, ts)
+        if message is None:
+            continue
+        rest = tuple(each for each in message.files if each != file.id)
+        if rest or message.text or message.blocks:
+            edit(hub, message, msgspec.structs.replace(message, files=rest))
+        else:
+            remove(hub, message)
 
 
 def edit(hub: Hub, before: Message, after: Message) -> Message:

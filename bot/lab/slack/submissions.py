@@ -9,7 +9,7 @@ from bot.lab.slack.blocks import read_view
 from bot.lab.slack.courier import NoAnswer
 from bot.lab.slack.directory import Person
 from bot.lab.slack.errors import ApiError
-from bot.lab.slack.forms import Entered, find_missing, read_values, state_values
+from bot.lab.slack.forms import Entered, find_answerable, find_missing, read_values, state_values
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.payloads import show_interaction, show_view
 from bot.lab.slack.views import View
@@ -24,7 +24,8 @@ async def submit_view(hub: Hub, person: Person, view: View, values: Entered) -> 
     The client does not submit while a required field is empty: then the fields are named and nothing is sent.
     """
     entered = read_values(view.shown.blocks, values, view.entered, strict=True)
-    missing = find_missing(view.shown.blocks, state_values(view.shown.blocks, entered))
+    shown_values = state_values(view.shown.blocks, entered, view.opened_in)
+    missing = find_missing(view.shown.blocks, shown_values)
     errors = dict.fromkeys(missing, REQUIRED_FIELD)
     view = msgspec.structs.replace(view, entered=entered, errors=errors)
     hub.views.keep(view)
@@ -36,7 +37,9 @@ async def submit_view(hub: Hub, person: Person, view: View, values: Entered) -> 
         **show_interaction(hub, person),
         "trigger_id": hub.triggers.give(person.id, view.id),
         "view": show_view(hub, view),
-        "response_urls": [],
+        "response_urls": [
+            _give_response_url(hub, person, place) for place in find_answerable(view.shown.blocks, shown_values)
+        ],
     }
     started = time.perf_counter()
     answer = await hub.courier.ask("interactive", payload, accepts_response=True)
@@ -59,13 +62,21 @@ async def submit_view(hub: Hub, person: Person, view: View, values: Entered) -> 
 async def close_view(hub: Hub, person: Person, view: View, *, whole_stack: bool) -> Json:
     """Close a modal; the app hears of it only if the view asked for that, and cannot prevent it."""
     is_cleared = whole_stack or view.shown.clear_on_close
+    stack = hub.views.stack(person.id)
+    # Whatever stood on the closed view goes with it.
+    closed = stack if is_cleared else stack[[each.id for each in stack].index(view.id) :]
     if is_cleared:
         hub.views.clear(person.id)
     else:
         hub.views.close(view)
     hub.revisions.touch([person.id])
-    if not view.shown.notify_on_close:
-        return {"ok": True}
+    for each in reversed(closed):
+        if each.shown.notify_on_close:
+            await _tell_closed(hub, person, each, is_cleared=is_cleared)
+    return {"ok": True}
+
+
+async def _tell_closed(hub: Hub, person: Person, view: View, *, is_cleared: bool) -> None:
     payload = {
         "type": "view_closed",
         **show_interaction(hub, person),
@@ -75,7 +86,17 @@ async def close_view(hub: Hub, person: Person, view: View, *, whole_stack: bool)
     answer = await hub.courier.ask("interactive", payload, accepts_response=False)
     if isinstance(answer, NoAnswer):
         hub.warn("view_closed was not acked")
-    return {"ok": True}
+
+
+def _give_response_url(hub: Hub, person: Person, place: tuple[str, str, str]) -> Json:
+    block_id, action_id, channel = place
+    secret = hub.response_urls.give("app", channel=channel, person=person.id)
+    return {
+        "block_id": block_id,
+        "action_id": action_id,
+        "channel_id": channel,
+        "response_url": f"{hub.base_url}/hooks/app/{person.team_id}/{secret}",
+    }
 
 
 def _apply(hub: Hub, person: Person, view: View, answer: Json) -> dict[str, str]:

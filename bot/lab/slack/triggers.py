@@ -12,10 +12,11 @@ _KEPT_S = 600.0
 
 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose interaction it was, and in which view if in one: ``views.push`` needs that."""
+    """Whose interaction it was, and in which view if in one: ``views.push`` needs that; ``channel`` is where."""
 
     person: str
     view_id: str | None
+    channel: str | None
     expires: float
 
 
@@ -27,11 +28,13 @@ class Triggers:
         self._given: dict[str, Trigger] = {}
         self._used: set[str] = set()
 
-    def give(self, person: str, view_id: str | None = None) -> str:
+    def give(self, person: str, view_id: str | None = None, *, channel: str | None = None) -> str:
         """Return a new trigger id, shaped as Slack's."""
         self._forget_old()
         trigger_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**9)}.{secrets.token_hex(16)}"
-        self._given[trigger_id] = Trigger(person=person, view_id=view_id, expires=self._clock.now() + _LIFE_S)
+        self._given[trigger_id] = Trigger(
+            person=person, view_id=view_id, channel=channel, expires=self._clock.now() + _LIFE_S
+        )
         return trigger_id
 
     def exchange(self, trigger_id: str) -> Trigger:

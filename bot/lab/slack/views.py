@@ -30,7 +30,10 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """An open view of one person: the definition, what the person entered so far and the errors shown."""
+    """An open view of one person: the definition, what the person entered so far and the errors shown.
+
+    ``opened_in`` is the conversation in which the person was when the first view of the stack opened.
+    """
 
     id: str
     person: str
@@ -38,6 +41,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     root_view_id: str
     previous_view_id: str | None = None
+    opened_in: str | None = None
     entered: dict[str, dict[str, Json]] = {}
     errors: dict[str, str] = {}
 
@@ -72,12 +76,19 @@ class ViewStore:
         view_id = self._homes.get(person)
         return None if view_id is None else self._views[view_id]
 
-    def open(self, person: str, shown: Definition) -> View:
+    def open(self, person: str, shown: Definition, *, opened_in: str | None) -> View:
         """Open a modal, in the place of whatever modals were open."""
         self._check_external(shown, None)
         self.clear(person)
         view_id = make_id("V")
-        view = View(id=view_id, person=person, shown=shown, hash=self.make_hash(), root_view_id=view_id)
+        view = View(
+            id=view_id,
+            person=person,
+            shown=shown,
+            hash=self.make_hash(),
+            root_view_id=view_id,
+            opened_in=opened_in,
+        )
         self._views[view_id] = view
         self._stacks[person] = [view_id]
         return view
@@ -97,6 +108,7 @@ class ViewStore:
             hash=self.make_hash(),
             root_view_id=stack[0].id,
             previous_view_id=stack[-1].id,
+            opened_in=stack[-1].opened_in,
         )
         self._views[view.id] = view
         self._stacks[person].append(view.id)

@@ -22,6 +22,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 NO_VIEW_ANSWER = "We had some trouble connecting. Try again?"
 NO_CONTROL_ANSWER = "The app did not respond: a warning sign stands by the control and the message is unchanged."
 NO_OPTIONS = "Result not available: the app did not respond."
+NO_SHORTCUT_ANSWER = "The app did not respond to the shortcut."
+NO_BOT_COMMANDS = "Bot users cannot use slash commands."
 REQUIRED_FIELD = "Please complete this required field."
 
 

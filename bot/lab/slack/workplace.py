@@ -11,24 +11,28 @@ from bot.lab.slack.courier import Courier
 from bot.lab.slack.directory import Directory, Person
 from bot.lab.slack.envelopes import EnvelopeRoute
 from bot.lab.slack.faults import Faults
+from bot.lab.slack.files import LARGEST_BYTES, FileStore
 from bot.lab.slack.hooks import Hooks
-from bot.lab.slack.hub import DEFAULT_EVENTS, DEFAULT_SCOPES, Hub, Installation
+from bot.lab.slack.hub import DEFAULT_EVENTS, DEFAULT_SCOPES, Hub, Installation, Shortcut
 from bot.lab.slack.identity import make_app_token, make_bot_token, make_signing_secret
 from bot.lab.slack.inspector import Filter, Inspector
+from bot.lab.slack.marks import Marks
 from bot.lab.slack.messages import MessageStore
 from bot.lab.slack.page import PageRoutes
 from bot.lab.slack.ratelimits import RateLimits
 from bot.lab.slack.responseurl import ResponseUrls
 from bot.lab.slack.revisions import Revisions
+from bot.lab.slack.schedule import Schedule
 from bot.lab.slack.server import WebApi
 from bot.lab.slack.socketmode import SocketMode
+from bot.lab.slack.storage import FileRoutes
 from bot.lab.slack.triggers import Triggers
 from bot.lab.slack.views import ViewStore
 from bot.lab.slack.vocabulary import read_control
 
 _SHUTDOWN_S = 1.0
-# A view may have 250 kB and a form encodes it at up to three times its size.
-_BODY_BYTES = 4 * 1024 * 1024
+# The largest body is a file, in a form with its borders.
+_BODY_BYTES = LARGEST_BYTES + 1024 * 1024
 
 
 class Workplace:
@@ -46,10 +50,14 @@ class Workplace:
         scopes: tuple[str, ...] = DEFAULT_SCOPES,
         events: tuple[str, ...] = DEFAULT_EVENTS,
         should_escape: bool = True,
+        shortcuts: tuple[Shortcut, ...] = (),
+        home_tab: bool = True,
+        messages_tab: bool = True,
+        grid: bool = False,
     ) -> None:
         self._port = port
         clock = clock or Clock()
-        directory = Directory(created_at=int(clock.now()))
+        directory = Directory(created_at=int(clock.now()), grid=grid)
         self.bot_token = make_bot_token()
         self.app_token = make_app_token(directory.bot.app_id)
         self.signing_secret = make_signing_secret()
@@ -66,10 +74,16 @@ class Workplace:
                 scopes=scopes,
                 events=frozenset(events),
                 should_escape=should_escape,
+                shortcuts=shortcuts,
+                home_tab=home_tab,
+                messages_tab=messages_tab,
             ),
             clock=clock,
             directory=directory,
             messages=MessageStore(clock),
+            files=FileStore(clock),
+            marks=Marks(),
+            scheduled=Schedule(),
             views=ViewStore(clock),
             triggers=Triggers(clock),
             response_urls=ResponseUrls(clock),
@@ -81,7 +95,7 @@ class Workplace:
             envelopes=envelopes,
             courier=Courier(envelopes),
         )
-        self._page = PageRoutes(self._hub)
+        self._page, files = PageRoutes(self._hub), FileRoutes(self._hub)
         self._runner: web.AppRunner | None = None
         self.app = web.Application(client_max_size=_BODY_BYTES)
         self.app.add_routes(
@@ -90,6 +104,9 @@ class Workplace:
                 web.get("/link/", sockets.serve),
                 web.post("/hooks/{kind}/{team}/{secret}", Hooks(self._hub).serve),
                 web.get(r"/archives/{channel:[A-Z0-9]+}/p{digits:\d{7,}}", self._page.follow_permalink),
+                web.post("/upload/{secret}", files.upload),
+                web.get("/files-pri/{team}-{file}/{name}", files.download),
+                web.get("/files-pri/{team}-{file}/download/{name}", files.download),
                 web.get("/lab/people", self._page.people),
                 web.get("/lab/stream", self._page.stream),
                 web.get("/lab/wire", self._page.follow_wire),

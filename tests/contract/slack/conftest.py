@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_clients import Connect, serve
+from slack_clients import ALL_EVENTS, ALL_SCOPES, Connect, serve
 from slack_listener import Listener
 
-from bot.lab.slack import Clock, Workplace
+from bot.lab.slack import Clock, Shortcut, Workplace
 
 
 @pytest.fixture
@@ -19,6 +19,20 @@ def clock() -> Clock:
 @pytest.fixture
 async def workplace() -> AsyncIterator[Workplace]:
     started = Workplace(port=0)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@pytest.fixture
+async def open_workplace() -> AsyncIterator[Workplace]:
+    """A workplace whose app may do everything, hears of everything and has shortcuts."""
+    started = Workplace(
+        port=0,
+        scopes=ALL_SCOPES,
+        events=ALL_EVENTS,
+        shortcuts=(Shortcut("new_job", "New job"), Shortcut("link_job", "Link to a job", on_message=True)),
+    )
     await started.start()
     yield started
     await started.stop()

@@ -17,6 +17,27 @@ Json = dict[str, Any]
 Connect = Callable[[Workplace, AsyncApp], Awaitable[AsyncSocketModeHandler]]
 
 DEADLINE_S = 5.0
+_FAMILIES = ("channels", "groups", "im", "mpim", "users", "usergroups", "reactions", "pins", "bookmarks", "files")
+ALL_SCOPES = (
+    *(f"{family}:{what}" for family in _FAMILIES for what in ("read", "write", "history", "manage", "join")),
+    *("commands", "chat:write", "app_mentions:read", "team:read", "users.profile:read", "users:read.email"),
+)
+ALL_EVENTS = (
+    "app_home_opened",
+    "app_mention",
+    "member_joined_channel",
+    "member_left_channel",
+    "message.channels",
+    "message.groups",
+    "message.im",
+    "message.mpim",
+    "pin_added",
+    "pin_removed",
+    "reaction_added",
+    "reaction_removed",
+    "subteam_members_changed",
+    "user_change",
+)
 
 
 class Client:
@@ -68,6 +89,15 @@ class Socket:
                     return frame
                 if message.type is not WSMsgType.PING:
                     raise ConnectionError(message.type.name)
+
+    async def read_event(self, wanted: Callable[[Json], bool]) -> Json:
+        """Read and ack until an event is wanted, and return it."""
+        while True:
+            frame = await self.read()
+            await self.ack(frame)
+            event: Json = frame["payload"]["event"]
+            if wanted(event):
+                return event
 
     async def ack(self, frame: Json, payload: Json | None = None) -> None:
         await self.websocket.send_json({"envelope_id": frame["envelope_id"], "payload": payload or {}})

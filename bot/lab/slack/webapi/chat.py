@@ -20,25 +20,50 @@ Json = dict[str, Any]
 _NEVER_SET = ("link_names", "parse", "username", "icon_emoji", "icon_url", "as_user")
 
 
-def _find_target(call: Call) -> Conversation:
-    """Return where to post: a conversation id, a person's id (opens the direct conversation) or a channel's name."""
+def find_target(call: Call) -> Conversation:
+    """Return where to post: a conversation id, a person's id (opens the direct conversation) or a channel's name.
+
+    Raises:
+        ApiError: what keeps the caller from posting there.
+    """
     directory = call.hub.directory
     target = call.args.need("channel")
-    if call.person is None and directory.person(target) is not None:
-        return directory.open_direct(target, created_at=int(call.hub.clock.now()))[0]
+    partner = directory.person(target)
+    if call.person is None and partner is not None:
+        if partner.deleted or partner.is_bot:
+            raise ApiError("channel_not_found")
+        return _check_posting(call, directory.open_direct(target, created_at=int(call.hub.clock.now()))[0])
     named = directory.channel_named(target)
     if named is not None:
-        call = msgspec.structs.replace(call, args=Args({"channel": named.id}))
-    found = call.conversation(member=True)
-    if found.is_archived:
+        call = msgspec.structs.replace(call, args=Args({**call.args.values, "channel": named.id}))
+    # With this scope an app posts to public channels that it is not in.
+    is_public_ok = call.kind == "bot" and "chat:write.public" in call.hub.installation.scopes
+    return _check_posting(call, call.conversation(member=not is_public_ok))
+
+
+def _check_posting(call: Call, conversation: Conversation) -> Conversation:
+    if conversation.is_archived:
         raise ApiError("is_archived")
-    return found
+    if conversation.is_im and call.kind == "bot" and not call.hub.installation.messages_tab:
+        raise ApiError("messages_tab_disabled")
+    is_reply = "thread_ts" in call.args
+    if call.person is not None and call.person.is_admin:
+        return conversation
+    if conversation.posting == "restricted":
+        raise ApiError("restricted_action")
+    if conversation.posting == "read_only":
+        raise ApiError("restricted_action_read_only_channel")
+    if conversation.posting == "threads_only" and not is_reply:
+        raise ApiError("restricted_action_thread_only_channel")
+    if conversation.posting == "no_threads" and is_reply:
+        raise ApiError("restricted_action_non_threadable_channel")
+    return conversation
 
 
 async def post_message(call: Call) -> Json:
     """Post a message, as the bot or as a person."""
     hub, args = call.hub, call.args
-    conversation = _find_target(call)
+    conversation = find_target(call)
     thread_ts = find_thread(hub, conversation.id, args.text("thread_ts") or None)
     if call.person is not None:
         text = args.text("text")
@@ -96,13 +121,11 @@ async def delete_message(call: Call) -> Json:
 async def post_ephemeral(call: Call) -> Json:
     """Show a message to one person of a conversation; it is in no history and raises no event."""
     hub, args = call.hub, call.args
-    conversation = call.conversation(member=True)
+    conversation = _check_posting(call, call.conversation(member=True))
     reader = args.need("user")
     person = hub.directory.person(reader)
     if person is None or person.deleted or reader not in conversation.members:
         raise ApiError("user_not_in_channel")
-    if conversation.is_archived:
-        raise ApiError("is_archived")
     if len(args.text("text")) > LONGEST_TEXT:
         raise ApiError("msg_too_long")
     thread_ts = find_thread(hub, conversation.id, args.text("thread_ts") or None)

@@ -6,16 +6,23 @@ import msgspec
 
 from bot.lab.slack.directory import Conversation
 from bot.lab.slack.errors import ApiError
-from bot.lab.slack.events import announce_joined
 from bot.lab.slack.messages import Message
-from bot.lab.slack.payloads import show_conversation, show_message
+from bot.lab.slack.objects import show_conversation
+from bot.lab.slack.payloads import show_message
 from bot.lab.slack.ratelimits import Tier
 from bot.lab.slack.webapi.call import ANYONE, PERSON, Call, Method, page
 
 Json = dict[str, Any]
 
 _READ = ("channels:read", "groups:read", "im:read", "mpim:read")
-_KINDS = {"public_channel", "private_channel", "mpim", "im"}
+_HISTORY = {
+    "public_channel": "channels:history",
+    "private_channel": "groups:history",
+    "mpim": "mpim:history",
+    "im": "im:history",
+}
+_KINDS = set(_HISTORY)
+_MOST_PARTNERS = 8
 
 
 async def show_info(call: Call) -> Json:
@@ -67,54 +74,48 @@ async def list_conversations(call: Call) -> Json:
     found = [
         show_conversation(call.hub, each, call.caller_id)
         for each in call.hub.directory.conversations.values()
-        if ("im" if each.is_im else "public_channel") in kinds
-        and (call.caller_id in each.members or not (only_mine or each.is_im))
+        if each.kind in kinds
+        and (call.caller_id in each.members or not (only_mine or each.is_private))
         and not (each.is_archived and call.args.flag("exclude_archived"))
     ]
     return page(found, call, default=100, key="channels")
 
 
 async def open_direct(call: Call) -> Json:
-    """Open the direct conversation of the bot and a person; people open theirs with the bot."""
-    directory = call.hub.directory
+    """Open a direct conversation of the bot with one person or several; people open theirs with the bot."""
+    hub, directory = call.hub, call.hub.directory
+    created_at = int(hub.clock.now())
     if "channel" in call.args:
         conversation, existed = call.conversation(member=True), True
+    elif call.person is not None:
+        if call.args.names("users") != [directory.bot.user_id]:
+            raise ApiError("user_not_visible" if "users" in call.args else "users_list_not_supplied")
+        conversation, existed = directory.open_direct(call.person.id, created_at=created_at)
     else:
-        users = call.args.names("users")
-        if not users:
-            raise ApiError("users_list_not_supplied")
-        if len(users) > 1:
-            raise ApiError("too_many_users")
-        partner = directory.bot.user_id if call.person is not None else users[0]
-        if users[0] != partner:
-            raise ApiError("user_not_visible")
-        person = call.person or directory.person(users[0])
-        if person is None:
-            raise ApiError("user_not_found")
-        if person.deleted:
-            raise ApiError("user_disabled")
-        conversation, existed = directory.open_direct(person.id, created_at=int(call.hub.clock.now()))
-        call.hub.touch(conversation)
+        users = _read_partners(call)
+        if call.args.flag("prevent_creation") and not _is_open(call, users):
+            raise ApiError("channel_not_found")
+        if len(users) == 1:
+            conversation, existed = directory.open_direct(users[0], created_at=created_at)
+        else:
+            members = frozenset({*users, directory.bot.user_id})
+            conversation, existed = directory.open_group(members, created_at=created_at)
+    hub.touch(conversation)
     shown: Json = {"id": conversation.id}
     if call.args.flag("return_im"):
-        shown = show_conversation(call.hub, conversation, call.caller_id)
+        shown = show_conversation(hub, conversation, call.caller_id)
     return {"ok": True, "channel": shown, **({"already_open": True, "no_op": True} if existed else {})}
 
 
-async def join(call: Call) -> Json:
-    """Join a public channel."""
-    conversation = call.conversation()
-    if conversation.is_im:
+async def close_direct(call: Call) -> Json:
+    """Close a direct conversation: what was said stays, and opening it again shows it."""
+    found = call.conversation(member=True)
+    if not found.is_direct:
         raise ApiError("method_not_supported_for_channel_type")
-    if conversation.is_archived:
-        raise ApiError("is_archived")
-    if call.caller_id not in conversation.members:
-        members = conversation.members | {call.caller_id}
-        conversation = msgspec.structs.replace(conversation, members=members)
-        call.hub.directory.replace_conversation(conversation)
-        call.hub.touch(conversation)
-        announce_joined(call.hub, conversation, call.caller_id)
-    return {"ok": True, "channel": show_conversation(call.hub, conversation, call.caller_id)}
+    if not found.is_open:
+        return {"ok": True, "no_op": True, "already_closed": True}
+    call.hub.directory.replace_conversation(msgspec.structs.replace(found, is_open=False))
+    return {"ok": True}
 
 
 async def mark(call: Call) -> Json:
@@ -125,8 +126,33 @@ async def mark(call: Call) -> Json:
     return {"ok": True}
 
 
+def _read_partners(call: Call) -> list[str]:
+    """Return the people the bot wants to talk with, at most eight."""
+    users = call.args.names("users")
+    if not users:
+        raise ApiError("users_list_not_supplied")
+    if len(users) > _MOST_PARTNERS:
+        raise ApiError("too_many_users")
+    for user in users:
+        person = call.hub.directory.person(user)
+        if person is None:
+            raise ApiError("user_not_found")
+        if person.deleted:
+            raise ApiError("user_disabled")
+        if person.is_bot or call.hub.directory.is_stranger(person):
+            raise ApiError("user_not_visible")
+    if len(users) > 1:
+        call.need_scope("mpim:write")
+    return users
+
+
+def _is_open(call: Call, users: list[str]) -> bool:
+    members = frozenset({*users, call.hub.directory.bot.user_id})
+    return any(each.is_direct and each.members == members for each in call.hub.directory.conversations.values())
+
+
 def _need_history(call: Call, conversation: Conversation) -> None:
-    call.need_scope("im:history" if conversation.is_im else "channels:history")
+    call.need_scope(_HISTORY[conversation.kind])
 
 
 def _page_messages(call: Call, messages: list[Message], *, always: str | None = None) -> Json:
@@ -162,6 +188,6 @@ METHODS = (
     Method(name="conversations.list", handler=list_conversations, tokens=ANYONE, scopes=_READ, tier=Tier.TWO),
     Method(name="users.conversations", handler=list_conversations, tokens=ANYONE, scopes=_READ, tier=Tier.THREE),
     Method(name="conversations.open", handler=open_direct, tokens=ANYONE, scopes=("im:write",), tier=Tier.THREE),
-    Method(name="conversations.join", handler=join, tokens=ANYONE, scopes=("channels:join",), tier=Tier.THREE),
+    Method(name="conversations.close", handler=close_direct, tokens=ANYONE, scopes=("im:write",), tier=Tier.TWO),
     Method(name="conversations.mark", handler=mark, tokens=PERSON),
 )

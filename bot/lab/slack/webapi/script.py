@@ -12,6 +12,7 @@ from bot.lab.slack.events import announce_home_opened
 from bot.lab.slack.forms import Entered
 from bot.lab.slack.messages import Message
 from bot.lab.slack.payloads import show_view
+from bot.lab.slack.shortcuts import run_shortcut
 from bot.lab.slack.submissions import close_view, submit_view
 from bot.lab.slack.views import View
 from bot.lab.slack.webapi.call import PERSON, Call, Method
@@ -50,6 +51,14 @@ async def type_query(call: Call) -> Json:
     place = _find_place(call)
     block_id, action_id = call.args.need("block_id"), call.args.need("action_id")
     return await suggest(call.hub, call.actor(), place, block_id, action_id, call.args.text("value"))
+
+
+async def choose_shortcut(call: Call) -> Json:
+    """Choose a shortcut: ``{callback_id, channel?, message_ts?}``; with a message, from the menu of that message."""
+    message = _find_place(call) if "message_ts" in call.args else None
+    if isinstance(message, View):
+        raise ApiError("invalid_arguments")
+    return await run_shortcut(call.hub, call.actor(), call.args.need("callback_id"), message)
 
 
 async def submit(call: Call) -> Json:
@@ -114,6 +123,7 @@ METHODS = (
     Method(name="chat.command", handler=type_command, tokens=PERSON),
     Method(name="blocks.actions", handler=press, tokens=PERSON),
     Method(name="blocks.suggestions", handler=type_query, tokens=PERSON),
+    Method(name="shortcuts.choose", handler=choose_shortcut, tokens=PERSON),
     Method(name="views.submit", handler=submit, tokens=PERSON),
     Method(name="views.close", handler=close, tokens=PERSON),
     Method(name="lab.home", handler=open_home, tokens=PERSON),

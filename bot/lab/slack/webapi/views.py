@@ -16,7 +16,7 @@ async def open_view(call: Call) -> Json:
     """Open a modal for the person whose interaction gave the trigger."""
     shown = _read(call, "modal")
     trigger = call.hub.triggers.exchange(call.args.need("trigger_id"))
-    return _answer(call, call.hub.views.open(trigger.person, shown))
+    return _answer(call, call.hub.views.open(trigger.person, shown, opened_in=trigger.channel))
 
 
 async def push_view(call: Call) -> Json:
@@ -46,6 +46,8 @@ async def publish_view(call: Call) -> Json:
     reader = call.args.need("user_id")
     if call.hub.directory.person(reader) is None:
         raise ApiError("user_not_found")
+    if not call.hub.installation.home_tab:
+        raise ApiError("not_enabled")
     shown = _read(call, "home")
     return _answer(call, call.hub.views.publish(reader, shown, call.args.text("hash") or None))
 

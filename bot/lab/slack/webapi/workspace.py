@@ -1,12 +1,9 @@
-"""The rest an app asks of a workspace: who am I, which bot, which team, a socket, a reaction."""
+"""The rest an app asks of a workspace: who am I, which bot, which team, a socket."""
 
 from typing import Any
 
-import msgspec
-
 from bot.lab.slack.errors import ApiError
-from bot.lab.slack.events import announce_reaction
-from bot.lab.slack.payloads import show_bot_profile
+from bot.lab.slack.objects import show_bot_profile, show_enterprise
 from bot.lab.slack.ratelimits import Tier
 from bot.lab.slack.webapi.call import ANYONE, Call, Method
 
@@ -34,6 +31,9 @@ async def test_auth(call: Call) -> Json:
         "user_id": call.caller_id,
         "is_enterprise_install": False,
     }
+    enterprise = show_enterprise(call.hub, team.id)
+    if enterprise is not None:
+        answer["enterprise_id"] = enterprise["id"]
     return answer if person is not None else {**answer, "bot_id": directory.bot.bot_id}
 
 
@@ -57,25 +57,6 @@ async def open_connection(call: Call) -> Json:
     return {"ok": True, "url": f"{address}/link/?ticket={ticket}&app_id={call.hub.directory.bot.app_id}"}
 
 
-async def add_reaction(call: Call) -> Json:
-    """React to a message."""
-    conversation = call.conversation(member=True)
-    name = call.args.need("name")
-    message = call.hub.messages.find(conversation.id, call.args.need("timestamp"))
-    if ":" in name:
-        raise ApiError("invalid_name")
-    if message is None or message.audience is not None:
-        raise ApiError("message_not_found")
-    users = message.reactions.get(name, ())
-    if call.caller_id in users:
-        raise ApiError("already_reacted")
-    reactions = {**message.reactions, name: (*users, call.caller_id)}
-    call.hub.messages.add(msgspec.structs.replace(message, reactions=reactions))
-    call.hub.touch(conversation)
-    announce_reaction(call.hub, message, call.caller_id, name)
-    return {"ok": True}
-
-
 METHODS = (
     Method(name="api.test", handler=test_api, tokens=frozenset({"none", "bot", "app", "person"})),
     Method(name="auth.test", handler=test_auth, tokens=ANYONE),
@@ -88,5 +69,4 @@ METHODS = (
         tier=Tier.THREE,
         post_only=True,
     ),
-    Method(name="reactions.add", handler=add_reaction, tokens=ANYONE, scopes=("reactions:write",), tier=Tier.THREE),
 )
