@@ -51,7 +51,7 @@ class App:
         self.store = Store(Path(config.store.path))
         self.pools = Pools(config.pools, passwords=config.secrets.pool_passwords)
         self.client = open_client(config.slack, config.secrets.slack_bot_token)
-        people = People(self.client, config.roles, config.slack.team)
+        people = People(self.client, config.roles, config.slack.team, break_glass=config.approval.break_glass)
         known = operations()
         self.engine = Engine(self.store, self.pools, self.pools, people, known, config.approval, xapi_words)
         proposals = Proposals(self.store, people, known, config.approval)

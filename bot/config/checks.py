@@ -14,7 +14,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bot.backups.settings import BackupSettings
-from bot.domain.policy import ApprovalSettings
+from bot.domain.plan import Risk
+from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.logs import clean_text
 from bot.slack.settings import RoleSettings, SlackSettings, is_group
 from bot.store import StoreSettings
@@ -106,7 +107,9 @@ def _check_holders(where: str, ids: tuple[str, ...]) -> Iterator[str]:
             yield f"{where}[{index}]: {one} is listed twice."
 
 
-def check_approval(approval: ApprovalSettings | None, roles: RoleSettings | None) -> Iterator[str]:
+def check_approval(
+    approval: ApprovalSettings | None, roles: RoleSettings | None, pools: Iterable[PoolSettings]
+) -> Iterator[str]:
     """Findings about `[approval]`, and whether there are people enough to approve."""
     if approval is None:
         return
@@ -122,15 +125,36 @@ def check_approval(approval: ApprovalSettings | None, roles: RoleSettings | None
     for (lower, few), (higher, many) in pairwise(needed.items()):
         if few > many:
             yield f"approval.{higher}: needs {many}, fewer than approval.{lower} with {few}."
-    if not 1 <= approval.expiry_minutes <= LONGEST_EXPIRY_MINUTES:
-        yield f"approval.expiry_minutes: must be from 1 to {LONGEST_EXPIRY_MINUTES} (7 days)."
+    yield from _check_times(approval)
+    yield from _check_rules(approval.rules, pools)
     for index, tag in enumerate(approval.critical_tags):
         if not tag.strip():
             yield f"approval.critical_tags[{index}]: is empty."
     yield from _check_holders("approval.break_glass", approval.break_glass)
-    most = max(needed.values())
+    most = max([*needed.values(), *(rule.approvers for rule in approval.rules)])
     if roles is not None and most > 0:
         yield from _check_approvers(most, roles.approver)
+
+
+def _check_times(approval: ApprovalSettings) -> Iterator[str]:
+    lowest = {"expiry_minutes": 1, "remind_minutes": 0, "start_minutes": 1}
+    for key, least in lowest.items():
+        if not least <= getattr(approval, key) <= LONGEST_EXPIRY_MINUTES:
+            yield f"approval.{key}: must be from {least} to {LONGEST_EXPIRY_MINUTES} (7 days)."
+
+
+def _check_rules(rules: tuple[ApprovalRule, ...], pools: Iterable[PoolSettings]) -> Iterator[str]:
+    known = {pool.name for pool in pools}
+    for index, rule in enumerate(rules):
+        where = f"approval.rules[{index}]"
+        if not rule.pool and not rule.tag.strip():
+            yield f"{where}: needs a pool, a tag or both to say which guests it is about."
+        if rule.pool and rule.pool not in known:
+            yield f"{where}.pool: “{clean_text(rule.pool)}” is not the name of a pool under [[pools]]."
+        if rule.risk is Risk.LOW and rule.approvers == 0:
+            yield f"{where}: asks for nothing; give it a risk or a number of approvers."
+        if not 0 <= rule.approvers <= MOST_APPROVERS:
+            yield f"{where}.approvers: must be from 0 to {MOST_APPROVERS}, not {rule.approvers}."
 
 
 def _check_approvers(most: int, approvers: Iterable[str]) -> Iterator[str]:

@@ -60,7 +60,7 @@ def compose(path: Path, environ: Mapping[str, str]) -> Config:
         *_check_each_pool(pools, named=bool(content.get("pools"))),
         *checks.check_pools(pools),
         *checks.check_roles(roles),
-        *checks.check_approval(approval, roles),
+        *checks.check_approval(approval, roles, pools.values()),
         *checks.check_store(store),
         *checks.check_backups(backups),
         *checks.check_web(web),

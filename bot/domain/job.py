@@ -60,6 +60,7 @@ TRANSITIONS: dict[JobState, dict[JobEvent, JobState]] = {
     _S.QUEUED: {
         _E.START: _S.RUNNING,
         _E.GO_STALE: _S.STALE,
+        _E.EXPIRE: _S.EXPIRED,
         _E.CANCEL: _S.CANCELLED,
         _E.FAIL: _S.FAILED,
     },

@@ -131,6 +131,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     `title` says what it does; `after` what will be true then; `estimate_s` is in seconds, if known; `names` holds the
     display names, by UUID, of everything the plan mentions; `refusal` says in a sentence that it cannot be done.
+    `approvers` is how many must approve it at least, whatever its risk, since a rule says so. `back` tells that it only
+    undoes a job of a moment ago, so that what it takes up is what that job gave up.
     """
 
     operation: str
@@ -147,6 +149,8 @@ class Plan(msgspec.Struct, frozen=True):
     estimate_s: float | None = None
     names: dict[str, str] = {}
     refusal: Phrase | None = None
+    approvers: int = 0
+    back: bool = False
 
     @property
     def blocked(self) -> tuple[Check, ...]:

@@ -10,12 +10,16 @@ from bot.domain.plan import Risk
 
 
 class Role(StrEnum):
-    """Roles. Admin holds operator and viewer; operator and approver hold viewer."""
+    """Roles. Admin holds operator and viewer; all others hold viewer.
+
+    Break-glass is the role of `[approval] break_glass`: running a risky job alone. It gives no right to ask for one.
+    """
 
     VIEWER = "viewer"
     OPERATOR = "operator"
     APPROVER = "approver"
     ADMIN = "admin"
+    BREAK_GLASS = "break-glass"
 
 
 _HELD = {
@@ -23,6 +27,7 @@ _HELD = {
     Role.OPERATOR: frozenset({Role.VIEWER, Role.OPERATOR}),
     Role.APPROVER: frozenset({Role.VIEWER, Role.APPROVER}),
     Role.ADMIN: frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN}),
+    Role.BREAK_GLASS: frozenset({Role.VIEWER, Role.BREAK_GLASS}),
 }
 
 
@@ -43,10 +48,27 @@ class Person(msgspec.Struct, frozen=True):
     roles: frozenset[Role] = frozenset()
 
 
+class ApprovalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of `[[approval.rules]]`: what guests of a pool, with a tag, or both, need at least.
+
+    A rule can only ask for more: `risk` is the least their moves are taken for, `approvers` the fewest who approve.
+    """
+
+    pool: str = ""
+    tag: str = ""
+    risk: Risk = Risk.LOW
+    approvers: int = 0
+
+    def covers(self, pools: frozenset[str], tags: frozenset[str]) -> bool:
+        """Whether the rule speaks of a guest with these tags, in a pool that goes by any of these names."""
+        return (not self.pool or self.pool in pools) and (not self.tag or self.tag in tags)
+
+
 class ApprovalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[approval]`.
 
-    Approvers needed per risk, seconds until a request expires, and the tags that raise risk to high.
+    Approvers needed per risk; minutes until a request expires, before which it reminds, and within which a job that
+    was let through must have started; the tags that raise risk to high; rules that ask for more; who may break glass.
     """
 
     low: int = 0
@@ -54,14 +76,18 @@ class ApprovalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     high: int = 1
     critical: int = 2
     expiry_minutes: int = 60
+    remind_minutes: int = 10
+    start_minutes: int = 60
     critical_tags: tuple[str, ...] = ("critical",)
+    rules: tuple[ApprovalRule, ...] = ()
     break_glass: tuple[str, ...] = ()
 
-    def needed(self, risk: Risk) -> int:
-        """How many other people must approve a plan of this risk."""
-        return {
+    def needed(self, risk: Risk, at_least: int = 0) -> int:
+        """How many other people must approve a plan of this risk, of which a rule asks for `at_least`."""
+        by_risk = {
             Risk.LOW: self.low,
             Risk.MEDIUM: self.medium,
             Risk.HIGH: self.high,
             Risk.CRITICAL: self.critical,
         }[risk]
+        return max(by_risk, at_least)

@@ -54,7 +54,8 @@ class JobRecord(msgspec.Struct, frozen=True):
     """A job. Times in Unix seconds; `channel` is where its card lives, `card_ts` the card's message ts once posted.
 
     `outcome` is the final sentence; `cancel_by` is who asked to stop it; `attention` what is known where a person must
-    look; `expires_at` bounds the time for a decision.
+    look; `expires_at` bounds the time for a decision and, once it is made, the time to start. `glass` tells that
+    breaking glass is offered, `reminded_at` when the approvers were reminded.
     """
 
     number: int
@@ -83,11 +84,18 @@ class JobRecord(msgspec.Struct, frozen=True):
     drifted: tuple[Phrase, ...] = ()
     cancel_by: str = ""
     successor: int | None = None
+    glass: bool = False
+    reminded_at: float | None = None
 
     @property
     def approved_by(self) -> tuple[str, ...]:
         """The people whose approval counted, each once, in order."""
         return tuple(dict.fromkeys(one.person for one in self.decisions if one.verdict == "approve"))
+
+    @property
+    def glass_broken_by(self) -> str:
+        """Who let the job run without the approvals it needs; "" when nobody did."""
+        return next((one.person for one in self.decisions if one.verdict == "break_glass"), "")
 
 
 class Freeze(msgspec.Struct, frozen=True):

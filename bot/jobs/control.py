@@ -11,7 +11,7 @@ from bot.domain.texts import Code, Quote, Who, plain, say
 from bot.domain.words import state_word
 from bot.errors import NotAllowed, NotFound, Refused
 from bot.jobs import story
-from bot.jobs.decisions import brief
+from bot.jobs.claims import brief
 from bot.jobs.engine import Engine
 from bot.operations.base import Look, Seen
 from bot.operations.ports import Facts

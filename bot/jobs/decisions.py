@@ -3,66 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
+from collections.abc import Sequence
 
 import msgspec
 import structlog
 
 from bot.domain.audit import Tag
 from bot.domain.job import FINAL, JobEvent, JobState
-from bot.domain.message import Facts as FactsPart
-from bot.domain.message import Message, Verdict
-from bot.domain.policy import ApprovalSettings, Person, Role
+from bot.domain.message import Message
+from bot.domain.policy import Person, Role
 from bot.domain.record import JobRecord
-from bot.domain.texts import Phrase, Who, many, plain, say
-from bot.domain.words import state_word
+from bot.domain.texts import Phrase, Who, many, say
 from bot.errors import DirectorySilent, IllegalTransition, NotAllowed, Refused, UserError
 from bot.jobs import story
-from bot.jobs.engine import Engine
-from bot.jobs.ports import Directory
-from bot.jobs.proposals import Proposals
-from bot.operations.ports import Facts
-from bot.store import Note, Outgoing, Store
+from bot.jobs.claims import Answered, Claims, brief
+from bot.operations.base import NOBODY
+from bot.store import Note, Outgoing
 from bot.store.clicks import StoredClick
 
 log = structlog.get_logger()
 
 
-def brief(line: Phrase, *more: Phrase) -> Message:
-    """A short private answer."""
-    parts = (Verdict(line), FactsPart(more)) if more else (Verdict(line),)
-    return Message(line, parts)
+def _asked(approvers: Sequence[str]) -> Phrase:
+    if not approvers:
+        return say("Nobody else has the approver role; without glass broken it cannot start.")
+    return say("Approval needed from one of {who}.", who=many([Who(one) for one in approvers]))
 
 
-class Answered(NotAllowed):
-    """A refusal whose sentence names people, so that it comes as a message."""
-
-    def __init__(self, answer: Message) -> None:
-        super().__init__(plain(answer.summary))
-        self.answer = answer
-
-
-class Decisions:
-    """Confirm, approve, deny, withdraw, ask again, move back."""
-
-    def __init__(
-        self,
-        store: Store,
-        engine: Engine,
-        directory: Directory,
-        proposals: Proposals,
-        facts: Facts,
-        approval: ApprovalSettings,
-    ) -> None:
-        self.store = store
-        self.engine = engine
-        self.directory = directory
-        self.proposals = proposals
-        self.facts = facts
-        self.approval = approval
-        # One decision at a time and job: where two approvals are needed, two people in one instant must not both be the
-        # first. A lock lives as long as somebody waits for it.
-        self._turns: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
+class Decisions(Claims):
+    """Confirm, approve, break glass, deny, withdraw, ask again, move back."""
 
     async def decide(self, click: StoredClick, number: int) -> Message | None:
         """Carries out a stored click on job `number`. Raises UserError with the reason when it counts for nothing."""
@@ -94,6 +63,8 @@ class Decisions:
                 await self._confirm(click, person, record)
             case "approve":
                 await self._approve(click, person, record)
+            case "break_glass":
+                await self._break_glass(click, person, record)
             case "deny":
                 self._needs(person, Role.APPROVER, "deny a job")
                 await self._move(click, person, record, JobEvent.DENY, Tag.JOB_DENIED, {JobState.AWAITING_APPROVAL})
@@ -122,8 +93,7 @@ class Decisions:
         if freeze is not None:
             raise Refused("Everything that changes a pool is frozen.", "An admin ends it with `/xen unfreeze`.")
         if record.approvers_needed == 0:
-            await self._move(click, person, record, JobEvent.QUEUE, Tag.JOB_CONFIRMED, {JobState.PROPOSED})
-            self.engine.kick()
+            await self._queue(click, person, record, Tag.JOB_CONFIRMED, JobState.PROPOSED)
             return
         approvers = await self.proposals.eligible(record.requester)
         await self._move(
@@ -134,7 +104,7 @@ class Decisions:
             Tag.JOB_CONFIRMED,
             {JobState.PROPOSED},
             changes={"expires_at": self.store.clock() + self.approval.expiry_minutes * 60},
-            reply=say("Approval needed from one of {who}.", who=many([Who(one) for one in approvers])),
+            reply=_asked(approvers),
         )
 
     async def _approve(self, click: StoredClick, person: Person, record: JobRecord) -> None:
@@ -148,8 +118,25 @@ class Decisions:
         if len(record.approved_by) + 1 < record.approvers_needed:
             await self._count(click, person, record)
             return
-        await self._move(click, person, record, JobEvent.QUEUE, Tag.JOB_APPROVED, {JobState.AWAITING_APPROVAL})
-        self.engine.kick()
+        await self._queue(click, person, record, Tag.JOB_APPROVED, JobState.AWAITING_APPROVAL)
+
+    async def _break_glass(self, click: StoredClick, person: Person, record: JobRecord) -> None:
+        """Lets the job run without its approvals, and tells everyone who could have given one, at once."""
+        self._needs(person, Role.BREAK_GLASS, "run a job without approval")
+        self._needs(person, Role.OPERATOR, "run a job without approval")
+        await self._still_open(record, {JobState.AWAITING_APPROVAL})
+        if not record.glass:
+            raise Refused(
+                f"Job {record.number} was asked for without a reason, and breaking glass needs one.",
+                "Withdraw it and ask again with `reason …`.",
+            )
+        told = [one for one in await self.proposals.eligible(record.requester) if one != person.id]
+        alarm = story.glass_broken(record, person.id, told)
+        mail = [Outgoing("post", alarm, channel=one) for one in told]
+        detail = {"reason": record.reason, "told": told, "approvals_missing": record.approvers_needed}
+        await self._queue(
+            click, person, record, Tag.GLASS_BROKEN, JobState.AWAITING_APPROVAL, detail=detail, alarm=(alarm, mail)
+        )
 
     async def _count(self, click: StoredClick, person: Person, record: JobRecord) -> None:
         await self.store.annotate(
@@ -164,7 +151,9 @@ class Decisions:
             raise Refused(f"Job {record.number} was asked again as job {record.successor}.")
         operation = self.engine.operations[record.operation]
         if click.action == "ask_again":
-            plan = await operation.replan(record.plan, self.facts, self.approval)
+            # Asked again, the way back is a move like any other: the moment it undid may be long ago.
+            earlier = msgspec.structs.replace(record.plan, back=False)
+            plan = await operation.replan(earlier, self.facts, self.approval, NOBODY)
         else:
             late = self.store.clock() - (record.finished_at or 0) > story.MOVE_BACK_S
             if operation.reverse is None or late:
@@ -178,68 +167,6 @@ class Decisions:
         else:
             await self.store.annotate(record.number, {}, story=self._card)
         return answer
-
-    async def _move(
-        self,
-        click: StoredClick,
-        person: Person,
-        record: JobRecord,
-        event: JobEvent,
-        tag: Tag,
-        allowed: set[JobState],
-        *,
-        changes: dict[str, object] | None = None,
-        reply: Phrase | None = None,
-    ) -> None:
-        await self._still_open(record, allowed)
-        line = reply
-
-        def told(moved: JobRecord) -> list[Outgoing]:
-            replies = [story.reply(one) for one in story.decisions(moved)[-1:]]
-            if line is not None:
-                replies.append(story.reply(line))
-            return [*self._card(moved), *replies]
-
-        final = {JobEvent.DENY, JobEvent.WITHDRAW}
-        ended = {"finished_at": self.store.clock()} if event in final else {}
-        await self.store.move(
-            record.number,
-            event,
-            Note(tag, person.team, person.id),
-            told,
-            expect=record.state,
-            changes={**(changes or {}), **ended},
-            click=click.id,
-        )
-
-    async def _still_open(self, record: JobRecord, allowed: set[JobState]) -> None:
-        if record.state not in allowed:
-            raise self._already(record)
-        if self.store.clock() >= record.expires_at:
-            await self.engine.expire(record)
-            raise Refused(f"Job {record.number} has expired; nobody denied it.", "Press Ask again on its card.")
-
-    @staticmethod
-    def _already(record: JobRecord) -> Answered:
-        state = state_word(record.state)
-        said = story.decisions(record)
-        if not said:
-            return Answered(
-                brief(say("Nothing was changed: job {n} is {state} already.", n=record.number, state=state))
-            )
-        line = say(
-            "Nothing was changed: job {n} is {state} already. {last}.", n=record.number, state=state, last=said[-1]
-        )
-        return Answered(brief(line))
-
-    @staticmethod
-    def _needs(person: Person, role: Role, what: str) -> None:
-        if role not in person.roles:
-            have = ", ".join(sorted(one.value for one in person.roles)) or "no role"
-            raise NotAllowed(f"To {what} you need the {role.value} role (you have {have}).", "Ask an admin of xenbot.")
-
-    def _card(self, record: JobRecord) -> list[Outgoing]:
-        return [Outgoing("card", story.card(record, self.engine.operations[record.operation]))]
 
     async def _refuse(self, click: StoredClick, number: int, refusal: Exception) -> None:
         record = await self.store.job(number)

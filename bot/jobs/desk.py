@@ -27,8 +27,9 @@ from bot.errors import (
     UserError,
     XapiFailure,
 )
+from bot.jobs.claims import Answered
 from bot.jobs.control import Control as JobControl
-from bot.jobs.decisions import Answered, Decisions
+from bot.jobs.decisions import Decisions
 from bot.jobs.ports import Click, Directory, Words
 from bot.jobs.proposals import Proposals
 from bot.metrics import Metrics, Outcome

@@ -16,6 +16,7 @@ from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import Phrase, plain, say
 from bot.errors import CannotTell, IllegalTransition, OutcomeUnknown, Refused, StoreError, Unreachable, XapiFailure
 from bot.jobs import story
+from bot.jobs.deadlines import Deadlines
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.ports import Directory
 from bot.jobs.steps import End, EndKind, Pace, StepRunner
@@ -53,6 +54,7 @@ class Engine:
         self.driver = driver
         self.facts = facts
         self.operations = operations
+        self.deadlines = Deadlines(store, directory, operations, approval)
         self.gate = Gate(store, facts, directory, operations, approval)
         self.words = words
         self.pace = pace or Pace()
@@ -94,8 +96,7 @@ class Engine:
             if record.number not in self._active and record.number not in self._broken:
                 task = group.create_task(self._guarded(record), name=f"job {record.number}")
                 self._active[record.number] = task
-        for record in await self.store.overdue():
-            await self.expire(record)
+        await self.deadlines.look()
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + self.pace.tidy
             await self._tidy()
@@ -141,15 +142,6 @@ class Engine:
         except (IllegalTransition, Refused, StoreError) as late:
             log.info("could_not_give_up", job=number, reason=str(late))
 
-    async def expire(self, record: JobRecord) -> None:
-        """The time for a decision is over; that is not a denial."""
-        note = Note(Tag.JOB_EXPIRED, record.team, "xenbot")
-        ended = {"finished_at": self.store.clock()}
-        try:
-            await self.store.move(record.number, JobEvent.EXPIRE, note, self._ended, expect=record.state, changes=ended)
-        except (IllegalTransition, Refused):
-            log.info("expired_too_late", job=record.number)
-
     # Starting
 
     async def _start(self, record: JobRecord) -> None:
@@ -180,6 +172,9 @@ class Engine:
             )
             return
         self._hints.pop(record.number, None)
+        if self.store.clock() >= record.expires_at:
+            await self.deadlines.expire(record)
+            return
         started = await self.store.move(
             record.number,
             JobEvent.START,

@@ -60,7 +60,8 @@ class Gate:
         if frozen is not None:
             return frozen
         try:
-            now = await self.operations[record.operation].replan(record.plan, self.facts, self.approval)
+            homes = await self.store.homes(record)
+            now = await self.operations[record.operation].replan(record.plan, self.facts, self.approval, homes)
             people = await self._people(record)
         except NotFound as gone:
             return (say("{what}", what=Quote(gone.message)),)
@@ -75,13 +76,16 @@ class Gate:
         problems = drift(record.plan, record.ceiling, now) + people
         approvals = set(record.approved_by) - {record.requester}
         # Policy may have become stricter since: the number that counts is today's.
-        if len(approvals) < max(record.approvers_needed, self.approval.needed(now.risk)):
+        needed = max(record.approvers_needed, self.approval.needed(now.risk, now.approvers))
+        if len(approvals) < needed and not record.glass_broken_by:
             problems += (say("it needs more approvals now than it has"),)
         return problems
 
     async def _people(self, record: JobRecord) -> tuple[Phrase, ...]:
         problems: list[Phrase] = []
         wanted = [(record.requester, Role.OPERATOR), *((who, Role.APPROVER) for who in record.approved_by)]
+        if record.glass_broken_by:
+            wanted.append((record.glass_broken_by, Role.BREAK_GLASS))
         for user, role in wanted:
             try:
                 person = await self.directory.person(record.team, user)

@@ -61,13 +61,10 @@ class Proposals:
                     "Job {n} asks for that already; it is {state}.", n=other.number, state=state_word(other.state)
                 )
                 return Message(line, (Verdict(line),)), None
-        needed = self.approval.needed(plan.risk)
-        if needed and len(await self.eligible(person.id)) < needed:
-            raise Refused(
-                f"This is a {plan.risk.value}-risk job and needs {needed} with the approver role besides you;"
-                " there are not enough of them.",
-                "Ask an admin of xenbot to name approvers.",
-            )
+        needed = self.approval.needed(plan.risk, plan.approvers)
+        glass = needed > 0 and bool(self.approval.break_glass) and bool(reason.strip())
+        if needed and not (glass and Role.BREAK_GLASS in person.roles):
+            await self._can_be_approved(plan, person, needed)
         now = self.store.clock()
         record = JobRecord(
             number=0,
@@ -89,6 +86,7 @@ class Proposals:
             started_at=None,
             finished_at=None,
             approvers_needed=needed,
+            glass=glass,
         )
         operation = self.operations[plan.operation]
         note = Note(Tag.JOB_PROPOSED, person.team, person.id, {"title": plain(plan.title), "risk": plan.risk.value})
@@ -98,3 +96,18 @@ class Proposals:
 
         stored = await self.store.create(record, note, told, after=after, click=click)
         return None, stored
+
+    async def _can_be_approved(self, plan: Plan, person: Person, needed: int) -> None:
+        """Raises Refused, naming the missing role, where too few people could approve it."""
+        others = len(await self.eligible(person.id))
+        if others >= needed:
+            return
+        there = "nobody else has it" if others == 0 else f"only {others} other{'s have' if others > 1 else ' has'} it"
+        emergency = ""
+        if Role.BREAK_GLASS in person.roles:
+            emergency = " In an emergency give a reason (`reason …`) and break glass."
+        raise Refused(
+            f"This is a {plan.risk.value}-risk job: {needed} {'person' if needed == 1 else 'people'} with the approver"
+            f" role must approve it besides you, and {there}.",
+            f"Ask an admin of xenbot to name approvers.{emergency}",
+        )

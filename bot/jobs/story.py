@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.domain.job import JobState
 from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Progress, Small, Verdict, Ways
 from bot.domain.plan import Plan, Risk
@@ -59,24 +61,12 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
             headline, mark = say("Approval needed: {title}", title=record.plan.title), Mark.WAITING
             parts += _considerations(record)
             parts.append(Facts((_needs(record),)))
-            parts.append(
-                Choices(
-                    (
-                        button(
-                            "Approve",
-                            "approve",
-                            record,
-                            style="primary",
-                            confirm=say("Approve: {title}?", title=record.plan.title),
-                        ),
-                        button("Deny", "deny", record, style="danger"),
-                        button("Withdraw", "withdraw", record),
-                    )
-                )
-            )
+            parts.append(Choices(_deciding(record)))
         case JobState.QUEUED:
             headline, mark = say("Queued: {title}", title=record.plan.title), Mark.WAITING
-            parts.append(Facts((hint or say("It is checked once more and then starts."),)))
+            waits = hint or say("It is checked once more and then starts.")
+            until = say("If it has not started by {when}, it expires.", when=Moment(record.expires_at))
+            parts.append(Facts((waits, *decisions(record), until)))
             parts.append(Choices((button("Cancel", "cancel", record),)))
         case JobState.RUNNING:
             headline, mark = operation.running(record.plan), Mark.WORKING
@@ -97,6 +87,39 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
     return Message(_summary(record, headline), (verdict, *parts))
 
 
+def _deciding(record: JobRecord) -> tuple[Button, ...]:
+    title = record.plan.title
+    approve = button("Approve", "approve", record, style="primary", confirm=say("Approve: {title}?", title=title))
+    kept = [approve, button("Deny", "deny", record, style="danger"), button("Withdraw", "withdraw", record)]
+    if record.glass:
+        warning = say(
+            "Run it without approval: {title}? Everyone who could have approved it is told at once, and it is audited.",
+            title=title,
+        )
+        kept.append(button("Break glass", "break_glass", record, style="danger", confirm=warning))
+    return tuple(kept)
+
+
+def glass_broken(record: JobRecord, person: str, told: Sequence[str]) -> Message:
+    """The alarm to everyone who could have approved the job."""
+    headline = say("Glass broken: {title}", title=record.plan.title)
+    lines = [
+        say(
+            "{who} runs job {n} without approval, at {risk} risk.",
+            who=Who(person),
+            n=record.number,
+            risk=record.plan.risk.value,
+        ),
+        say("Reason given: “{reason}”", reason=Quote(record.reason)),
+    ]
+    if told:
+        lines.append(say("Told: {who}, who could have approved it.", who=many([Who(one) for one in told])))
+    look, stop = Code(f"/xen job {record.number}"), Code(f"/xen cancel {record.number}")
+    lines.append(say("{look} shows what runs; {stop} stops it.", look=look, stop=stop))
+    beside = say("job {number}", number=record.number)
+    return Message(headline, (Verdict(headline, (beside,), Mark.ATTENTION), Facts(tuple(lines))))
+
+
 def _summary(record: JobRecord, headline: Phrase) -> Phrase:
     return say("{headline} · job {number}", headline=headline, number=record.number)
 
@@ -105,6 +128,8 @@ def _beside(record: JobRecord) -> list[Phrase]:
     found = [say("job {number}", number=record.number), say("asked by {who}", who=Who(record.requester))]
     if record.plan.risk is not Risk.LOW:
         found.append(say("{risk} risk", risk=record.plan.risk.value))
+    if record.glass_broken_by:
+        found.append(say("NOT APPROVED, glass broken by {who}", who=Who(record.glass_broken_by)))
     if record.finished_at and record.started_at:
         found.append(say("{time}", time=Span(record.finished_at - record.started_at)))
     return found
@@ -123,13 +148,14 @@ def _considerations(record: JobRecord) -> list[Part]:
     parts: list[Part] = [Facts(tuple(lines))] if lines else []
     parts.append(Checks(plan.checks))
     if record.state is JobState.PROPOSED and record.approvers_needed:
-        needed = _people(record.approvers_needed)
+        needed = people(record.approvers_needed)
         parts.append(Facts((say("After you confirm it, {n} with the approver role must approve.", n=needed),)))
     parts.append(Small(say("Checked {when}; checked again before it starts.", when=Moment(record.created_at))))
     return parts
 
 
-def _people(count: int) -> Phrase:
+def people(count: int) -> Phrase:
+    """A number of people, in words."""
     return say("one person") if count == 1 else say("{n} people", n=count)
 
 
@@ -137,7 +163,7 @@ def _needs(record: JobRecord) -> Phrase:
     missing = record.approvers_needed - len(record.approved_by)
     return say(
         "Needs {n} with the approver role other than {who} · until {when}",
-        n=_people(missing),
+        n=people(missing),
         who=Who(record.requester),
         when=Moment(record.expires_at),
     )
@@ -168,7 +194,7 @@ def _ending(record: JobRecord) -> tuple[Phrase, Mark]:
         case JobState.DENIED:
             return say("Denied: {title}", title=title), Mark.REFUSED
         case JobState.EXPIRED:
-            return say("Expired without a decision: {title}", title=title), Mark.PLAIN
+            return outcome or say("Expired without a decision: {title}", title=title), Mark.PLAIN
         case JobState.STALE:
             return say("Not started, things have changed: {title}", title=title), Mark.REFUSED
         case _:
@@ -202,7 +228,13 @@ def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
 
 def decisions(record: JobRecord) -> list[Phrase]:
     """Who decided what, when."""
-    words = {"confirm": "Confirmed", "approve": "Approved", "deny": "Denied", "withdraw": "Withdrawn"}
+    words = {
+        "confirm": "Confirmed",
+        "approve": "Approved",
+        "break_glass": "Glass broken",
+        "deny": "Denied",
+        "withdraw": "Withdrawn",
+    }
     return [
         say("{did} by {who}, {when}", did=words[one.verdict], who=Who(one.person), when=Moment(one.at))
         for one in record.decisions

@@ -50,6 +50,7 @@ class BotConfig:
         pools: The pools, in the order of the world.
         user: The XAPI user for every pool.
         roles: Role name to user and user-group ids.
+        break_glass: Ids of those who may run a risky job alone.
         store: The SQLite file.
         web: Host and port of the bot's own web server.
     """
@@ -62,6 +63,7 @@ class BotConfig:
     roles: Mapping[str, Sequence[str]]
     store: Path
     web: str
+    break_glass: Sequence[str] = ()
 
 
 def quote_toml(value: str) -> str:
@@ -90,6 +92,7 @@ def render_config(config: BotConfig) -> str:
         lines += ["hosts = [", *(f"    {_render_host(host)}," for host in pool.hosts), "]"]
     lines += ["", "[roles]"]
     lines += [f"{role} = [{', '.join(map(quote_toml, ids))}]" for role, ids in config.roles.items()]
+    lines += ["", "[approval]", f"break_glass = [{', '.join(map(quote_toml, config.break_glass))}]"]
     lines += ["", "[store]", f"path = {quote_toml(str(config.store))}"]
     lines += ["", "[web]", f"listen = {quote_toml(config.web)}", ""]
     return "\n".join(lines)

@@ -127,6 +127,7 @@ class Lab:
             },
             store=self.store_path,
             web=f"127.0.0.1:{_find_free_port()}",
+            break_glass=[self.workplace.usergroups["xen-admins"]],
         )
         self.config_path.write_text(render_config(config), encoding="utf-8")
         if self._options.bot:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -11,6 +13,10 @@ from bot.domain.plan import Plan, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase
 from bot.operations.ports import Facts
+
+Homes: TypeAlias = Mapping[str, str]
+#: No guest of another job: for a plan that nobody has agreed to yet.
+NOBODY: Final[Homes] = MappingProxyType({})
 
 
 class Seen(StrEnum):
@@ -33,13 +39,14 @@ class Look(msgspec.Struct, frozen=True):
 class Operation(msgspec.Struct, frozen=True):
     """One kind of work.
 
-    `replan` makes the plan of an earlier plan's targets again from direct reads; `look` reads the pool and says whether
-    the step's effect is there; `reverse` plans the way back. All only read. `running` is what the card says meanwhile;
-    `settle_s` is how long a look may still change after the pool's task failed.
+    `replan` makes the plan of an earlier plan's targets again from direct reads; its `Homes` say, by UUID, on which
+    host the guests of our other jobs ran before those moved them, so that our own work raises no risk. `look` reads the
+    pool and says whether the step's effect is there; `reverse` plans the way back. All only read. `running` is what the
+    card says meanwhile; `settle_s` is how long a look may still change after the pool's task failed.
     """
 
     name: str
-    replan: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]]
+    replan: Callable[[Plan, Facts, ApprovalSettings, Homes], Awaitable[Plan]]
     look: Callable[[Plan, Step, Facts], Awaitable[Look]]
     running: Callable[[Plan], Phrase]
     reverse: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None

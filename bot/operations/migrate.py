@@ -7,22 +7,22 @@ whether the guest really moved.
 from __future__ import annotations
 
 from bot.domain.inventory import Host, MigrationFacts, PowerState, Vm, Whereabouts
-from bot.domain.plan import Call, Check, Grade, LockKey, Options, Placement, Plan, Ref, Risk, Step, Target
+from bot.domain.plan import Call, Check, Grade, LockKey, Options, Placement, Plan, Ref, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Size, clean, many, say
 from bot.domain.words import power_word, tools_word
 from bot.errors import Refused
-from bot.operations.base import Look, Operation, Seen
+from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
 from bot.operations.checks import guest, placing, room, storage, target
 from bot.operations.checks.verdict import with_verdict
 from bot.operations.ports import Facts
+from bot.operations.risk import assess
 
 NAME = "migrate"
 STEP = "pool_migrate"
 # A rough rate of a live migration over gigabit Ethernet; the start and the end take some seconds whatever the size.
 _BYTES_PER_S = 100 << 20
 _LEAST_S = 10.0
-_LOW_MEMORY_PERCENT = 10
 
 
 async def plan(vm: Vm, host: Host, facts: Facts, approval: ApprovalSettings) -> Plan:
@@ -30,10 +30,14 @@ async def plan(vm: Vm, host: Host, facts: Facts, approval: ApprovalSettings) -> 
     return decide(await facts.migration(vm.uuid, host.uuid), approval)
 
 
-def decide(facts: MigrationFacts, approval: ApprovalSettings) -> Plan:
-    """The plan that follows from the facts: every check is judged, blocked or not. Never raises."""
+def decide(facts: MigrationFacts, approval: ApprovalSettings, homes: Homes = NOBODY, *, back: bool = False) -> Plan:
+    """The plan that follows from the facts: every check is judged, blocked or not. Never raises.
+
+    `homes` as for `Operation.replan`; `back` for the way back right after a move, as in `Plan.back`.
+    """
     vm, to = facts.vm, facts.target
-    risk, reasons = _risk(facts, approval)
+    checks = tuple(_checks(facts))
+    risk = assess(facts, checks, approval, homes, back=back)
     call = Call("VM.pool_migrate", (Ref("VM", vm.uuid), Ref("host", to.uuid), Options({"live": "true"})))
     return Plan(
         operation=NAME,
@@ -42,14 +46,16 @@ def decide(facts: MigrationFacts, approval: ApprovalSettings) -> Plan:
         refusal=say("{vm} cannot be migrated to {target}", vm=vm.name, target=to.name),
         targets=(Target("VM", vm.uuid, vm.name), Target("host", to.uuid, to.name)),
         placements=(_placement(vm),),
-        checks=tuple(_checks(facts)),
-        risk=risk,
-        risk_reasons=reasons,
+        checks=checks,
+        risk=risk.risk,
+        risk_reasons=risk.reasons,
         steps=(Step(STEP, say("Migrate {vm} to {target}", vm=vm.name, target=to.name), call),),
         locks=_locks(facts),
-        after=_after(facts),
+        after=_after(facts, risk.survival),
         estimate_s=max(_LEAST_S, (vm.memory_actual or vm.memory_dynamic_max) / _BYTES_PER_S),
         names=_names(facts),
+        approvers=risk.approvers,
+        back=back,
     )
 
 
@@ -96,16 +102,6 @@ def _locks(facts: MigrationFacts) -> tuple[LockKey, ...]:
     return LockKey("VM", facts.vm.uuid, facts.vm.name), *hosts.values()
 
 
-def _risk(facts: MigrationFacts, approval: ApprovalSettings) -> tuple[Risk, tuple[Phrase, ...]]:
-    """A tag that settings call critical makes it high; what else is tight is told, and raises nothing yet."""
-    tagged = sorted(facts.vm.tags.intersection(approval.critical_tags))
-    reasons = [say("tagged {tag}", tag=tag) for tag in tagged]
-    left, total = _left(facts), facts.target.memory_total
-    if left is not None and total > 0 and left * 100 < total * _LOW_MEMORY_PERCENT:
-        reasons.append(say("{host} keeps {n} % of its memory free", host=facts.target.name, n=left * 100 // total))
-    return (Risk.HIGH if tagged else Risk.LOW), tuple(reasons)
-
-
 def _left(facts: MigrationFacts) -> int | None:
     """Bytes the target can still give after the move; None where the move cannot be."""
     if facts.target.pool != facts.vm.pool or facts.vm.host == facts.target.uuid:
@@ -114,16 +110,17 @@ def _left(facts: MigrationFacts) -> int | None:
     return left if left >= 0 else None
 
 
-def _after(facts: MigrationFacts) -> tuple[Phrase, ...]:
+def _after(facts: MigrationFacts, survival: Phrase | None) -> tuple[Phrase, ...]:
     left = _left(facts)
     runs = (say("The guest keeps running."),)
     if left is None:
         return runs
     kept = say(
-        "After the move: {host} can still give {left} of {total}",
+        "After the move: {host} can still give {left} of {total}{survival}",
         host=facts.target.name,
         left=Size(left),
         total=Size(facts.target.memory_total),
+        survival=say("; {what_if}", what_if=survival) if survival is not None else say(""),
     )
     return kept, *runs
 
@@ -141,9 +138,9 @@ def _target_of(of: Plan, kind: str) -> Target:
     return next(one for one in of.targets if one.kind == kind)
 
 
-async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings) -> Plan:
+async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, homes: Homes) -> Plan:
     vm, host = _target_of(earlier, "VM"), _target_of(earlier, "host")
-    return decide(await facts.migration(vm.uuid, host.uuid), approval)
+    return decide(await facts.migration(vm.uuid, host.uuid), approval, homes, back=earlier.back)
 
 
 async def _reverse(done: Plan, facts: Facts, approval: ApprovalSettings) -> Plan:
@@ -152,7 +149,7 @@ async def _reverse(done: Plan, facts: Facts, approval: ApprovalSettings) -> Plan
     before = _before(done)
     if before is None:
         raise Refused(f"Nobody knows on which host {clean(vm.name)} ran before.", "Choose a host: `/xen migrate`.")
-    return decide(await facts.migration(vm.uuid, before), approval)
+    return decide(await facts.migration(vm.uuid, before), approval, back=True)
 
 
 def _before(of: Plan) -> str | None:

@@ -68,7 +68,8 @@ class _Cache(Generic[_T]):
 class People:
     """The directory: `bot.jobs.ports.Directory` on Slack's users.info and usergroups.users.list.
 
-    `team_id` is the workspace that may use the bot; `clock` is monotonic seconds.
+    `team_id` is the workspace that may use the bot, `break_glass` who may run a risky job alone (ids as in `[roles]`);
+    `clock` is monotonic seconds.
     """
 
     def __init__(
@@ -77,10 +78,11 @@ class People:
         settings: RoleSettings,
         team_id: str,
         *,
+        break_glass: tuple[str, ...] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._named = settings.named()
+        self._named = {**settings.named(), Role.BREAK_GLASS: break_glass}
         self._team = team_id
         self._names: _Cache[str] = _Cache(clock)
         self._groups: _Cache[frozenset[str]] = _Cache(clock)

@@ -160,6 +160,13 @@ def m001_first(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+@MIGRATIONS()
+def m002_glass_and_reminder(db: sqlite_utils.Database) -> None:
+    """Whether breaking glass is offered on a job's card, and when its approvers were reminded."""
+    db.execute("ALTER TABLE jobs ADD COLUMN glass INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE jobs ADD COLUMN reminded_at REAL")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

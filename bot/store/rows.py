@@ -49,7 +49,8 @@ def _decisions(db: sqlite_utils.Database, number: int) -> tuple[Decision, ...]:
 
 
 def to_record(db: sqlite_utils.Database, row: sqlite3.Row) -> JobRecord:
-    """The record of a row of `jobs`."""
+    """The record of a row of `jobs`; a reader without the bot may meet a file that was not brought up to date yet."""
+    columns = set(row.keys())
     return JobRecord(
         number=row["number"],
         state=JobState(row["state"]),
@@ -77,6 +78,8 @@ def to_record(db: sqlite_utils.Database, row: sqlite3.Row) -> JobRecord:
         drifted=msgspec.json.decode(row["drifted"], type=tuple[Phrase, ...]),
         cancel_by=row["cancel_by"],
         successor=row["successor"],
+        glass="glass" in columns and bool(row["glass"]),
+        reminded_at=row["reminded_at"] if "reminded_at" in columns else None,
     )
 
 
@@ -103,11 +106,38 @@ def jobs(
 
 
 def overdue(db: sqlite_utils.Database, at: float) -> list[JobRecord]:
-    """The jobs that wait for a decision beyond their time."""
+    """The jobs that wait for a decision, or to start, beyond their time."""
     rows = db.execute(
-        "SELECT * FROM jobs WHERE state IN ('PROPOSED', 'AWAITING_APPROVAL') AND expires_at <= ? ORDER BY number", [at]
+        "SELECT * FROM jobs WHERE state IN ('PROPOSED', 'AWAITING_APPROVAL', 'QUEUED') AND expires_at <= ?"
+        " ORDER BY number",
+        [at],
     ).fetchall()
     return [to_record(db, row) for row in rows]
+
+
+def undecided(db: sqlite_utils.Database, until: float) -> list[JobRecord]:
+    """The jobs that wait for approval, whose time is over by `until`, and that nobody was reminded of."""
+    rows = db.execute(
+        "SELECT * FROM jobs WHERE state = 'AWAITING_APPROVAL' AND reminded_at IS NULL AND expires_at <= ?"
+        " ORDER BY number",
+        [until],
+    ).fetchall()
+    return [to_record(db, row) for row in rows]
+
+
+def homes(db: sqlite_utils.Database, of: JobRecord) -> dict[str, str]:
+    """Where the guests of other jobs of the pool were that ran, or run, since `of` was planned; the earliest counts."""
+    rows = db.execute(
+        "SELECT plan FROM jobs WHERE pool = ? AND number <> ? AND started_at IS NOT NULL"
+        " AND (finished_at IS NULL OR finished_at >= ?) ORDER BY started_at",
+        [of.pool, of.number, of.created_at],
+    ).fetchall()
+    found: dict[str, str] = {}
+    for row in rows:
+        for place in msgspec.json.decode(row["plan"], type=Plan).placements:
+            if place.host is not None:
+                found.setdefault(place.vm, place.host)
+    return found
 
 
 def save_step(db: sqlite_utils.Database, step: StepRecord) -> None:
@@ -140,6 +170,7 @@ def new_row(record: JobRecord) -> dict[str, Any]:
         "created_at": record.created_at,
         "updated_at": record.updated_at,
         "expires_at": record.expires_at,
+        "glass": int(record.glass),
     }
 
 

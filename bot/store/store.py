@@ -8,19 +8,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import sqlite_utils
 
-from bot.domain.audit import Break, Entry, verify
 from bot.domain.job import FINAL, HOLDS_LOCKS, JobEvent, JobState, follow
-from bot.domain.parcel import Parcel
 from bot.domain.plan import LockKey
-from bot.domain.record import Freeze, JobRecord, StepRecord
+from bot.domain.record import JobRecord, StepRecord
 from bot.errors import Refused
 from bot.store import audit, locks, outbox, rows
 from bot.store.audit import Note
 from bot.store.clicks import ClickBook
 from bot.store.database import Database
+from bot.store.ledger import Ledger
+from bot.store.mail import Mail
 from bot.store.outbox import Outgoing
 
 Story = Callable[[JobRecord], Sequence[Outgoing]]
@@ -31,8 +30,8 @@ def silent(_record: JobRecord) -> Sequence[Outgoing]:
     return ()
 
 
-class Store(ClickBook):
-    """Jobs, locks, audit, outbox, freeze."""
+class Store(ClickBook, Ledger, Mail):
+    """Jobs and their locks; clicks, the audit, the freeze and the outbox come with its bases."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.database = Database(path)
@@ -191,8 +190,16 @@ class Store(ClickBook):
         return list(reversed(found))
 
     async def overdue(self) -> Sequence[JobRecord]:
-        """Every job whose time for a decision is over."""
+        """Every job whose time for a decision, or for starting, is over."""
         return await self.database.write(lambda db: rows.overdue(db, self.clock()))
+
+    async def undecided(self, before_s: float) -> Sequence[JobRecord]:
+        """Every job that waits for approval, is due within `before_s` seconds, and was not reminded of yet."""
+        return await self.database.write(lambda db: rows.undecided(db, self.clock() + before_s))
+
+    async def homes(self, of: JobRecord) -> dict[str, str]:
+        """Guests that other jobs of the pool have moved since this one was planned, each with the host it was on."""
+        return await self.database.write(lambda db: rows.homes(db, of))
 
     async def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
@@ -203,108 +210,6 @@ class Store(ClickBook):
     async def others_running(self, key: LockKey, job: int) -> list[int]:
         """The other running jobs that hold this key."""
         return await self.database.write(lambda db: locks.running_with(db, key, job))
-
-    # Audit and freeze
-
-    async def note(self, note: Note, target: tuple[str, str] = ("", ""), story: Sequence[Outgoing] = ()) -> Entry:
-        """Writes an audit entry that belongs to no job, with messages if any."""
-
-        def work(db: sqlite_utils.Database) -> Entry:
-            entry = audit.append(db, self.clock(), note, None, target)
-            outbox.put(db, self.clock(), story)
-            return entry
-
-        entry = await self.database.write(work)
-        self._news.set()
-        return entry
-
-    async def audit(self, *, limit: int = 20, job: int | None = None) -> Sequence[Entry]:
-        """Newest first."""
-        return await self.database.read(lambda db: audit.newest(db, limit=limit, job=job))
-
-    async def verify_audit(self) -> tuple[int, str, Break | None]:
-        """Entries that hold, the head hash, and the first break."""
-        return await self.database.read(lambda db: verify(audit.oldest_first(db)))
-
-    async def frozen(self) -> Freeze | None:
-        """The freeze in force. Raises StoreError when in doubt; callers treat that as frozen."""
-
-        def work(db: sqlite_utils.Database) -> Freeze | None:
-            row = db.execute("SELECT value FROM settings WHERE key = 'freeze'").fetchone()
-            return msgspec.json.decode(row["value"], type=Freeze) if row else None
-
-        return await self.database.write(work)
-
-    async def set_freeze(self, freeze: Freeze | None, note: Note) -> None:
-        """Puts a freeze in force or lifts it."""
-
-        def work(db: sqlite_utils.Database) -> None:
-            db.execute("DELETE FROM settings WHERE key = 'freeze'")
-            if freeze is not None:
-                db.table("settings").insert({"key": "freeze", "value": rows.encode(freeze)})
-            audit.append(db, self.clock(), note)
-
-        await self.database.write(work)
-
-    async def day_is_over(self, key: str, day_s: float) -> bool:
-        """Whether a day has passed since this last said yes for `key`; the first time only starts the day."""
-
-        def work(db: sqlite_utils.Database) -> bool:
-            now = self.clock()
-            row = db.execute("SELECT value FROM settings WHERE key = ?", [key]).fetchone()
-            over = row is not None and now - float(row["value"]) >= day_s
-            if row is None or over:
-                db.table("settings").upsert({"key": key, "value": repr(now)}, pk="key")
-            return over
-
-        return await self.database.write(work)
-
-    # Outbox
-
-    async def tell(self, item: Outgoing) -> None:
-        """A message that belongs to no job."""
-        await self.database.write(lambda db: outbox.put(db, self.clock(), [item]))
-        self._news.set()
-
-    async def due(self, limit: int = 20) -> Sequence[Parcel]:
-        """What can be sent now."""
-        return await self.database.write(lambda db: outbox.due(db, self.clock(), limit))
-
-    async def attempted(self, parcel: int) -> None:
-        """A post is about to be tried."""
-        await self.database.write(lambda db: outbox.attempted(db, parcel))
-
-    async def delivered(self, parcel: int, ts: str) -> None:
-        """It is in Slack."""
-        await self.database.write(lambda db: outbox.delivered(db, parcel, ts))
-
-    async def failed(self, parcel: int, error: str, retry_after_s: float | None) -> None:
-        """It did not arrive."""
-        await self.database.write(lambda db: outbox.failed(db, self.clock(), parcel, error, retry_after_s))
-
-    async def outbox_depth(self) -> int:
-        """How many messages wait."""
-        return await self.database.read(outbox.depth)
-
-    async def prune(self, older_than_s: float = 86400.0) -> None:
-        """Forgets messages that were sent or replaced a day ago; what was given up stays to be looked at."""
-        limit = self.clock() - older_than_s
-        await self.database.write(
-            lambda db: (
-                db.execute(
-                    "DELETE FROM outbox WHERE state IN ('sent', 'superseded') AND created_at < ?", [limit]
-                ).rowcount
-            )
-        )
-
-    async def wait(self, timeout_s: float) -> None:
-        """Until something new was put in, or the time is over."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._news.wait()
-        except TimeoutError:
-            pass
-        self._news.clear()
 
     async def _told(self, work: Callable[[sqlite_utils.Database], JobRecord]) -> JobRecord:
         # The world is told after the commit, never before.

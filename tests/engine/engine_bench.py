@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -36,7 +36,7 @@ from bot.operations.ports import TaskStatus, TaskView
 from bot.operations.xapi_words import explain
 from bot.store import Store
 
-OPERATOR, APPROVER, SECOND, ADMIN = "UOP", "UAP", "UA2", "UAD"
+OPERATOR, APPROVER, SECOND, ADMIN, GLASS = "UOP", "UAP", "UA2", "UAD", "UBG"
 QUICK = Pace(retry=0.01, card=0.0, quiet=0.03, early_failure=0.02, vanished=0.05)
 
 
@@ -62,12 +62,14 @@ class World:
         self.released = asyncio.Event()
         self.released.set()
         self.risk = Risk.LOW
+        self.homes: dict[str, str] = {}
         self.grade = Grade.OK
         self.roles = {
             OPERATOR: frozenset({Role.OPERATOR}),
             APPROVER: frozenset({Role.APPROVER, Role.OPERATOR}),
             SECOND: frozenset({Role.APPROVER}),
             ADMIN: frozenset({Role.ADMIN}),
+            GLASS: frozenset({Role.OPERATOR, Role.BREAK_GLASS}),
         }
 
     # Directory
@@ -167,9 +169,10 @@ class World:
             names={"v1": "centos54", "h1": "host1", "h2": "host2"},
         )
 
-    async def replan(self, _plan: Plan, _facts: object, _approval: ApprovalSettings) -> Plan:
+    async def replan(self, _plan: Plan, _facts: object, _approval: ApprovalSettings, homes: Mapping[str, str]) -> Plan:
         if self.silent:
             raise Unreachable("nobody answers")
+        self.homes = dict(homes)
         return self.plan()
 
     async def look(self, _plan: Plan, _step: Step, facts: World) -> Look:
@@ -190,7 +193,7 @@ class Bench:
         self.world = world
         self.path = path
         self.now = 1_000_000.0
-        self.approval = ApprovalSettings()
+        self.approval = ApprovalSettings(break_glass=(GLASS,))
 
     async def open(self) -> None:
         world = self.world
@@ -210,8 +213,9 @@ class Bench:
         await asyncio.wait([self._running])
         await self.store.close()
 
-    async def propose(self, who: str = OPERATOR) -> int:
-        answer, record = await self.proposals.propose(self.world.plan(), await self.world.person("T", who), "C1", "")
+    async def propose(self, who: str = OPERATOR, *, reason: str = "", plan: Plan | None = None) -> int:
+        person = await self.world.person("T", who)
+        answer, record = await self.proposals.propose(plan or self.world.plan(), person, "C1", reason)
         assert answer is None
         assert record is not None
         return record.number

@@ -88,7 +88,7 @@ async def test_not_more_jobs_than_a_host_may_have_start_in_one_instant(bench: Be
             locks=(LockKey("VM", vm, vm), LockKey("host", "h2", "host2")),
         )
 
-    async def replan(earlier: Plan, _facts: object, _approval: ApprovalSettings) -> Plan:
+    async def replan(earlier: Plan, _facts: object, _approval: ApprovalSettings, _homes: object) -> Plan:
         await asyncio.sleep(0)
         return plan_of(earlier.targets[0].uuid)
 

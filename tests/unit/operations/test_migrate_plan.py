@@ -141,7 +141,7 @@ async def test_planning_reads_once_by_uuid() -> None:
     reads = FakeFacts(facts())
     plan = await migrate.plan(guest(), host(3), reads, ApprovalSettings())
     assert reads.asked == ("vm-1", "h-3")
-    again = await migrate.OPERATION.replan(plan, reads, ApprovalSettings())
+    again = await migrate.OPERATION.replan(plan, reads, ApprovalSettings(), {})
     assert digest(again) == digest(plan)
     assert reads.asked == ("vm-1", "h-3")
 

@@ -8,10 +8,8 @@ import pytest
 from migration_facts import GIB, check, decided, facts, guest, host, text
 
 from bot.domain.inventory import MigrationFacts, Network, PowerState, Tools, XapiVerdict
-from bot.domain.plan import Grade, Risk
-from bot.domain.policy import ApprovalSettings
+from bot.domain.plan import Grade
 from bot.domain.texts import plain
-from bot.operations import migrate
 from bot.operations.cpu_features import missing, parse
 from bot.operations.xapi_words import explain, known_codes
 
@@ -285,18 +283,3 @@ def test_every_code_has_words_for_few_many_and_odd_parameters() -> None:
         for params in ([], ["a"], ["9" * 40] * 5, ["{x}", "٣", "", "d", "e", "f"]):
             assert isinstance(plain(explain(code, params)), str)
     assert plain(explain("HOST_NOT_ENOUGH_FREE_MEMORY", ["1073741824", "0"])).endswith("1 GiB needed, 0 B available")
-
-
-def test_a_critical_tag_makes_the_risk_high() -> None:
-    plan = decided(facts(guest(tags=frozenset({"critical", "web"}))))
-    assert plan.risk is Risk.HIGH
-    assert [plain(one) for one in plan.risk_reasons] == ["tagged critical"]
-    assert decided(facts()).risk is Risk.LOW
-    other = migrate.decide(facts(guest(tags=frozenset({"gold"}))), ApprovalSettings(critical_tags=("gold",)))
-    assert other.risk is Risk.HIGH
-
-
-def test_a_target_left_nearly_full_is_told() -> None:
-    plan = decided(facts(guest(memory_needed=18 * GIB), host(3, memory_free=22 * GIB)))
-    assert [plain(one) for one in plan.risk_reasons] == ["xenserver3 keeps 6 % of its memory free"]
-    assert plan.risk is Risk.LOW

@@ -1,0 +1,94 @@
+"""What time does to jobs: a reminder before a request expires, its expiry, and the expiry of a permission to start.
+
+An approval is good for as long as the job has to start, and no longer: a job that was let through and could not start
+in that time (a freeze, a silent pool, a crowded host) expires and has to be asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from bot.domain.audit import Tag
+from bot.domain.job import JobEvent, JobState
+from bot.domain.policy import ApprovalSettings, Role
+from bot.domain.record import JobRecord
+from bot.domain.texts import Moment, Who, many, say
+from bot.errors import IllegalTransition, NotAllowed, Refused
+from bot.jobs import story
+from bot.jobs.ports import Directory
+from bot.operations.base import Operation
+from bot.store import Note, Outgoing, Store
+
+log = structlog.get_logger()
+
+
+class Deadlines:
+    """Looks at the clock for every job that waits."""
+
+    def __init__(
+        self, store: Store, directory: Directory, operations: Mapping[str, Operation], approval: ApprovalSettings
+    ) -> None:
+        self.store = store
+        self.directory = directory
+        self.operations = operations
+        self.approval = approval
+
+    async def look(self) -> None:
+        """Reminds and expires whatever is due."""
+        for record in await self.store.overdue():
+            await self.expire(record)
+        for record in await self.store.undecided(self._notice_s):
+            await self._remind(record)
+
+    @property
+    def _notice_s(self) -> float:
+        # A reminder right after the request would only be noise.
+        return 60 * min(self.approval.remind_minutes, self.approval.expiry_minutes / 2)
+
+    async def expire(self, record: JobRecord) -> None:
+        """The time for a decision, or for starting, is over; that is not a denial."""
+        note = Note(Tag.JOB_EXPIRED, record.team, "xenbot", {"waiting_to": _waiting_to(record)})
+        changes: dict[str, object] = {"finished_at": self.store.clock()}
+        if record.state is JobState.QUEUED:
+            changes["outcome"] = say("Not started in time: {title}", title=record.plan.title)
+            changes["evidence"] = (
+                say("It could not start before {when}, so what was agreed to is void.", when=Moment(record.expires_at)),
+            )
+        try:
+            await self.store.move(
+                record.number, JobEvent.EXPIRE, note, self._ended, expect=record.state, changes=changes
+            )
+        except (IllegalTransition, Refused):
+            log.info("expired_too_late", job=record.number)
+
+    async def _remind(self, record: JobRecord) -> None:
+        try:
+            holders = await self.directory.holders(Role.APPROVER)
+        except NotAllowed as silent:
+            log.info("reminder_waits", job=record.number, reason=silent.message)
+            return
+        people = sorted(holders - {record.requester, *record.approved_by})
+        if not people:
+            return
+        missing = record.approvers_needed - len(record.approved_by)
+        line = say(
+            "{who}: job {n} still needs {count} to approve it. It expires {when}.",
+            who=many([Who(one) for one in people]),
+            n=record.number,
+            count=story.people(missing),
+            when=Moment(record.expires_at),
+        )
+        note = Note(Tag.JOB_REMINDED, record.team, "xenbot")
+        changes = {"reminded_at": self.store.clock()}
+        await self.store.annotate(record.number, changes, note, lambda _job: (story.reply(line),))
+
+    def _ended(self, record: JobRecord) -> list[Outgoing]:
+        operation = self.operations[record.operation]
+        return [Outgoing("card", story.card(record, operation)), story.ending_reply(record)]
+
+
+def _waiting_to(record: JobRecord) -> str:
+    words = {JobState.PROPOSED: "be confirmed", JobState.AWAITING_APPROVAL: "be approved", JobState.QUEUED: "start"}
+    return words.get(record.state, "")

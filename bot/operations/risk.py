@@ -1,0 +1,141 @@
+"""How dangerous a migration is: each reason from facts, in a sentence, and what the policy makes of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from bot.domain.inventory import MigrationFacts, Tools
+from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
+from bot.domain.policy import ApprovalSettings
+from bot.domain.texts import Phrase, many, say
+from bot.operations.survival import Layout, layout
+
+_LOW_PERCENT, _VERY_LOW_PERCENT = 20, 10
+_MOVES = {"pool_migrate", "migrate_send"}
+# So many reasons that are high each make the whole critical.
+_TOGETHER = 2
+
+
+class Assessment(msgspec.Struct, frozen=True):
+    """The risk with its reasons, the gravest first; how many must approve by rule; and the what-if for the card."""
+
+    risk: Risk
+    reasons: tuple[Phrase, ...]
+    approvers: int
+    survival: Phrase | None
+
+
+class _Factor(msgspec.Struct, frozen=True):
+    risk: Risk
+    reason: Phrase
+
+
+def assess(
+    facts: MigrationFacts,
+    checks: tuple[Check, ...],
+    approval: ApprovalSettings,
+    homes: Mapping[str, str],
+    *,
+    back: bool = False,
+) -> Assessment:
+    """The risk of moving the guest. `homes` says where the guests of our own other jobs ran before those jobs.
+
+    On the way `back` from a move of a moment ago the pool gets no fuller than it was, so numbers raise nothing.
+    """
+    factors = [*_tags(facts, approval), *_guest(facts, checks)]
+    survival = None
+    if _can_be(facts):
+        before = layout(facts, homes)
+        after = before.moved(facts.vm.uuid, facts.target.uuid)
+        lost = after.frail() - before.frail()
+        factors += _traffic(facts, homes)
+        if not back:
+            factors += [*_room(facts, after), *_survival(facts, lost)]
+        survival = _what_if(facts, after, lost)
+    level = _together(factors)
+    approvers = 0
+    for rule in approval.rules:
+        if not rule.covers(frozenset({facts.pool.name, facts.pool.label, facts.pool.configured}), facts.vm.tags):
+            continue
+        approvers = max(approvers, rule.approvers)
+        if RISK_ORDER[rule.risk] > RISK_ORDER[level]:
+            what = say("tag {tag}", tag=rule.tag) if rule.tag else say("pool {pool}", pool=rule.pool)
+            factors.append(
+                _Factor(rule.risk, say("a rule for {what} asks for {risk}", what=what, risk=rule.risk.value))
+            )
+            level = rule.risk
+    factors.sort(key=lambda factor: -RISK_ORDER[factor.risk])
+    return Assessment(level, tuple(factor.reason for factor in factors), approvers, survival)
+
+
+def _can_be(facts: MigrationFacts) -> bool:
+    """Whether the move fits at all; what could never be needs no what-if."""
+    there = facts.target.pool == facts.vm.pool and facts.vm.host not in {None, facts.target.uuid}
+    return there and facts.vm.memory_needed <= facts.target.memory_free
+
+
+def _together(factors: list[_Factor]) -> Risk:
+    level = max((factor.risk for factor in factors), key=RISK_ORDER.__getitem__, default=Risk.LOW)
+    high = sum(factor.risk is Risk.HIGH for factor in factors)
+    return Risk.CRITICAL if high >= _TOGETHER else level
+
+
+def _tags(facts: MigrationFacts, approval: ApprovalSettings) -> Iterator[_Factor]:
+    for tag in sorted(facts.vm.tags.intersection(approval.critical_tags)):
+        yield _Factor(Risk.HIGH, say("tagged {tag}", tag=tag))
+
+
+def _room(facts: MigrationFacts, after: Layout) -> Iterator[_Factor]:
+    total, left = facts.target.memory_total, after.free.get(facts.target.uuid, -1)
+    if total <= 0 or left < 0:
+        return
+    percent = left * 100 // total
+    if percent < _LOW_PERCENT:
+        risk = Risk.HIGH if percent < _VERY_LOW_PERCENT else Risk.MEDIUM
+        yield _Factor(risk, say("{host} keeps {n} % of its memory free", host=facts.target.name, n=percent))
+
+
+def _survival(facts: MigrationFacts, lost: frozenset[str]) -> Iterator[_Factor]:
+    if lost:
+        hosts = many(_named(facts, lost))
+        yield _Factor(Risk.HIGH, say("the pool would no longer survive the loss of {hosts}", hosts=hosts))
+
+
+def _what_if(facts: MigrationFacts, after: Layout, lost: frozenset[str]) -> Phrase | None:
+    frail = after.frail()
+    if len(after.free) <= 1:
+        return None
+    if not frail:
+        return say("by memory the pool still survives the loss of any one host")
+    if lost:
+        return say("by memory the pool would no longer survive the loss of {hosts}", hosts=many(_named(facts, lost)))
+    return say("as before, by memory the pool does not survive the loss of {hosts}", hosts=many(_named(facts, frail)))
+
+
+def _named(facts: MigrationFacts, uuids: frozenset[str]) -> list[str]:
+    return sorted(host.name for host in facts.pool_hosts if host.uuid in uuids)
+
+
+def _guest(facts: MigrationFacts, checks: tuple[Check, ...]) -> Iterator[_Factor]:
+    vm = facts.vm
+    if facts.pool.ha_enabled and vm.ha_protected:
+        yield _Factor(Risk.MEDIUM, say("{vm} is protected by high availability", vm=vm.name))
+    if vm.tools is Tools.NONE:
+        yield _Factor(Risk.MEDIUM, say("no guest tools answer in {vm}", vm=vm.name))
+    if vm.tools is Tools.NO_AGENT:
+        yield _Factor(Risk.MEDIUM, say("{vm} has PV drivers but no agent that answers", vm=vm.name))
+    telling = {"version": "{host} runs an older version", "ha": "the plan of high availability has gaps"}
+    for check in checks:
+        if check.grade is Grade.WARNING and check.key in telling:
+            words = telling[check.key]
+            yield _Factor(Risk.MEDIUM, say(words, host=facts.target.name) if "{host}" in words else say(words))
+
+
+def _traffic(facts: MigrationFacts, homes: Mapping[str, str]) -> Iterator[_Factor]:
+    ends = {host.uuid: host.name for host in (facts.source, facts.target) if host is not None}
+    for vm in facts.neighbours:
+        touched = [ends[uuid] for uuid in dict.fromkeys((vm.host, vm.scheduled_host)) if uuid in ends]
+        if touched and vm.uuid not in homes and _MOVES & set(vm.operations):
+            yield _Factor(Risk.MEDIUM, say("{vm} is being migrated on {hosts} too", vm=vm.name, hosts=many(touched)))

@@ -1,0 +1,77 @@
+"""The part of the store that keeps the audit trail, the freeze, and what happens once a day."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+import sqlite_utils
+
+from bot.domain.audit import Break, Entry, verify
+from bot.domain.record import Freeze
+from bot.store import audit, outbox, rows
+from bot.store.audit import Note
+from bot.store.database import Database
+from bot.store.outbox import Outgoing
+
+
+class Ledger:
+    """Audit and freeze."""
+
+    database: Database
+    clock: Callable[[], float]
+    _news: asyncio.Event
+
+    async def note(self, note: Note, target: tuple[str, str] = ("", ""), story: Sequence[Outgoing] = ()) -> Entry:
+        """Writes an audit entry that belongs to no job, with messages if any."""
+
+        def work(db: sqlite_utils.Database) -> Entry:
+            entry = audit.append(db, self.clock(), note, None, target)
+            outbox.put(db, self.clock(), story)
+            return entry
+
+        entry = await self.database.write(work)
+        self._news.set()
+        return entry
+
+    async def audit(self, *, limit: int = 20, job: int | None = None) -> Sequence[Entry]:
+        """Newest first."""
+        return await self.database.read(lambda db: audit.newest(db, limit=limit, job=job))
+
+    async def verify_audit(self) -> tuple[int, str, Break | None]:
+        """Entries that hold, the head hash, and the first break."""
+        return await self.database.read(lambda db: verify(audit.oldest_first(db)))
+
+    async def frozen(self) -> Freeze | None:
+        """The freeze in force. Raises StoreError when in doubt; callers treat that as frozen."""
+
+        def work(db: sqlite_utils.Database) -> Freeze | None:
+            row = db.execute("SELECT value FROM settings WHERE key = 'freeze'").fetchone()
+            return msgspec.json.decode(row["value"], type=Freeze) if row else None
+
+        return await self.database.write(work)
+
+    async def set_freeze(self, freeze: Freeze | None, note: Note) -> None:
+        """Puts a freeze in force or lifts it."""
+
+        def work(db: sqlite_utils.Database) -> None:
+            db.execute("DELETE FROM settings WHERE key = 'freeze'")
+            if freeze is not None:
+                db.table("settings").insert({"key": "freeze", "value": rows.encode(freeze)})
+            audit.append(db, self.clock(), note)
+
+        await self.database.write(work)
+
+    async def day_is_over(self, key: str, day_s: float) -> bool:
+        """Whether a day has passed since this last said yes for `key`; the first time only starts the day."""
+
+        def work(db: sqlite_utils.Database) -> bool:
+            now = self.clock()
+            row = db.execute("SELECT value FROM settings WHERE key = ?", [key]).fetchone()
+            over = row is not None and now - float(row["value"]) >= day_s
+            if row is None or over:
+                db.table("settings").upsert({"key": key, "value": repr(now)}, pk="key")
+            return over
+
+        return await self.database.write(work)

@@ -1,0 +1,64 @@
+"""The part of the store that keeps what must reach Slack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from bot.domain.parcel import Parcel
+from bot.store import outbox
+from bot.store.database import Database
+from bot.store.outbox import Outgoing
+
+
+class Mail:
+    """The outbox."""
+
+    database: Database
+    clock: Callable[[], float]
+    _news: asyncio.Event
+
+    async def tell(self, item: Outgoing) -> None:
+        """A message that belongs to no job."""
+        await self.database.write(lambda db: outbox.put(db, self.clock(), [item]))
+        self._news.set()
+
+    async def due(self, limit: int = 20) -> Sequence[Parcel]:
+        """What can be sent now."""
+        return await self.database.write(lambda db: outbox.due(db, self.clock(), limit))
+
+    async def attempted(self, parcel: int) -> None:
+        """A post is about to be tried."""
+        await self.database.write(lambda db: outbox.attempted(db, parcel))
+
+    async def delivered(self, parcel: int, ts: str) -> None:
+        """It is in Slack."""
+        await self.database.write(lambda db: outbox.delivered(db, parcel, ts))
+
+    async def failed(self, parcel: int, error: str, retry_after_s: float | None) -> None:
+        """It did not arrive."""
+        await self.database.write(lambda db: outbox.failed(db, self.clock(), parcel, error, retry_after_s))
+
+    async def outbox_depth(self) -> int:
+        """How many messages wait."""
+        return await self.database.read(outbox.depth)
+
+    async def prune(self, older_than_s: float = 86400.0) -> None:
+        """Forgets messages that were sent or replaced a day ago; what was given up stays to be looked at."""
+        limit = self.clock() - older_than_s
+        await self.database.write(
+            lambda db: (
+                db.execute(
+                    "DELETE FROM outbox WHERE state IN ('sent', 'superseded') AND created_at < ?", [limit]
+                ).rowcount
+            )
+        )
+
+    async def wait(self, timeout_s: float) -> None:
+        """Until something new was put in, or the time is over."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()

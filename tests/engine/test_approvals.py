@@ -1,0 +1,194 @@
+"""Approvals: how many, by whom, until when; broken glass; and what time does to all of it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from engine_bench import ADMIN, APPROVER, GLASS, OPERATOR, SECOND, Bench, World
+
+from bot.domain.job import JobState
+from bot.domain.message import Choices, Message, Verdict
+from bot.domain.plan import Placement, Risk
+from bot.domain.policy import Role
+from bot.domain.texts import plain
+from bot.errors import NotAllowed, Refused
+from bot.jobs import story
+from bot.slack import fallback
+
+MINUTE = 60.0
+
+
+async def waiting(bench: Bench, world: World, *, who: str = GLASS, reason: str = "disk on fire") -> int:
+    """A high-risk job that waits for approval."""
+    world.risk = Risk.HIGH
+    number = await bench.propose(who, reason=reason)
+    await bench.press(number, "confirm", who)
+    return number
+
+
+def labels(message: Message) -> list[str]:
+    return [each.label for part in message.parts if isinstance(part, Choices) for each in part.buttons]
+
+
+async def card(bench: Bench, number: int) -> Message:
+    record = await bench.store.job(number)
+    return story.card(record, bench.engine.operations[record.operation])
+
+
+async def posts(bench: Bench) -> dict[str, str]:
+    """What waits to be posted outside threads, by channel."""
+    due = await bench.store.due(100)
+    return {one.channel: fallback.mrkdwn(one.message.summary) for one in due if one.kind == "post"}
+
+
+async def replies(bench: Bench, number: int) -> list[str]:
+    """The lines told in the job's thread; its card is taken as posted, as delivery would have done."""
+    for parcel in await bench.store.due(100):
+        if parcel.kind == "card":
+            await bench.store.delivered(parcel.id, "1.0")
+    told = []
+    while due := [one for one in await bench.store.due(100) if one.kind == "reply" and one.job == number]:
+        for parcel in due:
+            told.append(plain(parcel.message.summary))
+            await bench.store.delivered(parcel.id, "2.0")
+    return told
+
+
+async def test_glass_broken_with_a_reason_runs_alone_and_tells_everyone_who_could_have_approved(
+    bench: Bench, world: World
+) -> None:
+    number = await waiting(bench, world)
+    assert "Break glass" in labels(await card(bench, number))
+    await bench.press(number, "break_glass", GLASS)
+    record = await bench.ended(number, "SUCCEEDED")
+    assert (record.approved_by, record.glass_broken_by, world.executed) == ((), GLASS, 1)
+    told = await posts(bench)
+    assert set(told) == {"C1", APPROVER, SECOND}
+    assert all("Glass broken" in text for text in told.values())
+    entry = next(one for one in await bench.store.audit(limit=50) if one.tag == "job:break-glass")
+    assert entry.actor == GLASS
+    assert "disk on fire" in entry.detail
+    assert APPROVER in entry.detail
+    verdict = (await card(bench, number)).parts[0]
+    assert isinstance(verdict, Verdict)
+    assert any("NOT APPROVED, glass broken by" in plain(fact) for fact in verdict.beside)
+
+
+async def test_nobody_but_the_named_role_breaks_glass(bench: Bench, world: World) -> None:
+    number = await waiting(bench, world, who=OPERATOR)
+    for person in (OPERATOR, APPROVER, ADMIN):
+        with pytest.raises(NotAllowed, match="break-glass role"):
+            await bench.press(number, "break_glass", person)
+    world.roles[ADMIN] = frozenset({Role.BREAK_GLASS})
+    with pytest.raises(NotAllowed, match="operator role"):
+        await bench.press(number, "break_glass", ADMIN)
+    assert world.executed == 0
+    assert await posts(bench) == {}
+
+
+async def test_without_a_reason_no_glass_is_broken(bench: Bench, world: World) -> None:
+    number = await waiting(bench, world, reason="  ")
+    assert "Break glass" not in labels(await card(bench, number))
+    with pytest.raises(Refused, match="without a reason"):
+        await bench.press(number, "break_glass", GLASS)
+    assert world.executed == 0
+
+
+async def test_where_nobody_can_approve_glass_is_the_only_way_and_needs_its_role(bench: Bench, world: World) -> None:
+    world.risk = Risk.HIGH
+    del world.roles[APPROVER], world.roles[SECOND]
+    with pytest.raises(Refused, match="approver role must approve it besides you, and nobody else has it"):
+        await bench.propose(OPERATOR, reason="disk on fire")
+    with pytest.raises(Refused) as refused:
+        await bench.propose(GLASS)
+    assert "break glass" in refused.value.fix
+    number = await waiting(bench, world)
+    await bench.press(number, "break_glass", GLASS)
+    await bench.ended(number, "SUCCEEDED")
+
+
+async def test_broken_glass_does_not_hide_what_has_changed(bench: Bench, world: World) -> None:
+    number = await waiting(bench, world)
+    world.at = "h9"
+    await bench.press(number, "break_glass", GLASS)
+    await bench.ended(number, "STALE")
+    assert world.executed == 0
+
+
+async def test_whoever_broke_the_glass_must_still_have_the_role_when_it_starts(bench: Bench, world: World) -> None:
+    number = await waiting(bench, world)
+    world.silent = True
+    await bench.press(number, "break_glass", GLASS)
+    world.roles[GLASS] = frozenset({Role.OPERATOR})
+    world.silent = False
+    record = await bench.ended(number, "STALE")
+    assert "break-glass role" in plain(record.drifted[0])
+
+
+async def test_a_rule_may_ask_for_more_people_than_the_risk(bench: Bench, world: World) -> None:
+    plan = msgspec.structs.replace(world.plan(), approvers=2)
+    number = await bench.propose(plan=plan)
+    await bench.press(number, "confirm")
+    await bench.press(number, "approve", APPROVER)
+    assert (await bench.store.job(number)).state is JobState.AWAITING_APPROVAL
+    await bench.press(number, "approve", SECOND)
+    await bench.ended(number, "SUCCEEDED")
+
+
+async def test_approvers_are_reminded_once_before_a_request_expires_and_expiry_is_no_denial(
+    bench: Bench, world: World
+) -> None:
+    number = await waiting(bench, world, who=OPERATOR)
+    await replies(bench, number)
+    bench.now += 49 * MINUTE
+    await bench.engine.deadlines.look()
+    assert await replies(bench, number) == []
+    bench.now += 2 * MINUTE
+    await bench.engine.deadlines.look()
+    await bench.engine.deadlines.look()
+    (line,) = await replies(bench, number)
+    assert line.startswith(f"@{SECOND}, @{APPROVER}: job {number} still needs one person to approve it.")
+    bench.now += 10 * MINUTE
+    record = await bench.ended(number, "EXPIRED")
+    assert "Expired without a decision" in plain((await card(bench, number)).summary)
+    tags = [one.tag for one in await bench.store.audit(limit=50)]
+    assert tags.count("job:remind") == 1
+    assert "job:expire" in tags
+    assert "job:deny" not in tags
+    assert record.finished_at is not None
+
+
+async def test_an_approval_is_good_only_as_long_as_the_job_has_to_start(bench: Bench, world: World) -> None:
+    number = await waiting(bench, world, who=OPERATOR)
+    world.silent = True
+    await bench.press(number, "approve", APPROVER)
+    bench.now += 59 * MINUTE
+    await bench.engine.deadlines.look()
+    assert (await bench.store.job(number)).state is JobState.QUEUED
+    bench.now += 2 * MINUTE
+    world.silent = False
+    record = await bench.ended(number, "EXPIRED", "SUCCEEDED")
+    assert (record.state, world.executed) == (JobState.EXPIRED, 0)
+    shown = await card(bench, number)
+    assert "Not started in time" in plain(shown.summary)
+    assert "Ask again" in labels(shown)
+
+
+async def test_the_last_look_knows_what_our_other_jobs_moved_since_the_plan(bench: Bench, world: World) -> None:
+    earlier = await bench.propose()
+    await bench.press(earlier, "confirm")
+    await bench.ended(earlier, "SUCCEEDED")
+    bench.now += 1
+    world.at, world.risk = "h1", Risk.HIGH
+    target = msgspec.structs.replace(world.plan().targets[0], uuid="v2")
+    plan = msgspec.structs.replace(world.plan(), placements=(Placement("v2", "h1", "Running", ()),), targets=(target,))
+    number = await bench.propose(plan=plan)
+    await bench.press(number, "confirm")
+    assert await bench.store.homes(await bench.store.job(number)) == {}, "what had ended before it was planned is known"
+    world.risk = Risk.LOW
+    meanwhile = await bench.propose()
+    await bench.press(meanwhile, "confirm")
+    await bench.ended(meanwhile, "SUCCEEDED")
+    await bench.press(number, "approve", APPROVER)
+    await bench.ended(number, "STALE", "SUCCEEDED")
+    assert world.homes == {"v1": "h1"}
