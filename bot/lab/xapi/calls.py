@@ -12,12 +12,10 @@ from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.schema.signatures import SIGNATURES, Signature
-from bot.lab.xapi.sessions import ROLES, Session
+from bot.lab.xapi.sessions import ROLES, SUPERUSER, Session
 from bot.lab.xapi.tasks import Runner
 from bot.lab.xapi.values import NULL_REF, Value
 
-# The superuser of the host itself, to whom no role applies.
-SUPERUSER: Final = "root"
 # The order in which a refusal tells the roles that may.
 _TOLD_ORDER: Final = (
     "read-only",

@@ -76,8 +76,10 @@ def _check_tasks(database: Database) -> list[str]:
         for ref, record in database.items(class_name):
             found += [
                 f"{class_name} {ref} is held by task {task}, which is over."
-                for task in record["current_operations"]
-                if database.has("task", task) and database.get("task", task, "status") != "pending"
+                for task, operation in record["current_operations"].items()
+                if not (class_name == "host" and operation in {"shutdown", "reboot"})  # kept until it is down
+                and database.has("task", task)
+                and database.get("task", task, "status") != "pending"
             ]
     return found
 

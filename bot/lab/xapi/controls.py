@@ -59,6 +59,20 @@ class StartHost(Control, frozen=True, tag="start_host"):
     host: HostName
 
 
+class CutNetwork(Control, frozen=True, tag="cut_network"):
+    """Cuts the network of a host without ending it: guests run on, connections hang, nobody is told."""
+
+    label = "Cut the network"
+    host: HostName
+
+
+class RestoreNetwork(Control, frozen=True, tag="restore_network"):
+    """Connects a host again; what it was asked meanwhile is answered now."""
+
+    label = "Restore the network"
+    host: HostName
+
+
 class MoveCoordinator(Control, frozen=True, tag="move_coordinator"):
     """Makes a host the coordinator of its pool; sessions and tasks die, work between hosts goes on."""
 
@@ -218,6 +232,8 @@ AnyControl = (
     | ClearFaults
     | KillHost
     | StartHost
+    | CutNetwork
+    | RestoreNetwork
     | MoveCoordinator
     | RestartToolstack
     | ExpireSessions

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.lab.xapi import controls, truth, upheaval
+from bot.lab.xapi.assembly import make_pool
 from bot.lab.xapi.certificates import load_certificate
 from bot.lab.xapi.clock import Clock, Gate, Signal
 from bot.lab.xapi.consistency import find_contradictions
@@ -23,12 +24,10 @@ from bot.lab.xapi.hands import Hands
 from bot.lab.xapi.journal import Heard, Journal
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.population import Populated, populate
-from bot.lab.xapi.rules.guest_operations import refresh_allowed
-from bot.lab.xapi.rules.host_operations import refresh_allowed_host
+from bot.lab.xapi.population import populate
+from bot.lab.xapi.rules.toolstack import keep_looking_for_coordinator
 from bot.lab.xapi.server import HostServer
-from bot.lab.xapi.sessions import ROLES, Account, Sessions
-from bot.lab.xapi.tasks import Tasks
+from bot.lab.xapi.sessions import SUPERUSER
 from bot.lab.xapi.values import Value
 from bot.lab.xapi.world import load_world
 
@@ -71,7 +70,7 @@ class Datacentre:
         ValueError: There is no such world; the sentence says why.
     """
 
-    user: Final = "root"
+    user: Final = SUPERUSER
 
     def __init__(
         self,
@@ -99,14 +98,15 @@ class Datacentre:
         self._servers: dict[str, HostServer] = {}
         self._ports = (port, port + 1)
         self._following: list[asyncio.Task[None]] = []
-        self._pools: list[Pool] = [self._make_pool(populated) for populated in populate(load_world(world))]
+        self._pools: list[Pool] = [
+            make_pool(populated, clock=self._clock, gate=self._gate, faults=self.faults, password=password)
+            for populated in populate(load_world(world))
+        ]
         self._hands = Hands(
             pools=self._pools,
-            servers=self._servers,
             clock=self._clock,
             gate=self._gate,
             faults=self.faults,
-            ports=lambda: self._ports,
         )
 
     @property
@@ -118,37 +118,6 @@ class Datacentre:
     def login_delay_s(self, seconds: float) -> None:
         for pool in self._pools:
             pool.login_delay_s = seconds
-
-    def _make_pool(self, populated: Populated) -> Pool:
-        database = populated.database
-        accounts = (
-            Account(self.user, self.password, "pool-admin"),
-            *(Account(role, self.password, role) for role in ROLES),
-        )
-        machines = {
-            ref: Machine(
-                name,
-                database.get("host", ref, "address"),
-                ref,
-                enables_itself=database.get("host", ref, "enabled"),
-            )
-            for name, ref in populated.hosts.items()
-        }
-        pool = Pool(
-            name=populated.name,
-            database=database,
-            clock=self._clock,
-            gate=self._gate,
-            faults=self.faults,
-            sessions=Sessions(database, self._clock, accounts),
-            tasks=Tasks(database, self._clock),
-            machines=machines,
-        )
-        for ref in database.refs("VM"):
-            refresh_allowed(pool, ref)
-        for ref in machines:
-            refresh_allowed_host(pool, ref)
-        return pool
 
     async def start(self) -> None:
         """Serves every host on its own address 127.0.1.N.
@@ -164,6 +133,7 @@ class Datacentre:
         for machine in machines:
             certificate = load_certificate(machine.name, machine.address, self._certificates)
             self._servers[machine.name] = HostServer(machine, self, certificate.context)
+            machine.door = self._servers[machine.name]
             fingerprints[machine.name] = certificate.fingerprint
         self._ports = await self._bind()
         https_port, http_port = self._ports
@@ -178,6 +148,10 @@ class Datacentre:
             self._following += [
                 asyncio.create_task(self._follow(pool)),
                 asyncio.create_task(upheaval.keep_collecting(pool)),
+                *(
+                    asyncio.create_task(keep_looking_for_coordinator(pool, machine))
+                    for machine in pool.machines.values()
+                ),
             ]
 
     async def _bind(self) -> tuple[int, int]:
@@ -185,10 +159,10 @@ class Datacentre:
             port = self._port or _find_free_port()
             try:
                 for server in self._servers.values():
-                    await server.start(port, port + 1)
+                    await server.listen(port, port + 1)
             except OSError:
                 for server in self._servers.values():
-                    await server.stop()
+                    await server.close()
                 if left == 0:
                     raise
             else:
@@ -207,7 +181,7 @@ class Datacentre:
             pool.sessions.close_all()
             await pool.tasks.stop()
         for server in self._servers.values():
-            await server.stop()
+            await server.close()
 
     async def answer(self, machine: Machine, method: str, params: list[Value], headers: Mapping[str, str]) -> Value:
         """Does a call for a host's server, notes it, and tells the pages when it may have changed something."""

@@ -9,13 +9,15 @@ from typing import Final
 
 from bot.lab.xapi.calls import Call, Context, check_role, count_mismatch
 from bot.lab.xapi.errors import ApiError
-from bot.lab.xapi.machine import Machine, Toolstack
+from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules import (
+    coordinator_calls,
     event_calls,
     generic,
     guest_calls,
     host_calls,
+    host_power_calls,
     migration,
     plain_records,
     pool_calls,
@@ -28,14 +30,17 @@ from bot.lab.xapi.rules import (
 from bot.lab.xapi.schema.model import FieldType
 from bot.lab.xapi.schema.reading import read_value
 from bot.lab.xapi.schema.signatures import HIDDEN, SIGNATURES, Signature
-from bot.lab.xapi.sessions import Account, Session
+from bot.lab.xapi.sessions import SUPERUSER, Account, Session
+from bot.lab.xapi.standing import check_standing, has_local_session
 from bot.lab.xapi.tasks import Runner
 from bot.lab.xapi.values import NULL_REF, Value
 
 _MODULES: Final = (
+    coordinator_calls,
     event_calls,
     guest_calls,
     host_calls,
+    host_power_calls,
     migration,
     plain_records,
     pool_calls,
@@ -88,11 +93,8 @@ async def dispatch(pool: Pool, machine: Machine, method: str, params: list[Value
         ApiError: As a real server answers. What is wrong with the parameters comes before what is wrong with the
             session, and that before the role; what is wrong with the objects comes last.
     """
-    if machine.toolstack is Toolstack.BOOTING:
-        raise ApiError("HOST_STILL_BOOTING")
-    if pool.coordinator is not machine:
-        raise ApiError("HOST_IS_SLAVE", pool.coordinator.address)
     is_async, name = method.startswith("Async."), method.removeprefix("Async.")
+    check_standing(pool, machine, name)
     call = _ALL.get(name)
     if call is None:
         raise ApiError("MESSAGE_METHOD_UNKNOWN", name)
@@ -100,6 +102,9 @@ async def dispatch(pool: Pool, machine: Machine, method: str, params: list[Value
     arguments = _read_arguments(signature, params)
     if not signature.needs_session:
         return await call.handler(Context(pool, machine, _NOBODY, method), *arguments)
+    if has_local_session(machine, name, params[0]):
+        local = Session(params[0], Account(SUPERUSER, "", "pool-admin"), "", 0.0)
+        return await call.handler(Context(pool, machine, local, method), *arguments)
     session = pool.sessions.find(params[0])
     if signature.is_removed:
         raise ApiError("MESSAGE_REMOVED")

@@ -23,6 +23,10 @@ class ApiError(Exception):
         return [self.code, *self.params]
 
 
+class EmergencyError(ApiError):
+    """The failure of a host in emergency mode, which JSON-RPC 2.0 wraps in a shape of its own."""
+
+
 class ConnectionDroppedError(Exception):
     """The connection is closed without an answer; whether the call took effect is told by who raised it."""
 

@@ -1,6 +1,5 @@
 """Does what `controls` can ask: arms faults, cuts power, moves the coordinator, changes the world from outside."""
 
-from collections.abc import Callable
 from typing import Any
 
 from bot.lab.xapi import controls, strangers, upheaval
@@ -8,8 +7,8 @@ from bot.lab.xapi.clock import Clock, Gate
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules import host_power, toolstack
 from bot.lab.xapi.schema.model import CLASSES
-from bot.lab.xapi.server import HostServer
 
 
 class Hands:
@@ -17,29 +16,16 @@ class Hands:
 
     Args:
         pools: All pools.
-        servers: The sockets of each host, by its name.
         clock: Simulated time.
         gate: Where work can be held.
         faults: What is armed.
-        ports: Returns the HTTPS and the HTTP port that a host comes back on.
     """
 
-    def __init__(
-        self,
-        *,
-        pools: list[Pool],
-        servers: dict[str, HostServer],
-        clock: Clock,
-        gate: Gate,
-        faults: Faults,
-        ports: Callable[[], tuple[int, int]],
-    ) -> None:
+    def __init__(self, *, pools: list[Pool], clock: Clock, gate: Gate, faults: Faults) -> None:
         self._pools = pools
-        self._servers = servers
         self._clock = clock
         self._gate = gate
         self._faults = faults
-        self._ports = ports
 
     async def do(self, control: controls.AnyControl) -> dict[str, Any]:
         """Does one request.
@@ -59,12 +45,8 @@ class Hands:
             case controls.ExpireSessions():
                 for pool in self._pools:
                     pool.sessions.close_all()
-            case controls.KillHost() | controls.StartHost():
-                await self._switch(control)
-            case controls.MoveCoordinator() | controls.RestartToolstack():
-                self._restart(control)
             case _:
-                await self._change_time(control)
+                await self._switch(control)
         return {"ok": True}
 
     async def _change_time(self, control: controls.AnyControl) -> None:
@@ -110,33 +92,27 @@ class Hands:
             case controls.Set():
                 self._set_field(control)
 
-    async def _switch(self, control: controls.KillHost | controls.StartHost) -> None:
-        pool, machine = self._find_host(control.host)
-        server = self._servers[control.host]
-        if isinstance(control, controls.KillHost):
-            upheaval.cut_power(pool, machine)
-            await server.stop()
-            pool.tasks.spawn(upheaval.notice_death(pool, machine))
-        elif not machine.is_alive:
-            await server.start(*self._ports())
-            upheaval.give_power(pool, machine)
-            pool.tasks.spawn(upheaval.boot_toolstack(pool, machine))
+    async def _switch(self, control: controls.AnyControl) -> None:
+        match control:
+            case controls.MoveCoordinator():
+                self._move_coordinator(control)
+            case (
+                controls.KillHost()
+                | controls.StartHost()
+                | controls.CutNetwork()
+                | controls.RestoreNetwork()
+                | controls.RestartToolstack()
+            ):
+                await _touch(control, *self._find_host(control.host))
+            case _:
+                await self._change_time(control)
 
-    def _restart(self, control: controls.MoveCoordinator | controls.RestartToolstack) -> None:
+    def _move_coordinator(self, control: controls.MoveCoordinator) -> None:
         pool, machine = self._find_host(control.host)
-        old, restarted = pool.coordinator, {machine.name: machine}
-        if isinstance(control, controls.MoveCoordinator):
-            names = {"", pool.name, pool.database.get("pool", pool.ref, "uuid")}
-            if control.pool not in names:
-                raise ValueError(f"Host {control.host!r} is not in pool {control.pool!r}.")
-            upheaval.move_coordinator(pool, machine)
-            restarted[old.name] = old
-        elif old is machine:
-            upheaval.lose_memory(pool)
-        for one in restarted.values():
-            self._servers[one.name].cut_connections()
-            if one.is_alive:
-                pool.tasks.spawn(upheaval.boot_toolstack(pool, one))
+        names = {"", pool.name, pool.database.get("pool", pool.ref, "uuid")}
+        if control.pool not in names:
+            raise ValueError(f"Host {control.host!r} is not in pool {control.pool!r}.")
+        toolstack.take_over(pool, machine, told=list(pool.machines.values()))
 
     def _check_fault(self, host: str) -> None:
         if host:
@@ -177,3 +153,21 @@ class Hands:
                     upheaval.set_field(pool, control.class_name, ref, control.field, control.value)
                     return
         raise ValueError(f"No {control.class_name} has the uuid {control.uuid!r}.")
+
+
+async def _touch(control: controls.AnyControl, pool: Pool, machine: Machine) -> None:
+    """Switches a machine, its network or its toolstack."""
+    match control:
+        case controls.KillHost() if machine.is_alive:
+            await host_power.cut_power(pool, machine)
+        case controls.StartHost() if not machine.is_alive:
+            await host_power.give_power(pool, machine)
+        case controls.CutNetwork() if machine.is_reachable:
+            await host_power.cut_network(pool, machine)
+        case controls.RestoreNetwork() if machine.is_cut:
+            await host_power.restore_network(pool, machine)
+        case controls.RestartToolstack() if machine.is_alive:
+            toolstack.restart_toolstack(pool, machine)
+        case _:
+            is_off = "off" if not machine.is_alive else "on"
+            raise ValueError(f"That makes no sense: {machine.name!r} is {is_off}{', cut off' * machine.is_cut}.")

@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 class Toolstack(enum.Enum):
@@ -12,24 +13,62 @@ class Toolstack(enum.Enum):
     UP = "up"
 
 
+class Door(Protocol):
+    """The sockets of a machine."""
+
+    async def open(self) -> None:
+        """Listens, on the ports it had before."""
+
+    async def close(self) -> None:
+        """Closes the ports and cuts every connection."""
+
+    async def fall_silent(self) -> None:
+        """Answers nothing any more: connections stay, new ones are never accepted."""
+
+    async def be_heard(self) -> None:
+        """Answers again, also what was asked meanwhile."""
+
+    def cut_connections(self) -> None:
+        """Closes every open connection in the middle of whatever it does."""
+
+
+class NoDoor(Door):
+    """The door of a machine that nothing serves: it is there, and nobody comes through."""
+
+
 @dataclass
 class Machine:
     """One host.
 
     Attributes:
         ref: Its reference in the database of its pool.
+        coordinator: The address of the coordinator that it was told of; empty when that is itself.
+        door: Its sockets.
         is_alive: False after its power was cut; guests on it are gone then, whatever XAPI believes.
+        is_cut: Whether its network is cut; it runs on and nobody hears of it.
+        emergency: Code and parameters that it answers every call with while it cannot find its coordinator.
         enables_itself: Whether a disabled host is enabled again when its toolstack starts.
+        local_sessions: Sessions of its own, good for what must work without a coordinator.
     """
 
     name: str
     address: str
     ref: str
+    coordinator: str = ""
+    door: Door = field(default_factory=NoDoor)
     is_alive: bool = True
+    is_cut: bool = False
+    emergency: tuple[str, ...] = ()
     enables_itself: bool = True
     toolstack: Toolstack = field(default=Toolstack.UP)
+    local_sessions: set[str] = field(default_factory=set)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Tells whether packets reach it and come back."""
+        return self.is_alive and not self.is_cut
 
     @property
     def is_serving(self) -> bool:
         """Tells whether calls are answered."""
-        return self.is_alive and self.toolstack is Toolstack.UP
+        return self.is_reachable and self.toolstack is Toolstack.UP

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
+from bot.lab.xapi.blackhole import BlackHole
 from bot.lab.xapi.database import Row
 from bot.lab.xapi.errors import ApiError, ConnectionDroppedError
 from bot.lab.xapi.faults import Faults
@@ -63,40 +64,84 @@ class HostServer:
         self._context = context
         self._runner: web.ServerRunner | None = None
         self._server: web.Server | None = None
+        self._sites: list[web.TCPSite] = []
+        self._ports = (0, 0)
+        self._heard = asyncio.Event()
+        self._heard.set()
+        self._hole = BlackHole()
 
-    async def start(self, https_port: int, http_port: int) -> None:
-        """Binds both ports.
+    async def listen(self, https_port: int, http_port: int) -> None:
+        """Binds both ports, and those again whenever it is opened.
 
         Raises:
             OSError: One is taken, or the address is not of this machine.
         """
+        self._ports = (https_port, http_port)
+        await self.open()
+
+    async def open(self) -> None:
+        """Listens on its ports; fails as `listen`."""
         server = web.Server(self._handle, access_log=None, keepalive_timeout=_KEEP_ALIVE_S)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         self._server, self._runner = server, runner
-        address = self._machine.address
+        self._heard.set()
         try:
-            await web.TCPSite(runner, address, https_port, ssl_context=self._context).start()
-            await web.TCPSite(runner, address, http_port).start()
+            await self._bind(runner)
         except OSError:
-            await self.stop()
+            await self.close()
             raise
 
-    async def stop(self) -> None:
+    async def _bind(self, runner: web.ServerRunner) -> None:
+        https_port, http_port = self._ports
+        address = self._machine.address
+        self._sites = [
+            web.TCPSite(runner, address, https_port, ssl_context=self._context),
+            web.TCPSite(runner, address, http_port),
+        ]
+        for site in self._sites:
+            await site.start()
+
+    async def close(self) -> None:
         """Closes the ports and cuts every connection."""
+        self._hole.close()
         runner, self._runner = self._runner, None
         if runner is not None:
-            self.cut_connections()
+            self._abort()
             await runner.cleanup()
         self._server = None
 
+    async def fall_silent(self) -> None:
+        """Answers nothing any more, as a host whose cable was cut: connections hang, new ones are never made."""
+        self._heard.clear()
+        for site in self._sites:
+            await site.stop()
+        self._hole.open(self._machine.address, self._ports)
+
+    async def be_heard(self) -> None:
+        """Answers again, also what was asked meanwhile."""
+        self._hole.close()
+        if self._runner is not None:
+            await self._bind(self._runner)
+        self._heard.set()
+
     def cut_connections(self) -> None:
-        """Closes every open connection in the middle of whatever it does."""
+        """Closes every open connection in the middle of whatever it does; who hears nothing does not learn it."""
+        if self._heard.is_set():
+            self._abort()
+
+    def _abort(self) -> None:
         for connection in self._server.connections if self._server else []:
             if connection.transport is not None:
                 connection.transport.abort()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = await self._respond(request)
+        await self._heard.wait()
+        return response
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        await self._heard.wait()
         if self._machine.toolstack is Toolstack.DOWN or not self._machine.is_alive:
             return _drop(request)
         if sum(len(name) + len(value) + 4 for name, value in request.raw_headers) > HEADER_LIMIT:

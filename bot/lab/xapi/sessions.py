@@ -10,6 +10,7 @@ from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.values import now
 
 ROLES: Final = ("read-only", "vm-operator", "vm-admin", "vm-power-admin", "pool-operator", "pool-admin")
+SUPERUSER: Final = "root"
 IDLE_LIMIT_S: Final = 24 * 3600.0
 _REFRESH_S: Final = 600.0
 _QUOTA: Final = 500
@@ -57,6 +58,11 @@ class Sessions:
             return account
         return None
 
+    @staticmethod
+    def is_superuser(account: Account) -> bool:
+        """Tells whether an account is the host's own superuser, to whom no role applies."""
+        return account.user == SUPERUSER
+
     def open(self, account: Account, originator: str, host: str) -> str:
         """Opens a session; over the quota the least recently used one of the same originator dies."""
         quota = _QUOTA if originator else _ANONYMOUS_QUOTA
@@ -68,7 +74,7 @@ class Sessions:
             this_host=host,
             last_active=now(),
             validation_time=now(),
-            is_local_superuser=account.user == "root",
+            is_local_superuser=self.is_superuser(account),
             auth_user_name=account.user,
             originator=originator,
         )

@@ -11,7 +11,7 @@ from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.boot_check import assert_can_boot, is_older
 from bot.lab.xapi.rules.guest_operations import check_operation
-from bot.lab.xapi.rules.host_operations import occupy_host
+from bot.lab.xapi.rules.host_operations import occupy_host, wait_for_host
 from bot.lab.xapi.rules.memory import compute_free, compute_need
 from bot.lab.xapi.rules.migration import pool_migrate
 from bot.lab.xapi.tasks import Runner
@@ -123,6 +123,7 @@ async def evacuate(context: Context, host: str, network: str = NULL_REF, batch_s
             raise ApiError(*plan.errors[vm])
     options = {"network": network} if network != NULL_REF else {}
     context.set_cancellable(cancellable=True)
+    await wait_for_host(context, host, "evacuate")
     with occupy_host(context, host, "evacuate"):
         moves = list(plan.targets.items())
         size = batch_size if batch_size > 0 else BATCH

@@ -6,9 +6,9 @@ from typing import Final
 from bot.lab.xapi.calls import Call, Context, Handler, declare
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.rules.evacuation import assert_can_evacuate, evacuate, get_vms_which_prevent_evacuation
-from bot.lab.xapi.rules.host_operations import refresh_allowed_host
+from bot.lab.xapi.rules.host_operations import refresh_allowed_host, wait_for_host
 from bot.lab.xapi.rules.memory import compute_free
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.values import Date, Value, now
 
 _POWER_ON_MODES: Final = re.compile(r"|wake-on-lan|iLO|DRAC|IPMI|[\w.-]+", re.ASCII)
@@ -28,13 +28,14 @@ async def compute_memory_overhead(context: Context, host: str) -> int:
 
 async def get_servertime(context: Context, host: str) -> Date:
     """Returns the clock of a host; every simulated host is in UTC, so its local time is the same."""
-    reach_host(context, host)
+    await forward(context, host)
     return now()
 
 
 async def disable(context: Context, host: str, auto_enable: bool = True) -> str:  # noqa: FBT001, FBT002  as on the wire
     """Lets no more guests start on a host or migrate to it; those that run there stay."""
-    reach_host(context, host)
+    await forward(context, host)
+    await wait_for_host(context, host, "disable")
     context.pool.machines[host].enables_itself = auto_enable
     context.pool.database.set("host", host, enabled=False)
     refresh_allowed_host(context.pool, host)
@@ -43,7 +44,8 @@ async def disable(context: Context, host: str, auto_enable: bool = True) -> str:
 
 async def enable(context: Context, host: str) -> str:
     """Lets guests start on a host again."""
-    reach_host(context, host)
+    await forward(context, host)
+    await wait_for_host(context, host, "enable")
     context.pool.machines[host].enables_itself = True
     context.pool.database.set("host", host, enabled=True)
     refresh_allowed_host(context.pool, host)
@@ -66,7 +68,7 @@ async def get_management_interface(context: Context, host: str) -> str:
 
 async def set_hostname_live(context: Context, host: str, hostname: str) -> str:
     """Gives a host another name in its network."""
-    reach_host(context, host)
+    await forward(context, host)
     if not _HOSTNAME.fullmatch(hostname):
         raise ApiError("HOST_NAME_INVALID", "hostname contains invalid characters")
     context.pool.database.set("host", host, hostname=hostname)
@@ -94,7 +96,7 @@ async def set_multipathing(context: Context, host: str, value: bool) -> str:  # 
 
 async def _set_with_other_config(context: Context, host: str, name: str, value: Value, text: str) -> str:
     """Sets a field that older clients read from `other_config`, where a real server keeps a copy."""
-    reach_host(context, host)
+    await forward(context, host)
     other: dict[str, str] = context.pool.database.get("host", host, "other_config")
     context.pool.database.set("host", host, **{name: value}, other_config={**other, name: text})
     return ""
@@ -102,13 +104,13 @@ async def _set_with_other_config(context: Context, host: str, name: str, value: 
 
 async def call_plugin(context: Context, host: str, plugin: str, _function: str, _args: dict[str, str]) -> str:
     """Runs a plugin of the host; simulated hosts have none installed."""
-    reach_host(context, host)
+    await forward(context, host)
     raise ApiError("XENAPI_MISSING_PLUGIN", plugin)
 
 
 async def has_extension(context: Context, host: str, _name: str) -> bool:
     """Tells whether an extension is installed; simulated hosts have none."""
-    reach_host(context, host)
+    await forward(context, host)
     return False
 
 
@@ -120,7 +122,7 @@ async def retrieve_wlb_evacuate_recommendations(context: Context, host: str) -> 
 
 def _set_plain(name: str) -> Handler:
     async def set_field(context: Context, host: str, value: Value) -> str:
-        reach_host(context, host)
+        await forward(context, host)
         context.pool.database.set("host", host, **{name: value})
         return ""
 

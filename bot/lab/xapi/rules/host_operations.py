@@ -7,9 +7,10 @@ from typing import Final
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.rules.guest_operations import leave
+from bot.lab.xapi.rules.guest_operations import LONGEST_WAIT_S, leave
 
 _EXCLUSIVE: Final = ("evacuate", "shutdown", "reboot", "apply_updates")
+_SWITCHES: Final = ("enable", "disable")
 _ARRIVING: Final = ("vm_migrate", "provision", "vm_resume", "vm_start")
 
 
@@ -21,8 +22,33 @@ def check_host_operation(pool: Pool, host: str, operation: str) -> None:
     """
     for task, other in pool.database.get("host", host, "current_operations").items():
         arrives = operation in _ARRIVING and other in _EXCLUSIVE
-        if arrives or (operation in _EXCLUSIVE and (other in _ARRIVING or other in _EXCLUSIVE)):
+        is_blind = operation in _SWITCHES and other in {"shutdown", "reboot"}
+        if arrives or is_blind or (operation in _EXCLUSIVE and (other in _ARRIVING or other in _EXCLUSIVE)):
             raise ApiError("OTHER_OPERATION_IN_PROGRESS", "host", host, other, task)
+
+
+async def wait_for_host(context: Context, host: str, operation: str) -> None:
+    """Waits in silence, up to two hours, until an operation may begin on a host; fails as `check_host_operation`."""
+    pool = context.pool
+    deadline = pool.clock.elapsed + LONGEST_WAIT_S
+    while True:
+        try:
+            check_host_operation(pool, host, operation)
+        except ApiError:
+            left = deadline - pool.clock.elapsed
+            if left <= 0:
+                raise
+            await pool.clock.wait(pool.released, left)
+        else:
+            return
+
+
+def hold_host(context: Context, host: str, operation: str) -> None:
+    """Shows an operation on a host; somebody else takes it off."""
+    pool = context.pool
+    running = pool.database.get("host", host, "current_operations")
+    pool.database.set("host", host, current_operations={**running, context.task: operation})
+    refresh_allowed_host(pool, host)
 
 
 @contextmanager
@@ -30,9 +56,7 @@ def occupy_host(context: Context, host: str, operation: str) -> Iterator[None]:
     """Shows an operation on a host while it goes on; fails as `check_host_operation` does."""
     pool = context.pool
     check_host_operation(pool, host, operation)
-    running = pool.database.get("host", host, "current_operations")
-    pool.database.set("host", host, current_operations={**running, context.task: operation})
-    refresh_allowed_host(pool, host)
+    hold_host(context, host, operation)
     try:
         yield
     finally:

@@ -1,7 +1,12 @@
 """Forwarding work to the host that does it."""
 
+from typing import Final
+
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.errors import ApiError
+
+# How long Linux sends handshakes to a host that does not answer before it gives up.
+_HANDSHAKES_S: Final = 127.0
 
 
 def reach_host(context: Context, host: str) -> None:
@@ -13,7 +18,24 @@ def reach_host(context: Context, host: str) -> None:
     database = context.pool.database
     if not database.get("host_metrics", database.get("host", host, "metrics"), "live"):
         raise ApiError("HOST_OFFLINE", host)
-    if not context.pool.machines[host].is_alive:
+    machine = context.pool.machines.get(host)
+    if machine is None or not machine.is_reachable:
         raise ApiError("CANNOT_CONTACT_HOST", host)
     if context.runner is not None:
         context.runner.machines.add(host)
+
+
+async def forward(context: Context, host: str) -> None:
+    """Forwards as `reach_host`, with the silence before: a host that was cut off refuses nothing, it only hangs.
+
+    A host that joined only half-way has no address, and what is forwarded to it hangs for good.
+    """
+    pool = context.pool
+    machine = pool.machines.get(host)
+    is_half_joined = pool.database.get("host", host, "address") == ""
+    while is_half_joined and pool.database.has("host", host):
+        await pool.database.changed.wait()
+    is_live = pool.database.get("host_metrics", pool.database.get("host", host, "metrics"), "live")
+    if machine is not None and machine.is_cut and is_live:
+        await pool.clock.sleep(_HANDSHAKES_S)
+    reach_host(context, host)

@@ -3,7 +3,7 @@
 import msgspec
 
 from bot.lab.xapi.database import Row
-from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.errors import ApiError, EmergencyError
 from bot.lab.xapi.values import Date, SmallInt, Value
 from bot.lab.xapi.wire.request import BadRequestError, Request
 
@@ -64,6 +64,9 @@ def write_answer(value: Value, envelope: dict[str, Value]) -> bytes:
 
 def write_error(error: ApiError, envelope: dict[str, Value]) -> bytes:
     """Returns the answer of a call that failed."""
+    if envelope["jsonrpc"] == "2.0" and isinstance(error, EmergencyError):
+        # A real server answers so in emergency mode: a bare list, and an id that is nobody's.
+        return _ENCODER.encode({"jsonrpc": "2.0", "error": error.description, "id": 0})
     if envelope["jsonrpc"] == "2.0":
         described = {"code": 1, "message": error.code, "data": list(error.params)}
         return _ENCODER.encode({"jsonrpc": "2.0", "error": described, "id": envelope["id"]})
