@@ -29,7 +29,7 @@ from bot.operations.xapi_words import explain
 from bot.slack import Delivery, Gateway, People, close_client, open_client
 from bot.store import Note, Store
 from bot.web import Health, Web
-from bot.xen import Pools
+from bot.xen import Pools, own_uuids
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class App:
         self.config = config
         self.metrics = Metrics([state.value for state in JobState])
         self.store = Store(Path(config.store.path))
-        self.pools = Pools(config.pools, passwords=config.secrets.pool_passwords)
+        self.pools = Pools(config.pools, passwords=config.secrets.pool_passwords, own=own_uuids())
         self.client = open_client(config.slack, config.secrets.slack_bot_token)
         people = People(self.client, config.roles, config.slack.team, break_glass=config.approval.break_glass)
         known = operations()

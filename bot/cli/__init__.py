@@ -182,10 +182,10 @@ def check(ctx: click.Context, *, path: Path, as_json: bool) -> None:
 async def _look_outside(config: Config) -> list[tuple[str, str, str]]:
     """What Slack and the pools say: where, level, sentence."""
     from bot.slack import check as check_slack  # noqa: PLC0415  loaded when used
-    from bot.xen import Pools  # noqa: PLC0415  loaded when used
+    from bot.xen import Pools, own_uuids  # noqa: PLC0415  loaded when used
 
     tokens = (config.secrets.slack_bot_token, config.secrets.slack_app_token)
-    pools = Pools(config.pools, passwords=config.secrets.pool_passwords)
+    pools = Pools(config.pools, passwords=config.secrets.pool_passwords, own=own_uuids())
     try:
         slack, xen = await asyncio.gather(check_slack(config.slack, config.roles, *tokens), pools.check())
     finally:

@@ -12,7 +12,7 @@ how each is written:
 from typing import Annotated
 
 from bot.commands.declare import Change, Command, Context, Control, JobControl, Journal, Query, Registry
-from bot.commands.grammar import Slot, after, first_word, resolve, rest, slots, split, tidy
+from bot.commands.grammar import Slot, after, first_word, flag, resolve, rest, slots, split, tidy
 
 __all__ = [
     "Annotated",
@@ -27,6 +27,7 @@ __all__ = [
     "Slot",
     "after",
     "first_word",
+    "flag",
     "resolve",
     "rest",
     "slots",

@@ -21,20 +21,30 @@ _T = typing.TypeVar("_T")
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """How one argument is written: after which keyword ("" for the words right after the command), and what it is."""
+    """How one argument is written: after which keyword ("" for the words right after the command), and what it is.
+
+    `takes_all` for one that is all the rest; `alone` for a word that says yes by being there.
+    """
 
     name: str
     type: Any
     keyword: str
     takes_all: bool
     required: bool
+    alone: bool = False
 
 
 class Keyword(msgspec.Struct, frozen=True):
-    """The marker behind `after` and `rest`."""
+    """The marker behind `after`, `rest` and `flag`."""
 
     word: str
     takes_all: bool
+    alone: bool = False
+
+
+def flag(word: str) -> Keyword:
+    """The argument is yes where this word stands."""
+    return Keyword(word, takes_all=False, alone=True)
 
 
 def after(word: str) -> Keyword:
@@ -58,7 +68,7 @@ def slots(arguments: type[msgspec.Struct]) -> tuple[Slot, ...]:
             hint, marker = hint.__origin__, hint.__metadata__[0]
         if isinstance(hint, types.UnionType):
             hint = next(option for option in hint.__args__ if option is not type(None))
-        found.append(Slot(field.name, hint, marker.word, marker.takes_all, field.required))
+        found.append(Slot(field.name, hint, marker.word, marker.takes_all, field.required, marker.alone))
     return tuple(found)
 
 
@@ -119,6 +129,9 @@ def split(command: Command, text: str) -> dict[str, str]:
     for position, token in enumerate(words):
         key, _, value = token.word.partition("=")
         slot = by_word.get(key) if token.word and (token.option or not value) else None
+        if slot is not None and slot.alone:
+            given[slot.name] = [token]
+            continue
         if slot is not None and slot.name not in given:
             current = slot
             given[slot.name] = []
@@ -170,6 +183,8 @@ def resolve(command: Command, values: Mapping[str, str], fleet: Fleet) -> msgspe
             typed[slot.name] = _found(fleet.host, text)
         elif slot.type is PoolView:
             typed[slot.name] = _found(fleet.pool, text)
+        elif slot.type is bool:
+            typed[slot.name] = True
         elif slot.type is int:
             digits = unicodedata.normalize("NFKC", text).removeprefix("#")
             if not digits.isascii() or not digits.isdigit() or len(digits) > 15:

@@ -230,6 +230,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
     operations: tuple[str, ...]
     tools: Tools
     addresses: tuple[str, ...]
+    started_at: float | None = None
 
 
 class XapiVerdict(msgspec.Struct, frozen=True):
@@ -261,3 +262,20 @@ class MigrationFacts(msgspec.Struct, frozen=True):
     movable: XapiVerdict | None = None
     neighbours: tuple[Vm, ...] = ()
     srs: tuple[Sr, ...] = ()
+
+
+class PowerFacts(msgspec.Struct, frozen=True):
+    """Everything that starting or stopping a guest is judged by, read directly at one moment.
+
+    `verdicts` holds, by UUID of the host, whether XAPI would let the guest run there; `valid`, by operation, whether
+    XAPI would let it begin. `own` says that the bot itself runs inside this guest. `read_at` in Unix seconds.
+    """
+
+    pool: Pool
+    vm: Vm
+    host: Host | None
+    hosts: tuple[Host, ...]
+    verdicts: dict[str, XapiVerdict]
+    valid: dict[str, XapiVerdict]
+    own: bool
+    read_at: float

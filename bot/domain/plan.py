@@ -78,7 +78,13 @@ class Options(msgspec.Struct, frozen=True, tag="options"):
     values: dict[str, str]
 
 
-Argument = Ref | Text | Options
+class Flag(msgspec.Struct, frozen=True, tag="flag"):
+    """An argument that is yes or no."""
+
+    value: bool
+
+
+Argument = Ref | Text | Options | Flag
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -99,13 +105,15 @@ class Step(msgspec.Struct, frozen=True):
 class Placement(msgspec.Struct, frozen=True):
     """Where a guest is when planned.
 
-    Disks are keyed by userdevice: a moved disk gets a new UUID, its place does not.
+    Disks are keyed by userdevice: a moved disk gets a new UUID, its place does not. `booted_at` (Unix seconds) is kept
+    where it matters that the guest has not been rebooted since.
     """
 
     vm: str
     host: str | None
     power_state: str
     disks: tuple[tuple[str, str], ...]
+    booted_at: float | None = None
 
 
 class LockKey(msgspec.Struct, frozen=True):
@@ -228,3 +236,5 @@ def _moved(approved: Plan, now: Plan) -> Iterable[Phrase]:
             yield say("{vm} was {then}, now it is {now}", vm=name, then=was.power_state, now=place.power_state)
         if was.disks != place.disks:
             yield say("the disks of {vm} are no longer where they were", vm=name)
+        if was.booted_at != place.booted_at and was.power_state == place.power_state:
+            yield say("{vm} has been rebooted since", vm=name)

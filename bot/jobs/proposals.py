@@ -53,7 +53,7 @@ class Proposals:
         if plan.blocked:
             detail = {"title": plain(plan.title), "stopped_by": [check.key for check in plan.blocked]}
             await self.store.note(Note(Tag.JOB_REFUSED, person.team, person.id, detail), target)
-            return story.refused(plan), None
+            return story.refused(plan, self.operations.get(plan.operation)), None
         promise = digest(plan)
         for other in await self.store.jobs(open_only=True, target=target[0]):
             if other.digest == promise:

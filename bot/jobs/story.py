@@ -26,7 +26,7 @@ def _inside(title: str) -> str:
     return title if title[:2].isupper() else title[:1].lower() + title[1:]
 
 
-def refused(plan: Plan) -> Message:
+def refused(plan: Plan, operation: Operation | None = None) -> Message:
     """The answer to a request that cannot be done: every reason with its fix."""
     stops = plan.blocked
     reasons = many([_inside(check.title) for check in stops])
@@ -36,8 +36,13 @@ def refused(plan: Plan) -> Message:
     count = one if len(stops) == 1 else say("{n} of {all} checks stop it", n=len(stops), all=len(plan.checks))
     return Message(
         summary,
-        (Verdict(headline, (count,), Mark.REFUSED), Checks(plan.checks)),
+        (Verdict(headline, (count,), Mark.REFUSED), Checks(plan.checks), *_instead(plan, operation)),
     )
+
+
+def _instead(plan: Plan, operation: Operation | None) -> tuple[Choices, ...]:
+    buttons = operation.instead(plan) if operation is not None and operation.instead is not None else ()
+    return (Choices(buttons),) if buttons else ()
 
 
 def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None, now: float = 0.0) -> Message:
@@ -221,6 +226,8 @@ def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
         buttons.append(button("Look again", "look_again", record))
         ask = Code(f"/xen resolve {record.number}")
         parts.append(Facts((say("Nothing is repeated by itself. An admin closes it with {ask}.", ask=ask),)))
+    if record.state is JobState.FAILED and operation.instead is not None:
+        buttons += operation.instead(record.plan)
     if buttons:
         parts.append(Choices(tuple(buttons)))
     return parts

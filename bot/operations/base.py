@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from bot.domain.message import Button
 from bot.domain.plan import Plan, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase
@@ -42,7 +43,8 @@ class Operation(msgspec.Struct, frozen=True):
     `replan` makes the plan of an earlier plan's targets again from direct reads; its `Homes` say, by UUID, on which
     host the guests of our other jobs ran before those moved them, so that our own work raises no risk. `look` reads the
     pool and says whether the step's effect is there; `reverse` plans the way back. All only read. `running` is what the
-    card says meanwhile; `settle_s` is how long a look may still change after the pool's task failed.
+    card says meanwhile; `instead` gives the buttons that ask for another way where this one was refused or failed;
+    `settle_s` is how long a look may still change after the pool's task failed.
     """
 
     name: str
@@ -50,4 +52,5 @@ class Operation(msgspec.Struct, frozen=True):
     look: Callable[[Plan, Step, Facts], Awaitable[Look]]
     running: Callable[[Plan], Phrase]
     reverse: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
+    instead: Callable[[Plan], tuple[Button, ...]] | None = None
     settle_s: float = 60.0

@@ -7,7 +7,7 @@ whether the guest really moved.
 from __future__ import annotations
 
 from bot.domain.inventory import Host, MigrationFacts, PowerState, Vm, Whereabouts
-from bot.domain.plan import Call, Check, Grade, LockKey, Options, Placement, Plan, Ref, Step, Target
+from bot.domain.plan import Call, Check, Grade, LockKey, Options, Plan, Ref, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Size, clean, many, say
 from bot.domain.words import power_word, tools_word
@@ -15,6 +15,7 @@ from bot.errors import Refused
 from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
 from bot.operations.checks import guest, placing, room, storage, target
 from bot.operations.checks.verdict import with_verdict
+from bot.operations.placement import placement
 from bot.operations.ports import Facts
 from bot.operations.risk import assess
 
@@ -45,7 +46,7 @@ def decide(facts: MigrationFacts, approval: ApprovalSettings, homes: Homes = NOB
         title=say("Migrate {vm}: {source} → {target}", vm=vm.name, source=_source_name(facts), target=to.name),
         refusal=say("{vm} cannot be migrated to {target}", vm=vm.name, target=to.name),
         targets=(Target("VM", vm.uuid, vm.name), Target("host", to.uuid, to.name)),
-        placements=(_placement(vm),),
+        placements=(placement(vm),),
         checks=checks,
         risk=risk.risk,
         risk_reasons=risk.reasons,
@@ -83,17 +84,6 @@ def _checks(facts: MigrationFacts) -> list[Check]:
     checks += [*placing.networks(facts), *bound, *there]
     checks += [target.target_work(facts), *target.high_availability(facts)]
     return with_verdict(facts, checks)
-
-
-def _placement(vm: Vm) -> Placement:
-    # CDs are left out: taking one out of its drive is no other move. Shorter texts first: "2" comes before "10".
-    disks = sorted((disk for disk in vm.disks if not disk.cd), key=lambda disk: (len(disk.userdevice), disk.userdevice))
-    return Placement(
-        vm=vm.uuid,
-        host=vm.host,
-        power_state=vm.power_state.value,
-        disks=tuple((disk.userdevice, disk.sr.uuid if disk.sr is not None else "") for disk in disks),
-    )
 
 
 def _locks(facts: MigrationFacts) -> tuple[LockKey, ...]:

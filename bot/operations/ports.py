@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from bot.domain.inventory import Host, MigrationFacts, Pool, PoolView, Vm, Whereabouts
+from bot.domain.inventory import Host, MigrationFacts, Pool, PoolView, PowerFacts, Vm, Whereabouts
 from bot.domain.plan import Call
 
 
@@ -67,6 +67,13 @@ class Facts(Protocol):
 
     async def placements(self, vm: str) -> tuple[MigrationFacts, ...]:
         """The facts for moving a guest to each other host of its pool, in order of names. Raises as `migration`."""
+        ...
+
+    async def power(self, vm: str, operations: tuple[str, ...], *, placing: bool = False) -> PowerFacts:
+        """All facts for starting or stopping guest `vm` (UUID), with XAPI's verdict on each of these operations.
+
+        With `placing` every host of the pool is asked whether the guest could run there. Raises as `migration`.
+        """
         ...
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:

@@ -1,4 +1,4 @@
-"""How dangerous a migration is: each reason from facts, in a sentence, and what the policy makes of all of them."""
+"""How dangerous a plan is: each reason from facts, in a sentence, and what the policy makes of all of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from bot.domain.inventory import MigrationFacts, Tools
+from bot.domain.inventory import MigrationFacts, PowerFacts, Tools
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say
@@ -54,6 +54,21 @@ def assess(
         if not back:
             factors += [*_room(facts, after), *_survival(facts, lost)]
         survival = _what_if(facts, after, lost)
+    return _assessed(factors, facts, approval, survival)
+
+
+def assess_power(facts: PowerFacts, own: Risk, because: Phrase | None, approval: ApprovalSettings) -> Assessment:
+    """The risk of starting or stopping the guest: what the way itself is, its tags, and what rules ask for.
+
+    A start takes nothing from anybody, so a tag alone makes it no riskier: on-call must not wait for one.
+    """
+    factors = [_Factor(own, because), *_tags(facts, approval)] if because is not None else []
+    return _assessed(factors, facts, approval, None)
+
+
+def _assessed(
+    factors: list[_Factor], facts: MigrationFacts | PowerFacts, approval: ApprovalSettings, survival: Phrase | None
+) -> Assessment:
     level = _together(factors)
     approvers = 0
     for rule in approval.rules:
@@ -82,7 +97,7 @@ def _together(factors: list[_Factor]) -> Risk:
     return Risk.CRITICAL if high >= _TOGETHER else level
 
 
-def _tags(facts: MigrationFacts, approval: ApprovalSettings) -> Iterator[_Factor]:
+def _tags(facts: MigrationFacts | PowerFacts, approval: ApprovalSettings) -> Iterator[_Factor]:
     for tag in sorted(facts.vm.tags.intersection(approval.critical_tags)):
         yield _Factor(Risk.HIGH, say("tagged {tag}", tag=tag))
 

@@ -41,6 +41,9 @@ _TABLE = {
     "VM_HAS_PCI_ATTACHED": _Words("{vm} holds a PCI device of its host", ("vm",)),
     "VM_HAS_VGPU": _Words("{vm} has a virtual GPU that cannot move", ("vm",)),
     "VM_HAS_VUSBS": _Words("{vm} holds a USB device of its host", ("vm",)),
+    "VM_FAILED_SHUTDOWN_ACKNOWLEDGMENT": _Words("{vm} did not answer the request to shut down", ("vm",)),
+    "VM_SHUTDOWN_TIMEOUT": _Words("{vm} did not shut down within {seconds} seconds", ("vm", "seconds")),
+    "VM_NO_SUSPEND_SR": _Words("{vm} has no storage to suspend to", ("vm",)),
     "VM_HVM_REQUIRED": _Words("{vm} needs hardware virtualisation, which that host does not have", ("vm",)),
     # CPU and version
     "VM_INCOMPATIBLE_WITH_THIS_HOST": _Words("{vm} does not fit the CPU of {host}: {reason}", ("vm", "host", "reason")),

@@ -201,7 +201,8 @@ def vm(tables: Tables, record: VmRecord, srs: dict[str, Sr], networks: dict[str,
 
 
 def whereabouts(tables: Tables, record: VmRecord) -> Whereabouts:
-    """Where a guest is, from its record, its guest metrics and the hosts it names."""
+    """Where a guest is, from its record, its metrics and the hosts it names."""
+    metrics = tables.get(VmMetricsRecord, record.metrics) or _NO_METRICS
     guest = tables.get(VmGuestMetricsRecord, record.guest_metrics) or _NO_GUEST_METRICS
     return Whereabouts(
         power_state=power_state(record),
@@ -210,6 +211,7 @@ def whereabouts(tables: Tables, record: VmRecord) -> Whereabouts:
         operations=tuple(sorted(record.current_operations.values())),
         tools=tools(guest),
         addresses=addresses(guest),
+        started_at=timestamp(metrics.start_time),
     )
 
 

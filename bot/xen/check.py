@@ -26,16 +26,19 @@ class Finding(msgspec.Struct, frozen=True):
     text: str
 
 
-async def check(pool: PoolSettings, password: str) -> list[Finding]:
-    """Asks every listed host: certificate, login, version, who coordinates, and whether all members are listed."""
-    answers = await asyncio.gather(*(asyncio.to_thread(_ask, pool, host, password) for host in pool.hosts))
+async def check(pool: PoolSettings, password: str, own: frozenset[str] = frozenset()) -> list[Finding]:
+    """Asks every listed host: certificate, login, version, who coordinates, and whether all members are listed.
+
+    `own` are the UUIDs that the guest the bot runs in may have; where that guest lives in this pool, it is named.
+    """
+    answers = await asyncio.gather(*(asyncio.to_thread(_ask, pool, host, password, own) for host in pool.hosts))
     found = [finding for findings in answers for finding in findings]
     if not any(finding.level == "ok" for finding in found):
         found.append(Finding(pool.name, "error", "No listed host is this pool's coordinator, or none lets us in."))
     return found
 
 
-def _ask(pool: PoolSettings, host: HostSettings, password: str) -> list[Finding]:
+def _ask(pool: PoolSettings, host: HostSettings, password: str, own: frozenset[str]) -> list[Finding]:
     def finding(level: Literal["ok", "warning", "error"], text: str) -> Finding:
         return Finding(pool.name, level, f"{host.address}: {text}")
 
@@ -46,7 +49,7 @@ def _ask(pool: PoolSettings, host: HostSettings, password: str) -> list[Finding]
     try:
         line.login(pool.user, password)
         try:
-            found += [finding(level, text) for level, text in _describe(pool, line)]
+            found += [finding(level, text) for level, text in [*_describe(pool, line), *_itself(line, own)]]
         finally:
             line.call("session.logout")
     except CallLost as lost:
@@ -92,6 +95,16 @@ def _describe(pool: PoolSettings, line: Line) -> list[tuple[Literal["ok", "warni
     if roles is not None and not roles & {"pool-admin", "pool-operator", "vm-power-admin"}:
         found.append(("error", f"{pool.user} has no role that may migrate guests; vm-power-admin is needed."))
     return found
+
+
+def _itself(line: Line, own: frozenset[str]) -> list[tuple[Literal["ok", "warning", "error"], str]]:
+    for uuid in sorted(own):
+        try:
+            name = line.call("VM.get_name_label", line.call("VM.get_by_uuid", uuid))
+        except XenAPI.Failure:
+            continue  # not a guest of this pool
+        return [("ok", f"the bot itself runs in the guest “{name}” here; it will refuse to stop that one.")]
+    return []
 
 
 def _roles(line: Line) -> set[str] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from bot.domain.inventory import Host, MigrationFacts, Pool, PowerState, Vm, Whereabouts, XapiVerdict
+from bot.domain.inventory import Host, MigrationFacts, Pool, PowerFacts, PowerState, Vm, Whereabouts, XapiVerdict
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import build
 from bot.xen.faults import GONE
@@ -34,8 +34,13 @@ class LiveFacts:
     """Reads exactly the records that a decision depends on, in parallel over the pool's few sessions."""
 
     def __init__(
-        self, pools: Sequence[LivePool], by_uuid: Callable[[str], LivePool], clock: Callable[[], float]
+        self,
+        pools: Sequence[LivePool],
+        by_uuid: Callable[[str], LivePool],
+        clock: Callable[[], float],
+        own: frozenset[str] = frozenset(),
     ) -> None:
+        self._own = own
         self._pools = pools
         self._by_uuid = by_uuid
         self._clock = clock
@@ -114,6 +119,26 @@ class LiveFacts:
                 return facts
         raise NotFound("host", host)
 
+    async def power(self, vm: str, operations: tuple[str, ...], *, placing: bool = False) -> PowerFacts:
+        """All facts for starting or stopping a guest. Raises NotFound, Unreachable, CannotTell, XapiFailure."""
+        pool, ref = self._locate("VM", "guest", vm)
+        reader = Reader(pool)
+        asked = asyncio.gather(*(_asked(pool, "VM.assert_operation_valid", ref, one) for one in operations))
+        guest, _, valid = await asyncio.gather(_guest(reader, ref, vm), _members(reader), asked)
+        hosts = await _hosts(pool, reader, set())
+        places = sorted(hosts) if placing else []
+        verdicts = await asyncio.gather(*(_verdict(pool, ref, each) for each in places))
+        return PowerFacts(
+            pool=_pool(pool, reader),
+            vm=_vm(reader, guest),
+            host=hosts.get(guest.resident_on),
+            hosts=tuple(sorted(hosts.values(), key=lambda host: (host.name, host.uuid))),
+            verdicts={hosts[each].uuid: verdict for each, verdict in zip(places, verdicts, strict=True)},
+            valid=dict(zip(operations, valid, strict=True)),
+            own=guest.uuid in self._own,
+            read_at=self._clock(),
+        )
+
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         """Where the guest is now. Raises NotFound when the object is gone, Unreachable, XapiFailure."""
         reader = Reader(live := self._by_uuid(pool))
@@ -128,6 +153,7 @@ class LiveFacts:
             raise NotFound("guest", vm)
         await asyncio.gather(
             reader.one(VmGuestMetricsRecord, record.guest_metrics),
+            reader.one(VmMetricsRecord, record.metrics),
             reader.some(HostRecord, {record.resident_on, record.scheduled_to_be_resident_on}),
         )
         return build.whereabouts(reader.tables, record)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.domain.inventory import FeedState, Host, MigrationFacts, Pool, PoolView, Vm, Whereabouts
+from bot.domain.inventory import FeedState, Host, MigrationFacts, Pool, PoolView, PowerFacts, Vm, Whereabouts
 from bot.domain.plan import Call
 from bot.errors import ConfigError, Unreachable
 from bot.operations.ports import TaskView
@@ -26,6 +26,7 @@ class Pools:
         passwords: By the pool's configured name.
         clock: Unix seconds.
         probe_every_s: How often every host's management address is probed.
+        own: UUIDs that the guest the bot runs in may have; none where it runs outside.
     """
 
     def __init__(
@@ -35,15 +36,17 @@ class Pools:
         passwords: Mapping[str, str],
         clock: Callable[[], float] = time.time,
         probe_every_s: float = 15.0,
+        own: frozenset[str] = frozenset(),
     ) -> None:
         problems = findings(settings)
         problems += [f"pool {pool.name} has no password." for pool in settings if pool.name not in passwords]
         if problems:
             raise ConfigError(problems)
         self._passwords = dict(passwords)
+        self._own = own
         self._pools = [LivePool(pool, passwords[pool.name], clock, probe_every_s) for pool in settings]
         self._fleet = LiveFleet(self._pools)
-        self._facts = LiveFacts(self._pools, self._live, clock)
+        self._facts = LiveFacts(self._pools, self._live, clock, own)
         self._driver = LiveDriver(self._live, self._loaded)
 
     def __repr__(self) -> str:
@@ -68,7 +71,9 @@ class Pools:
 
     async def check(self) -> list[Finding]:
         """Everything about logins, versions, roles and certificates of all listed hosts; needs no `start`."""
-        found = await asyncio.gather(*(check(pool.settings, self._passwords[pool.name]) for pool in self._pools))
+        found = await asyncio.gather(
+            *(check(pool.settings, self._passwords[pool.name], self._own) for pool in self._pools)
+        )
         return [finding for findings_ in found for finding in findings_]
 
     def pools(self) -> tuple[PoolView, ...]:
@@ -94,6 +99,10 @@ class Pools:
     async def placements(self, vm: str) -> tuple[MigrationFacts, ...]:
         """See `Facts.placements`."""
         return await self._facts.placements(vm)
+
+    async def power(self, vm: str, operations: tuple[str, ...], *, placing: bool = False) -> PowerFacts:
+        """See `Facts.power`."""
+        return await self._facts.power(vm, operations, placing=placing)
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         """See `Facts.whereabouts`."""

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from bot.domain.inventory import Pool
-from bot.domain.plan import Argument, Call, Options, Ref, Text
+from bot.domain.plan import Argument, Call, Flag, Options, Ref, Text
 from bot.errors import Unreachable, XapiFailure
 from bot.operations.ports import TaskStatus, TaskView
 from bot.xen.faults import GONE, NULL_REF, named_params
@@ -127,11 +127,11 @@ class LiveDriver:
         live.sessions.released(handle)
 
 
-async def _argument(live: LivePool, argument: Argument) -> str | dict[str, str]:
+async def _argument(live: LivePool, argument: Argument) -> str | bool | dict[str, str]:
     match argument:
         case Ref(kind, uuid):
             return await live.resolve(kind, uuid)
-        case Text(value):
+        case Text(value) | Flag(value):
             return value
         case Options(values):
             return dict(values)

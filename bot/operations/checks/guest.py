@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.domain.inventory import MigrationFacts, PowerState, Tools
+from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools
 from bot.domain.plan import Check
 from bot.domain.texts import Code, Phrase, Value, many, say
 from bot.domain.words import power_word
@@ -58,7 +58,7 @@ def _target(facts: MigrationFacts) -> str:
     return facts.target.name
 
 
-def foreign_work(facts: MigrationFacts) -> Check:
+def foreign_work(facts: MigrationFacts | PowerFacts) -> Check:
     """Nobody else works on the guest. XAPI would not refuse: it would wait in silence for up to two hours."""
     vm, key, title = facts.vm, "busy", "Other work on the guest"
     if not vm.operations:
