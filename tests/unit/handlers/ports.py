@@ -16,6 +16,7 @@ from bot.domain.inventory import (
     MigrationFacts,
     Pool,
     PoolView,
+    PowerFacts,
     PowerState,
     Sr,
     Tools,
@@ -152,6 +153,12 @@ class FakeFacts:
         known, hosts = {one.uuid: one for one in VMS}, {one.uuid: one for one in VIEW.hosts}
         source = hosts.get(known[vm].host or "")
         return MigrationFacts(POOL, known[vm], source, hosts[host], POOL, VIEW.hosts, XapiVerdict(""), {}, NOW)
+
+    async def power(self, vm: str, operations: tuple[str, ...], *, placing: bool = False) -> PowerFacts:
+        known = {one.uuid: one for one in VMS}[vm]
+        fits = {one.uuid: XapiVerdict("") for one in VIEW.hosts} if placing else {}
+        valid = dict.fromkeys(operations, XapiVerdict(""))
+        return PowerFacts(POOL, known, host(1), VIEW.hosts, fits, valid, own=False, read_at=NOW)
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         raise NotFound("guest", vm)

@@ -61,6 +61,23 @@ async def test_migrate_makes_a_plan_and_leaves_the_reason_to_the_job() -> None:
     assert not plan.blocked
 
 
+@pytest.mark.parametrize(
+    ("words", "method", "title"),
+    [
+        ("start sleeper", "VM.resume", "Resume sleeper"),
+        ("stop centos54", "VM.clean_shutdown", "Shut down centos54"),
+        ("stop centos54 hard reason it hangs", "VM.hard_shutdown", "Cut the power of centos54"),
+        ("stop hard centos54", "VM.hard_shutdown", "Cut the power of centos54"),
+        ("reboot centos54 --hard", "VM.hard_reboot", "Reset centos54"),
+        ("reboot centos54 reason hard to say", "VM.clean_reboot", "Reboot centos54"),
+    ],
+)
+async def test_power_commands_make_plans(words: str, method: str, title: str) -> None:
+    plan = await Room().type(words)
+    assert isinstance(plan, Plan)
+    assert (plan.steps[0].call.method, plain(plan.title)) == (method, title)
+
+
 async def test_status_says_nothing_needs_you_and_how_old_that_is() -> None:
     text = await Room().read("status")
     assert "experiment: nothing needs you" in text
