@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools, Whereabouts, XapiVerdict
 from bot.domain.plan import Call, Check, Flag, Grade, Plan, Ref, Risk, ceiling, digest, drift
-from bot.domain.policy import ApprovalSettings
+from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain
 from bot.operations import reboot, start, stop
 from bot.operations.base import Operation, Seen
@@ -105,6 +105,14 @@ def test_the_hard_way_is_of_high_risk_and_critical_for_a_critical_guest(operatio
     tagged = facts(tags=frozenset({"critical"}))
     assert operation.decide(tagged, SETTINGS, hard=True).risk is Risk.CRITICAL
     assert operation.decide(tagged, SETTINGS, hard=False).risk is Risk.HIGH
+    assert start.decide(halted(tags=frozenset({"critical"})), SETTINGS).risk is Risk.LOW
+
+
+def test_rules_by_pool_and_tag_hold_for_power_too() -> None:
+    rule = ApprovalRule(pool="experiment", risk=Risk.CRITICAL, approvers=3)
+    strict = ApprovalSettings(rules=(rule,))
+    for plan in (start.decide(halted(), strict), stop.decide(facts(), strict, hard=False)):
+        assert (plan.risk, plan.approvers) == (Risk.CRITICAL, 3)
 
 
 def test_a_guest_that_cannot_be_asked_is_refused_and_only_then_the_hard_way_offered() -> None:
