@@ -18,6 +18,8 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 # Slack shows an error to the person when an acknowledgement takes longer than 3 s; ours should take under 0.1 s.
 _ACK_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
+# What other work leaves of a moment on the event loop: an ack waits at least as long.
+_LAG_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
 
 
 class Outcome(StrEnum):
@@ -46,6 +48,12 @@ class Metrics:
             "xenbot_command_ack_seconds",
             "Seconds from the arrival of a command until it was acknowledged.",
             buckets=_ACK_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._lag = Histogram(
+            "xenbot_event_loop_lag_seconds",
+            "Seconds by which the event loop was late for a timer.",
+            buckets=_LAG_BUCKETS_S,
             registry=self.registry,
         )
         self._jobs = Gauge("xenbot_jobs", "Jobs in the store by state.", ["state"], registry=self.registry)
@@ -77,6 +85,10 @@ class Metrics:
     def observe_ack(self, seconds: float) -> None:
         """Notes how long one acknowledgement took."""
         self._ack.observe(seconds)
+
+    def observe_lag(self, seconds: float) -> None:
+        """Notes how late the event loop was for a timer."""
+        self._lag.observe(seconds)
 
     def set_jobs(self, counts: Mapping[str, int]) -> None:
         """Replaces the number of jobs in each state; a state that is not named has none."""

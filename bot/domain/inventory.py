@@ -1,4 +1,8 @@
-"""What a pool is made of, as values: no references, only UUIDs, and only what the bot judges by."""
+"""What a pool is made of, as values: no references, only UUIDs, and only what the bot judges by.
+
+`gc=False` is safe: these values are frozen and hold only strings, numbers and containers of those, so that no cycle can
+be made of them. A pool has tens of thousands, which the garbage collector would otherwise look through again and again.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ class Tools(StrEnum):
     PRESENT = "present"
 
 
-class Sr(msgspec.Struct, frozen=True):
+class Sr(msgspec.Struct, frozen=True, gc=False):
     """A storage repository. Sizes in bytes, -1 where the server does not know; `hosts` are those it is plugged on."""
 
     uuid: str
@@ -37,7 +41,7 @@ class Sr(msgspec.Struct, frozen=True):
     hosts: frozenset[str]
 
 
-class Disk(msgspec.Struct, frozen=True):
+class Disk(msgspec.Struct, frozen=True, gc=False):
     """One VBD with what is in it. `vdi` is "" for an empty drive; `size` in bytes; `cd` for a CD drive.
 
     `vbd` is its own UUID; `resets` tells that the disk is thrown back at each boot and cached on its host meanwhile.
@@ -53,7 +57,7 @@ class Disk(msgspec.Struct, frozen=True):
     resets: bool = False
 
 
-class Network(msgspec.Struct, frozen=True):
+class Network(msgspec.Struct, frozen=True, gc=False):
     """A network and the hosts that have a PIF on it; a network without any PIF is internal to one host at a time.
 
     `assumed_shared` tells that somebody vouched for an internal one to be the same on every host; `sriov` that its
@@ -68,7 +72,7 @@ class Network(msgspec.Struct, frozen=True):
     assumed_shared: bool = False
 
 
-class Host(msgspec.Struct, frozen=True):
+class Host(msgspec.Struct, frozen=True, gc=False):
     """A host.
 
     Memory in bytes; `memory_free` as XAPI computes it for placing guests, `memory_idle` the figure that other tools
@@ -106,7 +110,7 @@ class Host(msgspec.Struct, frozen=True):
     maintenance: bool = False
 
 
-class Vm(msgspec.Struct, frozen=True):
+class Vm(msgspec.Struct, frozen=True, gc=False):
     """A guest: never a template, a snapshot or a control domain. Memory in bytes.
 
     `operations` maps the operation to the label of its task ("" where the task cannot be seen), `workers` to whoever
@@ -182,7 +186,7 @@ class FeedState(StrEnum):
     LOST = "lost"
 
 
-class Alert(msgspec.Struct, frozen=True):
+class Alert(msgspec.Struct, frozen=True, gc=False):
     """A message of XAPI with priority 1 (critical) to 3 (warning). `at` in Unix seconds; `about` is a UUID.
 
     `name` is XAPI's code for it, `body` whatever text came with it: foreign, sometimes XML.

@@ -6,6 +6,7 @@ only addresses and secrets. Ending the lab ends everything it started.
 
 import asyncio
 import contextlib
+import gc
 import json
 import secrets
 import signal
@@ -88,7 +89,11 @@ class Lab:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Runs the simulators, and the bot's process once `start_bot` was called, until the block ends."""
+        # The records of a large world stay for good. Without this each full collection would look through all of them
+        # again, and the simulators would stand still for most of a second.
+        gc.freeze()
         async with contextlib.AsyncExitStack() as stack:
+            stack.callback(gc.unfreeze)
             await self.datacentre.start()
             stack.push_async_callback(self.datacentre.stop)
             await self.workplace.start()

@@ -1,61 +1,61 @@
-"""How fast commands are acked while a hundred people type at once, beside a bare app that does nothing but ack.
+"""How fast commands are acked while a hundred people type at once and a pool of 5,000 guests is read anew.
 
-Not part of the suite: `./deploy/test tests/bench/bench_ack.py -s` prints a table. No number is asserted.
+The peer is an app that does nothing but ack, at the same simulators and in the same run, while the bot's feed reads the
+same pool in a process of its own: so what is on the other side is equally busy for both.
 """
 
 from __future__ import annotations
 
-import asyncio
-import statistics
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
+from measuring import LARGE, Buckets, Rereading, StoryLab, apart, beside, rereading, spread, table, typed
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
-
-from story_lab import StoryLab, story_lab
-
-PEOPLE = 100
-ROUNDS = 5
+pytestmark = pytest.mark.bench
+ROUNDS = 10
+LAG = "xenbot_event_loop_lag_seconds"
 
 
-async def _typed(lab: StoryLab) -> list[float]:
-    found: list[float] = []
-    for _ in range(ROUNDS):
-        answers = await asyncio.gather(*(lab.xen("status") for _ in range(PEOPLE)))
-        found += [answer["ack_ms"] for answer in answers if answer["ok"]]
+async def _until_read_twice(slack: StoryLab, read: Rereading) -> list[float]:
+    found = await typed(slack, "status", ROUNDS)
+    while read.count < 2:
+        found += await typed(slack, "status", 1)
     return found
 
 
-def _row(name: str, figures: Sequence[float]) -> str:
-    ordered = sorted(figures)
-    p99 = ordered[int(len(ordered) * 0.99) - 1]
-    return f"{name:<28} {len(ordered):>6} {statistics.median(ordered):>9.1f} {p99:>9.1f} {ordered[-1]:>9.1f}"
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("world", ["article", "large:64x5000"])
-async def test_ack_of_a_hundred_people_at_once(tmp_path: Path, world: str) -> None:
-    async with story_lab(tmp_path, "--world", world) as lab:
-        ours = await _typed(lab)
-        await lab.lab("bot", do="kill")
-        app = AsyncApp(client=AsyncWebClient(token=lab.info["bot_token"], base_url=lab.info["slack_api"]))
-
-        @app.command("/xen")
-        async def only_ack(ack) -> None:  # noqa: ANN001  filled in by Bolt
-            await ack()
-
-        handler = AsyncSocketModeHandler(app, lab.info["app_token"])
-        await handler.connect_async()
-        try:
-            bare = await _typed(lab)
-        finally:
-            await handler.close_async()
-    print(f"\n{world}: ack in ms      commands    median       p99       max")  # noqa: T201  a table to read
-    print(_row("xenbot", ours))  # noqa: T201
-    print(_row("bare Bolt app", bare))  # noqa: T201
+@pytest.mark.timeout(600)
+async def test_ack_of_a_hundred_people_at_once(tmp_path: Path) -> None:
+    async with apart(tmp_path) as both:
+        calm = await typed(both.slack, "status", ROUNDS)
+        before = await Buckets.read(both, LAG)
+        async with rereading(both.pool) as read:
+            ours = await _until_read_twice(both.slack, read)
+        lag = await Buckets.read(both, LAG)
+        await both.kill_bot()
+        tokens = {key: both.slack.info[key] for key in ("slack_api", "bot_token", "app_token")}
+        async with beside("feed", **both.follower), beside("bare_app", **tokens), rereading(both.pool) as read_beside:
+            # The first burst pays for what Bolt looks up once.
+            await typed(both.slack, "status", 1)
+            bare = await _until_read_twice(both.slack, read_beside)
+    header = ["ack, ms", "commands", "median", "p99", "max"]
+    rows = [
+        spread("xenbot, pool read anew", ours),
+        spread("bare Bolt app, pool read anew beside it", bare),
+        spread("xenbot, pool at rest", calm),
+    ]
+    table(f"A hundred people at once, {LARGE}", header, rows)
+    ratio = [
+        first / second if isinstance(first, float) else ""
+        for first, second in zip(rows[0][2:], rows[1][2:], strict=True)
+    ]
+    table("xenbot : bare app", ["", "median", "p99", "max"], [["ratio", *ratio]])
+    bounds = ["at most ms", *(1000 * lag.since(before, share) for share in (0.5, 0.99, 1.0))]
+    table("Event-loop lag of the bot meanwhile", ["", "median", "p99", "max"], [bounds])
+    table(
+        "The pool was read anew",
+        ["", "times", "median s"],
+        [
+            ["by the bot", read.count, sorted(read.took_ms)[read.count // 2] / 1000],
+            ["beside the bare app", read_beside.count, sorted(read_beside.took_ms)[read_beside.count // 2] / 1000],
+        ],
+    )

@@ -10,6 +10,7 @@ from bot.lab.xapi.schema.model import CLASSES
 from bot.lab.xapi.values import SmallInt, Value
 
 _BATCHING_S: Final = 0.05
+_ROWS_AT_ONCE: Final = 500
 # Sessions are records too, but make no events.
 _WATCHED: Final = {name.lower(): name for name in CLASSES if name != "session"}
 
@@ -85,11 +86,14 @@ async def wait_for_events(
     while True:
         if not pool.sessions.is_open(session):
             raise ApiError("SESSION_INVALID", session)
-        events = collect_events(pool, wanted, since)
+        # What changes while events are described is told again after this token.
+        next_token, counts = make_token(pool), count_objects(pool)
+        events = await collect_events(pool, wanted, since)
         left = deadline - asyncio.get_running_loop().time()
         if events or left <= 0:
-            return {"events": events, "valid_ref_counts": count_objects(pool), "token": make_token(pool)}
-        await pool.database.changed.wait(timeout_s=left)
+            return {"events": events, "valid_ref_counts": counts, "token": next_token}
+        if make_token(pool) == next_token:
+            await pool.database.changed.wait(timeout_s=left)
 
 
 def count_objects(pool: Pool) -> dict[str, SmallInt]:
@@ -97,21 +101,12 @@ def count_objects(pool: Pool) -> dict[str, SmallInt]:
     return {name.lower(): SmallInt(pool.database.count(name)) for name in CLASSES}
 
 
-def collect_events(pool: Pool, wanted: Subscription, since: tuple[int, int]) -> list[dict[str, Value]]:
-    """Returns one event per changed object: messages first, then additions, modifications, deletions."""
+async def collect_events(pool: Pool, wanted: Subscription, since: tuple[int, int]) -> list[dict[str, Value]]:
+    """Returns one event per changed object: messages first, then additions, modifications, deletions.
+
+    Which objects is decided at once; they are described in slices, so that other connections are served meanwhile.
+    """
     generation, message_generation = since
-    messages, additions, modifications = [], [], []
-    for class_name in wanted.classes:
-        after = message_generation if class_name == "message" else generation
-        for row in pool.database.rows_since(class_name, after):
-            if not wanted.matches(class_name, row.ref):
-                continue
-            if class_name == "message":
-                messages.append(_describe(class_name, "add", row, "0"))
-            elif row.created > after:
-                additions.append(_describe(class_name, "add", row, str(row.modified)))
-            else:
-                modifications.append(_describe(class_name, "mod", row, str(row.modified)))
     deletions: list[dict[str, Value]] = [
         {
             "id": str(gone.deleted),
@@ -123,6 +118,22 @@ def collect_events(pool: Pool, wanted: Subscription, since: tuple[int, int]) -> 
         for gone in (pool.database.deleted_since(generation) if generation >= 0 else [])
         if gone.created <= generation and wanted.matches(gone.class_name, gone.ref)
     ]
+    changed = [
+        (class_name, row)
+        for class_name in wanted.classes
+        for row in pool.database.rows_since(class_name, message_generation if class_name == "message" else generation)
+        if wanted.matches(class_name, row.ref)
+    ]
+    messages, additions, modifications = [], [], []
+    for number, (class_name, row) in enumerate(changed, start=1):
+        if class_name == "message":
+            messages.append(_describe(class_name, "add", row, "0"))
+        elif row.created > generation:
+            additions.append(_describe(class_name, "add", row, str(row.modified)))
+        else:
+            modifications.append(_describe(class_name, "mod", row, str(row.modified)))
+        if number % _ROWS_AT_ONCE == 0:
+            await asyncio.sleep(0)
     return [*messages, *additions, *modifications, *deletions]
 
 

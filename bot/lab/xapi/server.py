@@ -25,6 +25,7 @@ HEADER_LIMIT: Final = 1024
 _KEEP_ALIVE_S: Final = 3600.0
 _SHUTDOWN_S: Final = 0.05
 _ROWS_AT_ONCE: Final = 50
+_SLICE_BYTES: Final = 256 * 1024
 _HEADERS: Final = {
     "Cache-Control": "no-cache, no-store",
     "Access-Control-Allow-Origin": "*",
@@ -167,7 +168,7 @@ class HostServer:
         if answer is None:
             return _drop(request)
         content_type = jsonrpc.CONTENT_TYPE if is_json else xmlrpc.CONTENT_TYPE
-        return web.Response(body=answer, headers={**_HEADERS, "Content-Type": content_type})
+        return await _send(request, answer, {**_HEADERS, "Content-Type": content_type})
 
     async def _answer(self, request: web.BaseRequest, call: Request, *, is_json: bool) -> bytes | None:
         """Returns the encoded answer, or None where the connection is to be closed instead."""
@@ -229,6 +230,20 @@ async def _encode_rows(value: Value, encode_row: Callable[[Row], object]) -> Non
         encode_row(row)
         if number % _ROWS_AT_ONCE == _ROWS_AT_ONCE - 1:
             await asyncio.sleep(0)
+
+
+async def _send(request: web.BaseRequest, answer: bytes, headers: dict[str, str]) -> web.StreamResponse:
+    """Sends an answer; a long one in slices, since encrypting an inventory in one go would stop everybody else."""
+    if len(answer) <= _SLICE_BYTES:
+        return web.Response(body=answer, headers=headers)
+    response = web.StreamResponse(headers=headers)
+    response.content_length = len(answer)
+    await response.prepare(request)
+    view = memoryview(answer)
+    for start in range(0, len(view), _SLICE_BYTES):
+        await response.write(view[start : start + _SLICE_BYTES])
+        await asyncio.sleep(0)
+    return response
 
 
 def _drop(request: web.BaseRequest) -> web.StreamResponse:

@@ -3,8 +3,11 @@
 import asyncio
 import re
 
+import aiohttp
 import pytest
-from datacentre_client import Connect, Rpc, Stock
+from datacentre_client import PASSWORD, Connect, Rpc, Stock
+
+from bot.lab.xapi import Datacentre
 
 TOKEN = re.compile(r"\d{20},\d{20}")
 
@@ -127,3 +130,24 @@ async def test_the_official_client_reads_counts_as_integers(stock: Stock) -> Non
 
 async def test_old_style_queues_are_not_registered(rpc: Rpc) -> None:
     assert await rpc.fail("event.next") == ["SESSION_NOT_REGISTERED", rpc.session]
+
+
+async def test_what_changes_while_a_long_answer_is_made_is_told_then_or_next(http: aiohttp.ClientSession) -> None:
+    lab = Datacentre(world="large:2x1500", port=0, password=PASSWORD)
+    await lab.start()
+    try:
+        client = await Rpc(http, lab.hosts["host001"].https).login()
+        guest = await client.find("VM", "vm01499")
+        reading = asyncio.create_task(client.call("event.from", ["VM", "VBD", "VIF"], "", 5.0))
+        numbers = 0
+        while not reading.done():
+            numbers += 1
+            await client.call("VM.set_name_description", guest, str(numbers))
+        first = await reading
+        told = await client.call("event.from", ["VM"], first["token"], 0.0)
+    finally:
+        await lab.stop()
+    assert numbers > 1
+    assert [event["ref"] for event in first["events"]].count(guest) == 1
+    newest = [event for event in (*first["events"], *told["events"]) if event["ref"] == guest][-1]
+    assert newest["snapshot"]["name_description"] == str(numbers)

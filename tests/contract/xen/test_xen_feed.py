@@ -1,3 +1,4 @@
+import gc
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,10 @@ async def test_a_pool_that_goes_and_returns_is_logged_once_each(lab: Datacentre,
         await lab.do({"do": "start_host", "host": "xenserver1"})
         await until(pools, lambda: pools.pools()[0].state is FeedState.LIVE)
     assert [log["event"] for log in logs if log["event"] in {"pool_lost", "pool_live"}] == ["pool_lost", "pool_live"]
+
+
+async def test_the_collector_has_nothing_to_do_with_an_inventory(pools: Pools) -> None:
+    view = pools.pool("experiment")
+    values = [*view.hosts, *view.vms, *(disk for vm in view.vms for disk in vm.disks)]
+    assert values
+    assert not [value for value in values if gc.is_tracked(value)]

@@ -66,6 +66,7 @@ async def test_metrics_show_what_was_counted_and_what_is_true_now() -> None:
     metrics.count_command("migrate", Outcome.ANSWERED)
     metrics.count_command("migrate", Outcome.ANSWERED)
     metrics.observe_ack(0.02)
+    metrics.observe_lag(0.002)
     metrics.set_jobs({"RUNNING": 2})
     metrics.set_outbox_depth(4)
     async with serving(health=[Health(alive=True, ready=True)], metrics=metrics) as base:
@@ -75,6 +76,8 @@ async def test_metrics_show_what_was_counted_and_what_is_true_now() -> None:
         after = values((await ask(f"{base}/metrics"))[2])
     assert before["xenbot_commands_total", "answered", "migrate"] == 2
     assert before["xenbot_command_ack_seconds_bucket", "0.025"] == 1
+    assert before["xenbot_event_loop_lag_seconds_bucket", "0.001"] == 0
+    assert before["xenbot_event_loop_lag_seconds_bucket", "0.0025"] == 1
     assert before["xenbot_jobs", "RUNNING"] == 2
     assert before["xenbot_jobs", "QUEUED"] == 0
     assert before["xenbot_outbox_depth",] == 4

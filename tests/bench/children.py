@@ -1,0 +1,115 @@
+"""Processes that a benchmark runs beside the lab: each prints one line of JSON when it is there or done.
+
+python children.py WHAT SETTINGS
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import resource
+import ssl
+import sys
+import time
+import tomllib
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+TICK_S = 0.005
+
+
+def _say(**found: Any) -> None:
+    print(json.dumps(found), flush=True)  # noqa: T201  the line that the benchmark reads
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class Lag:
+    """Notes how late the event loop is, every five milliseconds."""
+
+    def __init__(self) -> None:
+        self.ms: list[float] = []
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + TICK_S
+            await asyncio.sleep(TICK_S)
+            self.ms.append((loop.time() - due) * 1000)
+
+
+async def bare_app(slack_api: str, bot_token: str, app_token: str) -> None:
+    """The smallest app there is: it acks, and does nothing else."""
+    from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+    from slack_bolt.async_app import AsyncApp
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    app = AsyncApp(client=AsyncWebClient(token=bot_token, base_url=slack_api))
+
+    @app.command("/xen")
+    async def only_ack(ack: Any) -> None:
+        await ack()
+
+    await AsyncSocketModeHandler(app, app_token).connect_async()  # type: ignore[no-untyped-call]  # Bolt's
+    _say(connected=True)
+    await asyncio.Event().wait()
+
+
+async def feed(config: str, password: str) -> None:
+    """The bot's own feed of a pool, alone in a process; goes on following."""
+    from bot.domain.inventory import FeedState
+    from bot.xen import Pools, PoolSettings
+
+    sections = tomllib.loads(await asyncio.to_thread(Path(config).read_text))["pools"]
+    settings = [msgspec.convert(one, PoolSettings) for one in sections]
+    gc.collect()
+    before, lag = _peak_mib(), Lag()
+    ticking = asyncio.create_task(lag.run())
+    pools = Pools(settings, passwords={one.name: password for one in settings})
+    begun = time.perf_counter()
+    await pools.start()
+    while any(view.state is not FeedState.LIVE for view in pools.pools()):
+        await pools.changed()
+    took = time.perf_counter() - begun
+    ticking.cancel()
+    guests = sum(len(view.vms) for view in pools.pools())
+    _say(took_s=took, peak_mib=_peak_mib() - before, blocked_ms=max(lag.ms), objects=guests)
+    await asyncio.Event().wait()
+
+
+async def stock(url: str, password: str, classes: list[str]) -> None:
+    """The stock client's `get_all_records` of these classes, in a thread beside an event loop that should stay free."""
+    import XenAPI
+
+    def read() -> int:
+        transport = xmlrpc.client.SafeTransport(context=ssl._create_unverified_context())  # noqa: S323  the lab's own
+        session = XenAPI.Session(url, transport=transport)
+        session.xenapi.login_with_password("root", password)
+        kept = {name: getattr(session.xenapi, name).get_all_records() for name in classes}
+        session.xenapi.session.logout()
+        held.append(kept)
+        return len(kept["VM"])
+
+    held: list[Any] = []
+    gc.collect()
+    before, lag = _peak_mib(), Lag()
+    ticking = asyncio.create_task(lag.run())
+    begun = time.perf_counter()
+    guests = await asyncio.to_thread(read)
+    took = time.perf_counter() - begun
+    # Another turn of the loop, so that the last wait is counted.
+    await asyncio.sleep(2 * TICK_S)
+    ticking.cancel()
+    _say(took_s=took, peak_mib=_peak_mib() - before, blocked_ms=max(lag.ms), objects=guests)
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    asyncio.run({"bare_app": bare_app, "feed": feed, "stock": stock}[sys.argv[1]](**json.loads(sys.argv[2])))
