@@ -211,10 +211,10 @@ def test_a_channel_with_news_is_marked(page: Page, lab_say: Callable[..., object
 def test_on_a_phone_the_panes_are_tabs(page: Page) -> None:
     datacentre = page.get_by_role("region", name="Datacentre")
     expect(datacentre).to_be_hidden()
-    page.get_by_role("tab", name="Datacentre").click()
+    page.get_by_role("navigation", name="Panes").get_by_role("button", name="Datacentre").click()
     expect(datacentre.get_by_role("region", name="Host xenserver3")).to_be_visible()
     expect(page.locator(".composer")).to_be_hidden()
-    page.get_by_role("tab", name="Chat").click()
+    page.get_by_role("navigation", name="Panes").get_by_role("button", name="Chat").click()
     expect(page.locator(".composer")).to_be_visible()
 
 

@@ -12,7 +12,7 @@ export function controlName(context, blockId, element) {
 /** Uses a control: `chosen` is what the element's type carries, such as `{ value }` or `{ selected_option }`. */
 export function use(context, blockId, element, chosen) {
   const run = () => send(context, blockId, element, chosen);
-  if (element.confirm) update({ confirm: { ...element.confirm, run, back: document.activeElement } });
+  if (element.confirm) update({ confirm: { ...element.confirm, run } });
   else void run();
 }
 

@@ -18,7 +18,7 @@ const roots = Object.fromEntries(["top", "workplace", "datacentre", "tabs", "mod
 
 function drawTop() {
   return [
-    h("span", { class: "brand" }, h("span", { class: "avatar avatar-small tint-app", "aria-hidden": "true" }, "xb"), h("strong", {}, "xenbot lab")),
+    h("span", { class: "brand" }, h("span", { class: "avatar avatar-small tint-app", "data-initials": "xb", "aria-hidden": "true" }), h("strong", {}, "xenbot lab")),
     drawBotState(),
     state.connected === false && state.me !== null && h("span", { class: "bot-state bot-down", role: "status" }, h("i", { class: "lamp lamp-bad" }), "the lab does not answer"),
     h("span", { class: "spring" }),
@@ -40,10 +40,13 @@ function drawPanel() {
   ];
 }
 
+// On a phone one pane is seen at a time.
 function drawTabs() {
   const moving = (state.datacentre?.guests ?? []).filter((guest) => guest.operation).length;
-  const tab = (name, text) => h("button", { key: name, type: "button", role: "tab", "aria-selected": String(state.tab === name), tabindex: state.tab === name ? "0" : "-1", onclick: () => update({ tab: name }) }, text);
-  return [tab("chat", "Chat"), state.thread && tab("thread", "Thread"), tab("datacentre", moving > 0 ? `Datacentre · ${moving} busy` : "Datacentre")];
+  const unread = state.channels.some((channel) => channel.id !== state.place && Number(channel.unread ?? 0) > 0);
+  const tab = (name, text, note) =>
+    h("button", { key: name, type: "button", "aria-current": state.tab === name ? "page" : null, onclick: () => update({ tab: name }) }, text, note && h("span", { class: "tab-note" }, note));
+  return [tab("chat", "Chat", unread && "new"), state.thread && tab("thread", "Thread"), tab("datacentre", "Datacentre", moving > 0 && `${moving} busy`)];
 }
 
 function drawToast() {
@@ -75,22 +78,13 @@ function draw() {
 
 // A menu closes when one clicks elsewhere or presses Escape; a list box closes itself.
 document.addEventListener("click", (event) => {
-  if (state.menu !== null && !event.target.closest(".menu, [aria-haspopup], .combobox")) update({ menu: null });
+  if (state.menu !== null && !event.target.closest(".menu, .guest-card, [aria-haspopup], .combobox")) update({ menu: null });
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || state.menu === null) return;
   const opener = document.querySelector('[aria-haspopup][aria-expanded="true"]');
   update({ menu: null });
   opener?.focus();
-});
-
-roots.tabs.addEventListener("keydown", (event) => {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  if (!step) return;
-  const tabs = [...roots.tabs.children];
-  const next = tabs[(tabs.indexOf(document.activeElement) + step + tabs.length) % tabs.length];
-  next.focus();
-  next.click();
 });
 
 onChange(draw);

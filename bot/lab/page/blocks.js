@@ -93,7 +93,7 @@ function drawTable(block) {
     );
   return h(
     "div",
-    { class: "block table-frame", tabindex: "0", role: "region", "aria-label": "Table" },
+    { class: "block table-frame", tabindex: "0", role: "group", "aria-label": "Table" },
     h(
       "table",
       {},

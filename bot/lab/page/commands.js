@@ -2,8 +2,8 @@
 // is typing. Names come from the datacentre, as anybody who looks at it would read them.
 
 import { loadCommands } from "./api.js";
-import { sayBytes } from "./datacentre.js";
 import { state } from "./store.js";
+import { sayBytes } from "./units.js";
 
 const SHOWN = 9;
 let hints = [];
@@ -11,6 +11,11 @@ let hints = [];
 /** Loads the bot's commands: [{ word, usage, help, example }]. */
 export async function loadHints() {
   hints = await loadCommands();
+}
+
+/** The words that the bot knows. */
+export function commandWords() {
+  return hints.map((hint) => hint.word);
 }
 
 /** The suggestions for a text that is being typed: [{ key, text, label, more, meaning }], best first. `text` replaces

@@ -46,12 +46,20 @@ function reconcile(parent, wanted) {
     return node && isSameKind(node, drawing) ? change(node, drawing) : make(drawing);
   });
   const kept = new Set(nodes);
-  for (const node of [...parent.childNodes]) if (!kept.has(node)) node.remove();
+  for (const node of [...parent.childNodes]) if (!kept.has(node)) removeNode(node, parent);
   let cursor = parent.firstChild;
   for (const node of nodes) {
     if (node === cursor) cursor = cursor.nextSibling;
     else parent.insertBefore(node, cursor);
   }
+}
+
+// A dialog gives the focus back to where it came from; what had the focus and goes leaves it to what it stood in.
+function removeNode(node, parent) {
+  const hadFocus = node.contains(document.activeElement);
+  if (node.open && node.tagName === "DIALOG") node.close();
+  node.remove();
+  if (hadFocus && document.activeElement === document.body) parent.closest("[tabindex]")?.focus({ preventScroll: true });
 }
 
 function isSameKind(node, drawing) {

@@ -93,11 +93,15 @@ function drawHostRow(host, truth) {
       "td",
       {},
       host.silent
-        ? button(`Start ${host.name}`, "Switch it on again", () => give("datacentre", { do: "start_host", host: host.name }, `${host.name} is back.`))
-        : button(`Kill ${host.name}`, "As if its power were cut", () => give("datacentre", { do: "kill_host", host: host.name }, `${host.name} is dead.`), "button-danger"),
+        ? hostButton("Start", host, "Switch it on again", () => give("datacentre", { do: "start_host", host: host.name }, `${host.name} is back.`))
+        : hostButton("Kill", host, "As if its power were cut", () => give("datacentre", { do: "kill_host", host: host.name }, `${host.name} is dead.`), "button-danger"),
       !host.coordinator && !isAlone && button("Make coordinator", `Move the coordinator role to ${host.name}`, () => give("datacentre", { do: "move_coordinator", host: host.name }, `${host.name} is the coordinator.`)),
     ),
   );
+}
+
+function hostButton(text, host, hint, press, style = "") {
+  return h("button", { key: text, type: "button", class: `button button-small ${style}`, title: hint, onclick: press }, text, h("span", { class: "unseen" }, ` ${host.name}`));
 }
 
 function drawSpeedGroup(truth) {

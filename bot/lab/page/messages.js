@@ -32,7 +32,20 @@ export function drawMessages(messages, options) {
     drawings.push(drawMessage(message, !isNewDay && isContinued(before, message), options));
     before = message;
   }
-  return h("div", { key: options.place, class: "messages", role: "log", "aria-label": options.label, "aria-live": "polite", "aria-relevant": "additions", tabindex: "0", hook: followEnd }, drawings);
+  return h("div", { key: options.place, class: "messages", role: "log", "aria-label": options.label, "aria-live": "polite", "aria-relevant": "additions", tabindex: "0", hook: followEnd, onkeydown: walk }, drawings);
+}
+
+// Up and down walk from message to message, Enter opens the thread of one.
+function walk(event) {
+  const list = event.currentTarget;
+  const messages = [...list.querySelectorAll(".message")];
+  const at = messages.indexOf(event.target);
+  if (at < 0 && event.target !== list) return;
+  if (event.key === "Enter") messages[at]?.querySelector(".message-tools button")?.click();
+  const to = { ArrowUp: at < 0 ? messages.length - 1 : at - 1, ArrowDown: at < 0 ? messages.length - 1 : at + 1, Home: 0, End: messages.length - 1 }[event.key];
+  if (to === undefined || !messages[to]) return;
+  event.preventDefault();
+  messages[to].focus();
 }
 
 // A notice has no ts, but it stands where it came: after what was said before it.
@@ -80,7 +93,7 @@ function drawMessage(message, isContinuation, options) {
   const withReplies = options.pane === "main" && message.reply_count > 0;
   return h(
     "article",
-    { key: message.ts, "data-ts": message.ts, memo, class: classes("message", isContinuation && "message-continued", message.is_ephemeral && "message-ephemeral"), "aria-label": `${author.name}, ${clock}` },
+    { key: message.ts, "data-ts": message.ts, memo, class: classes("message", isContinuation && "message-continued", message.is_ephemeral && "message-ephemeral"), "aria-label": `${author.name}, ${clock}`, tabindex: "-1" },
     isContinuation ? h("span", { class: "gutter", "aria-hidden": "true" }, clock) : drawAvatar(author),
     h(
       "div",
@@ -114,8 +127,8 @@ function drawReplies(message, openThread) {
 function drawNotice(notice) {
   return h(
     "article",
-    { key: `notice-${notice.at}`, class: "message message-ephemeral message-notice" },
-    h("span", { class: "avatar tint-system", "aria-hidden": "true" }, "!"),
+    { key: `notice-${notice.at}`, class: "message message-ephemeral message-notice", tabindex: "-1" },
+    h("span", { class: "avatar tint-system", "data-initials": "!", "aria-hidden": "true" }),
     h("div", { class: "message-main" }, h("p", { class: "only-you" }, icon("eye"), "Only visible to you"), h("p", { class: "byline" }, h("strong", {}, "Slackbot")), h("div", { class: "text" }, notice.text)),
   );
 }

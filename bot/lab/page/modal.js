@@ -101,7 +101,6 @@ function drawConfirm(confirm) {
   const end = (isYes) => {
     update({ confirm: null });
     if (isYes) confirm.run();
-    confirm.back?.focus?.();
   };
   return h(
     "dialog",

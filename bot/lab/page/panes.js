@@ -50,12 +50,12 @@ export function drawSidebar() {
 export function drawMain() {
   if (state.place === "home") return drawHome();
   const channel = state.channels.find((one) => one.id === state.place);
-  if (!channel) return h("main", { class: "channel", key: "empty" }, h("p", { class: "waiting" }, state.people.length > 0 ? "This person is in no channel." : "Opening the lab…"));
+  if (!channel) return h("section", { class: "channel", key: "empty", "aria-label": "Channel" }, h("p", { class: "waiting" }, state.people.length > 0 ? "This person is in no channel." : "Opening the lab…"));
   const screen = state.screens[channel.id];
   const isWaiting = Object.keys(state.busy).includes(`command-${channel.id}`);
   return h(
-    "main",
-    { class: "channel", key: "channel" },
+    "section",
+    { class: "channel", key: "channel", "aria-label": `Channel ${channelTitle(channel)}` },
     h("header", { class: "pane-head" }, h("h1", {}, channelTitle(channel)), channel.topic && h("p", { class: "topic" }, drawMrkdwn(channel.topic))),
     drawGuide(channel.id),
     drawMessages(screen?.messages ?? [], {
@@ -81,8 +81,8 @@ function noticesOf(screen, channel) {
 function drawHome() {
   const view = state.home;
   return h(
-    "main",
-    { class: "channel", key: "home" },
+    "section",
+    { class: "channel", key: "home", "aria-label": "The app" },
     h("header", { class: "pane-head" }, h("h1", {}, `${state.bot?.name ?? "xenbot"} home`)),
     h(
       "div",

@@ -38,7 +38,7 @@ function tintOf(key) {
 /** A square with initials; xenbot has its own mark. */
 export function drawAvatar(author, isSmall = false) {
   const initials = author.tint === "app" ? "xb" : author.name.slice(0, 1).toUpperCase() + (/\d$/.exec(author.name)?.[0] ?? "");
-  return h("span", { class: classes("avatar", `tint-${author.tint}`, isSmall && "avatar-small"), "aria-hidden": "true" }, initials);
+  return h("span", { class: classes("avatar", `tint-${author.tint}`, isSmall && "avatar-small"), "data-initials": initials, "aria-hidden": "true" });
 }
 
 /** The switch "acting as …" with everyone's role. */
@@ -61,7 +61,7 @@ export function drawSwitch(actAs) {
         onclick: () => update({ menu: isOpen ? null : "people" }),
       },
       drawAvatar(author, true),
-      h("span", { class: "switch-text" }, h("small", {}, "You act as"), h("strong", {}, person.name)),
+      h("span", { class: "switch-text" }, h("small", {}, "You act as"), " ", h("strong", {}, person.name)),
       icon("down"),
     ),
     isOpen &&

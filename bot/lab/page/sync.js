@@ -2,6 +2,7 @@
 
 import { call, follow, loadPeople } from "./api.js";
 import { loadHints } from "./commands.js";
+import { tellNews } from "./news.js";
 import { me, recall, remember, state, update } from "./store.js";
 
 let leaveStream = null;
@@ -14,9 +15,15 @@ export async function begin() {
   const groups = Object.fromEntries((usergroups ?? []).map((group) => [group.id, group.handle ?? group.name]));
   update({ team, people, channels, command: command ?? "/xen", bot: bot ? { id: bot.user_id, name: bot.name } : null, groups, guide: recall("guide", true) !== "hidden" });
   void loadHints();
-  follow("/lab/datacentre/stream", { state: (data) => update({ datacentre: JSON.parse(data) }) });
+  follow("/lab/datacentre/stream", { state: takeTruth });
   const kept = recall("me");
   await actAs(people.some((person) => person.key === kept) ? kept : people[0].key);
+}
+
+function takeTruth(data) {
+  const datacentre = JSON.parse(data);
+  tellNews(state.datacentre, datacentre);
+  update({ datacentre });
 }
 
 /** Makes the page act as another person, who sees another screen. */

@@ -78,7 +78,16 @@ def _describe_guest(pool: Pool, ref: str) -> dict[str, Value]:
         "operation": operation,
         "target": _find_uuid(pool, record["scheduled_to_be_resident_on"]),
         "progress": database.get("task", task, "progress") if database.has("task", task) else None,
+        "bound": _is_bound(pool, record["VBDs"]),
     }
+
+
+def _is_bound(pool: Pool, drives: list[str]) -> bool:
+    """Tells whether a disk lies on storage of one host, so that the guest cannot move without it."""
+    database = pool.database
+    disks = [database.get("VBD", drive, "VDI") for drive in drives if database.get("VBD", drive, "type") == "Disk"]
+    repositories = [database.get("VDI", disk, "SR") for disk in disks if database.has("VDI", disk)]
+    return any(not database.get("SR", sr, "shared") for sr in repositories)
 
 
 def _find_uuid(pool: Pool, host: str) -> str | None:
@@ -93,9 +102,16 @@ def _describe_storage(pool: Pool, ref: str) -> dict[str, Value]:
         "pool": pool.database.get("pool", pool.ref, "uuid"),
         "type": record["type"],
         "shared": record["shared"],
+        "content": record["content_type"],
+        "hosts": [_find_uuid(pool, host) for host in _list_attached(pool, record["PBDs"])],
         "size": record["physical_size"],
         "free": record["physical_size"] - record["physical_utilisation"],
     }
+
+
+def _list_attached(pool: Pool, plugs: list[str]) -> list[str]:
+    attached = [plug for plug in plugs if pool.database.get("PBD", plug, "currently_attached")]
+    return [pool.database.get("PBD", plug, "host") for plug in attached]
 
 
 def _describe_task(pool: Pool, ref: str) -> dict[str, Value]:
