@@ -74,9 +74,7 @@ def test_every_message_has_its_parameters_result_and_roles() -> None:
             assert signature.role == weakest(message["roles"], ROLES), signature.name
             is_exceptional = signature.role != "read-only"
             assert signature.for_certificates == ("client-cert" in message["roles"] and is_exceptional), signature.name
-            assert signature.is_removed == (message["lifecycle"]["state"] == "Removed_s" and not message["implicit"]), (
-                signature.name
-            )
+            assert signature.is_removed == (message["lifecycle"]["state"] == "Removed_s"), signature.name
     # Every class with a table can be searched by expression, but the publication tells it of messages alone.
     extra = {name for name in SIGNATURES.keys() - seen if not name.endswith(".get_all_records_where")}
     assert extra == {"session.get_all_records"}
@@ -128,7 +126,8 @@ async def test_the_share_of_the_model_that_is_held(
     methods = {f"{name}.{message['name']}" for name, kind in model.items() for message in kind["messages"]}
     objects = {}
     for name in CLASSES:
-        if f"{name}.get_all" in SIGNATURES:
+        lister = SIGNATURES.get(f"{name}.get_all")
+        if lister and not lister.is_removed:
             objects[name] = len(await rpc.call(f"{name}.get_all"))
     ways = Counter(_tell_way(SIGNATURES[name], objects) for name in methods)
     fields = [(name, field["name"]) for name, kind in model.items() for field in kind["fields"]]
@@ -143,16 +142,16 @@ async def test_the_share_of_the_model_that_is_held(
         f"error codes {len(raised)}/{len(codes)}",
     )
     assert held_fields == len(fields)
-    assert ways["works"] > 1450
+    assert ways["works"] > 1400
     assert answered > 1600
 
 
 def _tell_way(signature: Signature, objects: dict[str, int]) -> str:
     """Tells whether a message works, is refused as a real server would here, or is not implemented."""
+    if signature.is_removed or signature.name in REASONS.keys() - SERVED.keys():
+        return "refuses"
     if signature.name in SERVED:
         return "works"
-    if signature.is_removed or signature.name in REASONS:
-        return "refuses"
     # A message to objects that cannot come to be in the lab finds none, as in a pool that has none.
     kind = signature.params[0] if signature.params else None
     if kind and kind.kind == "ref" and not objects.get(kind.name):

@@ -74,7 +74,7 @@ parent: ref VM
 children: set ref VM
 bios_strings: map string string
 protection_policy: ref VMPP ctor
-is_snapshot_from_vmpp: bool ctor
+is_snapshot_from_vmpp: bool ctor removed
 snapshot_schedule: ref VMSS ctor
 is_vmss_snapshot: bool ctor
 appliance: ref VM_appliance ctor

@@ -8,7 +8,7 @@ TABLES: Final = {
 uuid: string
 memory_actual: int
 VCPUs_number: int
-VCPUs_utilisation: map int float
+VCPUs_utilisation: map int float removed
 VCPUs_CPU: map int int
 VCPUs_params: map string string
 VCPUs_flags: map int set string
@@ -28,8 +28,8 @@ uuid: string
 os_version: map string string
 PV_drivers_version: map string string
 PV_drivers_up_to_date: bool
-memory: map string string
-disks: map string string
+memory: map string string removed
+disks: map string string removed
 networks: map string string
 other: map string string
 last_updated: datetime
@@ -97,27 +97,27 @@ set_type(ref VMSS, enum vmss_type): pool-operator
 snapshot_now(ref VMSS) -> string: pool-operator
 """,
     "VMPP": """
-(make pool-operator)
-uuid: string
+(make pool-operator, removed)
+uuid: string removed
 name_label: string rw
 name_description: string rw
-is_policy_enabled: bool rw = true
-backup_type: enum vmpp_backup_type rw = snapshot
-backup_retention_value: int ctor = 7
-backup_frequency: enum vmpp_backup_frequency ctor = daily
-backup_schedule: map string string ctor
-is_backup_running: bool
-backup_last_run_time: datetime
-archive_target_type: enum vmpp_archive_target_type ctor = none
-archive_target_config: map string string ctor
-archive_frequency: enum vmpp_archive_frequency ctor = never
-archive_schedule: map string string ctor
-is_archive_running: bool
-archive_last_run_time: datetime
-VMs: set ref VM
-is_alarm_enabled: bool ctor
-alarm_config: map string string ctor
-recent_alerts: set string
+is_policy_enabled: bool rw removed = true
+backup_type: enum vmpp_backup_type rw removed = snapshot
+backup_retention_value: int ctor removed = 7
+backup_frequency: enum vmpp_backup_frequency ctor removed = daily
+backup_schedule: map string string ctor removed
+is_backup_running: bool removed
+backup_last_run_time: datetime removed
+archive_target_type: enum vmpp_archive_target_type ctor removed = none
+archive_target_config: map string string ctor removed
+archive_frequency: enum vmpp_archive_frequency ctor removed = never
+archive_schedule: map string string ctor removed
+is_archive_running: bool removed
+archive_last_run_time: datetime removed
+VMs: set ref VM removed
+is_alarm_enabled: bool ctor removed
+alarm_config: map string string ctor removed
+recent_alerts: set string removed
 add_to_alarm_config(ref VMPP, string, string): pool-operator removed
 add_to_archive_schedule(ref VMPP, string, string): pool-operator removed
 add_to_archive_target_config(ref VMPP, string, string): pool-operator removed

@@ -29,7 +29,7 @@ destroy(ref host_patch): pool-operator
     "host_metrics": """
 uuid: string
 memory_total: int
-memory_free: int
+memory_free: int removed
 live: bool
 last_updated: datetime
 other_config: map string string rw
@@ -96,7 +96,7 @@ binary_url: string ctor
 source_url: string ctor
 update: bool ctor
 hash: string
-up_to_date: bool
+up_to_date: bool removed
 gpgkey_path: string ctor
 forget(ref Repository): pool-operator cert
 introduce(string, string, string, string, bool, string?) -> ref Repository: pool-operator cert

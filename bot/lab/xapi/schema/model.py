@@ -10,10 +10,11 @@ A table is text, one line per field in the order of the record, then one line pe
 
 The first line tells what departs from the usual: `write ROLE` sets fields (pool-operator), `read ROLE` looks
 (read-only), `make ROLE` creates and destroys (nobody, unless a message of its own does); `unlisted` has no
-`get_all`, `bare` has neither table nor implicit messages, `sync` has no `Async.` forms.
+`get_all`, `bare` has neither table nor implicit messages, `sync` has no `Async.` forms, `removed` is there only to
+say that it is gone.
 A field is `rw` where a client may set it, `ctor` where only the constructor does, `must` where the constructor
-cannot do without it; a role beside it may set it instead of the class's, `read:ROLE` may read it; after `=` comes
-a default that is not the empty value of the type.
+cannot do without it, `removed` where its messages only say that it is gone; a role beside it may set it instead of
+the class's, `read:ROLE` may read it; after `=` comes a default that is not the empty value of the type.
 A message has its parameters without the session (`?` may be left out), its result unless void, the weakest role
 (`local` is nobody but the local superuser), `cert` where clients with a certificate may too, `sync` without an
 `Async.` form, `removed`, and `nosession` for what is done before logging in.
@@ -87,6 +88,7 @@ class Field:
         writable: Whether there are `set_`, `add_to_` and the like.
         made_with: Whether the constructor takes it.
         required: Whether the constructor cannot do without it.
+        is_removed: Whether its messages only say that it is gone.
         reader: The weakest role that may read it.
         writer: The weakest role that may set it.
     """
@@ -97,6 +99,7 @@ class Field:
     default: str
     made_with: bool = False
     required: bool = False
+    is_removed: bool = False
     reader: str = "read-only"
     writer: str = "pool-operator"
 
@@ -206,6 +209,7 @@ def _parse_field(line: str, reader: str, writer: str) -> Field:
         default=default,
         made_with=bool(rest & {"rw", "ctor"}),
         required="must" in rest,
+        is_removed="removed" in rest,
         reader=readers[0] if readers else reader,
         writer=writers[0] if writers else writer,
     )

@@ -164,6 +164,7 @@ def _make(
         for_certificates=bool(certificate),
         key_roles=_KEY_ROLES.get((kind.name, field.name)) if field and verb in {"add_to", "remove_from"} else None,
         has_async=has_async,
+        is_removed=field.is_removed if field else "removed" in kind.words,
         implied_by=field.name if field else "",
         verb=verb,
     )

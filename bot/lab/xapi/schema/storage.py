@@ -169,7 +169,7 @@ runtime_properties: map string string
 qos_algorithm_type: string rw must
 qos_algorithm_params: map string string rw must
 qos_supported_algorithms: set string
-metrics: ref VBD_metrics
+metrics: ref VBD_metrics removed
 assert_attachable(ref VBD): vm-admin
 eject(ref VBD): vm-operator
 insert(ref VBD, ref VDI): vm-operator
@@ -179,12 +179,12 @@ unplug(ref VBD): vm-admin
 unplug_force(ref VBD): vm-admin
 """,
     "VBD_metrics": """
-(write vm-admin)
+(write vm-admin, removed)
 uuid: string
-io_read_kbs: float
-io_write_kbs: float
-last_updated: datetime
-other_config: map string string rw
+io_read_kbs: float removed
+io_write_kbs: float removed
+last_updated: datetime removed
+other_config: map string string rw removed
 """,
     "PBD": """
 (make pool-operator)
