@@ -21,10 +21,12 @@ class HostCertificate:
 
     Attributes:
         fingerprint: `sha256:` and the hexadecimal digest of the certificate.
+        valid: From when and until when it is good.
     """
 
     context: ssl.SSLContext
     fingerprint: str
+    valid: tuple[dt.datetime, dt.datetime]
 
 
 def load_certificate(name: str, address: str, folder: Path | None) -> HostCertificate:
@@ -41,7 +43,11 @@ def load_certificate(name: str, address: str, folder: Path | None) -> HostCertif
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(path)
-    return HostCertificate(context, f"sha256:{certificate.fingerprint(hashes.SHA256()).hex()}")
+    return HostCertificate(
+        context,
+        f"sha256:{certificate.fingerprint(hashes.SHA256()).hex()}",
+        (certificate.not_valid_before_utc, certificate.not_valid_after_utc),
+    )
 
 
 def _make_pem(name: str, address: str) -> bytes:

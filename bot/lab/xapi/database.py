@@ -20,16 +20,47 @@ LINKS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
     ("VM", "resident_on"): ("host", "resident_VMs"),
     ("VM", "snapshot_of"): ("VM", "snapshots"),
     ("VM", "parent"): ("VM", "children"),
+    ("VM", "appliance"): ("VM_appliance", "VMs"),
+    ("VM", "snapshot_schedule"): ("VMSS", "VMs"),
+    ("VM", "protection_policy"): ("VMPP", "VMs"),
     ("VBD", "VM"): ("VM", "VBDs"),
     ("VBD", "VDI"): ("VDI", "VBDs"),
     ("VIF", "VM"): ("VM", "VIFs"),
     ("VIF", "network"): ("network", "VIFs"),
+    ("VTPM", "VM"): ("VM", "VTPMs"),
+    ("console", "VM"): ("VM", "consoles"),
+    ("crashdump", "VM"): ("VM", "crash_dumps"),
+    ("crashdump", "VDI"): ("VDI", "crash_dumps"),
     ("PIF", "network"): ("network", "PIFs"),
     ("PIF", "host"): ("host", "PIFs"),
+    ("PIF", "bond_slave_of"): ("Bond", "slaves"),
+    ("Bond", "master"): ("PIF", "bond_master_of"),
+    ("VLAN", "tagged_PIF"): ("PIF", "VLAN_slave_of"),
+    ("tunnel", "access_PIF"): ("PIF", "tunnel_access_PIF_of"),
+    ("tunnel", "transport_PIF"): ("PIF", "tunnel_transport_PIF_of"),
+    ("network_sriov", "physical_PIF"): ("PIF", "sriov_physical_PIF_of"),
+    ("network_sriov", "logical_PIF"): ("PIF", "sriov_logical_PIF_of"),
     ("VDI", "SR"): ("SR", "VDIs"),
     ("VDI", "snapshot_of"): ("VDI", "snapshots"),
+    ("VDI", "metadata_of_pool"): ("pool", "metadata_VDIs"),
+    ("SR", "introduced_by"): ("DR_task", "introduced_SRs"),
     ("PBD", "host"): ("host", "PBDs"),
     ("PBD", "SR"): ("SR", "PBDs"),
+    ("host_cpu", "host"): ("host", "host_CPUs"),
+    ("host_crashdump", "host"): ("host", "crashdumps"),
+    ("host_patch", "host"): ("host", "patches"),
+    ("host_patch", "pool_patch"): ("pool_patch", "host_patches"),
+    ("Certificate", "host"): ("host", "certificates"),
+    ("Feature", "host"): ("host", "features"),
+    ("PCI", "host"): ("host", "PCIs"),
+    ("PGPU", "host"): ("host", "PGPUs"),
+    ("PGPU", "GPU_group"): ("GPU_group", "PGPUs"),
+    ("PUSB", "host"): ("host", "PUSBs"),
+    ("PUSB", "USB_group"): ("USB_group", "PUSBs"),
+    ("PVS_cache_storage", "site"): ("PVS_site", "cache_storage"),
+    ("PVS_proxy", "site"): ("PVS_site", "proxies"),
+    ("PVS_server", "site"): ("PVS_site", "servers"),
+    ("Cluster_host", "cluster"): ("Cluster", "cluster_hosts"),
 }
 _LINKED: Final[Mapping[str, tuple[str, ...]]] = {
     name: tuple(field_name for owner, field_name in LINKS if owner == name) for name in CLASSES
@@ -77,7 +108,7 @@ class Database:
         self.notices = 0
         self.changed = Signal()
 
-    def create(self, class_name: str, *, ref: str | None = None, **values: Value) -> str:
+    def create(self, class_name: str, /, *, ref: str | None = None, **values: Value) -> str:
         """Makes a record from the defaults of its class and `values`; returns its reference."""
         ref = ref or new_ref()
         fields = {name: kind.make_default() for name, kind in CLASSES[class_name].fields.items()}
@@ -120,7 +151,7 @@ class Database:
         """Returns the row of a record; fails as `get` does."""
         return self._find_row(class_name, ref)
 
-    def set(self, class_name: str, ref: str, **values: Value) -> None:
+    def set(self, class_name: str, ref: str, /, **values: Value) -> None:
         """Writes fields, each as a change of its own; equal values change nothing; fails as `get` does."""
         row = self._find_row(class_name, ref)
         changed = False

@@ -25,6 +25,7 @@ from bot.lab.xapi.journal import Heard, Journal
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.population import populate
+from bot.lab.xapi.population_host import add_certificates
 from bot.lab.xapi.rules.toolstack import keep_looking_for_coordinator
 from bot.lab.xapi.server import HostServer
 from bot.lab.xapi.sessions import SUPERUSER
@@ -135,6 +136,8 @@ class Datacentre:
             self._servers[machine.name] = HostServer(machine, self, certificate.context)
             machine.door = self._servers[machine.name]
             fingerprints[machine.name] = certificate.fingerprint
+            database = self._pool_of(machine).database
+            add_certificates(database, machine.ref, certificate.fingerprint, certificate.valid)
         self._ports = await self._bind()
         https_port, http_port = self._ports
         for machine in machines:

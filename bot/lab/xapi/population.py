@@ -5,6 +5,13 @@ from typing import Final
 
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.population_guest import add_dom0, add_guest
+from bot.lab.xapi.population_host import (
+    add_devices,
+    add_drivers,
+    add_pool_records,
+    add_processors,
+    describe_licence,
+)
 from bot.lab.xapi.rules.memory import MIB, rebalance
 from bot.lab.xapi.values import Value, now, stable_uuid
 from bot.lab.xapi.world import Cpu, Version, World, WorldHost, WorldStorage
@@ -51,6 +58,8 @@ def _populate_pool(world: World, name: str, coordinator: str, members: list[Worl
         bridge="xenbr0",
         managed=True,
     )
+    telemetry = add_pool_records(database, name)
+    add_drivers(database, name)
     pool = Populated(name, database, network=network)
     for host in members:
         _add_host(pool, world, host)
@@ -72,6 +81,8 @@ def _populate_pool(world: World, name: str, coordinator: str, members: list[Worl
         ha_cluster_stack="xhad",
         tls_verification_enabled=True,
         cpu_info=_level_cpus(database),
+        restrictions=describe_licence(),
+        telemetry_uuid=telemetry,
     )
     seen: dict[str, int] = {}
     for guest in world.guests:
@@ -122,7 +133,13 @@ def _add_host(pool: Populated, world: World, host: WorldHost) -> None:
         sched_policy="credit",
         supported_bootloaders=["pygrub", "eliloader"],
         cpu_info=_describe_cpu(world.cpus[host.cpu]),
-        license_params={"edition": "standard", "expiry": "never", "productcode": "", "sku_type": "standard"},
+        license_params={
+            "edition": "standard",
+            "expiry": "never",
+            "productcode": "",
+            "sku_type": "standard",
+            **describe_licence(),
+        },
         edition="standard",
         editions=["standard"],
         license_server={"address": "localhost", "port": "27000"},
@@ -136,7 +153,8 @@ def _add_host(pool: Populated, world: World, host: WorldHost) -> None:
     )
     pool.hosts[host.name] = ref
     add_dom0(database, ref, host)
-    _add_interface(pool, ref, host, address)
+    add_processors(database, ref, world.cpus[host.cpu])
+    _add_interface(pool, ref, host, address, add_devices(database, ref))
     local = database.create(
         "SR",
         uuid=stable_uuid("SR", host.name),
@@ -150,7 +168,7 @@ def _add_host(pool: Populated, world: World, host: WorldHost) -> None:
     pool.storage[f"local/{host.name}"] = local
 
 
-def _add_interface(pool: Populated, ref: str, host: WorldHost, address: str) -> None:
+def _add_interface(pool: Populated, ref: str, host: WorldHost, address: str, card: str) -> None:
     metrics = pool.database.create(
         "PIF_metrics",
         carrier=True,
@@ -177,6 +195,8 @@ def _add_interface(pool: Populated, ref: str, host: WorldHost, address: str) -> 
         IP=address,
         netmask="255.255.0.0",
         primary_address_type="IPv4",
+        properties={"gro": "on"},
+        PCI=card,
     )
 
 

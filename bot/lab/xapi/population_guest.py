@@ -3,6 +3,7 @@
 from typing import Final
 
 from bot.lab.xapi.database import Database
+from bot.lab.xapi.rules.consoles import show_console
 from bot.lab.xapi.rules.memory import MIB, compute_vm_overhead
 from bot.lab.xapi.values import EPOCH, NULL_REF, Value, now, past, stable_uuid
 from bot.lab.xapi.world import WorldGuest, WorldHost, WorldMemory
@@ -49,6 +50,7 @@ def add_dom0(database: Database, host: str, settings: WorldHost) -> None:
         affinity=host,
     )
     database.set("host", host, control_domain=ref)
+    show_console(database, ref, uuid=stable_uuid("console", settings.name))
 
 
 def add_guest(
@@ -113,6 +115,8 @@ def add_guest(
     database.set("VM", ref, memory_overhead=compute_vm_overhead(database, ref))
     # A guest that is down keeps what its agent told last.
     database.set("VM", ref, guest_metrics=make_guest_metrics(database, ref, guest))
+    if is_up:
+        show_console(database, ref, uuid=stable_uuid("console", uuid))
     _add_disks(database, ref, guest, storage)
     _add_interface(database, ref, guest, network)
     if guest.state == "Suspended":

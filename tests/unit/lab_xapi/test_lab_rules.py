@@ -6,7 +6,7 @@ import pytest
 
 from bot.lab.xapi.clock import Clock, Gate
 from bot.lab.xapi.consistency import find_contradictions
-from bot.lab.xapi.database import Database
+from bot.lab.xapi.database import LINKS, Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.population import Populated, populate
 from bot.lab.xapi.rules.memory import MIB, compute_free, compute_overhead, rebalance
@@ -246,3 +246,21 @@ def test_contradictions_are_found(
 def test_a_finished_task_without_a_time_is_a_contradiction(pool: Populated) -> None:
     pool.database.create("task", name_label="x", status="success")
     assert any("is success and finished" in text for text in find_contradictions(pool.database))
+
+
+def test_links_join_a_reference_with_a_list_of_its_class() -> None:
+    for (class_name, name), (other_class, list_name) in LINKS.items():
+        assert CLASSES[class_name].fields[name].type == parse_type(f"ref {other_class}"), (class_name, name)
+        assert CLASSES[other_class].fields[list_name].type == parse_type(f"set ref {class_name}"), (class_name, name)
+
+
+def test_both_ends_of_a_link_are_kept() -> None:
+    database = Database()
+    appliance = database.create("VM_appliance", name_label="web")
+    guest = database.create("VM", appliance=appliance)
+    assert database.get("VM_appliance", appliance, "VMs") == [guest]
+    database.set("VM", guest, appliance=NULL_REF)
+    assert database.get("VM_appliance", appliance, "VMs") == []
+    database.set("VM", guest, appliance=appliance)
+    database.delete("VM", guest)
+    assert database.get("VM_appliance", appliance, "VMs") == []

@@ -3,6 +3,7 @@
 from typing import Final
 
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.consoles import hide_console, show_console
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.memory import compute_vm_overhead, rebalance
 from bot.lab.xapi.values import NULL_REF, Value, new_uuid, now
@@ -41,6 +42,7 @@ def run_on(pool: Pool, vm: str, host: str) -> None:
         scheduled_to_be_resident_on=NULL_REF,
         memory_overhead=compute_vm_overhead(database, vm),
     )
+    show_console(database, vm)
     for ref in {source, host} - {NULL_REF}:
         rebalance(database, ref)
 
@@ -121,6 +123,7 @@ def wake_guest(pool: Pool, vm: str, host: str) -> None:
 def _leave_host(pool: Pool, vm: str, power_state: str) -> None:
     database = pool.database
     source: str = database.get("VM", vm, "resident_on")
+    hide_console(database, vm)
     database.set("VM", vm, power_state=power_state, resident_on=NULL_REF, domid=-1, memory_target=0)
     database.set("VM_metrics", database.get("VM", vm, "metrics"), memory_actual=0)
     if source != NULL_REF:

@@ -39,7 +39,6 @@ LICENSE_PROCESSING_ERROR: host.license_add
 MESSAGE_DEPRECATED: SR.make PIF.create_VLAN PIF.destroy host.refresh_pack_info pool.disable_ssl_legacy
     VM.wait_memory_target_live
 MESSAGE_METHOD_UNKNOWN | {1}: host.call_extension
-MESSAGE_REMOVED: VMPP.create
 NOT_IMPLEMENTED | list_method: host.list_methods
 NOT_IMPLEMENTED | send_sysrq: VM.send_sysrq
 NOT_IMPLEMENTED | send_trigger: VM.send_trigger
