@@ -147,7 +147,8 @@ def split(command: Command, text: str) -> dict[str, str]:
         given.setdefault(current.name, []).append(token)
     values = {name: _joined(tokens, source) for name, tokens in given.items()}
     for slot in declared:
-        if slot.required and not values.get(slot.name):
+        begun = slot.name in given and not slot.takes_all
+        if (slot.required or begun) and not values.get(slot.name):
             raise _usage(command, f"{slot.name} is missing" if not slot.keyword else f"“{slot.keyword} …” is missing")
     return {name: value for name, value in values.items() if value}
 

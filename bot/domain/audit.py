@@ -16,6 +16,7 @@ class Tag(StrEnum):
 
     JOB_PROPOSED = "job:propose"
     JOB_REFUSED = "job:refuse"
+    JOB_RETARGETED = "job:retarget"
     JOB_CONFIRMED = "job:confirm"
     JOB_APPROVED = "job:approve"
     GLASS_BROKEN = "job:break-glass"

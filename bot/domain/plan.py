@@ -134,13 +134,22 @@ class LockKey(msgspec.Struct, frozen=True):
         return f"{self.kind}:{self.uuid}"
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """Another host that could be chosen instead: UUID, name, and what speaks for or against it in a word or two."""
+
+    uuid: str
+    name: str
+    note: Phrase
+
+
 class Plan(msgspec.Struct, frozen=True):
     """A frozen plan.
 
     `title` says what it does; `after` what will be true then; `estimate_s` is in seconds, if known; `names` holds the
     display names, by UUID, of everything the plan mentions; `refusal` says in a sentence that it cannot be done.
     `approvers` is how many must approve it at least, whatever its risk, since a rule says so. `back` tells that it only
-    undoes a job of a moment ago, so that what it takes up is what that job gave up.
+    undoes a job of a moment ago, so that what it takes up is what that job gave up. `chosen` says why this host was
+    taken where nobody named one, `others` are the hosts to choose instead.
     """
 
     operation: str
@@ -159,6 +168,8 @@ class Plan(msgspec.Struct, frozen=True):
     refusal: Phrase | None = None
     approvers: int = 0
     back: bool = False
+    chosen: Phrase | None = None
+    others: tuple[Choice, ...] = ()
 
     @property
     def blocked(self) -> tuple[Check, ...]:

@@ -61,6 +61,8 @@ class Decisions(Claims):
         match click.action:
             case "confirm":
                 await self._confirm(click, person, record)
+            case "retarget":
+                return await self._retarget(click, person, record)
             case "approve":
                 await self._approve(click, person, record)
             case "break_glass":
@@ -89,6 +91,10 @@ class Decisions(Claims):
             )
         self._needs(person, Role.OPERATOR, "confirm a job")
         await self._still_open(record, {JobState.PROPOSED})
+        shown = story.shown_by(click.target)
+        if (shown or record.plan.others) and not record.digest.startswith(shown or "-"):
+            # Another host was chosen after this person's card was drawn: nobody confirms what they have not seen.
+            raise Refused(f"The card of job {record.number} was changed since.", "Look at it once more, then confirm.")
         freeze = await self.store.frozen()
         if freeze is not None:
             raise Refused("Everything that changes a pool is frozen.", "An admin ends it with `/xen unfreeze`.")
@@ -106,6 +112,21 @@ class Decisions(Claims):
             changes={"expires_at": self.store.clock() + self.approval.expiry_minutes * 60},
             reply=_asked(approvers),
         )
+
+    async def _retarget(self, click: StoredClick, person: Person, record: JobRecord) -> Message | None:
+        """Another host, chosen on the card before anyone confirmed it."""
+        if person.id != record.requester:
+            raise NotAllowed(
+                f"Only the person who asked for job {record.number} may choose another host.",
+                "Ask for it yourself with the same command.",
+            )
+        self._needs(person, Role.OPERATOR, "choose another host")
+        await self._still_open(record, {JobState.PROPOSED})
+        operation, chosen = self.engine.operations[record.operation], story.shown_by(click.target)
+        if operation.retarget is None or all(one.uuid != chosen for one in record.plan.others):
+            raise Refused(f"That host is no longer on the card of job {record.number}.")
+        plan = await operation.retarget(record.plan, chosen, self.facts, self.approval)
+        return await self.proposals.replace(record, plan, person, click.id)
 
     async def _approve(self, click: StoredClick, person: Person, record: JobRecord) -> None:
         if person.id == record.requester:

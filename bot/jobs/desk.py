@@ -27,6 +27,7 @@ from bot.errors import (
     UserError,
     XapiFailure,
 )
+from bot.jobs import story
 from bot.jobs.claims import Answered
 from bot.jobs.control import Control as JobControl
 from bot.jobs.decisions import Decisions
@@ -213,7 +214,7 @@ class Desk:
             return await self._picked(click)
         if click.action == "ask":
             return await self._asked(click)
-        number = await self.store.job_of(click.target)
+        number = await self.store.job_of(story.job_behind(click.target))
         if number is None:
             await self.store.refuse_click(click.id, None)
             raise Refused("This button belongs to no job of this xenbot.", "Use `/xen jobs`.")

@@ -49,22 +49,10 @@ class Proposals:
 
         Raises Refused where nobody could approve it.
         """
-        target = (plan.targets[0].uuid, plan.targets[0].name)
-        if plan.blocked:
-            detail = {"title": plain(plan.title), "stopped_by": [check.key for check in plan.blocked]}
-            await self.store.note(Note(Tag.JOB_REFUSED, person.team, person.id, detail), target)
-            return story.refused(plan, self.operations.get(plan.operation)), None
-        promise = digest(plan)
-        for other in await self.store.jobs(open_only=True, target=target[0]):
-            if other.digest == promise:
-                line = say(
-                    "Job {n} asks for that already; it is {state}.", n=other.number, state=state_word(other.state)
-                )
-                return Message(line, (Verdict(line),)), None
-        needed = self.approval.needed(plan.risk, plan.approvers)
-        glass = needed > 0 and bool(self.approval.break_glass) and bool(reason.strip())
-        if needed and not (glass and Role.BREAK_GLASS in person.roles):
-            await self._can_be_approved(plan, person, needed)
+        refusal = await self._refused(plan, person)
+        if refusal is not None:
+            return refusal, None
+        needed, glass = await self._asked_for(plan, person, reason)
         now = self.store.clock()
         record = JobRecord(
             number=0,
@@ -72,7 +60,7 @@ class Proposals:
             pool=plan.pool,
             operation=plan.operation,
             plan=plan,
-            digest=promise,
+            digest=digest(plan),
             ceiling=ceiling(plan),
             team=person.team,
             requester=person.id,
@@ -88,14 +76,60 @@ class Proposals:
             approvers_needed=needed,
             glass=glass,
         )
-        operation = self.operations[plan.operation]
         note = Note(Tag.JOB_PROPOSED, person.team, person.id, {"title": plain(plan.title), "risk": plan.risk.value})
-
-        def told(job: JobRecord) -> list[Outgoing]:
-            return [Outgoing("card", story.card(job, operation))]
-
-        stored = await self.store.create(record, note, told, after=after, click=click)
+        stored = await self.store.create(record, note, self._card, after=after, click=click)
         return None, stored
+
+    async def replace(self, record: JobRecord, plan: Plan, person: Person, click: int) -> Message | None:
+        """Puts another plan in place of one that nobody has confirmed yet; a private answer where it cannot be.
+
+        Raises Refused where nobody could approve it, or when the job has been confirmed meanwhile.
+        """
+        refusal = await self._refused(plan, person, besides=record.number)
+        if refusal is not None:
+            await self.store.refuse_click(click, record.number)
+            # The menu goes back to what the card really says.
+            await self.store.annotate(record.number, {}, story=self._card)
+            return refusal
+        needed, glass = await self._asked_for(plan, person, record.reason)
+        changes = {
+            "plan": plan,
+            "approvers_needed": needed,
+            "glass": int(glass),
+            "expires_at": self.store.clock() + self.approval.expiry_minutes * 60,
+        }
+        detail = {"before": plain(record.plan.title), "now": plain(plan.title), "risk": plan.risk.value}
+        note = Note(Tag.JOB_RETARGETED, person.team, person.id, detail)
+        expect = JobState.PROPOSED
+        await self.store.annotate(record.number, changes, note, self._card, click=click, expect=expect)
+        return None
+
+    def _card(self, job: JobRecord) -> list[Outgoing]:
+        return [Outgoing("card", story.card(job, self.operations[job.operation]))]
+
+    async def _refused(self, plan: Plan, person: Person, *, besides: int = 0) -> Message | None:
+        """Why the plan is not taken: it is blocked, or an open job (`besides` one) asks for it already."""
+        target = (plan.targets[0].uuid, plan.targets[0].name)
+        if plan.blocked:
+            detail = {"title": plain(plan.title), "stopped_by": [check.key for check in plan.blocked]}
+            await self.store.note(Note(Tag.JOB_REFUSED, person.team, person.id, detail), target)
+            return story.refused(plan, self.operations.get(plan.operation))
+        promise = digest(plan)
+        for other in await self.store.jobs(open_only=True, target=target[0]):
+            if other.digest == promise and other.number != besides:
+                line = say(
+                    "Job {n} asks for that already; it is {state}.", n=other.number, state=state_word(other.state)
+                )
+                return Message(line, (Verdict(line),))
+        return None
+
+    async def _asked_for(self, plan: Plan, person: Person, reason: str) -> tuple[int, bool]:
+        """How many must approve it, and whether glass may be broken instead. Raises Refused where neither can be."""
+        needed = self.approval.needed(plan.risk, plan.approvers)
+        glass = needed > 0 and bool(self.approval.break_glass) and bool(reason.strip())
+        if needed and not (glass and Role.BREAK_GLASS in person.roles):
+            await self._can_be_approved(plan, person, needed)
+        return needed, glass
 
     async def _can_be_approved(self, plan: Plan, person: Person, needed: int) -> None:
         """Raises Refused, naming the missing role, where too few people could approve it."""

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from bot.domain.job import JobState
-from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Progress, Small, Verdict, Ways
+from bot.domain.message import (
+    Button,
+    Checks,
+    Choices,
+    Facts,
+    Mark,
+    Message,
+    Option,
+    Part,
+    Progress,
+    Select,
+    Small,
+    Verdict,
+    Ways,
+)
 from bot.domain.plan import Plan, Risk
 from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import Code, Many, Moment, Phrase, Quote, Span, Who, many, plain, say
@@ -13,6 +29,18 @@ from bot.operations.base import Operation
 from bot.store import Outgoing
 
 MOVE_BACK_S = 15 * 60
+# So much of the digest goes with a Confirm: nobody can make two plans of one job agree in it.
+_SHOWN = 32
+
+
+def job_behind(value: str) -> str:
+    """The opaque id of the job in the value of a control of its card."""
+    return value.partition(":")[0]
+
+
+def shown_by(value: str) -> str:
+    """What else the value holds: the digest a Confirm was drawn for, the host a menu offers, or nothing."""
+    return value.partition(":")[2]
 
 
 def button(label: str, action: str, record: JobRecord, *, style: str = "", confirm: Phrase | None = None) -> Button:
@@ -54,14 +82,14 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
             parts += _considerations(record)
             ask = say("Start now: {title}?", title=record.plan.title)
             confirm = ask if record.approvers_needed == 0 else None
-            parts.append(
-                Choices(
-                    (
-                        button("Confirm", "confirm", record, style="primary", confirm=confirm),
-                        button("Withdraw", "withdraw", record),
-                    )
+            go = button("Confirm", "confirm", record, style="primary", confirm=confirm)
+            go = msgspec.structs.replace(go, target=f"{record.target}:{record.digest[:_SHOWN]}")
+            parts.append(Choices((go, button("Withdraw", "withdraw", record))))
+            if record.plan.others and operation.retarget is not None:
+                options = tuple(
+                    Option(one.name, f"{record.target}:{one.uuid}", plain(one.note)) for one in record.plan.others
                 )
-            )
+                parts.append(Select("Other host", "retarget", options))
         case JobState.AWAITING_APPROVAL:
             headline, mark = say("Approval needed: {title}", title=record.plan.title), Mark.WAITING
             parts += _considerations(record)
@@ -142,7 +170,7 @@ def _beside(record: JobRecord) -> list[Phrase]:
 
 def _considerations(record: JobRecord) -> list[Part]:
     plan = record.plan
-    lines: list[Phrase] = []
+    lines: list[Phrase] = [say("{why}.", why=plan.chosen)] if plan.chosen is not None else []
     if plan.risk_reasons:
         lines.append(say("Why it is risky: {reasons}", reasons=Many(plan.risk_reasons)))
     if record.reason:

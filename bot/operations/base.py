@@ -44,7 +44,8 @@ class Operation(msgspec.Struct, frozen=True):
     host the guests of our other jobs ran before those moved them, so that our own work raises no risk. `look` reads the
     pool and says whether the step's effect is there; `reverse` plans the way back. All only read. `running` is what the
     card says meanwhile; `instead` gives the buttons that ask for another way where this one was refused or failed;
-    `settle_s` is how long a look may still change after the pool's task failed.
+    `retarget` plans the same with another host, by UUID; `settle_s` is how long a look may still change after the
+    pool's task failed.
     """
 
     name: str
@@ -54,3 +55,4 @@ class Operation(msgspec.Struct, frozen=True):
     reverse: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
     instead: Callable[[Plan], tuple[Button, ...]] | None = None
     settle_s: float = 60.0
+    retarget: Callable[[Plan, str, Facts, ApprovalSettings], Awaitable[Plan]] | None = None

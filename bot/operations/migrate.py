@@ -6,8 +6,10 @@ whether the guest really moved.
 
 from __future__ import annotations
 
-from bot.domain.inventory import Host, MigrationFacts, PowerState, Vm, Whereabouts
-from bot.domain.plan import Call, Check, Grade, LockKey, Options, Plan, Ref, Step, Target
+import msgspec
+
+from bot.domain.inventory import Host, MigrationFacts, PowerState, Whereabouts
+from bot.domain.plan import Call, Check, Choice, Grade, LockKey, Options, Plan, Ref, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Size, clean, many, say
 from bot.domain.words import power_word, tools_word
@@ -26,9 +28,22 @@ _BYTES_PER_S = 100 << 20
 _LEAST_S = 10.0
 
 
-async def plan(vm: Vm, host: Host, facts: Facts, approval: ApprovalSettings) -> Plan:
-    """The plan for moving `vm` to `host`. Raises what Facts.migration raises."""
-    return decide(await facts.migration(vm.uuid, host.uuid), approval)
+async def plan(vm: str, host: str, facts: Facts, approval: ApprovalSettings) -> Plan:
+    """The plan for moving a guest to a host (UUIDs), the pool's other hosts beside it. Raises as Facts.migration."""
+    read = await facts.migration(vm, host)
+    return msgspec.structs.replace(decide(read, approval), others=_others(read))
+
+
+def _others(read: MigrationFacts) -> tuple[Choice, ...]:
+    """The other hosts of the pool, for someone who named one: not judged yet, the roomiest first."""
+    ends = {read.target.uuid, read.vm.host}
+    usable = [host for host in read.pool_hosts if host.uuid not in ends and _usable(host)]
+    usable.sort(key=lambda host: (-host.memory_free, host.name))
+    return tuple(Choice(host.uuid, host.name, say("can give {free}", free=Size(host.memory_free))) for host in usable)
+
+
+def _usable(host: Host) -> bool:
+    return host.enabled and host.live and host.silent_since is None
 
 
 def decide(facts: MigrationFacts, approval: ApprovalSettings, homes: Homes = NOBODY, *, back: bool = False) -> Plan:
@@ -133,6 +148,16 @@ async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, homes
     return decide(await facts.migration(vm.uuid, host.uuid), approval, homes, back=earlier.back)
 
 
+async def _retarget(earlier: Plan, host: str, facts: Facts, approval: ApprovalSettings) -> Plan:
+    """The same guest to another host of its pool; the host it was planned for stays among the others."""
+    vm, before = _target_of(earlier, "VM"), _target_of(earlier, "host")
+    made = await plan(vm.uuid, host, facts, approval)
+    known = {one.uuid: one for one in earlier.others}
+    others = [known.get(one.uuid, one) for one in made.others if one.uuid != before.uuid]
+    first = next((one for one in made.others if one.uuid == before.uuid), None)
+    return msgspec.structs.replace(made, others=(*([first] if first is not None else []), *others))
+
+
 async def _reverse(done: Plan, facts: Facts, approval: ApprovalSettings) -> Plan:
     """The plan for bringing the guest back to where it ran. Raises Refused when nobody knows where that was."""
     vm = _target_of(done, "VM")
@@ -185,4 +210,4 @@ def _running(of: Plan) -> Phrase:
     return say("Migrating {vm} → {host}", vm=_target_of(of, "VM").name, host=_target_of(of, "host").name)
 
 
-OPERATION = Operation(name=NAME, replan=_replan, look=_look, running=_running, reverse=_reverse, settle_s=60.0)
+OPERATION = Operation(name=NAME, replan=_replan, look=_look, running=_running, reverse=_reverse, retarget=_retarget)

@@ -10,7 +10,7 @@ import msgspec
 import sqlite_utils
 
 from bot.domain.job import JobState
-from bot.domain.plan import Ceiling, Plan
+from bot.domain.plan import Ceiling, Plan, ceiling, digest
 from bot.domain.record import Decision, JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, plain
 from bot.errors import NotFound
@@ -149,18 +149,11 @@ def save_step(db: sqlite_utils.Database, step: StepRecord) -> None:
 
 def new_row(record: JobRecord) -> dict[str, Any]:
     """The columns of a new job; the number is given by the database."""
-    first = record.plan.targets[0]
     return {
         "state": record.state.value,
         "pool": record.pool,
         "operation": record.operation,
-        "title": plain(record.plan.title),
-        "target_uuid": first.uuid,
-        "target_name": first.name,
-        "risk": record.plan.risk.value,
-        "plan": encode(record.plan),
-        "digest": record.digest,
-        "ceiling": encode(record.ceiling),
+        **plan_columns(record.plan),
         "team": record.team,
         "requester": record.requester,
         "reason": record.reason,
@@ -174,10 +167,26 @@ def new_row(record: JobRecord) -> dict[str, Any]:
     }
 
 
+def plan_columns(plan: Plan) -> dict[str, Any]:
+    """The columns that follow from a plan: what is promised and at what risk never part from it."""
+    first = plan.targets[0]
+    return {
+        "title": plain(plan.title),
+        "target_uuid": first.uuid,
+        "target_name": first.name,
+        "risk": plan.risk.value,
+        "plan": encode(plan),
+        "digest": digest(plan),
+        "ceiling": encode(ceiling(plan)),
+    }
+
+
 def changed_columns(changes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Columns for changed fields of a record: phrases become JSON, the rest stays."""
+    """Columns for changed fields of a record: values of the domain become JSON, the rest stays."""
     for field, value in changes.items():
-        if field in {"outcome", "evidence", "drifted"}:
+        if field == "plan":
+            yield from plan_columns(value).items()
+        elif field in {"outcome", "evidence", "drifted"}:
             yield field, encode(value)
         else:
             yield field, value

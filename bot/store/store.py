@@ -127,10 +127,16 @@ class Store(ClickBook, Ledger, Mail):
         story: Story = silent,
         *,
         click: int | None = None,
+        expect: JobState | None = None,
     ) -> JobRecord:
-        """Changes fields of a job that are not its state; a click given along counts from then on."""
+        """Changes fields of a job that are not its state; a click given along counts from then on.
+
+        Raises Refused when the job has left `expect`.
+        """
 
         def work(db: sqlite_utils.Database) -> JobRecord:
+            if expect is not None and rows.job(db, number).state is not expect:
+                raise Refused(f"Job {number} has moved on meanwhile.")
             if click is not None:
                 self.count_click(db, click, number)
             columns = dict(rows.changed_columns(changes))

@@ -155,9 +155,7 @@ def enabled(facts: MigrationFacts) -> Check:
     if target.enabled:
         return fine(key, title, say("{host} is enabled", host=target.name))
     fact = say("{host} is disabled (maintenance), it takes no guests", host=target.name)
-    return blocked(
-        key, title, fact, say("Enable {host} when its maintenance is over, or choose another host.", host=target.name)
-    )
+    return blocked(key, title, fact, say("Enable {host} when its maintenance is over.", host=target.name))
 
 
 def live(facts: MigrationFacts) -> Check:
@@ -165,7 +163,7 @@ def live(facts: MigrationFacts) -> Check:
 
     XAPI believes a dead member alive for up to ten minutes.
     """
-    fix = say("Look at {host} itself: power, network, toolstack. Or choose another host.", host=facts.target.name)
+    fix = say("Look at {host} itself: power, network, toolstack.", host=facts.target.name)
     return _answers("live", "Host live", facts.target, fix)
 
 
@@ -199,7 +197,7 @@ def target_work(facts: MigrationFacts) -> Check:
     for operation, words in _LEAVING.items():
         if operation in operations:
             fact = say("{host} " + words, host=target.name)
-            return blocked(key, title, fact, say("Wait until that has ended, or choose another host."))
+            return blocked(key, title, fact, say("Wait until that has ended."))
     if "apply_updates" in operations:
         return warning(key, title, say("{host} is applying updates and may restart soon", host=target.name))
     return fine(key, title, say("{host} is not being emptied or restarted", host=target.name))

@@ -152,7 +152,13 @@ class FakeFacts:
     async def migration(self, vm: str, host: str) -> MigrationFacts:
         known, hosts = {one.uuid: one for one in VMS}, {one.uuid: one for one in VIEW.hosts}
         source = hosts.get(known[vm].host or "")
-        return MigrationFacts(POOL, known[vm], source, hosts[host], POOL, VIEW.hosts, XapiVerdict(""), {}, NOW)
+        return MigrationFacts(
+            POOL, known[vm], source, hosts[host], POOL, VIEW.hosts, XapiVerdict(""), {}, NOW, XapiVerdict("")
+        )
+
+    async def placements(self, vm: str) -> tuple[MigrationFacts, ...]:
+        home = next(one.host for one in VMS if one.uuid == vm)
+        return tuple([await self.migration(vm, one.uuid) for one in VIEW.hosts if one.uuid != home])
 
     async def power(self, vm: str, operations: tuple[str, ...], *, placing: bool = False) -> PowerFacts:
         known = {one.uuid: one for one in VMS}[vm]
@@ -165,7 +171,7 @@ class FakeFacts:
 
 
 def record(number: int, state: JobState, **changes: Any) -> JobRecord:
-    facts = MigrationFacts(POOL, VMS[0], host(1), host(3), POOL, VIEW.hosts, XapiVerdict(""), {}, NOW)
+    facts = MigrationFacts(POOL, VMS[0], host(1), host(3), POOL, VIEW.hosts, XapiVerdict(""), {}, NOW, XapiVerdict(""))
     plan = migrate.decide(facts, ApprovalSettings())
     made = JobRecord(
         number=number,

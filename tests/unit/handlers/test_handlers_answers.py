@@ -47,11 +47,25 @@ async def test_help_lists_every_command_in_one_line() -> None:
 
 async def test_help_explains_one_command() -> None:
     text = await Room().read("help migrate")
-    assert "/xen migrate <vm> to <host>" in text
+    assert "/xen migrate <vm> [to <host>]" in text
     assert "Example: /xen migrate centos54 to xenserver3" in text
     assert "Needs the role operator." in text
     with pytest.raises(NotUnderstood):
         await Room().read("help migrat")
+
+
+async def test_migrate_without_a_host_plans_for_the_best_one_and_offers_the_others() -> None:
+    plan = await Room().type("migrate centos54")
+    assert isinstance(plan, Plan)
+    assert [target.name for target in plan.targets] == ["centos54", "xenserver3"]
+    assert plan.chosen is not None
+    assert plain(plan.chosen) == "xenserver3 is the only other host that can take centos54 now"
+
+
+async def test_why_shows_every_other_host_and_what_is_in_the_way() -> None:
+    text = await Room().read("why centos54")
+    assert "centos54 can go to 1 of 1 other host" in text
+    assert "xenserver3" in text
 
 
 async def test_migrate_makes_a_plan_and_leaves_the_reason_to_the_job() -> None:

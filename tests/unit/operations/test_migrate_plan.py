@@ -139,7 +139,7 @@ def test_getting_worse_voids_an_approval_and_getting_better_does_not() -> None:
 
 async def test_planning_reads_once_by_uuid() -> None:
     reads = FakeFacts(facts())
-    plan = await migrate.plan(guest(), host(3), reads, ApprovalSettings())
+    plan = await migrate.plan("vm-1", "h-3", reads, ApprovalSettings())
     assert reads.asked == ("vm-1", "h-3")
     again = await migrate.OPERATION.replan(plan, reads, ApprovalSettings(), {})
     assert digest(again) == digest(plan)

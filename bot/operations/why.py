@@ -1,0 +1,113 @@
+"""Why a guest can go here and not there: hosts by constraints, and the single change that would open another host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.domain.inventory import Vm
+from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Table, Verdict, Ways
+from bot.domain.plan import Check, Grade, Plan
+from bot.domain.texts import Phrase, Size, Value, many, say
+from bot.domain.words import counted
+from bot.operations.choosing import Candidate
+
+# Column titles and the checks behind them; what is not here is a property of the guest, whatever the host.
+_COLUMNS = (
+    ("Version", ("supported", "version", "hardware")),
+    ("Storage", ("storage",)),
+    ("CPU", ("cpu-vendor", "cpu-features", "pcpus")),
+    ("Memory", ("memory",)),
+    ("Networks", ("network",)),
+    ("Host", ("enabled", "live", "target-busy", "ha")),
+    ("XAPI", ("xapi",)),
+)
+_OF_HOSTS = frozenset(key for _, keys in _COLUMNS for key in keys)
+_WEIGHT = {Grade.OK: 0, Grade.WARNING: 1, Grade.UNKNOWN: 2, Grade.BLOCKED: 3}
+_SIGNS = {Grade.OK: "✓", Grade.WARNING: "!", Grade.UNKNOWN: "?", Grade.BLOCKED: "✗"}
+
+
+def explained(vm: Vm, found: Sequence[Candidate]) -> Message:
+    """The answer for a guest and every other host of its pool, the best first."""
+    if not found:
+        headline = say("{vm} can go nowhere: its pool has no other host", vm=vm.name)
+        return Message(headline, (Verdict(headline, mark=Mark.REFUSED),))
+    read = found[0].facts
+    able = [one for one in found if not one.plan.blocked]
+    headline = say(
+        "{vm} can go to {n} of {hosts}", vm=vm.name, n=len(able), hosts=counted(len(found), "other host", "other hosts")
+    )
+    place = [say("runs on {host}", host=read.source.name)] if read.source is not None else []
+    parts: list[Part] = [Verdict(headline, tuple(place), Mark.DONE if able else Mark.REFUSED)]
+    own = [check for check in found[0].plan.checks if not _of_host(check) and check.grade is not Grade.OK]
+    if own:
+        parts += [Facts((say("Whatever the host:"),)), Checks(tuple(own))]
+    parts += _openings(found)
+    if able:
+        parts.append(Choices((Button("Plan: migrate", "ask", f"migrate {vm.uuid}", says=say("Plan its move")),)))
+    parts.append(_grid(found))
+    return Message(headline, tuple(parts))
+
+
+def _of_host(check: Check) -> bool:
+    return _stem(check) in _OF_HOSTS
+
+
+def _stem(check: Check) -> str:
+    return check.key.partition(":")[0]
+
+
+def _grid(found: Sequence[Candidate]) -> Table:
+    titles = ("Host", "Verdict", *(title for title, _ in _COLUMNS))
+    return Table(titles, tuple(_row(one) for one in found))
+
+
+def _row(one: Candidate) -> tuple[Value, ...]:
+    cells = [_cell(title, one, keys) for title, keys in _COLUMNS]
+    return one.facts.target.name, _verdict(one.plan), *cells
+
+
+def _verdict(plan: Plan) -> Phrase:
+    if not plan.blocked:
+        return say("can go, {risk} risk", risk=plan.risk.value)
+    return say("no: {n}", n=counted(len(plan.blocked), "obstacle", "obstacles"))
+
+
+def _cell(title: str, one: Candidate, keys: tuple[str, ...]) -> Phrase:
+    checks = [check for check in one.plan.checks if _stem(check) in keys]
+    if not checks:
+        return say("–")
+    worst = max((check.grade for check in checks), key=_WEIGHT.__getitem__)
+    if worst is Grade.OK:
+        return say("✓ {left} left", left=Size(max(0, one.left))) if title == "Memory" else say("✓")
+    names = many(list(dict.fromkeys(_short(check) for check in checks if check.grade is worst)))
+    return say(_SIGNS[worst] + " {names}", names=names)
+
+
+def _short(check: Check) -> str:
+    return check.title if check.title[1:2].isupper() else check.title[:1].lower() + check.title[1:]
+
+
+def _openings(found: Sequence[Candidate]) -> list[Part]:
+    """What single change would open which hosts, the one that opens most first."""
+    opened: dict[str, tuple[Check, list[str]]] = {}
+    for one in found:
+        if len(one.plan.blocked) == 1:
+            (check,) = one.plan.blocked
+            key = f"{check.key} {one.facts.target.uuid}" if _of_host(check) else check.key
+            opened.setdefault(key, (check, []))[1].append(one.facts.target.name)
+    shut = [one for one in found if one.plan.blocked]
+    if not opened:
+        if not shut:
+            return []
+        closest, count = shut[0].facts.target.name, len(shut[0].plan.blocked)
+        obstacles = counted(count, "obstacle", "obstacles")
+        return [
+            Facts((say("No single change opens a host; {host} comes closest, with {n}.", host=closest, n=obstacles),))
+        ]
+    ways = sorted(opened.values(), key=lambda way: -len(way[1]))
+    title = say("A single change would open:") if len(ways) > 1 else say("The single change that opens another host:")
+    lines = [
+        say("{hosts}: {fix}", hosts=many(sorted(hosts)), fix=check.fix if check.fix is not None else check.fact)
+        for check, hosts in ways
+    ]
+    return [Facts((title,)), Ways(tuple(lines))]
