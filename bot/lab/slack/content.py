@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from bot.lab.slack.arguments import Args
-from bot.lab.slack.blocks import complete_message_blocks
+from bot.lab.slack.blocks import complete_attachment_blocks, complete_message_blocks
 from bot.lab.slack.errors import ApiError
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ def read_attachments(args: Args) -> list[Json]:
         raise ApiError("invalid_arguments")
     if len(attachments) > 100:
         raise ApiError("too_many_attachments")
-    return attachments
+    return complete_attachment_blocks(attachments)
 
 
 def read_metadata(args: Args) -> Json | None:

@@ -4,10 +4,12 @@ Checks work on a private copy and complete it as Slack does: missing ``action_id
 get their default flags. Texts themselves are never changed or interpreted.
 """
 
+import datetime as dt
 import re
 from typing import Any
 
 from bot.lab.slack.identity import make_short_id
+from bot.lab.slack.properties import CONFIRM, ELEMENTS, OPTION, OPTION_GROUP, TEXT, find_unknown
 
 Json = dict[str, Any]
 PLAIN = ("plain_text",)
@@ -20,6 +22,8 @@ _FORMATS = {
     "initial_time": re.compile(r"\d{2}:\d{2}"),
     "initial_date_time": re.compile(r"\d{10}"),
 }
+_WHOLE = re.compile(r"-?\d{1,15}")
+_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,15})?")
 # element type → (fewest options, most options); these elements carry their options with them
 _OPTION_COUNTS = {
     "static_select": (1, 100),
@@ -55,6 +59,11 @@ class Faultfinder:
     def fault(self, pointer: str, text: str) -> None:
         """Add a message in Slack's shape."""
         self.messages.append(f"{text} [json-pointer:{pointer}]")
+
+    def check_properties(self, holder: Json, pointer: str, allowed: frozenset[str]) -> None:
+        """An object may have these properties and no others."""
+        for name in find_unknown(holder, allowed):
+            self.fault(pointer, f"invalid additional property: {name}")
 
     def check_length(self, value: object, pointer: str, most: int, least: int = 0) -> None:
         """A string of ``least`` to ``most`` characters; lengths are characters, not bytes."""
@@ -101,6 +110,7 @@ class Faultfinder:
         if kind not in kinds:
             self.fault(f"{pointer}/type", f"must be one of: {', '.join(kinds)}")
             return
+        self.check_properties(value, pointer, TEXT[kind])
         value.setdefault(*(("emoji", True) if kind == "plain_text" else ("verbatim", False)))
         self.check_length(value.get("text"), f"{pointer}/text", most, 1)
 
@@ -114,17 +124,23 @@ def check_confirm(found: Faultfinder, holder: Json, pointer: str) -> None:
     if not isinstance(dialog, dict):
         found.fault(where, "must be an object")
         return
+    found.check_properties(dialog, where, CONFIRM)
+    if dialog.get("style") not in (None, "primary", "danger"):
+        found.fault(f"{where}/style", "must be one of: primary, danger")
     found.check_text(dialog, "title", where, 100)
     found.check_text(dialog, "text", where, 300, ANY_TEXT)
     found.check_text(dialog, "confirm", where, 30)
     found.check_text(dialog, "deny", where, 30)
 
 
-def check_option(found: Faultfinder, option: object, pointer: str, *, kinds: tuple[str, ...] = PLAIN) -> None:
-    """Check one option of a select, radio, checkbox or overflow."""
+def check_option(
+    found: Faultfinder, option: object, pointer: str, *, kinds: tuple[str, ...] = PLAIN, with_url: bool = False
+) -> None:
+    """Check one option of a select, radio, checkbox or overflow; only an overflow's may have an address."""
     if not isinstance(option, dict):
         found.fault(pointer, "must be an object")
         return
+    found.check_properties(option, pointer, OPTION if with_url else OPTION - {"url"})
     found.check_text(option, "text", pointer, 75, kinds)
     found.check_length(option.get("value"), f"{pointer}/value", 150, 1)
     found.check_text(option, "description", pointer, 75, kinds, required=False)
@@ -142,6 +158,7 @@ def _check_options(found: Faultfinder, element: Json, pointer: str) -> None:
         for index, group in enumerate(found.check_count(groups, f"{pointer}/option_groups", 100)):
             where = f"{pointer}/option_groups/{index}"
             if isinstance(group, dict):
+                found.check_properties(group, where, OPTION_GROUP)
                 found.check_text(group, "label", where, 75)
                 for place, option in enumerate(found.check_count(group.get("options"), f"{where}/options", 100)):
                     check_option(found, option, f"{where}/options/{place}")
@@ -149,7 +166,27 @@ def _check_options(found: Faultfinder, element: Json, pointer: str) -> None:
                 found.fault(where, "must be an object")
         return
     for index, option in enumerate(found.check_count(element.get("options"), f"{pointer}/options", most, least)):
-        check_option(found, option, f"{pointer}/options/{index}", kinds=kinds)
+        check_option(found, option, f"{pointer}/options/{index}", kinds=kinds, with_url=kind == "overflow")
+
+
+def _check_initial(found: Faultfinder, element: Json, pointer: str) -> None:
+    """What is chosen at first must be one of the options that the element carries."""
+    carried = [element, *(group for group in element.get("option_groups") or [] if isinstance(group, dict))]
+    lists = [holder.get("options") for holder in carried]
+    known = {
+        str(option.get("value"))
+        for options in lists
+        if isinstance(options, list)
+        for option in options
+        if isinstance(option, dict)
+    }
+    chosen = [("initial_option", element.get("initial_option"))] if element.get("initial_option") is not None else []
+    if element.get("initial_options") is not None:
+        given = found.check_count(element["initial_options"], f"{pointer}/initial_options", 100)
+        chosen += [(f"initial_options/{index}", option) for index, option in enumerate(given)]
+    for where, option in chosen:
+        if not isinstance(option, dict) or str(option.get("value")) not in known:
+            found.fault(f"{pointer}/{where}", "must be one of the options")
 
 
 def _check_button(found: Faultfinder, element: Json, pointer: str) -> None:
@@ -162,17 +199,46 @@ def _check_button(found: Faultfinder, element: Json, pointer: str) -> None:
 
 
 def _check_input_element(found: Faultfinder, element: Json, pointer: str) -> None:
-    if element["type"] == "number_input" and "is_decimal_allowed" not in element:
-        found.fault(pointer, "missing required field: is_decimal_allowed")
     for key in ("min_length", "max_length"):
-        value = element.get(key)
-        if value is not None and not (isinstance(value, int) and 0 <= value <= 3000):
-            found.fault(f"{pointer}/{key}", "must be between 0 and 3000")
-    least, most = element.get("min_value"), element.get("max_value")
-    if least is not None and most is not None and float(least) > float(most):
-        found.fault(f"{pointer}/min_value", "must not be above max_value")
-    if element["type"] == "file_input" and not 1 <= int(element.get("max_files", 10)) <= 10:
-        found.fault(f"{pointer}/max_files", "must be between 1 and 10")
+        _check_number(found, element, key, pointer, 0, 3000)
+    _check_order(found, element, pointer, "min_length", "max_length")
+    if element["type"] == "file_input":
+        _check_number(found, element, "max_files", pointer, 1, 10)
+    if element["type"] != "number_input":
+        return
+    if "is_decimal_allowed" not in element:
+        found.fault(pointer, "missing required field: is_decimal_allowed")
+    shape = _DECIMAL if element.get("is_decimal_allowed") else _WHOLE
+    for key in ("min_value", "max_value", "initial_value"):
+        if element.get(key) is not None and not shape.fullmatch(str(element[key])):
+            found.fault(f"{pointer}/{key}", "must be a valid number")
+            return
+    _check_order(found, element, pointer, "min_value", "max_value")
+
+
+def _check_number(found: Faultfinder, element: Json, key: str, pointer: str, least: int, most: int) -> None:
+    value = element.get(key)
+    if value is not None and not (isinstance(value, int) and least <= value <= most):
+        found.fault(f"{pointer}/{key}", f"must be between {least} and {most}")
+
+
+def _check_order(found: Faultfinder, element: Json, pointer: str, lower: str, upper: str) -> None:
+    least, most = element.get(lower), element.get(upper)
+    shaped = [value is not None and _DECIMAL.fullmatch(str(value)) for value in (least, most)]
+    if all(shaped) and float(str(least)) > float(str(most)):
+        found.fault(f"{pointer}/{lower}", f"must not be above {upper}")
+
+
+def _is_moment(key: str, value: str) -> bool:
+    """Return whether a well-shaped date or time exists."""
+    try:
+        if key == "initial_date":
+            dt.date.fromisoformat(value)
+        elif key == "initial_time":
+            dt.time.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def check_element(found: Faultfinder, element: object, pointer: str, allowed: frozenset[str]) -> None:
@@ -187,6 +253,7 @@ def check_element(found: Faultfinder, element: object, pointer: str, allowed: fr
     if kind == "image":
         check_image(found, element, pointer)
         return
+    found.check_properties(element, pointer, ELEMENTS[kind])
     element.setdefault("action_id", make_short_id())
     found.check_length(element["action_id"], f"{pointer}/action_id", _ID, 1)
     check_confirm(found, element, pointer)
@@ -195,15 +262,21 @@ def check_element(found: Faultfinder, element: object, pointer: str, allowed: fr
         _check_button(found, element, pointer)
     elif kind in _OPTION_COUNTS:
         _check_options(found, element, pointer)
+        _check_initial(found, element, pointer)
     elif kind in _INPUTS:
         _check_input_element(found, element, pointer)
+    for key in ("max_selected_items", "min_query_length"):
+        _check_number(found, element, key, pointer, 1 if key == "max_selected_items" else 0, 1000)
     for key, shape in _FORMATS.items():
-        if element.get(key) is not None and not shape.fullmatch(str(element[key])):
+        value = element.get(key)
+        if value is not None and not (shape.fullmatch(str(value)) and _is_moment(key, str(value))):
             found.fault(f"{pointer}/{key}", "invalid format")
 
 
 def check_image(found: Faultfinder, holder: Json, pointer: str) -> None:
     """Check an image element or block: an address or a Slack file, and a text for those who cannot see it."""
-    if holder.get("slack_file") is None:
+    if (holder.get("slack_file") is None) == (holder.get("image_url") is None):
+        found.fault(pointer, "exactly one of image_url and slack_file is required")
+    elif holder.get("slack_file") is None:
         found.check_length(holder.get("image_url"), f"{pointer}/image_url", 3000, 1)
     found.check_length(holder.get("alt_text"), f"{pointer}/alt_text", 2000, 1)

@@ -7,12 +7,25 @@ from bot.lab.slack.blocks import complete_message_blocks, read_view
 from bot.lab.slack.errors import ApiError, InvalidContentError
 from bot.lab.slack.forms import state_values, walk
 
-BLOCKS = ["section", "actions", "input", "context", "header", "table", "rich_text", "markdown", "card", "carousel"]
+BLOCKS = [
+    "section",
+    "actions",
+    "input",
+    "context",
+    "header",
+    "table",
+    "rich_text",
+    "markdown",
+    "card",
+    "carousel",
+    "plan",
+]
 ELEMENTS = ["button", "static_select", "multi_static_select", "overflow", "plain_text_input", "number_input", "image"]
 KEYS = [
     *("text", "fields", "elements", "element", "accessory", "block_id", "action_id", "options", "option_groups"),
     *("value", "confirm", "placeholder", "label", "rows", "min_value", "max_value", "max_files", "min_length"),
-    *("initial_date", "child_blocks", "actions", "alt_text", "style"),
+    *("initial_date", "child_blocks", "actions", "alt_text", "style", "initial_option", "initial_options"),
+    *("focus_on_load", "max_selected_items", "initial_value", "is_decimal_allowed", "column_settings", "tasks"),
 ]
 ODD: list[object] = [None, True, -1, "", "x", "x" * 4000, [], [None], [[]], {}, {"type": "plain_text"}]
 JUNK = st.sampled_from(ODD)
