@@ -88,6 +88,7 @@ class SocketMode:
         self._used.add(ticket)
         if len(self._links) >= _MOST_LINKS:
             await socket.send_json(self._disconnect_frame("too_many_websockets"))
+            self._log.record("frame_out", "disconnect too_many_websockets", self._clock.now(), Passed("sent"))
             await socket.close()
             return socket
         self._count += 1

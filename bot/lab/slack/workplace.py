@@ -124,8 +124,9 @@ class Workplace:
             await runner.cleanup()
             raise
         self._runner = runner
-        host, port = runner.addresses[0][:2]
-        self._hub.base_url = f"http://{host}:{port}"
+        # The port is kept, so that what stops and starts again is found where it was.
+        host, self._port = runner.addresses[0][:2]
+        self._hub.base_url = f"http://{host}:{self._port}"
 
     async def stop(self) -> None:
         """Close the sockets, end everything under way and release the port."""
