@@ -7,6 +7,7 @@ from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.population import Populated
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
+from bot.lab.xapi.rules.storage_operations import refresh_devices, refresh_storage
 from bot.lab.xapi.sessions import ROLES, SUPERUSER, Account, Sessions
 from bot.lab.xapi.tasks import Tasks
 
@@ -45,6 +46,9 @@ def make_pool(populated: Populated, *, clock: Clock, gate: Gate, faults: Faults,
     )
     for ref in database.refs("VM"):
         refresh_allowed(pool, ref)
+        refresh_devices(pool, ref)
+    for ref in database.refs("SR"):
+        refresh_storage(pool, ref)
     for ref in machines:
         refresh_allowed_host(pool, ref)
     return pool

@@ -37,6 +37,7 @@ class Context:
         task: The task of the call, or the null reference for a call without one.
         runner: The work behind that task.
         call: The call as the client named it, `Async.` included.
+        is_child: The task is one of XAPI's own below that of the call, which alone can be cancelled.
     """
 
     pool: Pool
@@ -45,9 +46,12 @@ class Context:
     call: str
     task: str = NULL_REF
     runner: Runner | None = None
+    is_child: bool = False
 
     def set_cancellable(self, *, cancellable: bool) -> None:
         """Says whether the task can be cancelled from here on."""
+        if self.is_child:
+            return
         if self.runner is not None:
             self.runner.cancellable = cancellable
         self.pool.tasks.write(self.task, allowed_operations=["cancel"] if cancellable else [])

@@ -103,6 +103,8 @@ class Datacentre:
             make_pool(populated, clock=self._clock, gate=self._gate, faults=self.faults, password=password)
             for populated in populate(load_world(world))
         ]
+        for pool in self._pools:
+            pool.peers = self._pools
         self._hands = Hands(
             pools=self._pools,
             clock=self._clock,

@@ -27,6 +27,11 @@ class EmergencyError(ApiError):
     """The failure of a host in emergency mode, which JSON-RPC 2.0 wraps in a shape of its own."""
 
 
+def driver_failure(number: int, text: str) -> ApiError:
+    """Returns the failure of a storage driver: three parameters, the text in the middle, as a real server sends it."""
+    return ApiError(f"SR_BACKEND_FAILURE_{number}", "", text, "")
+
+
 class ConnectionDroppedError(Exception):
     """The connection is closed without an answer; whether the call took effect is told by who raised it."""
 

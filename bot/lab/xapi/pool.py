@@ -1,6 +1,8 @@
 """One pool at run time: its records and what works on them. Rules get it with every call."""
 
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bot.lab.xapi.clock import Clock, Gate, Signal
 from bot.lab.xapi.database import Database
@@ -8,7 +10,10 @@ from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.sessions import Sessions
 from bot.lab.xapi.tasks import Tasks
-from bot.lab.xapi.values import now
+from bot.lab.xapi.values import Value, now
+
+# A guest that ignores a request does not even acknowledge it; one that hangs acknowledges and does nothing.
+Temper = Literal["ignores", "hangs"]
 
 
 @dataclass
@@ -18,6 +23,15 @@ class Pool:
     Attributes:
         machines: The hosts by their references.
         released: Fires when an operation on an object ends, for those who wait for their turn.
+        coalescing: Storage repositories whose garbage collection is at work.
+        storage_moves: How many storage migrations each host does now.
+        forgotten: Disks whose records were removed and whose data are still there, by UUID: the UUID of the repository
+            and the fields.
+        forgotten_sizes: Bytes of the repositories that were removed and can be introduced again, by UUID.
+        remembered: What a guest was at each snapshot, to go back to.
+        agents: What the agent of a guest that starts will report.
+        tempers: What guests do when they are asked to stop or to sleep; none is in it that obeys.
+        peers: All pools of the datacentre, this one as well: what another pool's hosts can be reached by.
         login_delay_s: Simulated seconds before a refused login is answered.
     """
 
@@ -30,6 +44,14 @@ class Pool:
     tasks: Tasks
     machines: dict[str, Machine]
     released: Signal = field(default_factory=Signal)
+    coalescing: set[str] = field(default_factory=set)
+    storage_moves: Counter[str] = field(default_factory=Counter)
+    forgotten: dict[str, tuple[str, dict[str, Value]]] = field(default_factory=dict)
+    forgotten_sizes: dict[str, int] = field(default_factory=dict)
+    remembered: dict[str, dict[str, Value]] = field(default_factory=dict)
+    agents: dict[str, dict[str, Value]] = field(default_factory=dict)
+    tempers: dict[str, Temper] = field(default_factory=dict)
+    peers: "list[Pool]" = field(default_factory=list, repr=False)
     login_delay_s: float = 5.0
 
     @property
@@ -49,7 +71,7 @@ class Pool:
             name=name,
             priority=priority,
             cls=cls,
-            obj_uuid=self.database.get(cls if cls == "VM" else cls.lower(), ref, "uuid"),
+            obj_uuid=self.database.get(cls if cls in {"VM", "SR", "VDI"} else cls.lower(), ref, "uuid"),
             timestamp=now(),
             body=body,
         )

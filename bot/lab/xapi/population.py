@@ -217,7 +217,6 @@ def _add_shared_storage(pool: Populated, storage: WorldStorage) -> str:
 
 
 def _plug(database: Database, host: str, storage: str, config: dict[str, str]) -> None:
-    database.set("SR", storage, allowed_operations=["scan", "update", "vdi_create", "vdi_destroy"])
     database.create("PBD", host=host, SR=storage, device_config=config, currently_attached=True)
 
 

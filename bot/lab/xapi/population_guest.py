@@ -5,6 +5,7 @@ from typing import Final
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.rules.consoles import show_console
 from bot.lab.xapi.rules.memory import MIB, compute_vm_overhead
+from bot.lab.xapi.rules.storage_space import add_disk, is_thick
 from bot.lab.xapi.values import EPOCH, NULL_REF, Value, now, past, stable_uuid
 from bot.lab.xapi.world import WorldGuest, WorldHost, WorldMemory
 
@@ -152,23 +153,13 @@ def _add_disks(database: Database, vm: str, guest: WorldGuest, storage: dict[str
         size = disk.size_gib * GIB
         vdi_uuid = stable_uuid("VDI", uuid, number)
         repository = storage[disk.storage]
-        vdi = database.create(
-            "VDI",
+        vdi = add_disk(
+            database,
+            repository,
             uuid=vdi_uuid,
             name_label=f"{guest.name} {number}",
-            SR=repository,
             virtual_size=size,
-            physical_utilisation=size // 4,
-            type="user",
-            location=vdi_uuid,
-            managed=True,
-            allowed_operations=["snapshot", "clone", "copy"],
-        )
-        database.set(
-            "SR",
-            repository,
-            virtual_allocation=database.get("SR", repository, "virtual_allocation") + size,
-            physical_utilisation=database.get("SR", repository, "physical_utilisation") + size // 4,
+            used=size if is_thick(database, repository) else size // 4,
         )
         database.create(
             "VBD",
@@ -214,16 +205,14 @@ def _add_interface(database: Database, vm: str, guest: WorldGuest, network: str)
 
 def _add_suspend_image(database: Database, vm: str, storage: str, size: int) -> None:
     uuid = stable_uuid("suspend", database.get("VM", vm, "uuid"))
-    image = database.create(
-        "VDI",
+    image = add_disk(
+        database,
+        storage,
         uuid=uuid,
         name_label="Suspend image",
         name_description="Suspend image",
-        SR=storage,
         virtual_size=size,
-        physical_utilisation=size,
+        used=size,
         type="suspend",
-        location=uuid,
-        managed=True,
     )
     database.set("VM", vm, suspend_VDI=image, suspend_SR=storage)

@@ -6,6 +6,7 @@ from bot.lab.xapi.calls import Context
 from bot.lab.xapi.dispatch import dispatch
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.announcements import announce_guest
 from bot.lab.xapi.rules.guest_operations import STATES, check_operation, operate, refresh_allowed
 from bot.lab.xapi.rules.guest_state import boot_on, halt
 from bot.lab.xapi.rules.memory import MIB
@@ -40,11 +41,11 @@ def end_guest(pool: Pool, vm: str, *, how: str) -> None:
     wish: str = record[f"actions_after_{how}"]
     halt(pool, vm)
     if how == "crash":
-        pool.announce("VM_CRASHED", cls="VM", ref=vm, body=f"VM '{record['name_label']}' crashed", priority=2)
+        announce_guest(pool, "VM_CRASHED", vm, "crashed")
     if "restart" in wish:
         pool.tasks.spawn(_restart(pool, vm, host))
     elif how != "crash":
-        pool.announce("VM_SHUTDOWN", cls="VM", ref=vm, body=f"VM '{record['name_label']}' shutdown")
+        announce_guest(pool, "VM_SHUTDOWN", vm, "shutdown")
     refresh_allowed(pool, vm)
 
 
@@ -64,7 +65,7 @@ async def _restart(pool: Pool, vm: str, host: str) -> None:
     if is_free and not database.get("VM", vm, "current_operations") and pool.machines[host].is_alive:
         boot_on(pool, vm, host)
         refresh_allowed(pool, vm)
-        pool.announce("VM_REBOOTED", cls="VM", ref=vm, body=f"VM '{database.get('VM', vm, 'name_label')}' rebooted")
+        announce_guest(pool, "VM_REBOOTED", vm, "rebooted")
 
 
 async def move_guest(pool: Pool, vm: str, host: str) -> None:

@@ -25,6 +25,8 @@ SENT_OTHERWISE = {
     ("SESSION_AUTHENTICATION_FAILED", 2): "user and message are sent, none are declared",
     ("VM_IS_TEMPLATE", 2): "the operation is sent beside the guest",
     ("MEMORY_CONSTRAINT_VIOLATION", 0): "the boot check sends none",
+    ("VDI_IN_USE", 1): "PBD.unplug sends the disk alone",
+    ("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION", 1): "a migration with storage names the disk",
     ("Fault", 1): "no code of the model: what misuse of Async is answered with",
 }
 

@@ -231,7 +231,13 @@ async def test_a_pending_task_without_progress_goes_after_a_day() -> None:
         ("VM", "centos54", "guest_metrics", "OpaqueRef:gone", "is a dangling VM_guest_metrics"),
         ("VM", "centos54", "VBDs", [], "disagree about VBDs"),
         ("SR", "nfs-vhd", "VDIs", [], "its record says"),
-        ("SR", "nfs-vhd", "shared", False, "is not shared and has 2 PBDs"),
+        ("SR", "nfs-vhd", "shared", False, "is not shared and plugged into 2 hosts"),
+        ("SR", "nfs-vhd", "virtual_allocation", 1, "has allocated 1, its disks are"),
+        ("SR", "nfs-vhd", "physical_size", 1, "of 1 bytes"),
+        ("VDI", "centos54 0", "physical_utilisation", 2**50, f"takes {2**50}"),
+        ("VDI", "centos54 0", "managed", False, "has VBDs"),
+        ("VDI", "centos54 0", "sm_config", {"vhd-parent": "nowhere"}, "stands on nowhere, which is not there"),
+        ("VM", "sleeper", "suspend_VDI", NULL_REF, "is Suspended and has no image"),
     ],
 )
 def test_contradictions_are_found(

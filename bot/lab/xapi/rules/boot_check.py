@@ -6,14 +6,22 @@ from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.memory import compute_free, compute_need
-from bot.lab.xapi.values import NULL_REF
+from bot.lab.xapi.values import NULL_REF, Value
 
 _OTHER_VENDOR: Final = "VM last booted on a host which had a CPU from a different vendor."
 _FEWER_FEATURES: Final = "VM last booted on a CPU with features this host's CPU does not have."
 _NO_KEYS: Final = "Host does not have new leveling feature keys - not comparing VM's flags"
 
 
-def assert_can_boot(pool: Pool, vm: str, host: str, *, with_cpu: bool = True, with_memory: bool = True) -> None:
+def assert_can_boot(
+    pool: Pool,
+    vm: str,
+    host: str,
+    *,
+    with_cpu: bool = True,
+    with_memory: bool = True,
+    with_storage: bool = True,
+) -> None:
     """Raises the first reason why a guest cannot run on a host.
 
     Args:
@@ -22,6 +30,7 @@ def assert_can_boot(pool: Pool, vm: str, host: str, *, with_cpu: bool = True, wi
         host: The host.
         with_cpu: Whether to compare CPUs; a migration has done so before.
         with_memory: Whether to compare memory.
+        with_storage: Whether the disks must be seen there; a migration with storage brings them along.
     """
     database = pool.database
     record = database.record("VM", vm)
@@ -41,13 +50,14 @@ def assert_can_boot(pool: Pool, vm: str, host: str, *, with_cpu: bool = True, wi
     _check_platform(database, vm, host)
     if with_cpu and record["power_state"] != "Halted":
         check_cpu(database, vm, host)
-    _check_storage(database, vm, host)
+    if with_storage:
+        _check_storage(database, vm, host)
     _check_networks(database, vm, host)
     if record["domain_type"] == "hvm" and not database.get("host", host, "cpu_info").get("features_hvm"):
         raise ApiError("VM_HVM_REQUIRED", vm)
     if with_memory:
         check_memory(database, vm, host)
-    _check_cpu_count(database, vm, host)
+    check_cpu_count_of(record, database, host)
 
 
 def check_cpu(database: Database, vm: str, host: str) -> None:
@@ -56,7 +66,18 @@ def check_cpu(database: Database, vm: str, host: str) -> None:
     Raises:
         ApiError: `VM_INCOMPATIBLE_WITH_THIS_HOST [vm, host, reason]`.
     """
-    record = database.record("VM", vm)
+    check_cpu_of(database.record("VM", vm), vm, database, host)
+
+
+def check_cpu_of(record: dict[str, Value], vm: str, database: Database, host: str) -> None:
+    """Compares the CPU that a guest started on with that of a host, which may be of another pool; fails alike.
+
+    Args:
+        record: The guest.
+        vm: Its reference, for the error.
+        database: The records of the host's pool.
+        host: The host.
+    """
     flags: dict[str, str] = record["last_boot_CPU_flags"]
     info: dict[str, str] = database.get("host", host, "cpu_info")
     key = "features_pv" if record["domain_type"] == "pv" else "features_hvm"
@@ -130,8 +151,12 @@ def check_memory(database: Database, vm: str, host: str) -> None:
         raise ApiError("HOST_NOT_ENOUGH_FREE_MEMORY", str(needed), str(free))
 
 
-def _check_cpu_count(database: Database, vm: str, host: str) -> None:
-    record = database.record("VM", vm)
+def check_cpu_count_of(record: dict[str, Value], database: Database, host: str) -> None:
+    """Compares the virtual CPUs of a guest with the CPUs of a host.
+
+    Raises:
+        ApiError: `HOST_NOT_ENOUGH_PCPUS [wanted, there]`.
+    """
     count = int(database.get("host", host, "cpu_info").get("cpu_count", "0"))
     if record["VCPUs_max"] > count and record["platform"].get("vcpu-unrestricted") != "true":
         raise ApiError("HOST_NOT_ENOUGH_PCPUS", str(record["VCPUs_max"]), str(count))

@@ -8,16 +8,21 @@ from bot.lab.xapi.calls import Context
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.values import NULL_REF, Value
+from bot.lab.xapi.rules.turns import check_free, leave, mark, wait_for_turn
+from bot.lab.xapi.values import Value
 
-LONGEST_WAIT_S: Final = 2 * 3600.0
+_ANY: Final = ("Halted", "Paused", "Suspended", "Running")
 
 # Power states in which an operation may begin, in the order that the error lists them.
 STATES: Final[Mapping[str, tuple[str, ...]]] = {
-    "snapshot": ("Halted", "Paused", "Suspended", "Running"),
-    "metadata_export": ("Halted", "Paused", "Suspended", "Running"),
+    "snapshot": _ANY,
+    "metadata_export": _ANY,
+    "revert": _ANY,
+    "reverting": _ANY,
+    "power_state_reset": _ANY,
     "clone": ("Halted",),
     "copy": ("Halted",),
+    "provision": ("Halted",),
     "checkpoint": ("Paused", "Suspended", "Running"),
     "start": ("Halted",),
     "start_on": ("Halted",),
@@ -35,18 +40,30 @@ STATES: Final[Mapping[str, tuple[str, ...]]] = {
     "changing_dynamic_range": ("Halted", "Running"),
     "changing_static_range": ("Halted",),
     "changing_memory_limits": ("Halted", "Running"),
+    "changing_shadow_memory": ("Halted",),
+    "changing_NVRAM": ("Halted",),
     "changing_VCPUs": ("Halted",),
     "changing_VCPUs_live": ("Running",),
     "make_into_template": ("Halted",),
+    "create_vtpm": ("Halted",),
     "export": ("Halted", "Suspended"),
     "destroy": ("Halted", "Suspended"),
 }
+# What a real server leaves out of `allowed_operations`, though it accepts it.
+_UNLISTED: Final = frozenset({"reverting", "power_state_reset", "changing_memory_limits", "changing_VCPUs"})
 # Operations that may go on together; everything else waits for its turn.
 _TOGETHER: Final = (
     frozenset({"clone", "copy", "export"}),
     frozenset({"snapshot", "checkpoint"}),
 )
-_FOR_TEMPLATES: Final = frozenset({"clone", "copy", "export", "destroy", "metadata_export", "changing_VCPUs"})
+_DURING_MIGRATE_SEND: Final = frozenset({"clean_shutdown", "clean_reboot", "metadata_export"})
+_FOR_SNAPSHOTS: Final = frozenset(
+    {"revert", "clone", "copy", "export", "destroy", "metadata_export", "hard_shutdown", "power_state_reset"}
+)
+_FOR_TEMPLATES: Final = frozenset(
+    {"clone", "copy", "provision", "export", "destroy", "metadata_export", "power_state_reset"}
+    | {name for name in STATES if name.startswith("changing_")}
+)
 _NEED_FEATURE: Final = {
     "pool_migrate": "feature-suspend",
     "suspend": "feature-suspend",
@@ -60,6 +77,9 @@ _NEED_FEATURE: Final = {
 _OVERTAKEN: Final = frozenset(
     {"clean_shutdown", "clean_reboot", "hard_reboot", "pool_migrate", "suspend", "call_plugin"}
 )
+_REFUSED_DURING_UPGRADE: Final = frozenset(
+    {"clone", "copy", "provision", "snapshot", "checkpoint", "revert", "reverting"}
+)
 
 
 def check_operation(pool: Pool, vm: str, operation: str, *, force: bool = False) -> None:
@@ -72,20 +92,30 @@ def check_operation(pool: Pool, vm: str, operation: str, *, force: bool = False)
     if operation in record["blocked_operations"]:
         raise ApiError("OPERATION_BLOCKED", vm, record["blocked_operations"][operation])
     wanted = STATES[operation]
+    if record["is_a_snapshot"] and operation in {"clone", "copy"}:
+        wanted = ("Halted", "Suspended")
     if record["power_state"] not in wanted:
         expected = ", ".join(wanted).lower()
         raise ApiError("VM_BAD_POWER_STATE", vm, expected, record["power_state"].lower())
-    for other_task, other in record["current_operations"].items():
-        if not _may_join(operation, other):
-            raise ApiError("OTHER_OPERATION_IN_PROGRESS", "VM", vm, other, other_task)
-    if record["is_a_snapshot"] and operation not in {"clone", "copy", "export", "destroy", "metadata_export"}:
+    check_free(record["current_operations"], "VM", vm, lambda other: _may_join(operation, other))
+    if record["is_a_snapshot"] and operation not in _FOR_SNAPSHOTS:
         raise ApiError("VM_IS_SNAPSHOT", vm, operation)
     if record["is_a_template"] and not record["is_a_snapshot"] and operation not in _FOR_TEMPLATES:
         raise ApiError("VM_IS_TEMPLATE", vm, operation)
+    if operation == "revert" and not record["is_a_snapshot"]:
+        raise ApiError("REVERT_ONLY_ALLOWED_ON_SNAPSHOT")
+    if operation == "provision" and not record["is_a_template"]:
+        raise ApiError("PROVISION_ONLY_ALLOWED_ON_TEMPLATE")
     _check_mobility(record, vm, operation, force=force)
     _check_guest(pool.database, record, vm, operation, force=force)
-    if operation in {"pool_migrate", "suspend", "checkpoint"}:
-        _check_devices(pool.database, record, vm)
+    _check_devices(pool.database, record, vm, operation)
+    if operation in _REFUSED_DURING_UPGRADE and is_upgrading(pool):
+        raise ApiError("NOT_SUPPORTED_DURING_UPGRADE")
+
+
+def is_upgrading(pool: Pool) -> bool:
+    """Tells whether a rolling upgrade of the pool goes on."""
+    return "rolling_upgrade_in_progress" in pool.database.get("pool", pool.ref, "other_config")
 
 
 def _may_join(operation: str, other: str) -> bool:
@@ -93,6 +123,8 @@ def _may_join(operation: str, other: str) -> bool:
         return other != "hard_shutdown"
     if operation == "hard_reboot":
         return other not in {"hard_shutdown", "hard_reboot"}
+    if other == "migrate_send":
+        return operation in _DURING_MIGRATE_SEND
     return any({operation, other} <= group for group in _TOGETHER)
 
 
@@ -111,7 +143,9 @@ def _check_guest(database: Database, record: dict[str, Value], vm: str, operatio
         return
     metrics = record["guest_metrics"]
     reported: dict[str, Value] = (
-        database.record("VM_guest_metrics", metrics) if metrics != NULL_REF else {"other": {}, "PV_drivers_version": {}}
+        database.record("VM_guest_metrics", metrics)
+        if database.has("VM_guest_metrics", metrics)
+        else {"other": {}, "PV_drivers_version": {}}
     )
     reason = reported["other"].get("data-cant-suspend-reason")
     if reason and feature == "feature-suspend":
@@ -121,20 +155,22 @@ def _check_guest(database: Database, record: dict[str, Value], vm: str, operatio
         raise ApiError("VM_LACKS_FEATURE", vm)
 
 
-def _check_devices(database: Database, record: dict[str, Value], vm: str) -> None:
-    for vbd in record["VBDs"]:
-        vdi = database.get("VBD", vbd, "VDI")
-        if database.has("VDI", vdi):
+def _check_devices(database: Database, record: dict[str, Value], vm: str, operation: str) -> None:
+    if operation in {"suspend", "checkpoint", "snapshot", "pool_migrate"}:
+        for vbd in record["VBDs"]:
+            vdi = database.get("VBD", vbd, "VDI")
+            if not database.has("VDI", vdi):
+                continue
             disk = database.record("VDI", vdi)
-            if disk["on_boot"] == "reset" and disk["allow_caching"]:
+            if disk["on_boot"] == "reset" and (disk["allow_caching"] or operation != "pool_migrate"):
                 raise ApiError("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION")
-    for devices, code in (
-        ("attached_PCIs", "VM_HAS_PCI_ATTACHED"),
-        ("VGPUs", "VM_HAS_VGPU"),
-        ("VUSBs", "VM_HAS_VUSBS"),
-    ):
-        if record[devices]:
-            raise ApiError(code, vm)
+    if operation in {"pool_migrate", "suspend", "checkpoint", "migrate_send"} and record["power_state"] == "Running":
+        if record["attached_PCIs"]:
+            raise ApiError("VM_HAS_PCI_ATTACHED", vm)
+        if record["VGPUs"]:
+            raise ApiError("VM_HAS_VGPU", vm)
+    if operation in {"pool_migrate", "suspend", "checkpoint", "snapshot", "migrate_send"} and record["VUSBs"]:
+        raise ApiError("VM_HAS_VUSBS", vm)
 
 
 def refresh_allowed(pool: Pool, vm: str) -> None:
@@ -143,6 +179,8 @@ def refresh_allowed(pool: Pool, vm: str) -> None:
         return
     allowed = []
     for operation in STATES:
+        if operation in _UNLISTED:
+            continue
         try:
             check_operation(pool, vm, operation)
         except ApiError:
@@ -161,11 +199,10 @@ async def operate(context: Context, vm: str, operation: str, *, force: bool = Fa
         ApiError: As `check_operation`; `OTHER_OPERATION_IN_PROGRESS` after the long wait.
     """
     pool = context.pool
-    await _wait_for_turn(context, vm, operation, force=force)
+    await wait_for_turn(context, lambda: check_operation(pool, vm, operation, force=force))
     if operation == "hard_shutdown":
         overtake(pool, vm)
-    running = pool.database.get("VM", vm, "current_operations")
-    pool.database.set("VM", vm, current_operations={**running, context.task: operation})
+    mark(pool, "VM", vm, context.task, operation)
     refresh_allowed(pool, vm)
     try:
         yield
@@ -174,33 +211,9 @@ async def operate(context: Context, vm: str, operation: str, *, force: bool = Fa
         refresh_allowed(pool, vm)
 
 
-async def _wait_for_turn(context: Context, vm: str, operation: str, *, force: bool) -> None:
-    pool = context.pool
-    deadline = pool.clock.elapsed + LONGEST_WAIT_S
-    while True:
-        try:
-            check_operation(pool, vm, operation, force=force)
-        except ApiError as error:
-            left = deadline - pool.clock.elapsed
-            if error.code != "OTHER_OPERATION_IN_PROGRESS" or left <= 0:
-                raise
-            await pool.clock.wait(pool.released, left)
-        else:
-            return
-
-
 def overtake(pool: Pool, vm: str) -> None:
     """Cancels what a hard shutdown does not wait for."""
     for task, operation in pool.database.get("VM", vm, "current_operations").items():
         runner = pool.tasks.find_runner(task)
         if operation in _OVERTAKEN and runner is not None:
             runner.interrupt(None)
-
-
-def leave(pool: Pool, class_name: str, ref: str, task: str) -> None:
-    """Takes a task's operation off an object and wakes those who wait for it."""
-    if pool.database.has(class_name, ref):
-        running = pool.database.get(class_name, ref, "current_operations")
-        rest = {key: value for key, value in running.items() if key != task}
-        pool.database.set(class_name, ref, current_operations=rest)
-    pool.released.fire()

@@ -1,12 +1,17 @@
 """What changes on a guest's records when it starts, stops, sleeps or moves; kept consistent in one place."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.consoles import hide_console, show_console
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.memory import compute_vm_overhead, rebalance
-from bot.lab.xapi.values import NULL_REF, Value, new_uuid, now
+from bot.lab.xapi.rules.storage_operations import refresh_devices
+from bot.lab.xapi.rules.suspend_image import lose_image
+from bot.lab.xapi.rules.turns import leave, mark
+from bot.lab.xapi.values import NULL_REF, now
 
 AGENT_DELAY_S: Final = 20.0  # after a boot the agent is silent for a while: "no tools" is normal then
 _AGENT_FIELDS: Final = (
@@ -26,6 +31,27 @@ def attach_devices(pool: Pool, vm: str, *, attached: bool) -> None:
     for class_name, listed in (("VBD", "VBDs"), ("VIF", "VIFs")):
         for ref in pool.database.get("VM", vm, listed):
             pool.database.set(class_name, ref, currently_attached=attached)
+    refresh_devices(pool, vm)
+
+
+@contextmanager
+def attaching(pool: Pool, vm: str, task: str) -> Iterator[None]:
+    """Shows that the devices of a guest are being attached, before it has a domain."""
+    devices = [
+        (class_name, ref)
+        for class_name, listed in (("VBD", "VBDs"), ("VIF", "VIFs"))
+        for ref in pool.database.get("VM", vm, listed)
+    ]
+    for class_name, ref in devices:
+        mark(pool, class_name, ref, task, "attach")
+    refresh_devices(pool, vm)
+    try:
+        yield
+    finally:
+        for class_name, ref in devices:
+            leave(pool, class_name, ref, task)
+        if pool.database.has("VM", vm):
+            refresh_devices(pool, vm)
 
 
 def run_on(pool: Pool, vm: str, host: str) -> None:
@@ -53,11 +79,7 @@ def boot_on(pool: Pool, vm: str, host: str) -> None:
     record = database.record("VM", vm)
     info: dict[str, str] = database.get("host", host, "cpu_info")
     features = info["features_pv_host" if record["domain_type"] == "pv" else "features_hvm_host"]
-    remembered: dict[str, Value] = {}
-    if database.has("VM_guest_metrics", record["guest_metrics"]):
-        metrics = database.record("VM_guest_metrics", record["guest_metrics"])
-        remembered = {name: metrics[name] for name in _AGENT_FIELDS}
-        database.delete("VM_guest_metrics", record["guest_metrics"])
+    forget_agent(pool, vm)
     fresh = database.create("VM_guest_metrics", last_updated=now(), live=True)
     database.set(
         "VM",
@@ -69,62 +91,55 @@ def boot_on(pool: Pool, vm: str, host: str) -> None:
     attach_devices(pool, vm, attached=True)
     database.set("VM_metrics", record["metrics"], start_time=now(), current_domain_type=record["domain_type"])
     run_on(pool, vm, host)
-    if remembered:
-        pool.tasks.spawn(_report_agent(pool, vm, fresh, remembered))
+    refresh_devices(pool, vm)
+    if vm in pool.agents:
+        pool.tasks.spawn(_report_agent(pool, vm, fresh))
 
 
-async def _report_agent(pool: Pool, vm: str, guest_metrics: str, remembered: dict[str, Value]) -> None:
+def forget_agent(pool: Pool, vm: str) -> None:
+    """Removes what a guest's agent reported, as a start does at once; the agent will tell it again after a while."""
+    database = pool.database
+    reported: str = database.get("VM", vm, "guest_metrics")
+    if database.has("VM_guest_metrics", reported):
+        metrics = database.record("VM_guest_metrics", reported)
+        pool.agents.setdefault(vm, {name: metrics[name] for name in _AGENT_FIELDS})
+        database.set("VM", vm, guest_metrics=NULL_REF)
+        database.delete("VM_guest_metrics", reported)
+
+
+async def _report_agent(pool: Pool, vm: str, guest_metrics: str) -> None:
     await pool.clock.sleep(AGENT_DELAY_S)
     if pool.database.has("VM_guest_metrics", guest_metrics):
-        pool.database.set("VM_guest_metrics", guest_metrics, last_updated=now(), **remembered)
+        pool.database.set("VM_guest_metrics", guest_metrics, last_updated=now(), **pool.agents.pop(vm))
         refresh_allowed(pool, vm)
 
 
 def halt(pool: Pool, vm: str) -> None:
     """Stops a guest: no host, no domain, nothing attached, no suspend image."""
     _leave_host(pool, vm, "Halted")
+    pool.database.set("VM", vm, memory_target=0)
     attach_devices(pool, vm, attached=False)
-    image: str = pool.database.get("VM", vm, "suspend_VDI")
-    pool.database.set("VM", vm, suspend_VDI=NULL_REF)
-    if pool.database.has("VDI", image):
-        pool.database.delete("VDI", image)
+    lose_image(pool, pool.database.get("VM", vm, "suspend_VDI"))
 
 
-def sleep_guest(pool: Pool, vm: str, storage: str) -> None:
-    """Suspends a guest: its memory becomes an image in a storage repository; its disks stay attached."""
-    size: int = pool.database.get("VM", vm, "memory_static_max")
-    uuid = new_uuid()
-    image = pool.database.create(
-        "VDI",
-        uuid=uuid,
-        name_label="Suspend image",
-        name_description="Suspend image",
-        SR=storage,
-        virtual_size=size,
-        physical_utilisation=size,
-        type="suspend",
-        location=uuid,
-        managed=True,
-    )
-    pool.database.set("VM", vm, suspend_VDI=image, last_booted_record="('struct')")
+def reset_state(pool: Pool, vm: str) -> None:
+    """Calls a guest halted, without stopping anything; a suspend image stays behind, without an owner."""
+    pool.database.set("VM", vm, suspend_VDI=NULL_REF, scheduled_to_be_resident_on=NULL_REF)
+    halt(pool, vm)
+
+
+def sleep_guest(pool: Pool, vm: str) -> None:
+    """Suspends a guest whose memory is in its image; its disks stay attached."""
+    pool.database.set("VM", vm, last_booted_record="('struct')")
     _leave_host(pool, vm, "Suspended")
-
-
-def wake_guest(pool: Pool, vm: str, host: str) -> None:
-    """Resumes a suspended guest on a host; its image is gone after that."""
-    image: str = pool.database.get("VM", vm, "suspend_VDI")
-    pool.database.set("VM", vm, suspend_VDI=NULL_REF)
-    if pool.database.has("VDI", image):
-        pool.database.delete("VDI", image)
-    attach_devices(pool, vm, attached=True)
-    run_on(pool, vm, host)
+    refresh_devices(pool, vm)
 
 
 def _leave_host(pool: Pool, vm: str, power_state: str) -> None:
     database = pool.database
     source: str = database.get("VM", vm, "resident_on")
     hide_console(database, vm)
-    database.set("VM", vm, power_state=power_state, resident_on=NULL_REF, domid=-1, memory_target=0)
+    database.set("VM", vm, power_state=power_state, resident_on=NULL_REF, domid=-1)
     database.set("VM_metrics", database.get("VM", vm, "metrics"), memory_actual=0)
     if source != NULL_REF:
         rebalance(database, source)

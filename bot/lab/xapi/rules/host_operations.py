@@ -7,7 +7,7 @@ from typing import Final
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.rules.guest_operations import LONGEST_WAIT_S, leave
+from bot.lab.xapi.rules.turns import leave, mark, wait_for_turn
 
 _EXCLUSIVE: Final = ("evacuate", "shutdown", "reboot", "apply_updates")
 _SWITCHES: Final = ("enable", "disable")
@@ -29,25 +29,13 @@ def check_host_operation(pool: Pool, host: str, operation: str) -> None:
 
 async def wait_for_host(context: Context, host: str, operation: str) -> None:
     """Waits in silence, up to two hours, until an operation may begin on a host; fails as `check_host_operation`."""
-    pool = context.pool
-    deadline = pool.clock.elapsed + LONGEST_WAIT_S
-    while True:
-        try:
-            check_host_operation(pool, host, operation)
-        except ApiError:
-            left = deadline - pool.clock.elapsed
-            if left <= 0:
-                raise
-            await pool.clock.wait(pool.released, left)
-        else:
-            return
+    await wait_for_turn(context, lambda: check_host_operation(context.pool, host, operation))
 
 
 def hold_host(context: Context, host: str, operation: str) -> None:
     """Shows an operation on a host; somebody else takes it off."""
     pool = context.pool
-    running = pool.database.get("host", host, "current_operations")
-    pool.database.set("host", host, current_operations={**running, context.task: operation})
+    mark(pool, "host", host, context.task, operation)
     refresh_allowed_host(pool, host)
 
 

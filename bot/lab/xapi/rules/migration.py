@@ -10,8 +10,9 @@ from typing import Final
 from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.announcements import announce_guest, describe
 from bot.lab.xapi.rules.boot_check import assert_can_boot, check_cpu, is_older
-from bot.lab.xapi.rules.guest_operations import operate
+from bot.lab.xapi.rules.guest_operations import is_upgrading, operate
 from bot.lab.xapi.rules.guest_state import run_on
 from bot.lab.xapi.rules.host_operations import occupy_host
 from bot.lab.xapi.rules.memory import rebalance
@@ -37,21 +38,19 @@ async def pool_migrate(context: Context, vm: str, host: str, options: dict[str, 
     context.set_cancellable(cancellable=True)
     async with operate(context, vm, "pool_migrate", force=force):
         source: str = database.get("VM", vm, "resident_on")
-        upgrading = "rolling_upgrade_in_progress" in database.get("pool", pool.ref, "other_config")
-        if upgrading and is_older(database, host, source):
+        if is_upgrading(pool) and is_older(database, host, source):
             raise ApiError("NOT_SUPPORTED_DURING_UPGRADE")
         assert_can_boot(pool, vm, host, with_cpu=False)
         with ExitStack() as reserved:
             reserved.enter_context(occupy_host(context, host, "vm_migrate"))
-            reserved.callback(_unschedule, pool, vm, source, host)
+            reserved.callback(unschedule, pool, vm, source, host)
             database.set("VM", vm, scheduled_to_be_resident_on=host)
             reach_host(context, source)
             reach_host(context, host)
             _check_network(pool, host, options)
-            await _stream(context, vm)
-            await _arrive(context, vm, source, host)
-    if database.has("task", context.task):  # it is the toolstack that announces, and a restarted one does not
-        _announce(pool, vm, source, host)
+            await stream_memory(context, vm)
+            await arrive(context, vm, source, host)
+    announce_move(context, vm, source, host)
     return ""
 
 
@@ -70,16 +69,23 @@ def _check_network(pool: Pool, host: str, options: dict[str, str]) -> None:
     raise ApiError("PIF_NOT_PRESENT", host, network)
 
 
-async def _stream(context: Context, vm: str) -> None:
-    """Sends the memory: the guest is ballooned down to its dynamic minimum first, then sent in uneven steps."""
+async def stream_memory(context: Context, vm: str, *, begun: float = 0.0) -> None:
+    """Sends the memory: the guest is ballooned down to its dynamic minimum first, then sent in uneven steps.
+
+    Args:
+        context: Of the call.
+        vm: The guest.
+        begun: Progress that disks have made before.
+    """
     pool = context.pool
     # The domain managers of both hosts do this: it goes on when the coordinator's toolstack restarts.
     if context.runner is not None:
         context.runner.detached = True
     await pool.clock.sleep(_PREPARING_S)
     seconds = pool.database.get("VM", vm, "memory_dynamic_min") / BYTES_PER_S
-    begun, has_struck = 0.0, False
-    for end, share in _plan_steps(context.task, seconds):
+    has_struck, left = False, 1.0 - begun
+    for reached, share in _plan_steps(context.task, seconds):
+        end = 1.0 - left * (1.0 - reached)
         has_struck = await _walk(context, begun, end, share * seconds, has_struck=has_struck)
         begun = end
 
@@ -114,9 +120,16 @@ async def _walk(context: Context, begun: float, end: float, seconds: float, *, h
     return has_struck
 
 
-async def _arrive(context: Context, vm: str, source: str, host: str) -> None:
-    """Lets the guest run at its target; from here on nothing can be cancelled."""
+async def arrive(context: Context, vm: str, source: str, host: str) -> None:
+    """Lets the guest run at its target; from here on nothing can be cancelled.
+
+    Raises:
+        ApiError: `VM_BAD_POWER_STATE`, in the capitals of the domain manager, when the guest is down meanwhile.
+    """
     pool, database = context.pool, context.pool.database
+    state = database.get("VM", vm, "power_state")
+    if state != "Running":
+        raise ApiError("VM_BAD_POWER_STATE", vm, "Running", state)
     context.set_cancellable(cancellable=False)
     context.set_progress(_CLEANING_STEPS[0])
     # A task of XAPI's own that comes and goes: watchers hear of tasks that are not theirs.
@@ -134,22 +147,20 @@ async def _arrive(context: Context, vm: str, source: str, host: str) -> None:
     await pool.clock.sleep(_CLEANING_STEP_S)
 
 
-def _unschedule(pool: Pool, vm: str, source: str, host: str) -> None:
+def unschedule(pool: Pool, vm: str, source: str, host: str) -> None:
+    """Takes the target off a guest, and balloons the guests of both hosts anew."""
     if pool.database.has("VM", vm):
         pool.database.set("VM", vm, scheduled_to_be_resident_on=NULL_REF)
     for ref in {source, host}:
         rebalance(pool.database, ref)
 
 
-def _announce(pool: Pool, vm: str, source: str, host: str) -> None:
-    database = pool.database
-
-    def describe(class_name: str, ref: str) -> str:
-        record = database.record(class_name, ref)
-        return f"'{record['name_label']}' (uuid: {record['uuid']})"
-
-    body = f"VM {describe('VM', vm)} migrated from host {describe('host', source)} to host {describe('host', host)}"
-    pool.announce("VM_MIGRATED", cls="VM", ref=vm, body=body)
+def announce_move(context: Context, vm: str, source: str, host: str) -> None:
+    """Tells of a migration; it is the toolstack that announces, and one that restarted meanwhile does not."""
+    pool = context.pool
+    if pool.database.has("task", context.task):
+        tail = f"migrated from host {describe(pool, 'host', source)} to host {describe(pool, 'host', host)}"
+        announce_guest(pool, "VM_MIGRATED", vm, tail)
 
 
 CALLS: Final[tuple[Call, ...]] = (

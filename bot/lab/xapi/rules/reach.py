@@ -4,25 +4,30 @@ from typing import Final
 
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.pool import Pool
 
 # How long Linux sends handshakes to a host that does not answer before it gives up.
 _HANDSHAKES_S: Final = 127.0
 
 
 def reach_host(context: Context, host: str) -> None:
-    """Forwards the work to a host, which from here on can end it by dying.
+    """Forwards the work to a host, which from here on can end it by dying; fails as `check_alive` does."""
+    check_alive(context.pool, host)
+    if context.runner is not None:
+        context.runner.machines.add(host)
+
+
+def check_alive(pool: Pool, host: str) -> None:
+    """Refuses to work with a host that does not answer.
 
     Raises:
         ApiError: `HOST_OFFLINE` for a host known to be dead, `CANNOT_CONTACT_HOST` for one that does not answer.
     """
-    database = context.pool.database
-    if not database.get("host_metrics", database.get("host", host, "metrics"), "live"):
+    if not pool.database.get("host_metrics", pool.database.get("host", host, "metrics"), "live"):
         raise ApiError("HOST_OFFLINE", host)
-    machine = context.pool.machines.get(host)
+    machine = pool.machines.get(host)
     if machine is None or not machine.is_reachable:
         raise ApiError("CANNOT_CONTACT_HOST", host)
-    if context.runner is not None:
-        context.runner.machines.add(host)
 
 
 async def forward(context: Context, host: str) -> None:

@@ -8,10 +8,20 @@ from bot.lab.xapi.machine import Machine, Toolstack
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
+from bot.lab.xapi.rules.storage_operations import refresh_disk, refresh_storage, refresh_vbd, refresh_vif
 from bot.lab.xapi.values import NULL_REF
 
 _DOWN_S: Final = 1.0
 _BOOTING_S: Final = 1.0
+# The classes whose objects show operations of tasks, and what computes the allowed ones again.
+_HELD: Final = (
+    ("VM", refresh_allowed),
+    ("host", refresh_allowed_host),
+    ("SR", refresh_storage),
+    ("VDI", refresh_disk),
+    ("VBD", refresh_vbd),
+    ("VIF", refresh_vif),
+)
 _FUSE_S: Final = 0.5  # between the answer to a call that restarts a toolstack and the restart
 _GIVEN_UP_S: Final = 10.0
 _RETRY_S: Final = (60.0, 180.0)
@@ -57,7 +67,7 @@ def lose_memory(pool: Pool) -> None:
     """Ends what lives in the coordinator's memory only: sessions, tasks, the marks of operations on objects."""
     pool.sessions.close_all()
     pool.tasks.lose_all()
-    for class_name, refresh in (("VM", refresh_allowed), ("host", refresh_allowed_host)):
+    for class_name, refresh in _HELD:
         for ref, record in list(pool.database.items(class_name)):
             if record["current_operations"]:
                 pool.database.set(class_name, ref, current_operations={})
@@ -73,7 +83,7 @@ def lose_work_of(pool: Pool, machine: Machine) -> None:
         if not runner.detached:
             runner.interrupt(ApiError("INTERNAL_ERROR", "the toolstack restarts"))
         pool.tasks.remove(runner.task)
-        for class_name, refresh in (("VM", refresh_allowed), ("host", refresh_allowed_host)):
+        for class_name, refresh in _HELD:
             for ref, record in list(pool.database.items(class_name)):
                 if runner.task in record["current_operations"]:
                     rest = {task: one for task, one in record["current_operations"].items() if task != runner.task}
