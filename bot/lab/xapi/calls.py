@@ -107,17 +107,30 @@ def check_role(signature: Signature, session: Session, arguments: list[Value]) -
     Raises:
         ApiError: `RBAC_PERMISSION_DENIED [permission, message]`; the message lists the roles that may.
     """
-    if session.account.user == SUPERUSER:
-        return
     permission, role = signature.name.lower(), signature.role
     if signature.key_roles:
         key = next((key for key in signature.key_roles if fnmatchcase(arguments[1], key)), None)
         if key is not None:
             permission, role = f"{permission}/key:{key}", signature.key_roles[key]
+    check_permission(session, permission, role, for_certificates=signature.for_certificates)
+
+
+def check_permission(session: Session, permission: str, role: str, *, for_certificates: bool = False) -> None:
+    """Refuses what a session's role does not permit; the local superuser may do everything.
+
+    Args:
+        session: Who asks.
+        permission: What it is for.
+        role: The weakest role that has it, or `local`.
+        for_certificates: Whether a client that showed a certificate has it too.
+
+    Raises:
+        ApiError: `RBAC_PERMISSION_DENIED [permission, message]`; the message lists the roles that have it.
+    """
     enough = () if role == "local" else ROLES[ROLES.index(role) :]
-    if session.account.role in enough:
+    if session.account.user == SUPERUSER or session.account.role in enough:
         return
-    listed = {*enough, *(("client-cert",) if signature.for_certificates else ())}
+    listed = {*enough, *(("client-cert",) if for_certificates else ())}
     raise ApiError(
         "RBAC_PERMISSION_DENIED",
         permission,

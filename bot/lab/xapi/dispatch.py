@@ -111,7 +111,7 @@ async def dispatch(pool: Pool, machine: Machine, method: str, params: list[Value
         machine: The addressed host.
         method: The name as the client sent it, after `spell`.
         params: Its parameters, the session first.
-        headers: Request headers with lower-case names: `subtask-of` and `x-http-other-config-…` matter.
+        headers: Request headers with lower-case names: `subtask-of`, `task-id` and `x-http-other-config-…` matter.
 
     Raises:
         ApiError: As a real server answers. What is wrong with the parameters comes before what is wrong with the
@@ -159,7 +159,8 @@ async def _run_long(
     call: Call, context: Context, arguments: list[Value], headers: Mapping[str, str], *, is_async: bool
 ) -> Value:
     tasks = context.pool.tasks
-    context.task = tasks.create(
+    as_task = headers.get("task-id", "")
+    context.task = as_task or tasks.create(
         context.call,
         host=context.machine.ref,
         parent=headers.get("subtask-of", NULL_REF),
@@ -168,8 +169,11 @@ async def _run_long(
             for name, value in headers.items()
             if name.startswith(_HTTP_CONFIG)
         },
+        session=context.session,
     )
     context.runner = Runner(context.task, context.session.ref, context.call)
+    # Work that runs as a task which is there already does not complete it: that is for whoever made it.
+    context.runner.completes = not as_task
 
     async def work() -> Value:
         # Even a role that is too weak shows only in the task.
@@ -185,7 +189,7 @@ async def _run_long(
         # The call runs on when its client goes away.
         return await asyncio.shield(running)
     finally:
-        if running.done():
+        if running.done() and not as_task:
             tasks.remove(context.task)
-        else:
+        elif not as_task:
             running.add_done_callback(lambda _: tasks.remove(context.task))

@@ -1,7 +1,7 @@
 """Sessions of one pool: who is logged in. They live in the coordinator's memory only and die with its toolstack."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.lab.xapi.clock import Clock
@@ -63,10 +63,21 @@ class Sessions:
         """Tells whether an account is the host's own superuser, to whom no role applies."""
         return account.user == SUPERUSER
 
+    def change_password(self, user: str, old: str, new: str) -> bool:
+        """Gives a user another password; tells whether the old one was right."""
+        account = self.authenticate(user, old)
+        if account is not None:
+            self._accounts[user] = replace(account, password=new)
+        return account is not None
+
     def open(self, account: Account, originator: str, host: str) -> str:
-        """Opens a session; over the quota the least recently used one of the same originator dies."""
+        """Opens a session; over the quota of those that count with it, the ones longest unused are destroyed.
+
+        Sessions without an originator count together, those of the superuser by originator, others by user.
+        """
+        group = self._find_group(account, originator)
         quota = _QUOTA if originator else _ANONYMOUS_QUOTA
-        alike = [s for s in self._open.values() if (s.account, s.originator) == (account, originator)]
+        alike = [one for one in self._open.values() if self._find_group(one.account, one.originator) == group]
         for session in sorted(alike, key=lambda one: one.used_at)[: max(0, len(alike) - quota + 1)]:
             self.close(session.ref)
         ref = self._database.create(
@@ -80,6 +91,11 @@ class Sessions:
         )
         self._open[ref] = Session(ref, account, originator, self._clock.elapsed)
         return ref
+
+    def _find_group(self, account: Account, originator: str) -> tuple[str, str]:
+        if not originator:
+            return "anonymous", ""
+        return ("originator", originator) if self.is_superuser(account) else ("user", account.user)
 
     def find(self, ref: str) -> Session:
         """Returns an open session and notes its use.

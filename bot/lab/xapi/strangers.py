@@ -94,7 +94,7 @@ def occupy_guest(pool: Pool, vm: str, operation: str, seconds: float) -> None:
         raise ValueError(f"The pool refuses it: {' '.join(error.description)}.") from error
     call, coordinator = f"Async.VM.{operation}", pool.coordinator
     session = pool.sessions.find(pool.sessions.open(_OTHER_ADMIN, _OTHER_TOOL, coordinator.ref))
-    task = pool.tasks.create(call, host=coordinator.ref)
+    task = pool.tasks.create(call, host=coordinator.ref, session=session)
     runner = Runner(task, session.ref, call)
     context = Context(pool, coordinator, session, call, task, runner)
 

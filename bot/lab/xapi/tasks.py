@@ -12,12 +12,14 @@ from typing import Final
 from bot.lab.xapi.clock import Clock
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.sessions import Session
 from bot.lab.xapi.values import EPOCH, NULL_REF, Value, new_uuid, now
 from bot.lab.xapi.wire.xml_values import encode_value
 
 FINISHED_KEPT_S: Final = 65 * 60.0
 PENDING_KEPT_S: Final = 24 * 3600.0
 TASKS_KEPT: Final = 200
+_DOOMED: Final = "task"  # the key under which a real server marks a pending task that is to be destroyed
 _NOTICED_AFTER_S: Final = 0.07  # a cancelled migration was seen to end about this long after the call
 
 
@@ -27,6 +29,7 @@ class Runner:
 
     Attributes:
         cancellable: Whether `task.cancel` reaches the work now.
+        completes: Whether the end of the work is the end of the task.
         detached: The work belongs to another daemon and goes on when the coordinator's toolstack restarts.
         machines: References of the hosts that do the work; the death of one ends it.
         reason: Why the work was interrupted; None with `is_cancelled` means by `task.cancel`.
@@ -36,6 +39,7 @@ class Runner:
     session: str
     operation: str
     cancellable: bool = True
+    completes: bool = True
     detached: bool = False
     machines: set[str] = field(default_factory=set)
     reason: ApiError | None = None
@@ -63,8 +67,9 @@ class Tasks:
         self._runners: dict[str, Runner] = {}
         self._works: set[asyncio.Task[Value]] = set()
         self._finished_at: dict[str, float] = {}
-        self._seen_progress: dict[str, tuple[float, float]] = {}
-        self._doomed: set[str] = set()
+        self._created_at: dict[str, float] = {}
+        self._seen_progress: dict[str, float] = {}
+        self._owners: dict[str, Session] = {}
 
     def create(
         self,
@@ -74,9 +79,19 @@ class Tasks:
         host: str,
         parent: str = NULL_REF,
         other_config: dict[str, str] | None = None,
+        session: Session | None = None,
     ) -> str:
-        """Makes a pending task; a parent that does not exist is stored as given, as a real server does."""
-        return self._database.create(
+        """Makes a pending task.
+
+        Args:
+            label: Its name, for calls that of the call.
+            description: More about it.
+            host: Where it is.
+            parent: One that does not exist is stored as given, as a real server does.
+            other_config: What request headers put into it.
+            session: Whose it is; None for the server's own.
+        """
+        task = self._database.create(
             "task",
             name_label=label,
             name_description=description,
@@ -87,9 +102,24 @@ class Tasks:
             subtask_of=NULL_REF if parent.startswith("DummyRef:") else parent,
             other_config=dict(other_config or {}),
         )
+        self._created_at[task] = self._clock.elapsed
+        if session is not None:
+            self._owners[task] = session
+        return task
+
+    def is_owned_by(self, task: str, user: str) -> bool:
+        """Tells whether a task was made by a call of that user."""
+        owner = self._owners.get(task)
+        return owner is not None and owner.account.user == user
+
+    def list_busy_sessions(self) -> set[str]:
+        """Returns the sessions that unfinished tasks belong to."""
+        unfinished = {task for task, record in self._database.items("task") if record["status"] == "pending"}
+        running = {runner.session for runner in self._runners.values()}
+        return running | {owner.ref for task, owner in self._owners.items() if task in unfinished}
 
     def start(self, runner: Runner, work: Callable[[], Awaitable[Value]]) -> "asyncio.Task[Value]":
-        """Starts work behind a task; its outcome is written to the task and is the asyncio task's as well."""
+        """Starts work behind a task; its outcome is the asyncio task's, and is written to the task it completes."""
         self._runners[runner.task] = runner
         runner.work = asyncio.create_task(self._run(runner, work), name=runner.operation)
         self._works.add(runner.work)
@@ -111,18 +141,18 @@ class Tasks:
         try:
             value = await work()
         except ApiError as error:
-            self.fail(runner.task, error.description)
+            self._end(runner, error_info=error.description, status="failure")
             raise
         except asyncio.CancelledError:
             if not runner.is_cancelled:
                 raise  # the datacentre stops
             if runner.reason is not None:
-                self.fail(runner.task, runner.reason.description)
+                self._end(runner, error_info=runner.reason.description, status="failure")
                 raise runner.reason from None
-            self.cancelled(runner.task)
+            self._end(runner, status="cancelled")
             raise ApiError("TASK_CANCELLED", runner.task) from None
         else:
-            self.succeed(runner.task, encode_value(value))
+            self._end(runner, result=encode_value(value), status="success")
             return value
         finally:
             self._runners.pop(runner.task, None)
@@ -132,40 +162,28 @@ class Tasks:
         if self._database.has("task", task):
             self._database.set("task", task, **values)
 
-    def succeed(self, task: str, result: str) -> None:
-        """Ends a task well; `status` is written last, as a real server does."""
-        self._finish(task, result=result, status="success")
-
-    def fail(self, task: str, error: list[str]) -> None:
-        """Ends a task with an error; its progress becomes 1.0 too."""
-        self._finish(task, error_info=error, status="failure")
-
-    def cancelled(self, task: str) -> None:
-        """Ends a task as cancelled, with an empty error."""
-        self._finish(task, status="cancelled")
-
-    def _finish(self, task: str, **values: Value) -> None:
-        self.write(task, allowed_operations=[], finished=now(), progress=1.0, **values)
-        self.note_end(task)
+    def _end(self, runner: Runner, **values: Value) -> None:
+        """Ends a task; `status` is written last, as a real server does, and progress is 1.0 however it ended."""
+        if runner.completes:
+            self.write(runner.task, allowed_operations=[], finished=now(), progress=1.0, **values)
+            self.note_end(runner.task)
 
     def note_end(self, task: str) -> None:
-        """Starts the time after which a finished task is collected; one destroyed before goes now."""
+        """Starts the time after which a finished task is collected."""
         self._finished_at[task] = self._clock.elapsed
-        if task in self._doomed:
-            self.remove(task)
 
     def remove(self, task: str) -> None:
         """Removes a record."""
         if self._database.has("task", task):
             self._database.delete("task", task)
-        self._finished_at.pop(task, None)
-        self._seen_progress.pop(task, None)
-        self._doomed.discard(task)
+        for noted in (self._finished_at, self._created_at, self._seen_progress, self._owners):
+            noted.pop(task, None)
 
     def destroy(self, task: str) -> None:
-        """Removes a finished task at once; a pending one when it has ended."""
+        """Removes a finished task at once; a pending one is marked, and collected after its end."""
         if self._database.get("task", task, "status") == "pending":
-            self._doomed.add(task)
+            marks = self._database.get("task", task, "current_operations")
+            self._database.set("task", task, current_operations={**marks, _DOOMED: "destroy"})
         else:
             self.remove(task)
 
@@ -176,10 +194,10 @@ class Tasks:
         self._database.set("task", task, current_operations=marks)
         runner = self._runners.get(task)
         if runner is not None and runner.cancellable:
-            asyncio.get_running_loop().call_later(_NOTICED_AFTER_S, self._cancel_runner, runner)
+            self.spawn(self._cancel_runner(runner))
 
-    @staticmethod
-    def _cancel_runner(runner: Runner) -> None:
+    async def _cancel_runner(self, runner: Runner) -> None:
+        await self._clock.sleep(_NOTICED_AFTER_S)
         if runner.cancellable:
             runner.interrupt(None)
 
@@ -192,10 +210,14 @@ class Tasks:
         return list(self._runners.values())
 
     def collect(self) -> None:
-        """Removes old tasks as XAPI does every 30 seconds; fewer are kept when there are more than 200."""
+        """Removes old tasks as XAPI does every 30 seconds; fewer are kept when there are more than 200.
+
+        A pending task goes when it is older than a day and has made no progress since the last time.
+        """
         elapsed = self._clock.elapsed
         for task, finished_at in list(self._finished_at.items()):
-            if elapsed - finished_at > FINISHED_KEPT_S:
+            marks = self._database.get("task", task, "current_operations") if self._database.has("task", task) else {}
+            if elapsed - finished_at > FINISHED_KEPT_S or _DOOMED in marks:
                 self.remove(task)
         for task in sorted(self._finished_at, key=self._finished_at.__getitem__):
             if self._database.count("task") <= TASKS_KEPT:
@@ -203,12 +225,11 @@ class Tasks:
             self.remove(task)
         for task, record in list(self._database.items("task")):
             if record["status"] == "pending":
-                since, progress = self._seen_progress.get(task, (elapsed, record["progress"]))
-                if progress != record["progress"]:
-                    since = elapsed
-                self._seen_progress[task] = (since, record["progress"])
-                if elapsed - since > PENDING_KEPT_S:
+                is_old = elapsed - self._created_at.get(task, elapsed) > PENDING_KEPT_S
+                if is_old and self._seen_progress.get(task) == record["progress"]:
                     self.remove(task)
+                else:
+                    self._seen_progress[task] = record["progress"]
 
     def lose_all(self) -> None:
         """Forgets all records, as a restart of the coordinator's toolstack does; detached work goes on."""

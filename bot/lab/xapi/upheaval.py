@@ -66,4 +66,4 @@ async def keep_collecting(pool: Pool) -> None:
     while True:
         await pool.clock.sleep(30.0)
         pool.tasks.collect()
-        pool.sessions.expire_idle({runner.session for runner in pool.tasks.list_runners()})
+        pool.sessions.expire_idle(pool.tasks.list_busy_sessions())

@@ -2,8 +2,9 @@
 
 import asyncio
 
+import aiohttp
 import pytest
-from datacentre_client import DEADLINE_S, PASSWORD, Connect, Rpc, RpcError
+from datacentre_client import DEADLINE_S, PASSWORD, Connect, Rpc, RpcError, running
 
 from bot.lab.xapi import Datacentre
 
@@ -71,10 +72,85 @@ async def test_after_logout_the_session_is_invalid(connect: Connect) -> None:
     assert await client.fail("VM.get_all") == ["SESSION_INVALID", client.session]
 
 
-async def test_the_oldest_sessions_die_over_the_quota(connect: Connect) -> None:
-    client = connect("xenserver1")
-    refs = [await client.raw("session.login_with_password", "root", PASSWORD, "1.0", "crowd") for _ in range(502)]
-    client.session = refs[0]
-    assert await client.fail("VM.get_all") == ["SESSION_INVALID", refs[0]]
-    client.session = refs[-1]
-    assert await client.call("VM.get_all")
+async def count_logins(http: aiohttp.ClientSession, user: str, *originators: str) -> list[bool]:
+    """Logs in once per originator; returns which of the sessions live in the end, oldest first."""
+    async with running("large:1x0", http, manual_clock=True) as (_, rpc):
+        client = Rpc(http, rpc.url)
+        refs = []
+        for originator in originators:
+            more = [originator] if originator else []
+            refs.append(await client.raw(LOGIN, user, PASSWORD, "1.0", *more))
+        known = set(await list_sessions(client, refs[-1]))
+        return [ref in known for ref in refs]
+
+
+async def list_sessions(client: Rpc, session: str) -> list[str]:
+    client.session = session
+    return list(await client.call("session.get_all_records"))
+
+
+@pytest.mark.parametrize(
+    ("user", "originators", "dead"),
+    [
+        ("root", ["crowd"] * 502, 2),
+        ("root", [f"tool-{number % 2}" for number in range(700)], 0),
+        ("pool-admin", [f"tool-{number % 2}" for number in range(502)], 2),
+        ("root", [""] * 402, 2),
+    ],
+)
+async def test_over_a_quota_the_sessions_longest_unused_die(
+    http: aiohttp.ClientSession, user: str, originators: list[str], dead: int
+) -> None:
+    """500 for an originator of the superuser, 500 for another user whatever the originator, 400 without one."""
+    alive = await count_logins(http, user, *originators)
+    assert alive == [False] * dead + [True] * (len(originators) - dead)
+
+
+async def test_a_session_dies_after_a_day_without_use(datacentre: Datacentre, connect: Connect, rpc: Rpc) -> None:
+    await datacentre.do({"do": "stop_clock"})
+    idle, used, busy = [await connect("xenserver1").login() for _ in range(3)]
+    task = await busy.call("task.create", "unfinished", "")
+    for _ in range(2):
+        await datacentre.do({"do": "advance", "seconds": 12 * 3600 - 60})
+        await used.call("pool.get_all")
+    for moved in range(10):  # a task that makes no progress would go after a day
+        await used.call("task.set_progress", task, moved / 10)
+        await datacentre.do({"do": "advance", "seconds": 30})
+    assert await idle.fail("pool.get_all") == ["SESSION_INVALID", idle.session]
+    assert await used.call("pool.get_all")
+    assert await busy.call("task.get_status", task) == "pending"
+
+
+async def test_use_is_noted_every_ten_minutes_only(datacentre: Datacentre, connect: Connect) -> None:
+    await datacentre.do({"do": "stop_clock"})
+    client = await connect("xenserver1").login()
+    await datacentre.do({"do": "advance", "seconds": 500})
+    await client.call("pool.get_all")  # too soon to be noted
+    await datacentre.do({"do": "advance", "seconds": 24 * 3600 - 500 + 60})
+    assert await client.fail("pool.get_all") == ["SESSION_INVALID", client.session]
+
+
+async def test_the_superuser_changes_the_password(datacentre: Datacentre, connect: Connect, rpc: Rpc) -> None:
+    assert (await rpc.fail("session.change_password", "wrong", "new"))[0] == "SESSION_AUTHENTICATION_FAILED"
+    assert await rpc.call("session.change_password", PASSWORD, "new") == ""
+    assert (await connect("xenserver1").fail(LOGIN))[0] == "MESSAGE_PARAMETER_COUNT_MISMATCH"
+    with pytest.raises(RpcError, match="SESSION_AUTHENTICATION_FAILED"):
+        await connect("xenserver1").raw(LOGIN, "root", PASSWORD)
+    assert await connect("xenserver1").raw(LOGIN, "root", "new")
+    weaker = await connect("xenserver1").login("pool-admin")
+    assert (await weaker.fail("session.change_password", PASSWORD, "x"))[0] == "RBAC_PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize(
+    "role", ["read-only", "vm-operator", "vm-admin", "vm-power-admin", "pool-operator", "pool-admin"]
+)
+async def test_there_is_an_account_for_each_role(connect: Connect, role: str) -> None:
+    client = await connect("xenserver1").login(role)
+    record = await client.call("session.get_record", client.session)
+    assert (record["auth_user_name"], record["is_local_superuser"]) == (role, False)
+    host = await client.find("host", "xenserver3")
+    refused = role not in {"pool-operator", "pool-admin"}
+    if refused:
+        assert (await client.fail("host.disable", host))[:2] == ["RBAC_PERMISSION_DENIED", "host.disable"]
+    else:
+        assert await client.call("host.disable", host) == ""

@@ -93,34 +93,83 @@ async def test_results_are_xml_values(rpc: Rpc) -> None:
     assert await result("Async.VM.get_possible_hosts", guest) == f"<value><array><data>{values}</data></array></value>"
 
 
-async def test_destroying_a_pending_task_only_records_the_wish(datacentre: Datacentre, rpc: Rpc, until: Until) -> None:
-    await datacentre.do({"do": "pause_tasks", "at": 0.4})
+async def test_destroying_a_pending_task_only_records_the_wish(datacentre: Datacentre, rpc: Rpc) -> None:
+    await datacentre.do({"do": "stop_clock"})
     guest, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
     task = await rpc.call("Async.VM.pool_migrate", guest, host, {})
     assert await rpc.call("task.destroy", task) == ""
-    assert (await rpc.call("task.get_record", task))["status"] == "pending"
-    await datacentre.do({"do": "release_tasks"})
-    await until(lambda: datacentre.state()["tasks"] == [])
+    record = await rpc.call("task.get_record", task)
+    assert (record["status"], record["current_operations"]) == ("pending", {"task": "destroy"})
+    while await rpc.call("task.get_status", task) == "pending":
+        await datacentre.do({"do": "advance", "seconds": 1})
+    await datacentre.do({"do": "advance", "seconds": 30})
     assert await rpc.fail("task.get_record", task) == ["HANDLE_INVALID", "task", task]
     assert await rpc.call("VM.get_resident_on", guest) == host
 
 
-async def test_finished_tasks_go_after_65_minutes(datacentre: Datacentre, rpc: Rpc, until: Until) -> None:
+async def test_finished_tasks_go_after_65_minutes(datacentre: Datacentre, rpc: Rpc) -> None:
+    await datacentre.do({"do": "stop_clock"})
     guest, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
     task = await rpc.call("Async.VM.assert_can_boot_here", guest, host)
     await rpc.finish(task)
     pending = await rpc.call("task.create", "pending", "")
-    await datacentre.do({"do": "set_speed", "speed": 10_000})
-    await until(lambda: [one["name"] for one in datacentre.state()["tasks"]] == ["pending"])
-    assert (await rpc.call("task.get_record", pending))["status"] == "pending"
+    await datacentre.do({"do": "advance", "seconds": 64 * 60})
+    assert await rpc.call("task.get_status", task) == "success"
+    await datacentre.do({"do": "advance", "seconds": 2 * 60})
+    assert await rpc.fail("task.get_status", task) == ["HANDLE_INVALID", "task", task]
+    assert await rpc.call("task.get_status", pending) == "pending"
 
 
-async def test_many_tasks_shorten_their_lives(datacentre: Datacentre, rpc: Rpc, until: Until) -> None:
+async def test_a_pending_task_goes_after_a_day_without_progress(datacentre: Datacentre, rpc: Rpc) -> None:
+    await datacentre.do({"do": "stop_clock"})
+    stuck, moving = [await rpc.call("task.create", name, "") for name in ("stuck", "moving")]
+    await datacentre.do({"do": "advance", "seconds": 24 * 3600 - 60})
+    assert await rpc.call("task.get_status", stuck) == "pending"
+    for progress in (0.1, 0.2, 0.3, 0.4):
+        await rpc.call("task.set_progress", moving, progress)
+        await datacentre.do({"do": "advance", "seconds": 30})
+    assert await rpc.fail("task.get_status", stuck) == ["HANDLE_INVALID", "task", stuck]
+    assert await rpc.call("task.get_status", moving) == "pending"
+    await datacentre.do({"do": "advance", "seconds": 60})
+    assert await rpc.fail("task.get_status", moving) == ["HANDLE_INVALID", "task", moving]
+
+
+async def test_many_tasks_shorten_their_lives(datacentre: Datacentre, rpc: Rpc) -> None:
+    await datacentre.do({"do": "stop_clock"})
+    first = await rpc.call("task.create", "first", "")
     guest, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
-    for _ in range(205):
-        await rpc.call("Async.VM.assert_can_boot_here", guest, host)
-    await datacentre.do({"do": "set_speed", "speed": 1_000})
-    await until(lambda: len(datacentre.state()["tasks"]) == 200)
+    made = [await rpc.call("Async.VM.assert_can_boot_here", guest, host) for _ in range(205)]
+    await datacentre.do({"do": "advance", "seconds": 31})
+    left = await rpc.call("task.get_all")
+    assert len(left) == 200
+    assert first in left  # pending
+    assert not set(made[:6]) & set(left)
+
+
+async def test_a_call_can_run_as_a_task_that_it_never_completes(datacentre: Datacentre, rpc: Rpc) -> None:
+    await datacentre.do({"do": "stop_clock"})
+    mine = await rpc.call("task.create", "mine", "")
+    guest, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
+    assert await rpc.call("Async.VM.pool_migrate", guest, host, {}, headers={"Task-Id": mine}) == mine
+    await datacentre.do({"do": "advance", "seconds": 60})
+    assert await rpc.call("VM.get_resident_on", guest) == host
+    assert await rpc.call("task.get_status", mine) == "pending"
+    assert await rpc.call("task.get_all") == [mine]
+
+
+async def test_a_task_belongs_to_the_user_who_made_it(connect: Connect) -> None:
+    owner, other = [await connect("xenserver1").login(role) for role in ("vm-admin", "vm-operator")]
+    again, boss = [await connect("xenserver1").login(role) for role in ("vm-admin", "pool-operator")]
+    task = await owner.call("task.create", "mine", "")
+    listed = "No permission in user session. (Roles with this permission: pool-admin, pool-operator)"
+    for method, more in (("set_status", ["success"]), ("set_progress", [0.5]), ("set_result", ["x"]), ("destroy", [])):
+        assert await other.fail(f"task.{method}", task, *more) == ["RBAC_PERMISSION_DENIED", "task.destroy/any", listed]
+    assert await other.fail("task.cancel", task) == ["RBAC_PERMISSION_DENIED", "task.cancel/any", listed]
+    assert await again.call("task.set_progress", task, 0.5) == ""  # another session of the same user
+    assert await boss.call("task.cancel", task) == ""
+    assert await owner.call("task.set_status", task, "success") == ""
+    assert await owner.call("task.set_status", task, "failure") == ""  # also after a final one
+    assert await boss.call("task.destroy", task) == ""
 
 
 async def test_a_reader_may_look_but_its_change_fails_in_the_task(connect: Connect) -> None:

@@ -14,7 +14,6 @@ from bot.lab.xapi.rules.query import parse_query
 from bot.lab.xapi.schema.model import CLASSES, parse_type
 from bot.lab.xapi.schema.reading import read_value
 from bot.lab.xapi.sessions import Account, Sessions
-from bot.lab.xapi.tasks import Tasks
 from bot.lab.xapi.values import NULL_REF, Value
 from bot.lab.xapi.wire.xml_values import encode_value
 from bot.lab.xapi.world import load_world
@@ -205,20 +204,6 @@ async def test_idle_sessions_expire_but_not_those_with_work() -> None:
     sessions.expire_idle({busy})
     assert not sessions.is_open(idle)
     assert sessions.is_open(busy)
-
-
-async def test_a_pending_task_without_progress_goes_after_a_day() -> None:
-    database, clock = Database(), Clock(1.0, running=False)
-    tasks = Tasks(database, clock)
-    stuck, moving = (tasks.create(name, host=NULL_REF) for name in ("stuck", "moving"))
-    tasks.collect()
-    await clock.advance(20 * 3600.0)
-    database.set("task", moving, progress=0.5)
-    tasks.collect()
-    await clock.advance(5 * 3600.0)
-    tasks.collect()
-    assert not database.has("task", stuck)
-    assert database.has("task", moving)
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ async def _move(
 def _start_child(context: Context, vm: str, target: str, options: dict[str, str]) -> Runner:
     """Starts a migration as a child of the evacuation, with the very code that a client's call runs."""
     pool, call = context.pool, "Async.VM.pool_migrate"
-    task = pool.tasks.create(call, host=context.machine.ref, parent=context.task)
+    task = pool.tasks.create(call, host=context.machine.ref, parent=context.task, session=context.session)
     runner = Runner(task, context.session.ref, call)
     child = Context(pool, context.machine, context.session, call, task, runner)
     pool.tasks.start(runner, lambda: pool_migrate(child, vm, target, options))

@@ -24,13 +24,16 @@ async def logout(context: Context) -> str:
     return ""
 
 
+async def change_password(context: Context, old: str, new: str) -> str:
+    """Gives the superuser another password; sessions that are open stay so."""
+    user = context.session.account.user
+    if not context.pool.sessions.change_password(user, old, new):
+        raise ApiError("SESSION_AUTHENTICATION_FAILED", user, "Authentication failure")
+    return ""
+
+
 CALLS: Final[tuple[Call, ...]] = (
-    declare(
-        "session.login_with_password",
-        "string, string, string, string",
-        login_with_password,
-        optional=2,
-        needs_session=False,
-    ),
-    declare("session.logout", "", logout),
+    declare("session.login_with_password", login_with_password),
+    declare("session.logout", logout),
+    declare("session.change_password", change_password),
 )
