@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from bot.domain.inventory import Host, MigrationFacts, PowerState, Whereabouts
+from bot.domain.message import Button
 from bot.domain.plan import Call, Check, Choice, Grade, LockKey, Options, Plan, Ref, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Size, clean, many, say
@@ -81,7 +82,7 @@ def _source_name(facts: MigrationFacts) -> str | Phrase:
 
 def _checks(facts: MigrationFacts) -> list[Check]:
     """In the order a person would mend them. Across pools only what can really be judged is judged."""
-    old, same = target.supported(facts), placing.same_pool(facts)
+    old, same = target.supported(facts.pool, (facts.source, facts.target)), placing.same_pool(facts)
     itself = [guest.power(facts), guest.foreign_work(facts), guest.blocked_operations(facts)]
     vendor = target.cpu_vendor(facts)
     cpu = [vendor] if vendor.grade is Grade.BLOCKED else [vendor, target.features(facts)]
@@ -210,4 +211,17 @@ def _running(of: Plan) -> Phrase:
     return say("Migrating {vm} → {host}", vm=_target_of(of, "VM").name, host=_target_of(of, "host").name)
 
 
-OPERATION = Operation(name=NAME, replan=_replan, look=_look, running=_running, reverse=_reverse, retarget=_retarget)
+def _instead(of: Plan) -> tuple[Button, ...]:
+    """What can be asked for where the move is not possible, each a request of its own."""
+    vm = _target_of(of, "VM")
+    stops = {check.key.partition(":")[0] for check in of.blocked}
+    if "pool" in stops:
+        return ()
+    eject = [Button("Eject", "ask", f"eject {vm.uuid}", says=say("Plan: eject the CD from {vm}", vm=vm.name))]
+    others = Button("Other hosts", "ask", f"why {vm.uuid}", says=say("Where {vm} could go", vm=vm.name))
+    return (*(eject if "iso" in stops else []), others)
+
+
+OPERATION = Operation(
+    name=NAME, replan=_replan, look=_look, running=_running, reverse=_reverse, retarget=_retarget, instead=_instead
+)

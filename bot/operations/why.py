@@ -14,7 +14,7 @@ from bot.operations.choosing import Candidate
 # Column titles and the checks behind them; what is not here is a property of the guest, whatever the host.
 _COLUMNS = (
     ("Version", ("supported", "version", "hardware")),
-    ("Storage", ("storage",)),
+    ("Storage", ("storage", "iso")),
     ("CPU", ("cpu-vendor", "cpu-features", "pcpus")),
     ("Memory", ("memory",)),
     ("Networks", ("network",)),

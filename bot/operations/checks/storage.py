@@ -77,9 +77,7 @@ def _cd(facts: MigrationFacts, disk: Disk) -> Check:
         where=where,
         host=facts.target.name,
     )
-    return blocked(
-        f"storage:{disk.userdevice}", "ISO in the drive", fact, say("Eject the CD from {vm}.", vm=facts.vm.name)
-    )
+    return blocked(f"iso:{disk.userdevice}", "ISO in the drive", fact, say("Eject the CD from {vm}.", vm=facts.vm.name))
 
 
 def _away(facts: MigrationFacts, disk: Disk) -> Phrase:

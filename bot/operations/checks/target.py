@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from bot.domain.inventory import Host, MigrationFacts
+from bot.domain.inventory import Host, MigrationFacts, Pool
 from bot.domain.plan import Check
 from bot.domain.texts import Moment, Phrase, many, say
 from bot.domain.words import counted
@@ -108,16 +109,16 @@ def _parts(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"[0-9]{1,9}", text))
 
 
-def supported(facts: MigrationFacts) -> Check:
+def supported(pool: Pool, hosts: Iterable[Host | None]) -> Check:
     """No host involved is older than 8.2: there looking is allowed where it works, changing is not."""
     key, title = "supported", "Supported version"
-    hosts = [host for host in (facts.source, facts.target) if host is not None]
-    old = [host for host in dict.fromkeys(hosts) if _is_old(host)]
+    involved = {host.uuid: host for host in hosts if host is not None}
+    old = [host for host in involved.values() if _is_old(host)]
     if not old:
-        return fine(key, title, say("{pool} is not older than 8.2", pool=facts.pool.name))
+        return fine(key, title, say("{pool} is not older than 8.2", pool=pool.name))
     which = [say("{host} runs {product}", host=host.name, product=_product(host)) for host in old]
     fact = say("{which}; xenbot changes nothing on pools older than 8.2", which=many(which))
-    return blocked(key, title, fact, say("Update the pool to 8.2 or newer, or migrate with the tools of that version."))
+    return blocked(key, title, fact, say("Update the pool to 8.2 or newer, or use the tools of that version."))
 
 
 def _is_old(host: Host) -> bool:

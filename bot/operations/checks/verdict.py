@@ -76,6 +76,7 @@ _CAN_RUN = _Question(
         ("VM_INCOMPATIBLE_WITH_THIS_HOST", "cpu-vendor"),
         ("VM_INCOMPATIBLE_WITH_THIS_HOST", "cpu-features"),
         ("VM_REQUIRES_SR", "storage"),
+        ("VM_REQUIRES_SR", "iso"),
         ("VM_REQUIRES_NETWORK", "network"),
         ("HOST_CANNOT_ATTACH_NETWORK", "network"),
         ("VM_REQUIRES_IOMMU", "pci"),

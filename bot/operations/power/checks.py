@@ -16,6 +16,7 @@ from bot.domain.words import power_word
 from bot.operations import drivers
 from bot.operations.checks.grading import blocked, fine, unknown, warning
 from bot.operations.checks.guest import OWN_BLOCK, foreign_work
+from bot.operations.checks.target import supported
 from bot.operations.drivers import Drivers
 from bot.operations.xapi_words import explain
 
@@ -27,7 +28,8 @@ _SAID = {"OPERATION_BLOCKED", "VM_BAD_POWER_STATE", "OTHER_OPERATION_IN_PROGRESS
 def before_start(facts: PowerFacts, operation: str) -> list[Check]:
     """Checks of a start, a resume or an unpause (the XAPI operation)."""
     states = {PowerState.HALTED, PowerState.SUSPENDED, PowerState.PAUSED}
-    checks = [_state(facts.vm, states, say("it can be started")), foreign_work(facts), _blocks(facts.vm, operation)]
+    checks = [supported(facts.pool, facts.hosts), _state(facts.vm, states, say("it can be started"))]
+    checks += [foreign_work(facts), _blocks(facts.vm, operation)]
     if operation != "unpause":
         checks.append(_somewhere(facts))
     return [*checks, *_xapi(facts, operation)]
@@ -39,7 +41,8 @@ def before_stop(facts: PowerFacts, operation: str, *, hard: bool) -> list[Check]
     states = {PowerState.RUNNING}
     if hard:
         states |= {PowerState.PAUSED} if operation == "hard_reboot" else {PowerState.PAUSED, PowerState.SUSPENDED}
-    checks = [_itself(facts), _state(vm, states, say("it can be stopped")), _blocks(vm, operation)]
+    checks = [supported(facts.pool, facts.hosts), _itself(facts)]
+    checks += [_state(vm, states, say("it can be stopped")), _blocks(vm, operation)]
     if not hard:
         return [*checks, foreign_work(facts), _cooperation(facts, operation), *_xapi(facts, operation)]
     return [*checks, _overtaken(vm), _loss(vm), *_xapi(facts, operation)]

@@ -156,8 +156,8 @@ BROKEN = (Decision("operator", "confirm", 10_010.0), Decision("operator", "break
 WAITING = {"approvers_needed": 2, "glass": True, "reason": "kernel update on xenserver1"}
 MOVED = (say("{vm} was on {then}, now it is on {now}", vm="db1", then="xenserver1", now="xenserver3"),)
 CARDS: dict[str, Callable[[], Message]] = {
-    "blocked-web-local": lambda: story.refused(decided(world.web_local())),
-    "blocked-everything": lambda: story.refused(decided(everything())),
+    "blocked-web-local": lambda: story.refused(decided(world.web_local()), OPERATION),
+    "blocked-everything": lambda: story.refused(decided(everything()), OPERATION),
     "proposed-low": lambda: card(decided(facts()), JobState.PROPOSED),
     "proposed-critical": lambda: card(tight(), JobState.PROPOSED, approvers_needed=2),
     "awaiting-approval": lambda: card(tight(), JobState.AWAITING_APPROVAL, **WAITING),

@@ -125,7 +125,7 @@ def test_shared_storage_that_is_unplugged_on_the_target_is_to_be_plugged() -> No
 
 def test_an_iso_out_of_reach_is_to_be_ejected_and_an_empty_drive_is_fine() -> None:
     cd = disk(userdevice="3", cd=True, vdi_name="centos.iso", sr=world.LOCAL)
-    found = check(decided(facts(guest(disks=(world.DISK, cd)))), "storage:3")
+    found = check(decided(facts(guest(disks=(world.DISK, cd)))), "iso:3")
     assert "centos.iso" in text(found)
     assert "Eject" in text(found)
     assert "shared storage" in text(found)

@@ -1,0 +1,44 @@
+"""The CD in the drive that keeps a guest on its host: seen, taken out by one press and one confirmation, moved."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import XenAPI
+from story_lab import StoryLab
+
+
+def opened(lab: StoryLab) -> Any:
+    """A session of root at the coordinator; the certificate of the lab is its own."""
+    address = lab.info["hosts"]["xenserver1"]["https"]
+    session = XenAPI.Session(address, ignore_ssl=True)
+    session.xenapi.login_with_password(lab.info["user"], lab.info["password"], "1.0", "test")
+    return session
+
+
+def local_medium(lab: StoryLab) -> tuple[str, str]:
+    """The UUID of centos54's CD drive, and the reference of a medium on xenserver1's own storage."""
+    api = opened(lab).xenapi
+    (vm,) = api.VM.get_by_name_label("centos54")
+    drives = [api.VBD.get_record(ref) for ref in api.VM.get_VBDs(vm)]
+    drive = next(record["uuid"] for record in drives if record["type"] == "CD")
+    (other,) = api.VM.get_by_name_label("web-local")
+    disks = [api.VBD.get_record(ref) for ref in api.VM.get_VBDs(other)]
+    return drive, next(record["VDI"] for record in disks if record["type"] == "Disk")
+
+
+async def test_a_cd_of_a_local_library_is_ejected_by_a_job_of_its_own_and_then_the_guest_moves(lab: StoryLab) -> None:
+    drive, medium = await asyncio.to_thread(local_medium, lab)
+    for field, value in (("VDI", medium), ("empty", False)):
+        await lab.lab("datacentre", do="set", **{"class": "VBD", "uuid": drive, "field": field, "value": value})
+    await lab.xen("migrate centos54 to xenserver3")
+    refusal = await lab.sees("centos54 cannot be migrated", "ISO in the drive", "XAPI says the same", private=True)
+    await lab.press(refusal, "Eject")
+    card = await lab.sees("Eject", "from centos54", "Confirm", private=False)
+    assert (await lab.guest("centos54"))["host"] == "xenserver1"
+    await lab.press(card, "Confirm")
+    await lab.sees("The CD drive of centos54 is empty", private=False)
+    await lab.xen("migrate centos54 to xenserver3")
+    await lab.press(await lab.sees("Migrate centos54", "Confirm"), "Confirm")
+    await lab.sees("centos54 now runs on xenserver3")
