@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from story_lab import StoryLab, strings
+from typing import Any
+
+import pytest
+from story_lab import StoryLab, story_lab, strings
 from test_story import make_db1_fit
 
 
@@ -26,6 +29,65 @@ async def test_broken_glass_moves_the_guest_alone_and_reaches_every_approver(lab
     await lab.until(told, "the alarm in the approver's own messages")
     await lab.xen("audit")
     await lab.sees("break-glass", private=True)
+
+
+CROWD = 8
+
+
+async def test_approved_moves_to_one_host_do_not_make_each_other_stale(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    data = tmp_path_factory.mktemp("crowd")
+    async with story_lab(data, "--world", "large:2x24", "--speed", "50") as lab:
+        state = await lab.state()
+        names = {host["uuid"]: host["name"] for host in state["hosts"]}
+        start, *_, end = sorted(names, key=names.__getitem__)
+        running = [one for one in state["guests"] if one["host"] == start and one["power_state"] == "Running"]
+        crowd = [one["uuid"] for one in running[:CROWD]]
+        assert len(crowd) == CROWD
+        for uuid in crowd:
+            change = {"class": "VM", "uuid": uuid, "field": "tags", "value": ["critical"]}
+            await lab.lab("datacentre", do="set", **change)
+
+        async def cards(who: str, label: str) -> list[dict[str, Any]]:
+            return [one for one in await lab.screen(who) if buttons(one) >= {label} and not one.get("is_ephemeral")]
+
+        async def pressed(who: str, label: str) -> bool:
+            for card in await cards(who, label):
+                await lab.press(card, label, who)
+            return not await cards(who, label)
+
+        for uuid in crowd:
+            await lab.xen(f"migrate {uuid} to {names[end]}")
+
+        async def asked() -> bool:
+            return len(await cards("operator", "Confirm")) == CROWD
+
+        await lab.until(asked, "all cards")
+        await lab.until(lambda: pressed("operator", "Confirm"), "all confirmed")
+
+        async def waiting() -> bool:
+            return len(await cards("approver", "Approve")) == CROWD
+
+        await lab.until(waiting, "all waiting for approval")
+        await lab.until(lambda: pressed("approver", "Approve"), "all approved")
+
+        async def moved() -> bool:
+            guests = {one["uuid"]: one["host"] for one in (await lab.state())["guests"]}
+            return all(guests[uuid] == end for uuid in crowd)
+
+        await lab.until(moved, "all moved")
+        assert not any("Not started" in strings(one) for one in await lab.screen())
+        assert await lab.migrations() == CROWD
+
+
+def buttons(message: dict[str, Any]) -> set[str]:
+    return {
+        element["text"]["text"]
+        for block in message["blocks"]
+        for element in block.get("elements", [])
+        if element.get("type") == "button"
+    }
 
 
 async def test_the_card_says_whether_the_pool_survives_and_why_it_is_risky(lab: StoryLab) -> None:

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import XenAPI
 from story_lab import StoryLab
 
 
-def opened(lab: StoryLab) -> Any:
-    """A session of root at the coordinator; the certificate of the lab is its own."""
-    address = lab.info["hosts"]["xenserver1"]["https"]
-    session = XenAPI.Session(address, ignore_ssl=True)
+@contextmanager
+def opened(lab: StoryLab) -> Iterator[Any]:
+    """Root at the coordinator; the certificate of the lab is its own."""
+    session = XenAPI.Session(lab.info["hosts"]["xenserver1"]["https"], ignore_ssl=True)
     session.xenapi.login_with_password(lab.info["user"], lab.info["password"], "1.0", "test")
-    return session
+    try:
+        yield session.xenapi
+    finally:
+        session.xenapi.session.logout()
+        session("close")()
 
 
 def local_medium(lab: StoryLab) -> tuple[str, str]:
     """The UUID of centos54's CD drive, and the reference of a medium on xenserver1's own storage."""
-    api = opened(lab).xenapi
-    (vm,) = api.VM.get_by_name_label("centos54")
-    drives = [api.VBD.get_record(ref) for ref in api.VM.get_VBDs(vm)]
+    with opened(lab) as api:
+        (vm,) = api.VM.get_by_name_label("centos54")
+        drives = [api.VBD.get_record(ref) for ref in api.VM.get_VBDs(vm)]
+        (other,) = api.VM.get_by_name_label("web-local")
+        disks = [api.VBD.get_record(ref) for ref in api.VM.get_VBDs(other)]
     drive = next(record["uuid"] for record in drives if record["type"] == "CD")
-    (other,) = api.VM.get_by_name_label("web-local")
-    disks = [api.VBD.get_record(ref) for ref in api.VM.get_VBDs(other)]
     return drive, next(record["VDI"] for record in disks if record["type"] == "Disk")
 
 
