@@ -19,6 +19,7 @@ from bot.domain.job import JobState
 from bot.domain.texts import Phrase
 from bot.errors import StoreError
 from bot.jobs.control import Control
+from bot.jobs.counter import Counter
 from bot.jobs.decisions import Decisions
 from bot.jobs.desk import Desk
 from bot.jobs.engine import Engine
@@ -27,7 +28,7 @@ from bot.jobs.witness import Witness
 from bot.metrics import Metrics
 from bot.operations.discover import operations
 from bot.operations.xapi_words import explain
-from bot.slack import Delivery, Gateway, People, close_client, open_client
+from bot.slack import Delivery, Dialogues, Gateway, Homes, People, close_client, open_client
 from bot.store import Note, Store
 from bot.web import Health, Web
 from bot.xen import Pools, own_uuids
@@ -70,11 +71,15 @@ class App:
             metrics=self.metrics,
             channels=config.slack.channels,
         )
+        counter = Counter(self.desk, config.slack.channels[0])
+        self.homes = Homes(self.client, counter)
         self.gateway = Gateway(
             settings=config.slack,
             bot_token=config.secrets.slack_bot_token,
             app_token=config.secrets.slack_app_token,
             desk=self.desk,
+            dialogues=Dialogues(self.client, counter),
+            homes=self.homes,
             client=self.client,
             observe_ack=self.metrics.observe_ack,
         )
@@ -127,6 +132,7 @@ class App:
                 group.create_task(self._measure_lag(), name="measure lag"),
                 group.create_task(self.desk.settle_left_behind(), name="old clicks"),
                 group.create_task(self.witness.run(), name="witness"),
+                group.create_task(self.homes.run(), name="homes"),
             ]
             await stop.wait()
             log.info("stopping")

@@ -12,7 +12,8 @@ how each is written:
 from typing import Annotated
 
 from bot.commands.declare import Change, Command, Context, Control, JobControl, Journal, Query, Registry
-from bot.commands.grammar import Slot, after, first_word, flag, resolve, rest, slots, split, tidy
+from bot.commands.forms import Field, FieldKind, Form, form_of, needs_form
+from bot.commands.grammar import Slot, after, first_word, flag, mistakes, resolve, rest, slots, split, tidy
 
 __all__ = [
     "Annotated",
@@ -20,6 +21,9 @@ __all__ = [
     "Command",
     "Context",
     "Control",
+    "Field",
+    "FieldKind",
+    "Form",
     "JobControl",
     "Journal",
     "Query",
@@ -28,6 +32,9 @@ __all__ = [
     "after",
     "first_word",
     "flag",
+    "form_of",
+    "mistakes",
+    "needs_form",
     "resolve",
     "rest",
     "slots",

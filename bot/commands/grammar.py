@@ -14,7 +14,7 @@ import msgspec
 
 from bot.commands.declare import Command
 from bot.domain.inventory import Host, PoolView, Vm
-from bot.errors import NotFound, NotUnderstood
+from bot.errors import NotFound, NotUnderstood, UserError
 from bot.operations.ports import Fleet
 
 _T = typing.TypeVar("_T")
@@ -173,27 +173,43 @@ def _usage(command: Command, why: str) -> NotUnderstood:
 
 def resolve(command: Command, values: Mapping[str, str], fleet: Fleet) -> msgspec.Struct:
     """The typed arguments, with names looked up in the live inventory. Raises NotUnderstood, NotFound, Ambiguous."""
-    typed: dict[str, Any] = {}
-    for slot in slots(command.arguments):
-        if slot.name not in values:
-            continue
-        text = values[slot.name]
-        if slot.type is Vm:
-            typed[slot.name] = _found(fleet.vm, text)
-        elif slot.type is Host:
-            typed[slot.name] = _found(fleet.host, text)
-        elif slot.type is PoolView:
-            typed[slot.name] = _found(fleet.pool, text)
-        elif slot.type is bool:
-            typed[slot.name] = True
-        elif slot.type is int:
-            digits = unicodedata.normalize("NFKC", text).removeprefix("#")
-            if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
-                raise _usage(command, f"“{text}” is not a number")
-            typed[slot.name] = int(digits)
-        else:
-            typed[slot.name] = html.unescape(text)
+    typed = {
+        slot.name: _typed(command, slot, values[slot.name], fleet)
+        for slot in slots(command.arguments)
+        if slot.name in values
+    }
     return command.arguments(**typed)
+
+
+def mistakes(command: Command, values: Mapping[str, str], fleet: Fleet) -> dict[str, str]:
+    """What is wrong with each value of a form, by argument, as a sentence; empty when `resolve` will take them all."""
+    found = {}
+    for slot in slots(command.arguments):
+        try:
+            if slot.name in values:
+                _typed(command, slot, values[slot.name], fleet)
+            elif slot.required:
+                found[slot.name] = "This is needed."
+        except UserError as refusal:
+            found[slot.name] = refusal.message
+    return found
+
+
+def _typed(command: Command, slot: Slot, text: str, fleet: Fleet) -> Any:  # noqa: ANN401  of the slot's own type
+    if slot.type is Vm:
+        return _found(fleet.vm, text)
+    if slot.type is Host:
+        return _found(fleet.host, text)
+    if slot.type is PoolView:
+        return _found(fleet.pool, text)
+    if slot.type is bool:
+        return True
+    if slot.type is not int:
+        return html.unescape(text)
+    digits = unicodedata.normalize("NFKC", text).removeprefix("#")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
+        raise _usage(command, f"“{text}” is not a number")
+    return int(digits)
 
 
 def _found(look_up: Callable[[str], _T], text: str) -> _T:

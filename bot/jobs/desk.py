@@ -46,7 +46,7 @@ CLICK_LIVES_S = 15 * 60
 RETRY_S = 5.0
 
 
-async def _in_words(work: Awaitable[Message | None]) -> Message | None:
+async def in_words(work: Awaitable[Message | None]) -> Message | None:
     """The result of `work`; what can go wrong with pools and store becomes a sentence for the person who asked."""
     try:
         return await work
@@ -98,7 +98,7 @@ class Desk:
         word = commands.first_word(words.text)[0] or "help"
         outcome = Outcome.FAILED
         try:
-            answer = await _in_words(self._run(words))
+            answer = await in_words(self._run(words))
             outcome = Outcome.ANSWERED
         except NotUnderstood:
             outcome = Outcome.MISUNDERSTOOD
@@ -116,15 +116,16 @@ class Desk:
             person = await self.directory.person(words.team, words.user)
             word, tail = commands.first_word(words.text)
             command = self.registry.find(word or "help")
-            self._may(command, person, words.channel)
+            self.may(command, person, words.channel)
         except NotAllowed as refusal:
             detail = {"text": words.text[:200], "why": refusal.message}
             await self.store.note(Note(Tag.COMMAND_REFUSED, words.team, words.user, detail))
             raise
         written = commands.split(command, tail)
-        return await self._do(command, written, person, words.channel)
+        return await self.do(command, written, person, words.channel)
 
-    def _may(self, command: Command, person: Person, channel: str) -> None:
+    def may(self, command: Command, person: Person, channel: str) -> None:
+        """Raises NotAllowed, with a sentence, for a person without the role and for the wrong place."""
         if command.role not in person.roles:
             have = ", ".join(sorted(role.value for role in person.roles)) or "no role"
             if Role.VIEWER in person.roles:
@@ -141,12 +142,9 @@ class Desk:
         where = "in the channels xenbot was set up for" + (", or in a direct message to it" if looking else "")
         raise NotAllowed(f"`/xen {command.word}` works {where}.", "Ask an admin of xenbot which channels these are.")
 
-    async def _do(self, command: Command, written: dict[str, str], person: Person, channel: str) -> Message | None:
-        try:
-            arguments = commands.resolve(command, written, self.fleet)
-        except Ambiguous as which:
-            return await self._which(command, written, person, which)
-        context = Context(
+    def context(self, person: Person, channel: str) -> Context:
+        """What a handler gets."""
+        return Context(
             person=person,
             channel=channel,
             now=self.store.clock(),
@@ -157,6 +155,17 @@ class Desk:
             approval=self.approval,
             registry=self.registry,
         )
+
+    async def do(self, command: Command, written: dict[str, str], person: Person, channel: str) -> Message | None:
+        """Carries out a command whose words were read; the answer, or None where a card is on its way.
+
+        Raises UserError, and what pools raise: see `in_words`.
+        """
+        try:
+            arguments = commands.resolve(command, written, self.fleet)
+        except Ambiguous as which:
+            return await self._which(command, written, person, which)
+        context = self.context(person, channel)
         match command.does:
             case Query(answer=answer):
                 return await answer(arguments, context)
@@ -204,7 +213,7 @@ class Desk:
 
     async def settle(self, click_id: int) -> Message | None:
         """Judges a stored click once. Raises UserError."""
-        return await _in_words(self._settle(click_id))
+        return await in_words(self._settle(click_id))
 
     async def _settle(self, click_id: int) -> Message | None:
         click = await self.store.click(click_id)
@@ -256,8 +265,8 @@ class Desk:
             raise Refused("This choice is no longer open.", "Type the command again.")
         person = await self.directory.person(click.team, click.person)
         command = self.registry.find(pick.word)
-        self._may(command, person, click.channel)
-        return await self._do(command, {**pick.written, pick.slot: uuid}, person, click.channel)
+        self.may(command, person, click.channel)
+        return await self.do(command, {**pick.written, pick.slot: uuid}, person, click.channel)
 
     async def settle_left_behind(self) -> None:
         """Judges the clicks that were stored before a crash; their buttons showed an error, but they were promised."""

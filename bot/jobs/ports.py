@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
-from bot.domain.message import Message
+from bot.commands import Form
+from bot.domain.message import Message, Option
 from bot.domain.policy import Person, Role
 
 
@@ -67,4 +69,53 @@ class Desk(Protocol):
 
     async def settle(self, click_id: int) -> Message | None:
         """Compares and claims a stored click. Harmless to call twice. Raises UserError."""
+        ...
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """Who fills in a form, and in which channel the command was typed ("" from Home)."""
+
+    team: str
+    user: str
+    channel: str
+
+
+class Review(msgspec.Struct, frozen=True):
+    """What came of a filled-in form: a plan that may now be asked for, or a final answer."""
+
+    message: Message
+    may_ask: bool
+
+
+class FormDesk(Protocol):
+    """Commands as forms: asked for, filled in with suggestions, looked over, handed in."""
+
+    def asked(self, text: str) -> str:
+        """The command word, where it was typed without the words it needs; else ""."""
+        ...
+
+    async def form(self, sender: Sender, word: str) -> Form:
+        """The form. Raises UserError with a sentence for a person who may not use the command."""
+        ...
+
+    async def suggest(
+        self, sender: Sender, word: str, name: str, typed: str, chosen: Mapping[str, str]
+    ) -> tuple[Option, ...]:
+        """What may be chosen for a field, given what was typed and chosen already. Raises UserError."""
+        ...
+
+    def mistakes(self, word: str, values: Mapping[str, str]) -> dict[str, str]:
+        """What is wrong with the values, by field; from memory, at once."""
+        ...
+
+    async def review(self, sender: Sender, word: str, values: Mapping[str, str]) -> Review:
+        """The plan that would come of it, or the answer. Raises UserError."""
+        ...
+
+    async def ask(self, sender: Sender, word: str, values: Mapping[str, str]) -> Message:
+        """Asks for the change, as if it had been typed; says where its card is. Raises UserError."""
+        ...
+
+    async def home(self, team: str, user: str) -> Message:
+        """What one person's Home shows now. Raises UserError."""
         ...

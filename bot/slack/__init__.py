@@ -7,15 +7,19 @@ from bot.slack.cards import Rendered, render
 from bot.slack.check import check
 from bot.slack.client import close_client, open_client
 from bot.slack.delivery import Delivery, Outbox
+from bot.slack.dialogues import Dialogues
 from bot.slack.gateway import Gateway, GatewayStatus
+from bot.slack.homes import Homes
 from bot.slack.manifest import manifest, manifest_text
 from bot.slack.people import People
 from bot.slack.settings import RoleSettings, SlackSettings
 
 __all__ = [
     "Delivery",
+    "Dialogues",
     "Gateway",
     "GatewayStatus",
+    "Homes",
     "Outbox",
     "People",
     "Rendered",

@@ -24,13 +24,25 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.message import Message
 from bot.errors import ConfigError, UserError
-from bot.jobs.ports import Desk
+from bot.jobs.ports import Desk, Sender
 from bot.slack.answers import Answers
 from bot.slack.cards import Rendered, render, render_refusal
 from bot.slack.client import close_client, open_client, sdk_log
+from bot.slack.dialogues import Dialogues
 from bot.slack.errands import Errands
 from bot.slack.faults import CALL_ERRORS, Fault, code_of, judge
-from bot.slack.payloads import Place, read_clicks, read_words
+from bot.slack.homes import Homes
+from bot.slack.payloads import (
+    Place,
+    Submission,
+    read_clicks,
+    read_form_button,
+    read_home_opened,
+    read_query,
+    read_submission,
+    read_trigger,
+    read_words,
+)
 from bot.slack.settings import SlackSettings
 from bot.slack.socket import ANSWERED, CONNECT_TIMEOUT_S, PING_EVERY_S, Link
 
@@ -43,6 +55,8 @@ TURNS = 2
 TURN_S = 0.05
 # Slack gives 3 s for an ack; work that waits for its ack never waits longer than this.
 _ACK_WAIT_S = 4.0
+# A submission is answered with its outcome if that is there within this, else with a view that waits for it.
+_OUTCOME_WAIT_S = 1.5
 
 
 class GatewayStatus(msgspec.Struct, frozen=True):
@@ -68,6 +82,8 @@ class Gateway:
         bot_token: str,
         app_token: str,
         desk: Desk,
+        dialogues: Dialogues | None = None,
+        homes: Homes | None = None,
         clock: Callable[[], float] = time.time,
         client: AsyncWebClient | None = None,
         watch_every_s: float = 5.0,
@@ -78,6 +94,8 @@ class Gateway:
         self._settings = settings
         self._app_token = app_token
         self._desk = desk
+        self._dialogues = dialogues
+        self._homes = homes
         self._clock = clock
         self._observe_ack = observe_ack
         self._owns_client = client is None
@@ -156,12 +174,56 @@ class Gateway:
         app = AsyncApp(client=self.client, authorize=authorize, request_verification_enabled=False, logger=sdk_log)
         app.command(COMMAND)(self._on_command)
         app.action(re.compile(".*"))(self._on_action)
+        app.options(re.compile(".*"))(self._on_query)
+        app.view(re.compile(".*"))(self._on_submission)
         # An event nobody handles is not acked and comes three more times.
         app.event(re.compile(".*"))(self._on_event)
         return app
 
-    async def _on_event(self) -> None:
+    async def _on_event(self, body: dict[str, Any]) -> None:
         """Bolt has acked it already."""
+        if self._homes is None or body.get("event", {}).get("type") != "app_home_opened":
+            return
+        opened = read_home_opened(body)
+        if opened is not None and not self._closing:
+            self._errands.start(self._homes.opened(*opened), "slack-home")
+
+    async def _on_query(self, body: dict[str, Any], ack: AsyncAck) -> None:
+        options = [] if self._dialogues is None else await self._dialogues.suggest(read_query(body, self.team_id))
+        await ack(options=options)
+
+    async def _on_submission(self, body: dict[str, Any], ack: AsyncAck, context: AsyncBoltContext) -> None:
+        dialogues = self._dialogues
+        if dialogues is None:
+            await ack()
+            return
+        handed_in = read_submission(body, self.team_id)
+        errors = dialogues.errors(handed_in)
+        if errors:
+            await ack(response_action="errors", errors=errors)
+            return
+        outcome = asyncio.get_running_loop().create_task(dialogues.outcome(handed_in), name="slack-submission")
+        done, _ = await asyncio.wait([outcome], timeout=_OUTCOME_WAIT_S)
+        if done:
+            await ack(response_action="update", view=outcome.result())
+            return
+        self._errands.start(self._show_later(context[ANSWERED], outcome, handed_in), "slack-dialogue")
+        await ack(response_action="update", view=dialogues.waiting(handed_in))
+
+    async def _show_later(
+        self, answered: asyncio.Event, outcome: asyncio.Task[dict[str, Any]], handed_in: Submission
+    ) -> None:
+        view = await outcome
+        # The waiting view goes out as the answer; overtaken by it, the outcome would never be seen.
+        await answered.wait()
+        if self._dialogues is not None:
+            await self._dialogues.update(handed_in.view_id, handed_in.kept.word, view)
+
+    async def _open(self, trigger: str, sender: Sender, word: str, place: Place) -> None:
+        """Opens a dialogue. It does not wait for the ack: the trigger lives as short."""
+        if self._dialogues is not None and not await self._dialogues.open(trigger, sender, word):
+            sorry = render_refusal("Slack would not open the dialogue.", f"Type `/xen help {word}`, or try again.")
+            await self._answers.tell(place, sorry)
 
     async def _on_command(self, body: dict[str, Any], ack: AsyncAck, context: AsyncBoltContext) -> None:
         words, place = read_words(body, self._clock())
@@ -169,10 +231,22 @@ class Gateway:
             await ack()
             self._later(context, place, self._sorry, "command")
             return
+        word = self._dialogues.asked(words.text) if self._dialogues is not None else ""
         await ack()
+        if word:
+            sender = Sender(words.team, words.user, words.channel)
+            self._errands.start(self._open(read_trigger(body), sender, word, place), "slack-dialogue")
+            return
         self._later(context, place, partial(self._desk.run, words), "command")
 
     async def _on_action(self, body: dict[str, Any], ack: AsyncAck, context: AsyncBoltContext) -> None:
+        form = read_form_button(body, self.team_id)
+        if form is not None:
+            trigger, word, sender = form
+            await ack()
+            place = Place(user=sender.user, channel=sender.channel, thread_ts="", response_url="")
+            self._errands.start(self._open(trigger, sender, word, place), "slack-dialogue")
+            return
         for click, place in read_clicks(body, self.team_id, self._clock()):
             try:
                 click_id = await self._desk.note_click(click)

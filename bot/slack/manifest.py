@@ -33,6 +33,11 @@ def manifest() -> dict[str, Any]:
             "background_color": "#1f2a44",
         },
         "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
             "bot_user": {"display_name": "xenbot", "always_online": True},
             "slash_commands": [
                 {
@@ -46,6 +51,7 @@ def manifest() -> dict[str, Any]:
         },
         "oauth_config": {"scopes": {"bot": list(BOT_SCOPES)}},
         "settings": {
+            "event_subscriptions": {"bot_events": ["app_home_opened"]},
             "interactivity": {"is_enabled": True},
             "org_deploy_enabled": False,
             "socket_mode_enabled": True,

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from bot.jobs.ports import Click, Words
+from bot.jobs.ports import Click, Sender, Words
 from bot.slack.controls import action_of
+from bot.slack.modals import Kept
 
 
 class _Ident(msgspec.Struct, frozen=True):
@@ -40,6 +41,7 @@ class _Actions(msgspec.Struct, frozen=True):
     channel: _Ident | None = None
     container: _Container = _Container()
     response_url: str | None = None
+    trigger_id: str = ""
 
 
 class _Command(msgspec.Struct, frozen=True):
@@ -48,6 +50,65 @@ class _Command(msgspec.Struct, frozen=True):
     channel_id: str
     text: str = ""
     response_url: str = ""
+    trigger_id: str = ""
+
+
+class _Entered(msgspec.Struct, frozen=True):
+    value: str | None = None
+    selected_option: _Choice | None = None
+    selected_options: tuple[_Choice, ...] | None = None
+
+
+class _State(msgspec.Struct, frozen=True):
+    values: dict[str, dict[str, _Entered]] = {}
+
+
+class _View(msgspec.Struct, frozen=True):
+    id: str
+    callback_id: str = ""
+    private_metadata: str = ""
+    state: _State = _State()
+
+
+class _InView(msgspec.Struct, frozen=True):
+    user: _Ident
+    view: _View
+    team: _Ident | None = None
+    action_id: str = ""
+    value: str = ""
+    trigger_id: str = ""
+
+
+class _Event(msgspec.Struct, frozen=True):
+    user: str
+    tab: str = ""
+
+
+class _Events(msgspec.Struct, frozen=True):
+    event: _Event
+    team_id: str = ""
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """A dialogue handed in: which, by whom, and what each field holds; empty fields are left out."""
+
+    team: str
+    user: str
+    view_id: str
+    callback: str
+    kept: Kept
+    values: dict[str, str]
+
+
+class Query(msgspec.Struct, frozen=True):
+    """What somebody types into a field that looks things up; `values` are the fields filled in so far."""
+
+    team: str
+    user: str
+    kept: Kept
+    name: str
+    typed: str
+    values: dict[str, str]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -57,6 +118,11 @@ class Place(msgspec.Struct, frozen=True):
     channel: str
     thread_ts: str
     response_url: str
+
+
+def read_trigger(body: dict[str, Any]) -> str:
+    """The trigger that came with a command: good for one dialogue, for three seconds."""
+    return msgspec.convert(body, _Command).trigger_id
 
 
 def read_words(body: dict[str, Any], at: float) -> tuple[Words, Place]:
@@ -98,7 +164,61 @@ def read_clicks(body: dict[str, Any], own_team: str, at: float) -> Iterator[tupl
         yield click, place
 
 
-def _team_of(sent: _Actions, own_team: str) -> str:
+def read_form_button(body: dict[str, Any], own_team: str) -> tuple[str, str, Sender] | None:
+    """A button that opens a dialogue: trigger, command word and who pressed it; None for any other control."""
+    sent = msgspec.convert(body, _Actions)
+    pressed = next((one for one in sent.actions if action_of(one.action_id) == "form"), None)
+    if pressed is None:
+        return None
+    channel = sent.container.channel_id or (sent.channel.id if sent.channel else "")
+    return sent.trigger_id, pressed.value or "", Sender(_team_of(sent, own_team), sent.user.id, channel)
+
+
+def read_submission(body: dict[str, Any], own_team: str) -> Submission:
+    """A submitted dialogue of ours. Raises msgspec.MsgspecError for one of another shape."""
+    sent = msgspec.convert(body, _InView)
+    return Submission(
+        team=_team_of(sent, own_team),
+        user=sent.user.id,
+        view_id=sent.view.id,
+        callback=sent.view.callback_id,
+        kept=msgspec.json.decode(sent.view.private_metadata, type=Kept),
+        values=_values(sent.view.state),
+    )
+
+
+def read_query(body: dict[str, Any], own_team: str) -> Query:
+    """What is typed into a field of ours. Raises msgspec.MsgspecError for a payload of another shape."""
+    sent = msgspec.convert(body, _InView)
+    return Query(
+        team=_team_of(sent, own_team),
+        user=sent.user.id,
+        kept=msgspec.json.decode(sent.view.private_metadata, type=Kept),
+        name=sent.action_id,
+        typed=sent.value,
+        values=_values(sent.view.state),
+    )
+
+
+def read_home_opened(body: dict[str, Any]) -> tuple[str, str] | None:
+    """Team and user of somebody who opened Home; None for the tab of messages."""
+    sent = msgspec.convert(body, _Events)
+    return (sent.team_id, sent.event.user) if sent.event.tab == "home" else None
+
+
+def _values(state: _State) -> dict[str, str]:
+    found = {}
+    for name, elements in state.values.items():
+        for entered in elements.values():
+            chosen = entered.selected_option.value if entered.selected_option is not None else entered.value
+            if entered.selected_options:
+                chosen = entered.selected_options[0].value
+            if chosen and chosen.strip():
+                found[name] = chosen.strip()
+    return found
+
+
+def _team_of(sent: _Actions | _InView, own_team: str) -> str:
     """The team of the person: with a shared channel, user.team_id and team.id are those of their own workspace.
 
     Where the two differ the foreign one counts, so that a contradiction is refused.

@@ -1,0 +1,68 @@
+"""A command's arguments as a form: what a dialogue asks for, made from the same declaration as the words."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from bot.commands.declare import Change, Command
+from bot.commands.grammar import Slot, slots
+from bot.domain.inventory import Host, PoolView, Vm
+
+_LABELS = {"vm": "Guest", "host": "Host", "pool": "Pool", "job": "Job number", "what": "What", "hard": "The hard way"}
+
+
+class FieldKind(StrEnum):
+    """How a field is filled in: chosen from the live inventory, typed, or ticked."""
+
+    GUEST = "guest"
+    HOST = "host"
+    POOL = "pool"
+    NUMBER = "number"
+    TEXT = "text"
+    LONG = "long"
+    YES = "yes"
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One argument. `name` is the slot's; for GUEST, HOST and POOL the value that comes back is a UUID."""
+
+    name: str
+    label: str
+    kind: FieldKind
+    required: bool
+
+
+class Form(msgspec.Struct, frozen=True):
+    """All arguments of a command; `changes` says that what comes of it is a plan to be confirmed."""
+
+    word: str
+    help: str
+    fields: tuple[Field, ...]
+    changes: bool
+
+
+def form_of(command: Command) -> Form:
+    """The form of a command."""
+    fields = tuple(
+        Field(slot.name, _LABELS.get(slot.name, slot.name.capitalize()), _kind(slot), slot.required)
+        for slot in slots(command.arguments)
+    )
+    return Form(command.word, command.help, fields, isinstance(command.does, Change))
+
+
+def needs_form(command: Command, tail: str) -> bool:
+    """Whether a command was typed without words though it cannot do without."""
+    return not tail.strip() and any(slot.required for slot in slots(command.arguments))
+
+
+def _kind(slot: Slot) -> FieldKind:
+    of_inventory = {Vm: FieldKind.GUEST, Host: FieldKind.HOST, PoolView: FieldKind.POOL}
+    if slot.type in of_inventory:
+        return of_inventory[slot.type]
+    if slot.alone:
+        return FieldKind.YES
+    if slot.type is int:
+        return FieldKind.NUMBER
+    return FieldKind.LONG if slot.takes_all else FieldKind.TEXT

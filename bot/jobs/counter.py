@@ -1,0 +1,129 @@
+"""The counter: commands as forms, and what each person sees when they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot import commands
+from bot.commands import Change, Command, FieldKind, Form
+from bot.domain.audit import Tag
+from bot.domain.message import Checks as ChecksPart
+from bot.domain.message import Choices, Facts, Mark, Message, Option, Select, Verdict
+from bot.domain.plan import Plan
+from bot.domain.policy import Person
+from bot.domain.texts import many, say
+from bot.errors import NotAllowed, NotUnderstood, Refused
+from bot.jobs import home, story
+from bot.jobs.desk import Desk, in_words
+from bot.jobs.ports import Review, Sender
+from bot.operations import lookup
+from bot.store import Note
+
+
+class Counter:
+    """Implements `bot.jobs.ports.FormDesk`. `ops` is the channel where cards go that were asked for from Home."""
+
+    def __init__(self, desk: Desk, ops: str) -> None:
+        self.desk = desk
+        self.ops = ops
+
+    def asked(self, text: str) -> str:
+        """The command word, where it was typed without the words it needs; else ""."""
+        word, tail = commands.first_word(text)
+        try:
+            command = self.desk.registry.find(word)
+        except NotUnderstood:
+            return ""
+        return word if commands.needs_form(command, tail) else ""
+
+    async def form(self, sender: Sender, word: str) -> Form:
+        """The form, for a person who may use the command. A refusal is audited as a typed command's would be."""
+        command, _ = await self._admitted(sender, word)
+        return commands.form_of(command)
+
+    async def suggest(
+        self, sender: Sender, word: str, name: str, typed: str, chosen: Mapping[str, str]
+    ) -> tuple[Option, ...]:
+        """From the live inventory; hosts are those of the chosen guest's pool."""
+        command, _ = await self._admitted(sender, word)
+        fields = {field.name: field.kind for field in commands.form_of(command).fields}
+        match fields.get(name):
+            case FieldKind.GUEST:
+                return lookup.guests(self.desk.fleet, typed)
+            case FieldKind.HOST:
+                guests = [one for one, kind in fields.items() if kind is FieldKind.GUEST]
+                guest = next((chosen[one] for one in guests if one in chosen), "")
+                return lookup.hosts(self.desk.fleet, typed, guest)
+            case FieldKind.POOL:
+                return lookup.pools(self.desk.fleet, typed)
+            case _:
+                return ()
+
+    def mistakes(self, word: str, values: Mapping[str, str]) -> dict[str, str]:
+        """What is wrong with the values, by field."""
+        return commands.mistakes(self.desk.registry.find(word), values, self.desk.fleet)
+
+    async def review(self, sender: Sender, word: str, values: Mapping[str, str]) -> Review:
+        """For a change the plan, which only reads; everything else is carried out and answered."""
+        command, person = await self._admitted(sender, word)
+        match command.does:
+            case Change(plan=plan):
+                arguments = commands.resolve(command, values, self.desk.fleet)
+                context = self.desk.context(person, self._channel(sender))
+                made: list[Plan] = []
+
+                async def read() -> None:
+                    made.append(await plan(arguments, context))
+
+                await in_words(read())
+                return self._looked_over(made[0])
+            case _:
+                answer = await in_words(self.desk.do(command, dict(values), person, self._channel(sender)))
+                return Review(_without_controls(answer or _done()), may_ask=False)
+
+    async def ask(self, sender: Sender, word: str, values: Mapping[str, str]) -> Message:
+        """Asks for the change; its card goes to the channel it was typed in, or to the ops channel from Home."""
+        command, person = await self._admitted(sender, word)
+        answer = await in_words(self.desk.do(command, dict(values), person, self._channel(sender)))
+        return _without_controls(answer) if answer is not None else _done()
+
+    async def home(self, team: str, user: str) -> Message:
+        """What one person's Home shows now."""
+        person = await self.desk.directory.person(team, user)
+        return await home.build(person, self.desk.store, self.desk.fleet, self.desk.registry)
+
+    def _channel(self, sender: Sender) -> str:
+        return sender.channel or self.ops
+
+    async def _admitted(self, sender: Sender, word: str) -> tuple[Command, Person]:
+        command = self.desk.registry.find(word)
+        try:
+            person = await self.desk.directory.person(sender.team, sender.user)
+            self.desk.may(command, person, self._channel(sender))
+        except NotAllowed as refusal:
+            detail = {"text": word, "why": refusal.message}
+            await self.desk.store.note(Note(Tag.COMMAND_REFUSED, sender.team, sender.user, detail))
+            raise
+        return command, person
+
+    def _looked_over(self, plan: Plan) -> Review:
+        if plan.blocked:
+            return Review(_without_controls(story.refused(plan)), may_ask=False)
+        lines = [say("Why it is risky: {reasons}", reasons=many(plan.risk_reasons))] if plan.risk_reasons else []
+        lines += plan.after
+        verdict = Verdict(plan.title, (say("{risk} risk", risk=plan.risk.value),))
+        facts = (Facts(tuple(lines)),) if lines else ()
+        return Review(Message(plan.title, (verdict, *facts, ChecksPart(plan.checks))), may_ask=True)
+
+
+def _done() -> Message:
+    line = say("Asked for. Its card is in the channel and waits for your Confirm.")
+    return Message(line, (Verdict(line, mark=Mark.DONE),))
+
+
+def _without_controls(message: Message) -> Message:
+    """A dialogue has its own buttons; those of a card would have nowhere to answer."""
+    kept = tuple(part for part in message.parts if not isinstance(part, Choices | Select))
+    if not kept:
+        raise Refused("There is nothing to show here.", "Type the command in the channel.")
+    return Message(message.summary, kept)

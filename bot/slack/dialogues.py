@@ -1,0 +1,113 @@
+"""The course of a dialogue: opened at once, filled in with suggestions, looked over, handed in.
+
+A trigger lives three seconds and works once, so the dialogue is opened before anything is looked up. A submission must
+be answered as fast: where the outcome takes longer, a waiting view is the answer, and the outcome is shown afterwards
+by the view's id, which needs no trigger.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.message import Message
+from bot.errors import UserError
+from bot.jobs.ports import FormDesk, Sender
+from bot.slack import modals
+from bot.slack.cards import Rendered, render, render_refusal
+from bot.slack.faults import CALL_ERRORS, code_of
+from bot.slack.modals import Kept
+from bot.slack.payloads import Query, Submission
+
+log = structlog.get_logger(__name__)
+
+
+class Dialogues:
+    """Every dialogue of everybody; keeps nothing itself, since each view carries what it is about."""
+
+    def __init__(self, client: AsyncWebClient, desk: FormDesk) -> None:
+        self._client = client
+        self._desk = desk
+
+    def asked(self, text: str) -> str:
+        """The command word, where a dialogue should open instead of an answer; else ""."""
+        return self._desk.asked(text)
+
+    async def open(self, trigger: str, sender: Sender, word: str) -> bool:
+        """Opens the dialogue of a command; False when Slack would not, so that words are the only way."""
+        try:
+            answer = await self._client.views_open(
+                trigger_id=trigger, view=modals.waiting(word, "Looking up what you may do …")
+            )
+        except CALL_ERRORS as error:
+            log.info("dialogue_not_opened", word=word, error=code_of(error))
+            return False
+        view_id = str((answer.get("view") or {}).get("id") or "")
+
+        async def shown() -> dict[str, Any]:
+            return modals.form(await self._desk.form(sender, word), Kept(word, sender.channel))
+
+        await self.update(view_id, word, await self._safely(word, shown))
+        return True
+
+    async def suggest(self, query: Query) -> list[dict[str, Any]]:
+        """Options for a field; none for a person who may not ask."""
+        sender = Sender(query.team, query.user, query.kept.channel)
+        try:
+            found = await self._desk.suggest(sender, query.kept.word, query.name, query.typed, query.values)
+        except UserError as refusal:
+            log.info("suggestions_refused", word=query.kept.word, why=refusal.message)
+            return []
+        return modals.options(found)
+
+    def errors(self, handed_in: Submission) -> dict[str, str]:
+        """What is wrong with the fields, by field; from memory, at once."""
+        if handed_in.callback != modals.FORM:
+            return {}
+        return self._desk.mistakes(handed_in.kept.word, handed_in.values)
+
+    def waiting(self, handed_in: Submission) -> dict[str, Any]:
+        """The view for as long as the outcome is not there."""
+        line = "Asking the pool …" if handed_in.callback == modals.FORM else "Asking for it …"
+        return modals.waiting(handed_in.kept.word, line)
+
+    async def outcome(self, handed_in: Submission) -> dict[str, Any]:
+        """The view that comes of a submission: the plan to look over, an answer, or what became of the request."""
+        word, sender = handed_in.kept.word, Sender(handed_in.team, handed_in.user, handed_in.kept.channel)
+
+        async def looked_over() -> dict[str, Any]:
+            review = await self._desk.review(sender, word, handed_in.values)
+            kept = Kept(word, sender.channel, handed_in.values) if review.may_ask else None
+            return modals.said(word, _rendered(review.message), kept=kept)
+
+        async def asked_for() -> dict[str, Any]:
+            return modals.said(word, _rendered(await self._desk.ask(sender, word, handed_in.kept.values)))
+
+        return await self._safely(word, looked_over if handed_in.callback == modals.FORM else asked_for)
+
+    async def update(self, view_id: str, word: str, view: dict[str, Any]) -> None:
+        """Shows another view in an open dialogue."""
+        try:
+            await self._client.views_update(view_id=view_id, view=view)
+        except CALL_ERRORS as error:
+            # Closed meanwhile, most likely. What was asked for stands all the same, and its card says so.
+            log.info("dialogue_not_updated", word=word, error=code_of(error))
+
+    async def _safely(self, word: str, made: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+        try:
+            return await made()
+        except UserError as refusal:
+            return modals.said(word, render_refusal(refusal.message, refusal.fix))
+        except Exception:  # the edge: a person gets a sentence and a number, the log the rest
+            mark = secrets.token_hex(4)
+            log.exception("dialogue_broke", word=word, mark=mark)
+            sorry = f"Something went wrong on my side, and I do not know more here. It is in my log as `{mark}`."
+            return modals.said(word, render_refusal(sorry, "Look at `/xen jobs` before you try again."))
+
+
+def _rendered(message: Message) -> Rendered:
+    return render(message, tables=False)

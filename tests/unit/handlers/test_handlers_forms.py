@@ -1,0 +1,106 @@
+"""Every command as a form, made from its own declaration, and the type-ahead behind its fields."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from ports import POOL, VIEW, FakeFleet, Room, guest, host
+
+from bot.commands import Field, FieldKind, Registry, form_of, mistakes, needs_form, slots
+from bot.domain.inventory import PoolView
+from bot.operations import lookup
+
+REGISTRY = Registry.discover()
+OTHER = PoolView(
+    "other",
+    VIEW.state,
+    1.0,
+    "",
+    msgspec.structs.replace(POOL, uuid="p-2", name="other"),
+    (host(9, pool="p-2"),),
+    (guest("vm-90", "ｗｅｂ１", pool="p-2", host="h-9"),),
+    (),
+)
+FLEET = FakeFleet(VIEW, OTHER)
+
+
+def test_the_form_of_migrate_asks_for_what_its_words_ask_for() -> None:
+    form = form_of(REGISTRY.find("migrate"))
+    assert form.fields == (
+        Field("vm", "Guest", FieldKind.GUEST, required=True),
+        Field("host", "Host", FieldKind.HOST, required=True),
+        Field("reason", "Reason", FieldKind.LONG, required=False),
+    )
+    assert form.changes
+
+
+def test_every_argument_of_every_command_has_a_field() -> None:
+    for one in REGISTRY.commands:
+        assert [field.name for field in form_of(one).fields] == [slot.name for slot in slots(one.arguments)]
+
+
+@pytest.mark.parametrize(
+    ("word", "tail", "needed"),
+    [
+        ("migrate", "", True),
+        ("migrate", "  ", True),
+        ("migrate", "web", False),
+        ("job", "", True),
+        ("cancel", "", True),
+        ("status", "", False),
+        ("vms", "", False),
+        ("help", "", False),
+    ],
+)
+def test_a_form_opens_only_where_words_are_missing(word: str, tail: str, needed: bool) -> None:  # noqa: FBT001  a parameter
+    assert needs_form(REGISTRY.find(word), tail) is needed
+
+
+def test_a_value_that_will_not_do_is_told_by_its_field() -> None:
+    migrate = REGISTRY.find("migrate")
+    assert mistakes(migrate, {"vm": "vm-1", "host": "h-3"}, FLEET) == {}
+    assert mistakes(migrate, {"vm": "gone"}, FLEET) == {
+        "vm": "There is no guest called “gone”.",
+        "host": "This is needed.",
+    }
+    assert "not a number" in mistakes(REGISTRY.find("job"), {"job": "twelve"}, FLEET)["job"]
+    assert mistakes(REGISTRY.find("stop"), {"vm": "vm-1", "hard": "yes"}, FLEET) == {}
+
+
+def names(found: object) -> list[str]:
+    return [option.label for option in found]  # type: ignore[attr-defined]  # options
+
+
+def test_guests_are_found_by_any_part_of_their_name_in_any_width_and_case() -> None:
+    assert names(lookup.guests(FLEET, "CENT")) == ["centos54"]
+    assert names(lookup.guests(FLEET, "サーバ")) == ["日本語サーバー"]
+    assert names(lookup.guests(FLEET, "web1")) == ["ｗｅｂ１"]
+    assert names(lookup.guests(FLEET, "to go")) == ["way to go"]
+    assert [option.value for option in lookup.guests(FLEET, "twin")] == ["vm-6", "vm-7"]
+    assert [option.value for option in lookup.guests(FLEET, "vm-90")] == ["vm-90"]
+    assert lookup.guests(FLEET, "nothing like it") == ()
+
+
+def test_a_name_that_begins_so_comes_before_one_that_only_holds_it() -> None:
+    fleet = FakeFleet(msgspec.structs.replace(VIEW, vms=(guest("u1", "old-web"), guest("u2", "web"), guest("u3", "a"))))
+    assert names(lookup.guests(fleet, "web")) == ["web", "old-web"]
+
+
+def test_hosts_are_those_the_chosen_guest_could_go_to() -> None:
+    assert names(lookup.hosts(FLEET, "")) == ["xenserver1", "xenserver3", "xenserver9"]
+    assert names(lookup.hosts(FLEET, "", guest="vm-1")) == ["xenserver3"]
+    assert names(lookup.hosts(FLEET, "", guest="vm-90")) == []
+    assert names(lookup.pools(FLEET, "exp")) == ["experiment"]
+
+
+def test_five_thousand_guests_give_no_more_options_than_slack_takes() -> None:
+    many = tuple(guest(f"u{number}", f"vm{number:04}") for number in range(5000))
+    found = lookup.guests(FakeFleet(msgspec.structs.replace(VIEW, vms=many)), "vm")
+    assert len(found) == lookup.MOST
+    assert names(found)[0] == "vm0000"
+
+
+async def test_an_option_says_where_its_guest_is() -> None:
+    found = lookup.guests(Room().fleet, "")
+    assert {option.value: option.note for option in found}["vm-1"] == "on xenserver1, pool experiment"
+    assert {option.value: option.note for option in found}["vm-5"] == "suspended, pool experiment"
