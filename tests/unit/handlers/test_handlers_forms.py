@@ -28,7 +28,7 @@ def test_the_form_of_migrate_asks_for_what_its_words_ask_for() -> None:
     form = form_of(REGISTRY.find("migrate"))
     assert form.fields == (
         Field("vm", "Guest", FieldKind.GUEST, required=True),
-        Field("host", "Host", FieldKind.HOST, required=True),
+        Field("host", "Host", FieldKind.HOST, required=False),
         Field("reason", "Reason", FieldKind.LONG, required=False),
     )
     assert form.changes
@@ -59,10 +59,8 @@ def test_a_form_opens_only_where_words_are_missing(word: str, tail: str, needed:
 def test_a_value_that_will_not_do_is_told_by_its_field() -> None:
     migrate = REGISTRY.find("migrate")
     assert mistakes(migrate, {"vm": "vm-1", "host": "h-3"}, FLEET) == {}
-    assert mistakes(migrate, {"vm": "gone"}, FLEET) == {
-        "vm": "There is no guest called “gone”.",
-        "host": "This is needed.",
-    }
+    assert mistakes(migrate, {"vm": "gone"}, FLEET) == {"vm": "There is no guest called “gone”."}
+    assert mistakes(migrate, {"host": "h-3"}, FLEET) == {"vm": "This is needed."}
     assert "not a number" in mistakes(REGISTRY.find("job"), {"job": "twelve"}, FLEET)["job"]
     assert mistakes(REGISTRY.find("stop"), {"vm": "vm-1", "hard": "yes"}, FLEET) == {}
 
