@@ -125,7 +125,7 @@ def read_choice(element: Json, given: Json) -> Json:
 def make_action(block: Json, element: Json, choice: Json, action_ts: str) -> Json:
     """Return the entry of ``actions[]`` that this element sends."""
     action: Json = {"action_id": element["action_id"], "block_id": block["block_id"], **choice}
-    kept = _SENT_WITH_BUTTON if element["type"] == "button" else ("placeholder", "confirm")
+    kept = _SENT_WITH_BUTTON if element["type"] == "button" else ("placeholder", "confirm", "timezone")
     action |= {key: element[key] for key in kept if key in element}
     return {**action, "action_ts": action_ts}
 

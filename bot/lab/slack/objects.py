@@ -194,7 +194,7 @@ def show_group(hub: Hub, group: UserGroup) -> Json:
         "is_external": False,
         "date_create": 0,
         "date_update": group.updated,
-        "date_delete": 0,
+        "date_delete": group.updated if group.is_disabled else 0,
         "user_count": len(group.members),
     }
 

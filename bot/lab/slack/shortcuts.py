@@ -28,8 +28,12 @@ async def run_shortcut(hub: Hub, person: Person, callback_id: str, message: Mess
     if message is not None and message.audience is not None:
         raise ApiError("message_not_found")
     channel = None if message is None else message.channel
+    begun = show_interaction(hub, person)
+    # Shortcuts name the app nowhere, and the person by one name only.
+    name = "username" if message is None else "name"
     payload: Json = {
-        **show_interaction(hub, person),
+        **{key: begun[key] for key in ("token", "team", "enterprise", "is_enterprise_install")},
+        "user": {key: begun["user"][key] for key in ("id", name, "team_id")},
         "type": "shortcut" if message is None else "message_action",
         "callback_id": callback_id,
         "trigger_id": hub.triggers.give(person.id, channel=channel),

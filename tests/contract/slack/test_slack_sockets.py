@@ -190,3 +190,40 @@ async def test_stopping_ends_waiting_clients_at_once() -> None:
         await socket.read()
         await workplace.stop()
         assert "dispatch_failed" in (await typed)["error"]
+
+
+async def test_warned_socket_works_on_and_closes_after_ten_seconds(still_workplace: Workplace, clock: Clock) -> None:
+    async with open_socket(still_workplace) as socket:
+        await still_workplace.do({"do": "disconnect", "reason": "warning"})
+        assert (await socket.read())["reason"] == "warning"
+        typed = asyncio.create_task(_type(still_workplace))
+        await socket.ack(await socket.read())
+        assert (await typed)["ok"]
+        await clock.wait_for_sleepers(1)
+        await clock.advance(10)
+        with pytest.raises(ConnectionError, match="CLOSE"):
+            await socket.read()
+
+
+async def test_debug_reconnects_refreshes_the_socket_after_six_minutes(
+    still_workplace: Workplace, clock: Clock
+) -> None:
+    address = await _address(still_workplace)
+    async with ClientSession() as session:
+        websocket = await session.ws_connect(f"{address}&debug_reconnects=true")
+        assert (await websocket.receive_json())["type"] == "hello"
+        await clock.wait_for_sleepers(1)
+        await clock.advance(360)
+        assert (await websocket.receive_json())["reason"] == "refresh_requested"
+        await websocket.close()
+
+
+async def test_killed_addresses_open_nothing_and_new_ones_do(workplace: Workplace) -> None:
+    address = await _address(workplace)
+    await workplace.do({"do": "expire_tickets"})
+    async with ClientSession() as session:
+        with pytest.raises(WSServerHandshakeError, match="404"):
+            await session.ws_connect(address)
+        websocket = await session.ws_connect(await _address(workplace))
+        assert (await websocket.receive_json())["type"] == "hello"
+        await websocket.close()
