@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from bot.lab.xapi.blackhole import BlackHole
 from bot.lab.xapi.database import Row
@@ -139,13 +139,15 @@ class HostServer:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         response = await self._respond(request)
         await self._heard.wait()
+        if request.version < HttpVersion11:
+            response.force_close()  # whatever the client would like to keep
         return response
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         await self._heard.wait()
         if self._machine.toolstack is Toolstack.DOWN or not self._machine.is_alive:
             return _drop(request)
-        if sum(len(name) + len(value) + 4 for name, value in request.raw_headers) > HEADER_LIMIT:
+        if _measure_head(request) > HEADER_LIMIT:
             return pages.refuse_headers()
         if request.method == "OPTIONS":
             return pages.answer_options()
@@ -193,6 +195,12 @@ class HostServer:
         except ConnectionDroppedError:
             return None
         return answer
+
+
+def _measure_head(request: web.BaseRequest) -> int:
+    """Returns how many bytes came before the body: the first line counts as well."""
+    first = len(request.method) + len(request.raw_path) + len(" HTTP/1.1\r\n") + 1
+    return first + sum(len(name) + len(value) + len(": \r\n") for name, value in request.raw_headers) + len("\r\n")
 
 
 class _ReplacedError(Exception):

@@ -1,5 +1,6 @@
 """Reads what a client sent into typed values, or refuses it as a real server does."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ from bot.lab.xapi.values import Date, Value
 _ENUM_VALUES: Final[Mapping[str, Mapping[str, str]]] = {
     name: {value.lower(): value for value in values} for name, values in ENUMS.items()
 }
+_DIGITS: Final = re.compile(r"-?\d+", re.ASCII)
 
 
 def read_value(kind: FieldType, value: Value) -> Value:
@@ -22,11 +24,11 @@ def read_value(kind: FieldType, value: Value) -> Value:
     """
     if kind.kind == "set":
         if not isinstance(value, list):
-            raise _wrong_type("Enum", value)
+            raise _wrong_shape("Enum", value)
         return [read_value(kind.of[0], item) for item in value]
     if kind.kind == "map":
         if not isinstance(value, dict):
-            raise _wrong_type("Dict", value)
+            raise _wrong_shape("Dict", value)
         key_type, value_type = kind.of
         return {read_value(key_type, key): read_value(value_type, item) for key, item in value.items()}
     if kind.kind == "record":
@@ -88,26 +90,43 @@ def _read_date(value: Value) -> Date:
 
 def _read_number(kind: str, value: Value) -> int | float:
     # Integers come as text over XML-RPC; a float may come as an integer or as text.
-    if not isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, int | str if kind == "int" else int | float | str):
+        raise _wrong_type("int64" if kind == "int" else kind, value)
+    if kind == "float":
         try:
-            if kind == "float" and isinstance(value, int | float | str):
-                return float(value)
-            if kind == "int" and isinstance(value, int | str):
-                return int(value)
+            return float(value)
         except ValueError:
-            raise ApiError("INTERNAL_ERROR", f'Failure("{kind}_of_string")') from None
-    raise _wrong_type(kind, value)
+            raise ApiError("INTERNAL_ERROR", 'Failure("float_of_string")') from None
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise ApiError("INTERNAL_ERROR", 'Failure("Int64.of_string")')
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise ApiError("INTERNAL_ERROR", 'Failure("Int64.of_string")')
+    return number
 
 
 def _wrong_type(expected: str, value: Value) -> ApiError:
+    return ApiError("INTERNAL_ERROR", f"Failure(\"Expected {expected}, got '{_print(value)}'\")")
+
+
+def _wrong_shape(expected: str, value: Value) -> ApiError:
+    return ApiError("INTERNAL_ERROR", f"Failure(\"Expecting Rpc.{expected}, but found '{_print(value)}'\")")
+
+
+def _print(value: Value) -> str:
+    """Returns a value as the server's log would show what came over the wire."""
     if isinstance(value, bool):
-        seen = f"Bool({str(value).lower()})"
-    elif isinstance(value, int):
-        seen = f"I({value})"
-    elif isinstance(value, float):
-        seen = f"F({value})"
-    elif isinstance(value, str):
-        seen = f"S({value})"
-    else:
-        seen = "Enum(...)" if isinstance(value, list) else "Dict(...)"
-    return ApiError("INTERNAL_ERROR", f"Failure(\"Expected {expected}, got '{seen}'\")")
+        return f"B({str(value).lower()})"
+    if isinstance(value, int):
+        return f"I({value})"
+    if isinstance(value, float):
+        return f"F({value:g})"
+    if isinstance(value, Date):
+        return f"D({value})"
+    if isinstance(value, str):
+        return f"S({value})"
+    if isinstance(value, list):
+        return f"[{';'.join(_print(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{';'.join(f'{key}:{_print(item)}' for key, item in value.items())}}}"
+    return "N"

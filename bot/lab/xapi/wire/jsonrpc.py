@@ -37,8 +37,8 @@ def read_request(body: bytes) -> Request:
     """Reads a method call.
 
     Raises:
-        BadRequestError: The body is no JSON-RPC, or its id is neither text nor an integer; a real server answers
-            HTTP 500.
+        BadRequestError: The body is no JSON-RPC, names a version that is not 2.0, or its id is neither text nor an
+            integer; a real server answers HTTP 500.
     """
     try:
         data = msgspec.json.decode(body)
@@ -46,7 +46,10 @@ def read_request(body: bytes) -> Request:
         raise BadRequestError(str(error)) from error
     if not isinstance(data, dict):
         raise BadRequestError("not an object")
+    # Version 1.0 is what does not name one.
     version = data.get("jsonrpc", "1.0")
+    if "jsonrpc" in data and version != "2.0":
+        raise BadRequestError("jsonrpc must be 2.0")
     number, params = data.get("id"), data.get("params", [] if version == "2.0" else None)
     if isinstance(number, bool) or not isinstance(number, int | str):
         raise BadRequestError("id must be a string or an integer")
