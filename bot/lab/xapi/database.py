@@ -97,12 +97,16 @@ class Database:
 
     Every change raises the generation by one and fires `changed`. Messages have a generation of their own
     beside it, as in the tokens of `event.from`.
+
+    Attributes:
+        forgotten: The generation of the last deletion that is no longer remembered.
     """
 
     def __init__(self) -> None:
         self._tables: dict[str, OrderedDict[str, Row]] = {name: OrderedDict() for name in CLASSES}
         self._uuids: dict[str, dict[str, str]] = {name: {} for name in CLASSES}
-        self._deleted: deque[Deleted] = deque(maxlen=_DELETED_KEPT)
+        self._deleted: deque[Deleted] = deque()
+        self.forgotten = 0
         self.generation = 0
         self.message_generation = 0
         self.notices = 0
@@ -133,6 +137,8 @@ class Database:
         self._uuids[class_name].pop(row.fields["uuid"], None)
         generation = self._advance(class_name)
         self._deleted.append(Deleted(class_name, ref, row.created, generation))
+        if len(self._deleted) > _DELETED_KEPT:
+            self.forgotten = self._deleted.popleft().deleted
         self.changed.fire()
 
     def get(self, class_name: str, ref: str, name: str) -> Value:

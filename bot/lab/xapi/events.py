@@ -76,7 +76,7 @@ async def wait_for_events(
     """Returns events, counts of live objects and the next token, at once or when something matching changes.
 
     Raises:
-        ApiError: The session ended meanwhile, or classes or token cannot be read.
+        ApiError: The session ended meanwhile, classes or token cannot be read, or events are lost.
     """
     wanted = Subscription(classes)
     since = parse_token(token)
@@ -105,11 +105,16 @@ async def collect_events(pool: Pool, wanted: Subscription, since: tuple[int, int
     """Returns one event per changed object: messages first, then additions, modifications, deletions.
 
     Which objects is decided at once; they are described in slices, so that other connections are served meanwhile.
+
+    Raises:
+        ApiError: `EVENTS_LOST` when the token is older than what is remembered of deletions.
     """
     generation, message_generation = since
+    if 0 <= generation < pool.database.forgotten:
+        raise ApiError("EVENTS_LOST")
     deletions: list[dict[str, Value]] = [
         {
-            "id": str(gone.deleted),
+            "id": "0" if gone.class_name == "message" else str(gone.deleted),
             "timestamp": "0.0",
             "class": gone.class_name.lower(),
             "operation": "del",
@@ -126,6 +131,8 @@ async def collect_events(pool: Pool, wanted: Subscription, since: tuple[int, int
     ]
     messages, additions, modifications = [], [], []
     for number, (class_name, row) in enumerate(changed, start=1):
+        if not pool.database.has(class_name, row.ref):
+            continue  # gone meanwhile: the next batch has a deletion of what was never told
         if class_name == "message":
             messages.append(_describe(class_name, "add", row, "0"))
         elif row.created > generation:

@@ -8,9 +8,10 @@ from bot.lab.xapi.clock import Clock, Gate, Signal
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
+from bot.lab.xapi.messages import add_message
 from bot.lab.xapi.sessions import Sessions
 from bot.lab.xapi.tasks import Tasks
-from bot.lab.xapi.values import Value, now
+from bot.lab.xapi.values import Value
 
 # A guest that ignores a request does not even acknowledge it; one that hangs acknowledges and does nothing.
 Temper = Literal["ignores", "hangs"]
@@ -66,12 +67,11 @@ class Pool:
 
     def announce(self, name: str, *, cls: str, ref: str, body: str, priority: int = 5) -> None:
         """Makes a message (alert) about an object; information by default."""
-        self.database.create(
-            "message",
+        add_message(
+            self.database,
             name=name,
             priority=priority,
             cls=cls,
-            obj_uuid=self.database.get(cls if cls in {"VM", "SR", "VDI"} else cls.lower(), ref, "uuid"),
-            timestamp=now(),
+            obj_uuid=self.database.get(cls if cls == "VM" else cls.lower(), ref, "uuid"),
             body=body,
         )

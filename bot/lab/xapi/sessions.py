@@ -28,12 +28,20 @@ class Account:
 
 @dataclass(slots=True)
 class Session:
-    """One login."""
+    """One login.
+
+    Attributes:
+        used_at: When its use was last noted, in simulated seconds.
+        registered: What `event.next` tells it, as it was registered for; None before that.
+        told: The token of what `event.next` has told.
+    """
 
     ref: str
     account: Account
     originator: str
     used_at: float
+    registered: set[str] | None = None
+    told: str = ""
 
 
 class Sessions:

@@ -3,11 +3,10 @@
 import asyncio
 import re
 
-import aiohttp
 import pytest
-from datacentre_client import PASSWORD, Connect, Rpc, Stock
+from datacentre_client import DEADLINE_S, Connect, Rpc, Stock
 
-from bot.lab.xapi import Datacentre
+from bot.lab.xapi import database
 
 TOKEN = re.compile(r"\d{20},\d{20}")
 
@@ -128,26 +127,63 @@ async def test_the_official_client_reads_counts_as_integers(stock: Stock) -> Non
     assert isinstance(record["memory_static_max"], str)
 
 
-async def test_old_style_queues_are_not_registered(rpc: Rpc) -> None:
+async def test_nobody_is_registered_for_a_queue_at_first(rpc: Rpc) -> None:
     assert await rpc.fail("event.next") == ["SESSION_NOT_REGISTERED", rpc.session]
 
 
-async def test_what_changes_while_a_long_answer_is_made_is_told_then_or_next(http: aiohttp.ClientSession) -> None:
-    lab = Datacentre(world="large:2x1500", port=0, password=PASSWORD)
-    await lab.start()
-    try:
-        client = await Rpc(http, lab.hosts["host001"].https).login()
-        guest = await client.find("VM", "vm01499")
-        reading = asyncio.create_task(client.call("event.from", ["VM", "VBD", "VIF"], "", 5.0))
-        numbers = 0
-        while not reading.done():
-            numbers += 1
-            await client.call("VM.set_name_description", guest, str(numbers))
-        first = await reading
-        told = await client.call("event.from", ["VM"], first["token"], 0.0)
-    finally:
-        await lab.stop()
-    assert numbers > 1
-    assert [event["ref"] for event in first["events"]].count(guest) == 1
-    newest = [event for event in (*first["events"], *told["events"]) if event["ref"] == guest][-1]
-    assert newest["snapshot"]["name_description"] == str(numbers)
+async def test_an_old_style_queue_tells_what_changed_since_the_last_time(rpc: Rpc) -> None:
+    guest, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
+    await rpc.call("event.register", ["VM", "task"])
+    await rpc.call("VM.set_name_description", guest, "new")
+    await rpc.call("host.set_name_description", host, "not registered")
+    [event] = await rpc.call("event.next")
+    assert (event["class"], event["operation"], event["ref"]) == ("vm", "mod", guest)
+    assert event["snapshot"]["name_description"] == "new"
+    waiting = asyncio.create_task(rpc.call("event.next"))
+    await rpc.call("event.register", ["host"])
+    await rpc.call("host.set_name_description", host, "registered")
+    assert [event["ref"] for event in await asyncio.wait_for(waiting, DEADLINE_S)] == [host]
+    await rpc.call("event.unregister", ["vm", "task", "HOST"])
+    assert await rpc.fail("event.next") == ["SESSION_NOT_REGISTERED", rpc.session]
+
+
+async def test_a_queue_of_more_than_ten_megabytes_is_lost(rpc: Rpc) -> None:
+    await rpc.call("event.register", ["*"])
+    guests = [await rpc.find("VM", name) for name in ("centos54", "winxp", "web-local", "db1", "sleeper")]
+    for guest in guests:
+        for number in range(9):
+            await rpc.call("VM.add_to_other_config", guest, f"large-{number}", "x" * 240_000)
+    assert await rpc.fail("event.next") == ["EVENTS_LOST"]
+    await rpc.call("VM.set_name_description", guests[0], "after")
+    assert [event["ref"] for event in await rpc.call("event.next")] == [guests[0]]
+
+
+async def test_logging_out_wakes_who_waits_for_a_queue(connect: Connect) -> None:
+    client = await connect("xenserver1").login()
+    await client.call("event.register", ["vm"])
+    waiting = asyncio.create_task(client.fail("event.next"))
+    await client.call("session.logout")
+    assert await asyncio.wait_for(waiting, DEADLINE_S) == ["SESSION_INVALID", client.session]
+
+
+async def test_a_token_older_than_the_memory_of_deletions_is_lost(rpc: Rpc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_DELETED_KEPT", 3)
+    token = (await rpc.call("event.from", ["task"], "", 0.0))["token"]
+    for _ in range(4):
+        task = await rpc.call("task.create", "short", "")
+        await rpc.call("task.set_status", task, "success")
+        await rpc.call("task.destroy", task)
+    assert await rpc.fail("event.from", ["task"], token, 0.0) == ["EVENTS_LOST"]
+    fresh = (await rpc.call("event.from", ["task"], "", 0.0))["token"]
+    assert (await rpc.call("event.from", ["task"], fresh, 0.0))["events"] == []
+
+
+@pytest.mark.parametrize("class_name", ["VM", "host", "SR", "network", "pool", "VBD", "VIF", "PIF", "PBD", "VDI"])
+async def test_every_class_tells_its_changes(rpc: Rpc, class_name: str) -> None:
+    ref = (await rpc.call(f"{class_name}.get_all"))[0]
+    first = await rpc.call("event.from", [class_name], "", 0.0)
+    assert {event["class"] for event in first["events"]} == {class_name.lower()}
+    assert len(first["events"]) == first["valid_ref_counts"][class_name.lower()]
+    await rpc.call("event.inject", class_name, ref)
+    [event] = (await rpc.call("event.from", [class_name.lower()], first["token"], 5.0))["events"]
+    assert (event["ref"], event["operation"]) == (ref, "mod")

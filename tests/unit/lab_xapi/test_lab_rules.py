@@ -4,10 +4,13 @@ import asyncio
 
 import pytest
 
+from bot.lab.xapi.assembly import make_pool
 from bot.lab.xapi.clock import Clock, Gate
 from bot.lab.xapi.consistency import find_contradictions
 from bot.lab.xapi.database import LINKS, Database
 from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.events import Subscription, collect_events, make_token, parse_token
+from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.population import Populated, populate
 from bot.lab.xapi.rules.memory import MIB, compute_free, compute_overhead, rebalance
 from bot.lab.xapi.rules.query import parse_query
@@ -255,3 +258,23 @@ def test_both_ends_of_a_link_are_kept() -> None:
     database.set("VM", guest, appliance=appliance)
     database.delete("VM", guest)
     assert database.get("VM_appliance", appliance, "VMs") == []
+
+
+async def test_what_goes_while_a_batch_is_described_is_told_only_as_deleted() -> None:
+    """A deletion of something that was never told: a watcher must not trip over it."""
+    pool = make_pool(
+        populate(load_world("large:1x0"))[0],
+        clock=(clock := Clock(1.0, running=False)),
+        gate=Gate(),
+        faults=Faults(clock, lambda: None, lambda _method, _fault: None),
+        password="pw",
+    )
+    wanted, begun = Subscription(["task"]), parse_token(make_token(pool))
+    made = [pool.tasks.create(str(number), host=NULL_REF) for number in range(1200)]
+    describing = asyncio.create_task(collect_events(pool, wanted, begun))
+    await asyncio.sleep(0)  # it has looked, and described its first slice
+    token = parse_token(make_token(pool))
+    pool.tasks.remove(made[-1])
+    assert [event["ref"] for event in await describing] == made[:-1]
+    [event] = await collect_events(pool, wanted, token)
+    assert (event["operation"], event["ref"]) == ("del", made[-1])

@@ -121,23 +121,6 @@ async def get_permissions_name_label(context: Context, self: str) -> Value:
     return sorted({find_role(permission)["name_label"] for role in roles for permission in list_permissions(role)})
 
 
-async def create_message(context: Context, name: str, priority: int, cls: str, obj_uuid: str, body: str) -> str:
-    """Makes a message about an object, which must be there."""
-    context.pool.database.find_by_uuid(cls if cls not in {"Host", "Pool"} else cls.lower(), obj_uuid)
-    return context.pool.database.create(
-        "message", name=name, priority=priority, cls=cls, obj_uuid=obj_uuid, body=body, timestamp=now()
-    )
-
-
-async def destroy_messages(context: Context, messages: list[str]) -> str:
-    """Removes messages, none of them when one is not there."""
-    for message in messages:
-        context.pool.database.row("message", message)
-    for message in messages:
-        context.pool.database.delete("message", message)
-    return ""
-
-
 def _create_group(class_name: str) -> Handler:
     async def create(
         context: Context, name_label: str = "", name_description: str = "", other_config: Value = None
@@ -244,8 +227,6 @@ CALLS: Final[tuple[Call, ...]] = (
     declare("subject.add_to_roles", add_to_roles),
     declare("subject.remove_from_roles", remove_from_roles),
     declare("subject.get_permissions_name_label", get_permissions_name_label),
-    declare("message.create", create_message),
-    declare("message.destroy_many", destroy_messages),
     declare("SDN_controller.introduce", introduce_controller),
     declare("SDN_controller.forget", _destroy("SDN_controller")),
     declare("Repository.introduce", introduce_repository),
