@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 import XenAPI
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from page_app import App
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from slack_sdk.socket_mode import SocketModeClient
+from slack_sdk.web import WebClient
 
 DEADLINE_S = 60
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -141,9 +144,25 @@ class Console:
 
     complaints: list[str] = field(default_factory=list)
 
-    def hear(self, message: ConsoleMessage) -> None:
+    def listen(self, page: Page) -> None:
+        """Hears errors and warnings, exceptions and rejections that nobody caught, and requests that failed."""
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("requestfailed", self._hear_failure)
+        page.on("response", self._hear_answer)
+
+    def _hear(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.complaints.append(message.text)
+
+    def _hear_failure(self, request: Request) -> None:
+        # A stream ends when the page goes, or becomes another person's.
+        if request.resource_type != "eventsource":
+            self.complaints.append(f"{request.url}: {request.failure}")
+
+    def _hear_answer(self, response: Response) -> None:
+        if response.status >= 400:
+            self.complaints.append(f"{response.url}: {response.status}")
 
 
 @pytest.fixture
@@ -156,8 +175,7 @@ def open_page(lab: Lab, browser: Browser, console: Console, size: tuple[int, int
     context = browser.new_context(viewport={"width": size[0], "height": size[1]})
     opened = context.new_page()
     opened.set_default_timeout(15_000)
-    opened.on("console", console.hear)
-    opened.on("pageerror", lambda error: console.complaints.append(str(error)))
+    console.listen(opened)
     opened.goto(lab.page)
     opened.locator(".composer textarea").first.wait_for()
     yield opened
@@ -177,6 +195,23 @@ def bot_page(bot_lab: Lab, browser: Browser, console: Console) -> Iterator[Page]
     """As `page`, with the bot behind it."""
     with open_page(bot_lab, browser, console, (1400, 900)) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def connected(lab: Lab) -> Iterator[App]:
+    web = WebClient(token=lab.line["bot_token"], base_url=lab.line["slack_api"])
+    client = SocketModeClient(app_token=lab.line["app_token"], web_client=web)
+    app = App(client)
+    client.connect()
+    yield app
+    client.close()
+
+
+@pytest.fixture
+def app(connected: App) -> App:
+    """The app with nothing received yet; connected once, because the client takes seconds to close."""
+    connected.forget()
+    return connected
 
 
 @pytest.fixture

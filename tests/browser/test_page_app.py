@@ -1,29 +1,13 @@
 """The page with an app behind it: what people do reaches the app, and its answers reach them."""
 
-from collections.abc import Callable, Iterator
-from queue import Queue
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from page_app import App, offer, plain
 from playwright.sync_api import Page, expect
-from slack_sdk.socket_mode import SocketModeClient
-from slack_sdk.socket_mode.client import BaseSocketModeClient
-from slack_sdk.socket_mode.request import SocketModeRequest
-from slack_sdk.socket_mode.response import SocketModeResponse
-from slack_sdk.web import WebClient
 
 pytestmark = pytest.mark.browser
-
-DEADLINE_S = 20
-
-
-def plain(text: str) -> dict[str, str]:
-    return {"type": "plain_text", "text": text}
-
-
-def offer(*names: str) -> list[dict[str, Any]]:
-    return [{"text": plain(name), "value": name} for name in names]
-
 
 MODAL = {
     "type": "modal",
@@ -58,55 +42,8 @@ MODAL = {
 }
 
 
-class App:
-    """A small app on the stock Socket Mode client; it acks everything and keeps what it got."""
-
-    def __init__(self, client: SocketModeClient) -> None:
-        self.client = client
-        self.got: Queue[dict[str, Any]] = Queue()
-        self.errors: dict[str, str] = {}
-        client.socket_mode_request_listeners.append(self.take)
-
-    def take(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        payload = self.answer(request.payload)
-        client.send_socket_mode_response(SocketModeResponse(request.envelope_id, payload))
-        if request.type == "slash_commands":
-            self.client.web_client.views_open(trigger_id=request.payload["trigger_id"], view=MODAL)
-        self.got.put(request.payload)
-
-    def answer(self, payload: dict[str, Any]) -> dict[str, Any] | None:
-        if payload.get("type") == "block_suggestion":
-            return {"options": offer(*(vm for vm in ("centos54", "日本語サーバー") if payload["value"] in vm))}
-        if payload.get("type") == "view_submission" and self.errors:
-            return {"response_action": "errors", "errors": self.errors}
-        return None
-
-    def next(self, kind: str) -> dict[str, Any]:
-        while True:
-            payload = self.got.get(timeout=DEADLINE_S)
-            if payload.get("type", "slash_command") == kind:
-                return payload
-
-
-@pytest.fixture(scope="module")
-def connected(lab: Any) -> Iterator[App]:
-    web = WebClient(token=lab.line["bot_token"], base_url=lab.line["slack_api"])
-    client = SocketModeClient(app_token=lab.line["app_token"], web_client=web)
-    app = App(client)
-    client.connect()
-    yield app
-    client.close()
-
-
-@pytest.fixture
-def app(connected: App) -> App:
-    """The app with nothing received yet; connected once, because the client takes seconds to close."""
-    connected.got = Queue()
-    connected.errors = {}
-    return connected
-
-
-def open_modal(page: Page) -> None:
+def open_modal(page: Page, app: App) -> None:
+    app.view = MODAL
     field = page.locator(".channel .composer textarea")
     field.fill("/xen migrate")
     field.press("Enter")
@@ -139,7 +76,7 @@ def test_a_select_and_an_overflow_menu_reach_the_app(page: Page, app: App, lab_s
 
 
 def test_a_modal_is_filled_by_keyboard_and_submitted(page: Page, app: App) -> None:
-    open_modal(page)
+    open_modal(page, app)
     dialog = page.get_by_role("dialog", name="Move a guest")
     guest = dialog.get_by_role("combobox", name="Guest")
     guest.press_sequentially("日本")
@@ -158,7 +95,7 @@ def test_a_modal_is_filled_by_keyboard_and_submitted(page: Page, app: App) -> No
 
 def test_an_error_of_the_app_stands_below_its_field_and_inputs_stay(page: Page, app: App) -> None:
     app.errors = {"why": "Say why, in a few words."}
-    open_modal(page)
+    open_modal(page, app)
     dialog = page.get_by_role("dialog", name="Move a guest")
     dialog.get_by_role("combobox", name="Guest").click()
     dialog.locator(".option", has_text="centos54").click()
@@ -173,7 +110,7 @@ def test_an_error_of_the_app_stands_below_its_field_and_inputs_stay(page: Page, 
 
 
 def test_an_empty_required_field_is_named_before_anything_is_sent(page: Page, app: App) -> None:
-    open_modal(page)
+    open_modal(page, app)
     dialog = page.get_by_role("dialog", name="Move a guest")
     dialog.get_by_role("button", name="Request").click()
     expect(dialog.get_by_role("alert")).to_have_count(2)

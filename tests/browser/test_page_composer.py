@@ -18,7 +18,7 @@ def offered(page: Page) -> Locator:
 def test_commands_are_completed_by_keyboard(page: Page, field: Locator) -> None:
     field.press_sequentially("/xen mi")
     expect(offered(page)).to_have_count(1)
-    expect(offered(page)).to_contain_text("/xen migrate <vm> to <host>")
+    expect(offered(page)).to_contain_text("/xen migrate <vm>")
     field.press("Tab")
     expect(field).to_have_value("/xen migrate ")
     expect(field).to_be_focused()
@@ -37,6 +37,15 @@ def test_names_of_guests_and_hosts_are_completed_as_the_usage_asks(page: Page, f
     field.press("ArrowDown")
     field.press("Enter")
     expect(field).to_have_value("/xen migrate web-local to xenserver3 ")
+
+
+def test_what_may_still_follow_is_offered_after_a_name(page: Page, field: Locator) -> None:
+    field.press_sequentially("/xen stop web-local ")
+    expect(offered(page)).to_contain_text(["hard", "reason"])
+    field.press_sequentially("rea")
+    expect(offered(page)).to_have_count(1)
+    field.press("Tab")
+    expect(field).to_have_value("/xen stop web-local reason ")
 
 
 def test_a_name_of_several_words_is_completed_as_it_is(page: Page, field: Locator) -> None:

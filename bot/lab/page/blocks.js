@@ -3,6 +3,7 @@
 import { use } from "./actions.js";
 import { classes, h } from "./dom.js";
 import { drawElement, drawImage, drawText, fieldId, plainText } from "./elements.js";
+import { drawFile } from "./files.js";
 import { drawMarkdown } from "./markdown.js";
 import { drawMrkdwn } from "./mrkdwn.js";
 import { drawRichText } from "./richtext.js";
@@ -35,6 +36,11 @@ const DRAW = {
   rich_text: (block) => h("div", { class: "block" }, drawRichText(block)),
   markdown: (block) => h("div", { class: "block" }, drawMarkdown(block.text ?? "")),
   table: drawTable,
+  context_actions: (block, blockId, context) =>
+    h("div", { class: "block block-actions" }, (block.elements ?? []).map((element) => drawElement(element, blockId, context))),
+  card: drawCard,
+  carousel: (block, blockId, context) => h("div", { class: "block carousel" }, (block.elements ?? []).map((card) => drawCard(card, blockId, context))),
+  container: drawContainer,
   alert: (block) => h("div", { class: classes("block block-alert", `alert-${block.level ?? "default"}`), role: "note" }, drawText(block.text)),
 };
 
@@ -82,6 +88,23 @@ function drawInput(block, blockId, context) {
   );
 }
 
+function drawCard(block, blockId, context) {
+  const image = block.hero_image ?? block.icon;
+  return h(
+    "div",
+    { class: "block card" },
+    image && drawImage(image),
+    block.title && h("strong", {}, drawText(block.title)),
+    block.subtitle && h("span", { class: "hint" }, drawText(block.subtitle)),
+    block.body && h("div", { class: "text" }, drawText(block.body)),
+    block.actions && h("div", { class: "block-actions" }, block.actions.map((element) => drawElement(element, blockId, context))),
+  );
+}
+
+function drawContainer(block, _blockId, context) {
+  return h("div", { class: "block card" }, block.title ? h("strong", {}, drawText(block.title)) : block.rich_text_title && drawRichText(block.rich_text_title), drawBlocks(block.child_blocks ?? [], context));
+}
+
 function drawTable(block) {
   const settings = block.column_settings ?? [];
   const [head, ...rest] = block.rows ?? [];
@@ -116,7 +139,7 @@ export function drawContent(message, context) {
       ? h("div", { class: "blocks" }, drawBlocks(blocks, context))
       : message.text && h("div", { class: "text" }, drawMrkdwn(message.text)),
     (message.attachments ?? []).map((attachment, index) => drawAttachment(attachment, `${index}`, context)),
-    (message.files ?? []).map((file) => h("p", { class: "file", key: file.id }, h("strong", {}, file.title ?? file.name), ` · ${file.size ?? "?"} bytes`)),
+    (message.files ?? []).map(drawFile),
   ];
 }
 

@@ -24,9 +24,20 @@ export function drawExternalSelect(element, blockId, context) {
   const box = boxOf(name);
   const isOpen = state.menu === name;
   const id = fieldId(context, blockId, element);
-  const chosen = context.chosen?.(blockId, element) ?? box.chosen ?? element.initial_option ?? null;
+  const isMany = element.type === "multi_external_select";
+  const chosen = isMany ? null : (context.chosen?.(blockId, element) ?? box.chosen ?? element.initial_option ?? null);
+  const many = isMany ? (context.chosenValue?.(blockId, element, "selected_options") ?? box.many ?? element.initial_options ?? []) : [];
+  const chooseMany = (options) => {
+    box.many = options;
+    update({ menu: null });
+    context.chose(blockId, element, { selected_options: options });
+  };
   const open = () => openList(box, name, context, blockId, element);
   const choose = (option) => {
+    if (isMany) {
+      chooseMany([...many.filter((one) => one.value !== option.value), option]);
+      return;
+    }
     box.chosen = option;
     update({ menu: null });
     context.chose(blockId, element, { selected_option: option });
@@ -34,6 +45,7 @@ export function drawExternalSelect(element, blockId, context) {
   return h(
     "span",
     { class: "combobox" },
+    many.length > 0 && h("span", { class: "picked" }, many.map((option) => h("button", { key: option.value, type: "button", class: "chip", "aria-label": `Remove ${plainText(option.text)}`, onclick: () => chooseMany(many.filter((one) => one !== option)) }, plainText(option.text), " ×"))),
     h("input", {
       id,
       class: "field",

@@ -38,16 +38,18 @@ function suggestWord({ word, usage, help }, command) {
 
 // A usage such as "migrate <vm> to <host> [reason …]" says what each keyword asks for: ["", vm], ["to", host], …
 function readUsage({ word, usage }) {
-  const parts = usage.slice(word.length).replaceAll(/[[\]]/g, " ").match(/<[^>]*>|\S+/g) ?? [];
+  // "[without tools]" is one choice of two words; the brackets of all else say only that it may be left out.
+  const plain = usage.slice(word.length).replaceAll(/\[(\w+(?: \w+)+)\]/g, (_whole, phrase) => ` ${phrase.replaceAll(" ", "_")} `);
+  const parts = plain.replaceAll(/[[\]]/g, " ").match(/<[^>]*>|\S+/g) ?? [];
   const slots = [];
   let keyword = "";
   parts.forEach((part, index) => {
     const isFollowed = /^[<…]/.test(parts[index + 1] ?? "");
     if (/^[<…]/.test(part) || part.includes("|") || (part in KINDS && !isFollowed)) {
-      slots.push({ keyword, kinds: part.replaceAll(/[<>…]/g, "").split("|").filter(Boolean) });
+      slots.push({ keyword, isFree: part.startsWith("…"), kinds: part.replaceAll(/[<>…]/g, "").split("|").filter(Boolean) });
       keyword = "";
     } else if (isFollowed) keyword = part;
-    else slots.push({ keyword: part, kinds: [] });
+    else slots.push({ keyword: part.replaceAll("_", " "), kinds: [] });
   });
   return slots;
 }
@@ -62,8 +64,9 @@ function suggestArguments(hint, head, typed) {
   const segment = words.slice(at + 1).join(" ").replace(/^"/, "");
   const before = [head, ...words.slice(0, at + 1)].join(" ");
   const names = (slot?.kinds ?? []).flatMap((kind) => KINDS[kind]?.(typed) ?? [{ name: kind, meaning: "" }]);
-  const isWhole = segment.endsWith(" ") && names.some(({ name }) => name === segment.trimEnd().replace(/"$/, ""));
-  if (isWhole) return suggestKeywords(slots, words, `${head} ${typed}`);
+  const whole = names.map(({ name }) => name).filter((name) => segment.startsWith(`${name} `) || segment.startsWith(`${name}" `));
+  const isOver = whole.length > 0 || (slot !== undefined && slot.keyword !== "" && slot.kinds.length === 0 && !slot.isFree);
+  if (isOver) return suggestKeywords(slots, words, `${head} ${typed}`);
   const next = slots.some((one) => one.keyword) ? " " : "";
   return rankByName(names, (one) => one.name, segment.toLowerCase())
     .filter(({ name }) => name !== segment)
@@ -72,10 +75,12 @@ function suggestArguments(hint, head, typed) {
 }
 
 function suggestKeywords(slots, words, typed) {
-  const given = new Set(words.map((word) => word.toLowerCase()));
+  const begun = words.at(-1).toLowerCase();
+  const given = new Set(words.slice(0, -1).map((word) => word.toLowerCase()));
+  const before = typed.slice(0, typed.length - begun.length);
   return slots
-    .filter((slot) => slot.keyword && !given.has(slot.keyword))
-    .map(({ keyword, kinds }) => ({ key: keyword, text: `${typed}${keyword} `, label: keyword, more: kinds.length > 0 ? `<${kinds.join(" | ")}>` : "", meaning: "" }));
+    .filter(({ keyword }) => keyword && keyword.startsWith(begun) && keyword !== begun && !given.has(keyword.split(" ")[0]))
+    .map(({ keyword, kinds, isFree }) => ({ key: keyword, text: `${before}${keyword} `, label: keyword, more: isFree ? "…" : kinds.map((kind) => `<${kind}>`).join(" "), meaning: "" }));
 }
 
 // A name that holds a word of the command itself is quoted, so that it stays one name.

@@ -2,10 +2,12 @@
 // Each draws itself and tells `context.chose(blockId, element, chosen)` what a person did.
 
 import { controlName, use } from "./actions.js";
+import { drawCheckboxes, drawRadio, drawSome } from "./choices.js";
 import { drawExternalSelect } from "./combobox.js";
 import { classes, h, icon } from "./dom.js";
 import { fillEmoji } from "./emoji.js";
-import { drawMrkdwn, unescapeText } from "./mrkdwn.js";
+import { drawFileInput, drawRichTextInput } from "./inputs.js";
+import { drawMrkdwn } from "./mrkdwn.js";
 import { state, update } from "./store.js";
 
 /** The text of a plain_text object as the client shows it: no markup, emoji names filled. */
@@ -46,8 +48,11 @@ const DRAW = {
   conversations_select: drawChannelSelect,
   channels_select: drawChannelSelect,
   external_select: drawExternalSelect,
+  multi_external_select: drawExternalSelect,
   multi_static_select: drawCheckboxes,
-  multi_users_select: (element, blockId, context) => drawCheckboxes(withPeople(element), blockId, context),
+  multi_users_select: (element, blockId, context) => drawSome(withPeople(element), blockId, context, "selected_users", element.initial_users),
+  multi_conversations_select: (element, blockId, context) => drawSome(withChannels(element), blockId, context, "selected_conversations", element.initial_conversations),
+  multi_channels_select: (element, blockId, context) => drawSome(withChannels(element), blockId, context, "selected_channels", element.initial_channels),
   checkboxes: drawCheckboxes,
   radio_buttons: drawRadio,
   plain_text_input: drawTextInput,
@@ -57,6 +62,10 @@ const DRAW = {
   datepicker: (element, blockId, context) => drawField(element, blockId, context, "date", "selected_date"),
   timepicker: (element, blockId, context) => drawField(element, blockId, context, "time", "selected_time"),
   datetimepicker: drawDateTime,
+  rich_text_input: drawRichTextInput,
+  file_input: drawFileInput,
+  icon_button: drawButton,
+  feedback_buttons: drawFeedback,
   image: drawImage,
 };
 
@@ -156,11 +165,19 @@ function drawPeopleSelect(element, blockId, context) {
   return drawListSelect(withPeople(element), blockId, context, "selected_user", element.initial_user);
 }
 
+function withChannels(element) {
+  return { ...element, options: state.channels.filter((channel) => !channel.is_im).map((channel) => asOption(channel.id, `#${channel.name}`)) };
+}
+
 function drawChannelSelect(element, blockId, context) {
   const isAny = element.type === "conversations_select";
-  const options = state.channels.map((channel) => asOption(channel.id, `#${channel.name}`));
   const initial = isAny ? element.initial_conversation : element.initial_channel;
-  return drawListSelect({ ...element, options }, blockId, context, isAny ? "selected_conversation" : "selected_channel", initial);
+  return drawListSelect(withChannels(element), blockId, context, isAny ? "selected_conversation" : "selected_channel", initial);
+}
+
+function drawFeedback(element, blockId, context) {
+  const draw = (button) => button && drawButton({ ...element, ...button, type: "button" }, blockId, context);
+  return h("span", { class: "feedback" }, draw(element.positive_button), draw(element.negative_button));
 }
 
 function drawListSelect(element, blockId, context, field, initial) {
@@ -172,43 +189,15 @@ function drawListSelect(element, blockId, context, field, initial) {
   return drawSelect(element, blockId, inner);
 }
 
-function drawCheckboxes(element, blockId, context) {
-  const options = listOptions(element);
-  const initial = element.initial_options ?? options.filter((option) => element.initial_users?.includes(option.value));
-  const isPeople = element.type === "multi_users_select";
-  const change = (event) => {
-    const boxes = [...event.target.closest("fieldset").querySelectorAll("input")];
-    const chosen = options.filter((_option, index) => boxes[index].checked);
-    context.chose(blockId, element, isPeople ? { selected_users: chosen.map((option) => option.value) } : { selected_options: chosen });
-  };
-  return drawChoices(element, blockId, context, "checkbox", (option) => initial.some((one) => one.value === option.value), change);
-}
-
-function drawRadio(element, blockId, context) {
-  const change = (event) => context.chose(blockId, element, { selected_option: element.options[Number(event.target.value)] });
-  return drawChoices(element, blockId, context, "radio", (option) => element.initial_option?.value === option.value, change);
-}
-
-function drawChoices(element, blockId, context, type, isChosen, change) {
-  const group = fieldId(context, blockId, element);
-  return h(
-    "fieldset",
-    { class: "choices", "aria-label": context.labelled ?? "Choices" },
-    listOptions(element).map((option, index) =>
-      h(
-        "label",
-        {},
-        h("input", { type, name: group, value: String(index), checked: isChosen(option), onchange: change }),
-        h("span", {}, option.text.type === "mrkdwn" ? drawText(option.text) : plainText(option.text)),
-        option.description && h("small", {}, unescapeText(option.description.text)),
-      ),
-    ),
-  );
-}
-
 /** The id that ties a label to its field. */
 export function fieldId(context, blockId, element) {
   return `field-${context.name}-${blockId}-${element.action_id}`.replace(/[^\w-]/g, "_");
+}
+
+/** What a person entered in an element, or what stands there at first: a view that comes back shows what was entered. */
+export function enteredOr(context, blockId, element, field, initial) {
+  const value = context.chosenValue?.(blockId, element, field);
+  return value === undefined ? initial : (value ?? "");
 }
 
 function drawTextInput(element, blockId, context) {
@@ -232,7 +221,7 @@ function drawField(element, blockId, context, type, field) {
     max: element.max_value ?? null,
     step: element.is_decimal_allowed ? "any" : null,
     "aria-label": context.labelled ? null : plainText(element.placeholder) || "Text",
-    value: element.initial_value ?? element.initial_date ?? element.initial_time ?? "",
+    value: enteredOr(context, blockId, element, field, element.initial_value ?? element.initial_date ?? element.initial_time ?? ""),
     oninput: tell,
     onchange: isText ? null : done,
     onkeydown: isText && isOwnAction ? (event) => isEnter(event) && type !== null && (event.preventDefault(), done(event)) : null,
@@ -246,7 +235,7 @@ export function isEnter(event) {
 
 function drawDateTime(element, blockId, context) {
   const read = (event) => ({ selected_date_time: event.target.value ? Math.floor(new Date(event.target.value).getTime() / 1000) : null });
-  const initial = element.initial_date_time;
+  const initial = enteredOr(context, blockId, element, "selected_date_time", element.initial_date_time);
   const local = initial ? new Date((initial - new Date(initial * 1000).getTimezoneOffset() * 60) * 1000) : null;
   return h("input", {
     id: fieldId(context, blockId, element),

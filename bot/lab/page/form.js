@@ -5,7 +5,10 @@ const forms = new Map(); // view id → block id → action id → { type, … }
 const EMPTY = {
   checkboxes: { selected_options: [] },
   multi_static_select: { selected_options: [] },
+  multi_external_select: { selected_options: [] },
   multi_users_select: { selected_users: [] },
+  multi_conversations_select: { selected_conversations: [] },
+  multi_channels_select: { selected_channels: [] },
   users_select: { selected_user: null },
   conversations_select: { selected_conversation: null },
   channels_select: { selected_channel: null },
@@ -19,6 +22,8 @@ const EMPTY = {
   number_input: { value: null },
   email_text_input: { value: null },
   url_text_input: { value: null },
+  rich_text_input: { rich_text_value: null },
+  file_input: { files: [] },
 };
 
 const INITIAL = {
@@ -28,7 +33,9 @@ const INITIAL = {
   initial_user: "selected_user",
   initial_users: "selected_users",
   initial_conversation: "selected_conversation",
+  initial_conversations: "selected_conversations",
   initial_channel: "selected_channel",
+  initial_channels: "selected_channels",
   initial_date: "selected_date",
   initial_time: "selected_time",
   initial_date_time: "selected_date_time",
@@ -36,7 +43,7 @@ const INITIAL = {
 
 function startValue(element) {
   const value = { type: element.type, ...EMPTY[element.type] };
-  for (const [initial, field] of Object.entries(INITIAL)) if (initial in element) value[field] = element[initial];
+  for (const [initial, field] of Object.entries(INITIAL)) if (initial in element) value[field in value ? field : "rich_text_value"] = element[initial];
   return value;
 }
 

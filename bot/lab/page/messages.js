@@ -5,6 +5,7 @@ import { use } from "./actions.js";
 import { drawContent } from "./blocks.js";
 import { dayHeading, messageTime } from "./dates.js";
 import { classes, h, icon } from "./dom.js";
+import { isLookedInto } from "./files.js";
 import { collect, enter, entered } from "./form.js";
 import { drawMrkdwn } from "./mrkdwn.js";
 import { authorOf, drawAvatar } from "./people.js";
@@ -13,11 +14,13 @@ import { state } from "./store.js";
 const SAME_BREATH_S = 300;
 const NEAR_END_PX = 48;
 
-/** Draws messages, oldest first. `options`: channel, pane ("main" | "thread"), openThread(ts), notices. */
+/** Draws messages, oldest first. `options`: channel, pane ("main" | "thread"), openThread(ts), notices, and readTo: the
+ *  ts above which the messages of others than readBy are new. */
 export function drawMessages(messages, options) {
   const drawings = [];
   let before = null;
   let day = null;
+  let isMarked = false;
   for (const message of interleave(messages, options.notices ?? [])) {
     if (message.notice) {
       drawings.push(drawNotice(message.notice));
@@ -29,7 +32,10 @@ export function drawMessages(messages, options) {
     if (isNewDay && options.pane === "main") {
       drawings.push(h("div", { class: "day", key: `day-${day}`, role: "separator", "aria-label": day }, h("span", {}, day)));
     }
-    drawings.push(drawMessage(message, !isNewDay && isContinued(before, message), options));
+    const isFirstNew = !isMarked && options.readTo !== undefined && message.ts > options.readTo && message.user !== options.readBy;
+    if (isFirstNew) drawings.push(h("div", { class: "day day-new", key: "new", role: "separator", "aria-label": "New messages" }, h("span", {}, "New")));
+    isMarked ||= isFirstNew;
+    drawings.push(drawMessage(message, !isNewDay && !isFirstNew && isContinued(before, message), options));
     before = message;
   }
   return h("div", { key: options.place, class: "messages", role: "log", "aria-label": options.label, "aria-live": "polite", "aria-relevant": "additions", tabindex: "0", hook: followEnd, onkeydown: walk }, drawings);
@@ -75,6 +81,7 @@ export function messageContext(message, channel, pane) {
   context.values = () => collect({ id: name, blocks: message.blocks });
   context.typed = (blockId, element, chosen) => enter(name, blockId, element, chosen);
   context.chosen = (blockId, element) => entered(name, blockId, element)?.selected_option;
+  context.chosenValue = (blockId, element, field) => entered(name, blockId, element)?.[field];
   context.chose = (blockId, element, chosen) => {
     enter(name, blockId, element, chosen);
     use(context, blockId, element, chosen);
@@ -89,7 +96,7 @@ function drawMessage(message, isContinuation, options) {
   const marks = Object.entries(state.busy).filter(([name]) => name.startsWith(context.name));
   // A message with an open menu is drawn each time: its options may have arrived.
   const isOpen = state.menu?.startsWith(context.name);
-  const memo = isOpen ? {} : JSON.stringify([message, isContinuation, marks, state.me, state.people.length]);
+  const memo = isOpen ? {} : JSON.stringify([message, isContinuation, marks, state.me, state.people.length, (message.files ?? []).map(isLookedInto)]);
   const withReplies = options.pane === "main" && message.reply_count > 0;
   return h(
     "article",

@@ -52,7 +52,7 @@ function drawView(view, depth) {
         { class: "modal-foot" },
         h("button", { type: "button", class: "button", onclick: () => void close(view) }, plainText(view.close) || "Close"),
         view.submit &&
-          h("button", { type: "submit", class: classes("button button-primary"), disabled: isBusy || view.submit_disabled === true }, plainText(view.submit)),
+          h("button", { type: "submit", class: classes("button button-primary"), disabled: isBusy || view.submit_disabled === true, "aria-busy": isBusy ? "true" : null }, isBusy ? "Sending…" : plainText(view.submit)),
       ),
     ),
   );

@@ -9,7 +9,7 @@ import { drawMrkdwn } from "./mrkdwn.js";
 import { viewContext } from "./modal.js";
 import { drawAvatar } from "./people.js";
 import { rove } from "./rove.js";
-import { state } from "./store.js";
+import { me, state } from "./store.js";
 import { closeThread, open, openThread } from "./sync.js";
 
 /** How a channel is called on the page. */
@@ -65,6 +65,8 @@ export function drawMain() {
       label: `Messages in ${channel.name}`,
       notices: noticesOf(screen, channel.id),
       openThread,
+      readTo: state.newFrom[channel.id],
+      readBy: me()?.id,
     }),
     screen && screen.messages.length + noticesOf(screen, channel.id).length === 0 && h("p", { class: "quiet" }, "Nothing was said here yet."),
     h("p", { class: classes("waiting-line", isWaiting && "waiting-busy") }, sayAsked(channel.id)),
@@ -92,6 +94,17 @@ function drawHome() {
   );
 }
 
+// Whoever opens a thread wants to read it or to reply; on a touch screen a field with focus would bring up the keyboard.
+function takeFocus(node, isNew) {
+  if (isNew) queueMicrotask(() => (matchMedia("(hover: hover)").matches ? (node.querySelector("textarea") ?? node) : node).focus());
+}
+
+// The message that the thread belongs to gets the focus back.
+function leaveThread(thread) {
+  closeThread();
+  document.querySelector(`.channel [data-ts="${CSS.escape(thread.ts)}"]`)?.focus({ preventScroll: true });
+}
+
 /** The thread pane, or nothing. */
 export function drawThread() {
   const { thread } = state;
@@ -99,13 +112,13 @@ export function drawThread() {
   const channel = state.channels.find((one) => one.id === thread.channel);
   return h(
     "aside",
-    { class: "thread", key: "thread", "aria-label": "Thread" },
+    { class: "thread", key: "thread", "aria-label": "Thread", tabindex: "-1", hook: takeFocus, onkeydown: (event) => event.key === "Escape" && state.menu === null && !event.defaultPrevented && leaveThread(thread) },
     h(
       "header",
       { class: "pane-head" },
       h("h1", {}, "Thread"),
       h("p", { class: "topic" }, channel ? channelTitle(channel) : ""),
-      h("button", { type: "button", class: "icon-button", "aria-label": "Close the thread", onclick: closeThread }, icon("close")),
+      h("button", { type: "button", class: "icon-button", "aria-label": "Close the thread", onclick: () => leaveThread(thread) }, icon("close")),
     ),
     drawMessages(state.threadMessages, { channel: thread.channel, pane: "thread", place: `${state.me}/${thread.ts}`, label: "Messages in the thread" }),
     drawComposer(thread.channel, thread.ts, "Reply…"),

@@ -10,6 +10,7 @@ export const state = {
   place: null, // id of the open channel, or "home"
   screens: {}, // channel id → what lab.screen answered
   read: {}, // channel id → ts of the newest message seen
+  newFrom: {}, // channel id → ts of the newest message that was read when the channel was opened with news in it
   thread: null, // { channel, ts }
   threadMessages: [],
   home: null,

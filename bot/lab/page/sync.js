@@ -30,7 +30,7 @@ function takeTruth(data) {
 export function actAs(key) {
   remember("me", key);
   leaveStream?.();
-  update({ me: key, screens: {}, read: {}, thread: null, threadMessages: [], home: null, views: [], busy: {}, toast: null, menu: null, status: `You act as ${key}` });
+  update({ me: key, screens: {}, read: {}, newFrom: {}, thread: null, threadMessages: [], home: null, views: [], busy: {}, toast: null, menu: null, status: `You act as ${key}` });
   const token = me().token;
   leaveStream = follow(`/lab/stream?token=${encodeURIComponent(token)}`, { screen: refresh }, (connected) => {
     update({ connected });
@@ -52,6 +52,8 @@ document.addEventListener("visibilitychange", () => void refresh());
 
 /** Opens a channel, or the app's home. */
 export function open(place) {
+  const opened = state.channels.find((channel) => channel.id === place);
+  state.newFrom = opened && Number(opened.unread) > 0 ? { [place]: opened.last_read } : {};
   update({ place, thread: null, threadMessages: [], tab: "chat", menu: null });
   const isDirect = state.channels.some((channel) => channel.id === place && channel.is_im);
   // The app is told that its home or its messages were opened, as Slack tells it.

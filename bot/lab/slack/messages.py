@@ -92,9 +92,13 @@ class MessageStore:
         key = (person_id, channel)
         self._read[key] = max(self._read.get(key, ""), ts)
 
+    def last_read(self, person_id: str, channel: str) -> str:
+        """Return the ``ts`` of a person's read mark, "" before the first."""
+        return self._read.get((person_id, channel), "")
+
     def unread(self, person_id: str, channel: str) -> int:
         """Count the messages of others that the person has not read, thread replies left out."""
-        mark = self._read.get((person_id, channel), "")
+        mark = self.last_read(person_id, channel)
         return sum(
             each.ts > mark and each.user != person_id and (each.thread_ts in (None, each.ts) or each.is_broadcast)
             for each in self.all_in(channel, audience=person_id)

@@ -63,6 +63,7 @@ def _summarise(hub: Hub, person: Person, conversation: Conversation) -> Json:
         "is_im": conversation.is_im,
         "topic": conversation.topic,
         "unread": hub.messages.unread(person.id, conversation.id),
+        "last_read": hub.messages.last_read(person.id, conversation.id),
         "last_ts": messages[-1].ts if messages else None,
     }
 
