@@ -69,7 +69,9 @@ async def feed(config: str, password: str) -> None:
 
     sections = tomllib.loads(await asyncio.to_thread(Path(config).read_text))["pools"]
     settings = [msgspec.convert(one, PoolSettings) for one in sections]
+    # As the bot does at its start.
     gc.collect()
+    gc.freeze()
     before, lag = _peak_mib(), Lag()
     ticking = asyncio.create_task(lag.run())
     pools = Pools(settings, passwords={one.name: password for one in settings})
