@@ -26,7 +26,8 @@ from bot.slack.sending import Sender
 
 log = structlog.get_logger(__name__)
 
-BATCH = 50
+# Enough for a result to be seen behind the posts that wait for their second, when a whole room has jobs.
+BATCH = 200
 IDLE_S = 5.0
 _SHOWN_LIMIT = 1000
 _ACCOUNT_RETRY_S = 60.0
@@ -123,19 +124,37 @@ class Delivery:
                 wake_s = min(wake_s, held_s)
                 continue
             self._held.pop(lane, None)
-            ready = []
-            for parcel in parcels:
-                wait_s = self._wait_s(parcel, hurry=hurry)
-                if wait_s <= 0:
-                    ready.append(parcel)
-                    continue
-                wake_s = min(wake_s, wait_s)
-                if parcel.kind != "card" or not parcel.message_ts:
-                    # Later posts of a lane stay behind this one; only edits may be overtaken.
-                    break
+            ready, wait_s = self._choose(parcels, hurry=hurry)
+            wake_s = min(wake_s, wait_s)
             if ready:
                 self._open(lane, ready)
         return max(wake_s, 0.01), bool(self._lanes)
+
+    def _choose(self, parcels: Iterable[Parcel], *, hurry: bool) -> tuple[list[Parcel], float]:
+        """What of a lane may go now, counted as begun, and the seconds until more may.
+
+        Posts stay in order. An edit neither waits for the posts before it nor holds up those behind it.
+        """
+        ready: list[Parcel] = []
+        wake_s, post_waits = IDLE_S, False
+        for parcel in parcels:
+            is_post = _method(parcel) != "chat.update"
+            if is_post and post_waits:
+                continue
+            wait_s = self._wait_s(parcel, hurry=hurry)
+            if wait_s <= 0:
+                self._count(parcel)
+                ready.append(parcel)
+                continue
+            wake_s = min(wake_s, wait_s)
+            post_waits = post_waits or is_post
+        return ready, wake_s
+
+    def _count(self, parcel: Parcel) -> None:
+        if _method(parcel) == "chat.update":
+            self._pace.edited(_place(parcel))
+        else:
+            self._pace.posted(parcel.channel or parcel.user)
 
     def _open(self, lane: str, parcels: Sequence[Parcel]) -> None:
         task = asyncio.get_running_loop().create_task(self._drive(lane, parcels), name=f"delivery-{lane}")
@@ -179,7 +198,6 @@ class Delivery:
 
     async def _send(self, parcel: Parcel, rendered: Rendered) -> str:
         if parcel.kind == "private":
-            self._pace.posted(parcel.channel or parcel.user)
             await self._sender.whisper(parcel, rendered)
             return ""
         if parcel.kind == "card" and parcel.message_ts:
@@ -196,14 +214,15 @@ class Delivery:
         if parcel.kind != "card":
             return found
         # The card may have moved on since; the edit makes sure that the newest state is what stands there.
-        return await self._edit(msgspec.structs.replace(parcel, message_ts=found), rendered)
+        card = msgspec.structs.replace(parcel, message_ts=found)
+        self._count(card)
+        return await self._edit(card, rendered)
 
     async def _edit(self, parcel: Parcel, rendered: Rendered) -> str:
         place = _place(parcel)
         print_now = _fingerprint(rendered)
         if self._shown.get(place) == print_now:
             return parcel.message_ts
-        self._pace.edited(place)
         try:
             await self._sender.edit(parcel, rendered)
         except CALL_ERRORS as error:
@@ -211,13 +230,13 @@ class Delivery:
             if judge(error) is not Fault.GONE:
                 raise
             log.warning("card_gone", parcel=parcel.id, job=parcel.job, error=code_of(error))
+            self._pace.posted(parcel.channel)
             return await self._place_once(parcel, rendered)
         self._remember(place, print_now)
         return parcel.message_ts
 
     async def _post(self, parcel: Parcel, rendered: Rendered) -> str:
         await self._outbox.attempted(parcel.id)
-        self._pace.posted(parcel.channel)
         try:
             ts = await self._sender.post(parcel, rendered)
         except CALL_ERRORS as error:

@@ -131,6 +131,37 @@ async def test_result_does_not_wait_behind_progress(
     assert words_of((await hands("viewer").messages())[0]) == "Result"
 
 
+async def test_a_crowd_of_cards_and_results_never_meets_a_limit(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace
+) -> None:
+    for job in range(10):
+        outbox.put(kind="card", channel=ops, job=job, message=note(f"Asked {job}"), urgent=True)
+    await outbox.until(lambda: len(outbox.cards) == 10)
+    for job in range(10):
+        outbox.put(kind="card", channel=ops, job=job, message=note(f"Result {job}"), urgent=True)
+    await outbox.until(lambda: not outbox.rows)
+    assert outbox.failures == []
+    answers = [call["outcome"] for call in workplace.log() if call["what"] in {"chat.postMessage", "chat.update"}]
+    assert set(answers) == {"ok"}
+    assert len(answers) == 20
+
+
+async def test_a_result_passes_the_replies_that_wait(
+    client: AsyncWebClient, outbox: FakeOutbox, ops: str, workplace: Workplace
+) -> None:
+    now = [100.0]
+    courier = Delivery(client, outbox, clock=lambda: now[0])
+    outbox.put(kind="card", channel=ops, job=7, message=note("Asked"))
+    await courier._round(hurry=False)
+    await outbox.until(lambda: 7 in outbox.cards)
+    for line in range(8):
+        outbox.put(kind="reply", channel=ops, job=7, message=note(f"Line {line}"), urgent=True)
+    outbox.put(kind="card", channel=ops, job=7, message=note("Result"), urgent=True)
+    await courier._round(hurry=False)
+    await outbox.until(lambda: calls(workplace, "chat.update") != [])
+    assert len(outbox.rows) >= 4
+
+
 async def test_progress_is_edited_at_most_every_three_seconds(
     client: AsyncWebClient, outbox: FakeOutbox, ops: str, workplace: Workplace
 ) -> None:

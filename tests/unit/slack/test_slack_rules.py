@@ -72,16 +72,45 @@ def test_retry_after_is_read_from_the_header(headers: dict[str, str], seconds: f
     assert retry_after_s(SlackApiError("no", Answer(429, {}, headers))) == seconds
 
 
-def test_edits_of_all_messages_share_forty_a_minute() -> None:
+def test_progress_leaves_half_of_a_burst_of_edits_to_results() -> None:
     now = [0.0]
     pace = Pace(lambda: now[0])
     for number in range(5):
         assert pace.edit_wait_s(f"m{number}", urgent=False) == 0
         pace.edited(f"m{number}")
     assert pace.edit_wait_s("m5", urgent=False) == pytest.approx(1.5)
-    assert pace.edit_wait_s("m5", urgent=True) == 0
+    for number in range(5, 10):
+        assert pace.edit_wait_s(f"m{number}", urgent=True) == 0
+        pace.edited(f"m{number}")
+    assert pace.edit_wait_s("m10", urgent=True) == pytest.approx(1.5)
     now[0] += 1.5
-    assert pace.edit_wait_s("m5", urgent=False) == pytest.approx(0)
+    assert pace.edit_wait_s("m10", urgent=True) == pytest.approx(0)
+    assert pace.edit_wait_s("m10", urgent=False) == pytest.approx(7.5)
+
+
+def test_no_minute_sees_more_than_fifty_edits_however_urgent() -> None:
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    sent: list[float] = []
+    while now[0] < 300:
+        wait_s = pace.edit_wait_s(f"m{len(sent)}", urgent=True)
+        now[0] += wait_s
+        if wait_s <= 0:
+            pace.edited(f"m{len(sent)}")
+            sent.append(now[0])
+    assert max(sum(start <= at < start + 60 for at in sent) for start in sent) <= 50
+
+
+def test_after_a_pause_only_a_trickle_goes_out() -> None:
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    pace.posted("C1")
+    pace.pause("chat.postMessage", 3)
+    now[0] += 3
+    for _ in range(3):
+        assert pace.post_wait_s("chat.postMessage", "C1") == pytest.approx(0)
+        pace.posted("C1")
+    assert pace.post_wait_s("chat.postMessage", "C1") == pytest.approx(1)
 
 
 def test_limited_method_stops_even_urgent_edits() -> None:
