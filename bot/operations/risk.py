@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from bot.domain.inventory import MigrationFacts, PowerFacts, Tools
+from bot.domain.inventory import MigrationFacts, PowerFacts
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say
+from bot.operations.drivers import Drivers, drivers
 from bot.operations.survival import Layout, layout
 
 _LOW_PERCENT, _VERY_LOW_PERCENT = 20, 10
@@ -137,9 +138,10 @@ def _guest(facts: MigrationFacts, checks: tuple[Check, ...]) -> Iterator[_Factor
     vm = facts.vm
     if facts.pool.ha_enabled and vm.ha_protected:
         yield _Factor(Risk.MEDIUM, say("{vm} is protected by high availability", vm=vm.name))
-    if vm.tools is Tools.NONE:
+    state = drivers(vm, facts.read_at)
+    if state is Drivers.NONE:
         yield _Factor(Risk.MEDIUM, say("no guest tools answer in {vm}", vm=vm.name))
-    if vm.tools is Tools.NO_AGENT:
+    if state is Drivers.NO_AGENT:
         yield _Factor(Risk.MEDIUM, say("{vm} has PV drivers but no agent that answers", vm=vm.name))
     telling = {"version": "{host} runs an older version", "ha": "the plan of high availability has gaps"}
     for check in checks:

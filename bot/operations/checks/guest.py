@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools
 from bot.domain.plan import Check
-from bot.domain.texts import Code, Phrase, Value, many, say
+from bot.domain.texts import Code, Phrase, Span, Value, many, say
 from bot.domain.words import power_word
 from bot.operations.checks.grading import blocked, fine, unknown
+from bot.operations.drivers import Drivers, drivers
 
 # Reasons that we write into VM.blocked_operations begin so; our own blocks do not count when planning.
 OWN_BLOCK = "xenbot job "
@@ -116,6 +117,10 @@ def tools(facts: MigrationFacts) -> Check:
         return fine(key, title, say("{vm} is paravirtual and brings its own drivers", vm=vm.name))
     if vm.can_suspend:
         return fine(key, title, say("{vm} has drivers that can suspend it; no agent answers", vm=vm.name))
+    if drivers(vm, facts.read_at) is Drivers.SETTLING:
+        ago = Span(max(0.0, facts.read_at - (vm.started_at or 0.0)))
+        fact = say("{vm} was booted {ago} ago, and its tools have not reported yet", vm=vm.name, ago=ago)
+        return blocked(key, title, fact, say("Ask again in a minute: until they report, nothing can suspend it."))
     lack = (
         "no guest tools and no PV drivers"
         if vm.tools is Tools.NONE
@@ -126,8 +131,7 @@ def tools(facts: MigrationFacts) -> Check:
         title,
         say("{vm} has " + lack + ", so it cannot be migrated live", vm=vm.name),
         say(
-            "Install the guest tools inside {vm} and reboot it, or shut it down and start it on {host}. "
-            "Right after a boot the tools need a minute to report.",
+            "Install the guest tools inside {vm} and reboot it, or shut it down and start it on {host}.",
             vm=vm.name,
             host=_target(facts),
         ),
@@ -178,7 +182,7 @@ def immobile(facts: MigrationFacts) -> Check:
     if not vm.immobile:
         return fine(key, title, say("{vm} is not pinned to its host", vm=vm.name))
     fact = say("{vm} is pinned to its host: it was started with {flag}", vm=vm.name, flag=Code("nomigrate"))
-    return blocked(key, title, fact, _without_flag(facts))
+    return blocked(key, "Pinned to its host", fact, _without_flag(facts))
 
 
 def nested(facts: MigrationFacts) -> Check:

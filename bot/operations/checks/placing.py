@@ -71,7 +71,7 @@ def _networks_of(vm: Vm) -> set[str]:
 
 def _cut_off(facts: MigrationFacts, network: Network) -> Check:
     vm, target = facts.vm.name, facts.target.name
-    key, title = f"network:{network.uuid}", "Networks"
+    key, title = f"network:{network.uuid}", "Missing network"
     if network.internal:
         fact = say(
             "{network}, which {vm} uses, has no interface on any host, so it exists only where its guests run",

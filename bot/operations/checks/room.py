@@ -9,7 +9,8 @@ from bot.domain.words import counted
 from bot.operations.checks.grading import blocked, fine
 
 _MIB = 1 << 20
-_TENTH_OF_GIB = (1 << 30) // 10
+_GIB = 1 << 30
+_TENTH_OF_GIB = _GIB // 10
 # More guests than this are no advice that a person could follow.
 _MOVES_NAMED = 4
 
@@ -100,14 +101,21 @@ def _has_room(host: Host, facts: MigrationFacts) -> bool:
 
 def _down(n_bytes: int) -> int:
     """Rounded so that what is shown is never more than there is."""
-    step = _TENTH_OF_GIB if n_bytes >= 1 << 30 else _MIB
+    step = _step(n_bytes)
     return n_bytes // step * step
 
 
 def _up(n_bytes: int) -> int:
     """Rounded so that what is shown is never less than is needed."""
-    step = _TENTH_OF_GIB if n_bytes >= 1 << 30 else _MIB
+    step = _step(n_bytes)
     return -(-n_bytes // step) * step
+
+
+def _step(n_bytes: int) -> int:
+    # A tenth of a GiB is no whole number of bytes: whole GiB are left as they are, or 22 GiB would read as 22.0.
+    if n_bytes >= _GIB:
+        return _GIB if n_bytes % _GIB == 0 else _TENTH_OF_GIB
+    return _MIB
 
 
 def limits(facts: MigrationFacts) -> list[Check]:
@@ -133,4 +141,5 @@ def physical_cpus(facts: MigrationFacts) -> Check:
     fact = say("{vm} may have {vcpus}, {host} has {cpus}", vm=vm.name, vcpus=vcpus, host=target.name, cpus=cpus)
     if vm.vcpus_max <= target.cpu_count or vm.vcpu_unrestricted:
         return fine(key, title, fact)
+    title = "Too few CPUs"
     return blocked(key, title, fact, say("Shut {vm} down and lower its vCPUs to {n}.", vm=vm.name, n=target.cpu_count))

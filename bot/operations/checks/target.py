@@ -36,7 +36,7 @@ def cpu_vendor(facts: MigrationFacts) -> Check:
     )
     shut = say("It can go there only shut down." if target.pool != vm.pool else "Shut it down and start it there.")
     fix = say("None while {vm} runs: CPU vendors cannot be mixed. {shut}", vm=vm.name, shut=shut)
-    return blocked(key, title, fact, fix)
+    return blocked(key, "Another CPU vendor", fact, fix)
 
 
 def features(facts: MigrationFacts) -> Check:
@@ -66,9 +66,9 @@ def features(facts: MigrationFacts) -> Check:
         which=which,
     )
     if target.pool != vm.pool:
-        return blocked(key, title, fact, say("It can go there only shut down."))
+        return blocked(key, "Missing CPU features", fact, say("It can go there only shut down."))
     fix = say("Shut {vm} down and start it again: it then starts with what every host of the pool has.", vm=vm.name)
-    return blocked(key, title, fact, fix)
+    return blocked(key, "Missing CPU features", fact, fix)
 
 
 def version(facts: MigrationFacts, source: Host) -> Check:
@@ -93,7 +93,7 @@ def version(facts: MigrationFacts, source: Host) -> Check:
     older = say("{fact}: an older version", fact=fact)
     if facts.pool.upgrading:
         fix = say("Choose a host that is already upgraded, or upgrade {host} first.", host=target.name)
-        return blocked(key, title, say("{fact}, and the pool is being upgraded", fact=older), fix)
+        return blocked(key, "Older version", say("{fact}, and the pool is being upgraded", fact=older), fix)
     return warning(
         key, title, older, say("Bring {host} to the version of {other}.", host=target.name, other=source.name)
     )
@@ -155,7 +155,7 @@ def enabled(facts: MigrationFacts) -> Check:
     target, key, title = facts.target, "enabled", "Host enabled"
     if target.enabled:
         return fine(key, title, say("{host} is enabled", host=target.name))
-    fact = say("{host} is disabled (maintenance), it takes no guests", host=target.name)
+    title, fact = "Host disabled", say("{host} is disabled (maintenance), it takes no guests", host=target.name)
     return blocked(key, title, fact, say("Enable {host} when its maintenance is over.", host=target.name))
 
 
@@ -165,7 +165,7 @@ def live(facts: MigrationFacts) -> Check:
     XAPI believes a dead member alive for up to ten minutes.
     """
     fix = say("Look at {host} itself: power, network, toolstack.", host=facts.target.name)
-    return _answers("live", "Host live", facts.target, fix)
+    return _answers("live", ("Host live", "Host silent"), facts.target, fix)
 
 
 def source_live(facts: MigrationFacts, source: Host) -> Check:
@@ -175,19 +175,20 @@ def source_live(facts: MigrationFacts, source: Host) -> Check:
         host=source.name,
         vm=facts.vm.name,
     )
-    return _answers("source-live", "Its host live", source, fix)
+    return _answers("source-live", ("Its host live", "Its host silent"), source, fix)
 
 
-def _answers(key: str, title: str, host: Host, fix: Phrase) -> Check:
+def _answers(key: str, titles: tuple[str, str], host: Host, fix: Phrase) -> Check:
+    title, trouble = titles
     if not host.live:
-        return blocked(key, title, say("the coordinator has lost {host}", host=host.name), fix)
+        return blocked(key, trouble, say("the coordinator has lost {host}", host=host.name), fix)
     if host.silent_since is not None:
         fact = say(
             "{host} has been silent to our probe since {at}, though XAPI still says live",
             host=host.name,
             at=Moment(host.silent_since),
         )
-        return blocked(key, title, fact, fix)
+        return blocked(key, trouble, fact, fix)
     return fine(key, title, say("{host} answers", host=host.name))
 
 

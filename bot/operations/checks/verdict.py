@@ -104,9 +104,13 @@ def with_verdict(facts: MigrationFacts, checks: list[Check]) -> list[Check]:
         fact = say("XAPI could not be asked whether {vm} can run on {host}", vm=facts.vm.name, host=facts.target.name)
         return [*checks, unknown("xapi", _TITLE, fact, say("Ask again in a moment."))]
     checks = _compared(_CAN_RUN, facts.xapi, _compared(_MOVABLE, movable, checks))
-    if not facts.xapi.code and not movable.code:
-        return [*checks, fine("xapi", _TITLE, say("XAPI has no objection to {host}", host=facts.target.name))]
-    return checks
+    if facts.xapi.code:
+        return checks
+    if movable.code:
+        fact = say("XAPI would let {vm} run on {host}", vm=facts.vm.name, host=facts.target.name)
+    else:
+        fact = say("XAPI has no objection to {host}", host=facts.target.name)
+    return [*checks, fine("xapi", _TITLE, fact)]
 
 
 def _without_own_block(facts: MigrationFacts) -> XapiVerdict | None:

@@ -93,8 +93,8 @@ async def test_the_grid_holds_every_host_and_what_is_in_its_way() -> None:
     rows = [[plain(cell) for cell in row] for row in table.rows]
     assert table.columns == ("Host", "Verdict", "Version", "Storage", "CPU", "Memory", "Networks", "Host", "XAPI")
     assert [row[:2] for row in rows] == [["xenserver4", "no: 2 obstacles"], ["xenserver3", "no: 3 obstacles"]]
-    assert rows[1][3:7] == ["✗ shared storage", "✓", "✗ not enough memory", "✗ networks"]
-    assert rows[0][3:7] == ["✗ shared storage", "✗ CPU vendor", "✓ 21.1 GiB left", "✓"]
+    assert rows[1][3:7] == ["✗ shared storage", "✓", "✗ not enough memory", "✗ missing network"]
+    assert rows[0][3:7] == ["✗ shared storage", "✗ another CPU vendor", "✓ 21.1 GiB left", "✓"]
     lines = [plain(line) for part in message.parts if isinstance(part, Facts) for line in part.lines]
     assert lines == ["No single change opens a host; xenserver4 comes closest, with 2 obstacles."]
     assert not any(isinstance(part, Choices) for part in message.parts)

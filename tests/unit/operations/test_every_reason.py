@@ -122,6 +122,15 @@ def test_pools_older_than_8_2_are_looked_at_but_not_changed(changes: dict[str, o
     assert (found.grade is Grade.BLOCKED) is old
 
 
+def test_tools_that_may_still_report_are_not_called_missing() -> None:
+    booted = guest(hvm=True, domain_type="hvm", can_suspend=False, tools=world.Tools.NONE, started_at=9_980.0)
+    found = check(decided(facts(booted, movable=XapiVerdict("VM_LACKS_FEATURE", ("centos54",)))), "tools")
+    assert "was booted 20 s ago, and its tools have not reported yet" in text(found)
+    assert "Ask again in a minute" in text(found)
+    paravirtual = decided(facts(guest(tools=world.Tools.NONE, started_at=9_980.0)))
+    assert (paravirtual.blocked, paravirtual.risk.value) == ((), "low")
+
+
 def test_from_a_silent_host_nothing_is_moved() -> None:
     plan = decided(facts(source=host(1, silent_since=5.0)))
     assert [one.key for one in plan.blocked] == ["source-live"]
