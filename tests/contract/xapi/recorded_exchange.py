@@ -107,6 +107,15 @@ def _mask(text: str) -> str:
     return "number" if text.isdigit() and len(text) > 4 else text
 
 
+def mask(value: Any) -> Any:
+    """Returns a value with all references alike."""
+    if isinstance(value, str):
+        return _REF.sub("reference", value)
+    if isinstance(value, list):
+        return [mask(item) for item in value]
+    return {key: mask(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
 def compare_xml(theirs: str, ours: str) -> None:
     """Holds two XML answers side by side: the tags of all values that both have."""
     # S314: both are of servers that this test started or that were recorded beside it.

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from datacentre_client import Rpc, Until
+from datacentre_client import Connect, Rpc, Until
+from recorded_stages_storage import STORAGE_STAGES
 
 from bot.lab.xapi import Datacentre
 
@@ -13,13 +15,17 @@ class Stage:
     """The lab and the objects that stand for the recorded ones.
 
     Attributes:
+        connect: Makes a client of another host.
         objects: A reference for each class; `inside` is the one within texts.
+        values: Other values, by the names that a case puts in.
     """
 
     lab: Datacentre
     rpc: Rpc
     until: Until
+    connect: Connect
     objects: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
 
     async def stand_for(self, guest: str) -> None:
         """Lets a guest and what belongs to it stand for the recorded ones."""
@@ -36,9 +42,10 @@ class Stage:
         }
 
 
-async def set_up(lab: Datacentre, rpc: Rpc, until: Until) -> Stage:
+async def set_up(lab: Datacentre, connect: Connect, until: Until) -> Stage:
     """Returns a stage on which `centos54`, its host and its storage stand for the recorded ones."""
-    stage = Stage(lab, rpc, until)
+    rpc = await connect("xenserver1").login()
+    stage = Stage(lab, rpc, until, connect)
     storage = (await rpc.call("SR.get_by_name_label", "nfs-vhd"))[0]
     stage.objects = {
         "session": rpc.session,
@@ -171,7 +178,33 @@ async def _current_token(stage: Stage) -> None:
 
 
 STAGES: dict[str, Callable[[Stage], Awaitable[None]]] = {
-    name.removeprefix("_"): function
-    for name, function in list(globals().items())
-    if name.startswith("_") and callable(function) and not name.startswith("__")
+    **STORAGE_STAGES,
+    **{
+        function.__name__.removeprefix("_"): function
+        for function in (
+            _halted,
+            _paused,
+            _suspended,
+            _suspended_then_stopped,
+            _without_tools,
+            _with_key,
+            _blocked_migration,
+            _host_disabled,
+            _no_host,
+            _too_many_processors,
+            _host_without_features,
+            _own_task,
+            _own_cancelled_task,
+            _destroyed_pending_task,
+            _finished_task,
+            _destroyed_task,
+            _failed_destroy,
+            _migrating,
+            _cancelled_migration,
+            _migrated,
+            _waiting_call,
+            _logged_out,
+            _current_token,
+        )
+    },
 }
