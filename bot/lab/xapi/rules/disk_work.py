@@ -7,6 +7,7 @@ from typing import Final
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import driver_failure
+from bot.lab.xapi.rules.progress import advance
 from bot.lab.xapi.rules.reach import reach_host
 from bot.lab.xapi.rules.storage_chains import branch, compute_content
 from bot.lab.xapi.rules.storage_operations import find_worker, hold_storage, refresh_disk
@@ -112,7 +113,7 @@ async def fill(
     target: str,
     rate: Callable[[], float],
     *,
-    report: Callable[[float], None] | None = None,
+    scale: Callable[[float], float] = float,
     target_database: Database | None = None,
 ) -> None:
     """Carries the data of one disk to another, step by step; the target grows with it.
@@ -122,7 +123,7 @@ async def fill(
         source: The disk with the data.
         target: The disk that gets them.
         rate: Tells how many bytes a second can carry now.
-        report: Is told the share that is done; the progress of the call's task when None.
+        scale: Turns the share that is done into progress of the call's task.
         target_database: The records of the target's pool when it is another one.
 
     Raises:
@@ -132,15 +133,14 @@ async def fill(
     there = target_database or database
     total, size = compute_content(database, source), there.get("VDI", target, "virtual_size")
     for step in range(1, _COPY_STEPS + 1):
-        await pool.gate.enter((step - 1) / _COPY_STEPS)
-        await pool.clock.sleep(total / _COPY_STEPS / rate())
+        begun, end = scale((step - 1) / _COPY_STEPS), scale(step / _COPY_STEPS)
+        await advance(context, begun, end, total / _COPY_STEPS / rate())
         wanted = min(size, max(EMPTY_DISK, total * step // _COPY_STEPS))
         grown = wanted - there.get("VDI", target, "physical_utilisation")
         if grown > find_free(there, there.get("VDI", target, "SR")):
             raise no_space()
         if grown > 0:
             set_used(there, target, wanted)
-        (report or context.set_progress)(step / _COPY_STEPS)
         if step == _COPY_STEPS // 2:
             await pool.faults.strike(context.call, "during")
 

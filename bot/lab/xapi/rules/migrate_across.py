@@ -115,13 +115,13 @@ async def _carry(context: Context, there: Destination, moves: Moves, source: str
         moves.undo.callback(_discard, other, made)
         begun = done
 
-        def tell(part: float, begun: int = begun, vdi: str = vdi) -> None:
-            context.set_progress(share * (begun + part * sizes[vdi]) / total)
+        def place(part: float, begun: int = begun, vdi: str = vdi) -> float:
+            return share * (begun + part * sizes[vdi]) / total
 
         def rate() -> float:
             return COPY_BYTES_PER_S / max(1, pool.storage_moves[source])
 
-        await fill(context, origin, made, rate, report=tell, target_database=other)
+        await fill(context, origin, made, rate, scale=place, target_database=other)
         refresh_disk(there.pool, made)
         done += sizes[vdi]
 

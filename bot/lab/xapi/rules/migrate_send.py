@@ -86,7 +86,7 @@ async def _send_inside(context: Context, vm: str, source: str, host: str, plan: 
                 moves,
                 source_host=source,
                 target_host=host,
-                report=lambda done: context.set_progress(done * share),
+                scale=lambda done: done * share,
             )
             # It may have been shut down meanwhile, which a migration with storage does not forbid.
             if database.get("VM", vm, "power_state") == "Running":

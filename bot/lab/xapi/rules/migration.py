@@ -16,6 +16,7 @@ from bot.lab.xapi.rules.guest_operations import is_upgrading, operate
 from bot.lab.xapi.rules.guest_state import run_on
 from bot.lab.xapi.rules.host_operations import occupy_host
 from bot.lab.xapi.rules.memory import rebalance
+from bot.lab.xapi.rules.progress import advance
 from bot.lab.xapi.rules.reach import reach_host
 from bot.lab.xapi.values import NULL_REF, now
 
@@ -86,7 +87,10 @@ async def stream_memory(context: Context, vm: str, *, begun: float = 0.0) -> Non
     has_struck, left = False, 1.0 - begun
     for reached, share in _plan_steps(context.task, seconds):
         end = 1.0 - left * (1.0 - reached)
-        has_struck = await _walk(context, begun, end, share * seconds, has_struck=has_struck)
+        await advance(context, begun, end, share * seconds)
+        if not has_struck and reached >= _STREAM_SHARE / 2:
+            has_struck = True
+            await pool.faults.strike(context.call, "during")
         begun = end
 
 
@@ -101,23 +105,6 @@ def _plan_steps(task: str, seconds: float) -> list[tuple[float, float]]:
         reached += width / sum(widths)
         steps.append((min(1.0, reached) * _STREAM_SHARE, time / sum(times)))
     return steps
-
-
-async def _walk(context: Context, begun: float, end: float, seconds: float, *, has_struck: bool) -> bool:
-    """Goes from one progress to the next, with a stop where the gate or a fault wants one."""
-    pool = context.pool
-    span = end - begun
-    while begun < end:
-        await pool.gate.enter(begun)
-        stop = pool.gate.find_stop(begun, end)
-        await pool.clock.sleep(seconds * (stop - begun) / span)
-        begun = stop
-        context.set_progress(begun)
-        if not has_struck and begun >= _STREAM_SHARE / 2:
-            has_struck = True
-            await pool.faults.strike(context.call, "during")
-    await pool.gate.enter(end)
-    return has_struck
 
 
 async def arrive(context: Context, vm: str, source: str, host: str) -> None:

@@ -108,7 +108,7 @@ def _age(database: Database, vdi: str) -> str:
 
 
 async def carry(
-    context: Context, moves: Moves, *, source_host: str, target_host: str, report: Callable[[float], None]
+    context: Context, moves: Moves, *, source_host: str, target_host: str, scale: Callable[[float], float] = float
 ) -> None:
     """Copies the disks of a plan, one after the other; all stay mirrored until `finish`.
 
@@ -117,7 +117,7 @@ async def carry(
         moves: What moves where.
         source_host: The host that reads; its bandwidth is shared by all its storage migrations.
         target_host: The host that writes, which must see the target repositories.
-        report: Is told the share of all bytes that are done.
+        scale: Turns the share of all bytes that are done into progress of the call's task.
     """
     pool, database = context.pool, context.pool.database
     sizes = {vdi: compute_content(database, vdi) for vdi in moves.plan}
@@ -145,10 +145,10 @@ async def carry(
         moves.undo.callback(_discard, pool, made)
         begun = done
 
-        def tell(share: float, begun: int = begun, vdi: str = vdi) -> None:
-            report((begun + share * sizes[vdi]) / total)
+        def place(share: float, begun: int = begun, vdi: str = vdi) -> float:
+            return scale((begun + share * sizes[vdi]) / total)
 
-        await fill(context, source, made, rate, report=tell)
+        await fill(context, source, made, rate, scale=place)
         done += sizes[vdi]
 
 
@@ -203,7 +203,7 @@ async def pool_migrate(context: Context, vdi: str, storage: str, options: dict[s
         add_snapshots(database, plan)
         with take_slot(pool, host):
             async with Moves(plan) as moves:
-                await carry(context, moves, source_host=host, target_host=host, report=context.set_progress)
+                await carry(context, moves, source_host=host, target_host=host)
                 context.set_cancellable(cancellable=False)
                 finish(pool, moves)
                 made = moves.made[vdi]
