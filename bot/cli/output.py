@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import click
 
+from bot.domain.sheet import neutral
 from bot.logs import clean_text
 
 
@@ -37,11 +38,7 @@ def print_csv(names: Iterable[str], rows: Iterable[Mapping[str, object]]) -> Non
 
 
 def _cell(value: object) -> object:
-    """A spreadsheet runs a cell that begins like a formula; an apostrophe makes it text."""
-    if not isinstance(value, str):
-        return value
-    text = clean_text(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return neutral(clean_text(value)) if isinstance(value, str) else value
 
 
 def complain(sentence: str) -> None:

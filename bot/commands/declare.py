@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from bot.domain.audit import Break, Entry
+from bot.domain.audit import ANY, Break, Entry, Wanted
 from bot.domain.message import Message
 from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings, Person, Role
@@ -30,8 +30,8 @@ class Journal(Protocol):
         """One job. Raises NotFound."""
         ...
 
-    async def audit(self, *, limit: int = 20, job: int | None = None) -> Sequence[Entry]:
-        """Newest first."""
+    async def audit(self, *, limit: int = 20, skip: int = 0, wanted: Wanted = ANY) -> Sequence[Entry]:
+        """The entries that fit, newest first, the first `skip` left out."""
         ...
 
     async def verify_audit(self) -> tuple[int, str, Break | None]:

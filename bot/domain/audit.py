@@ -62,6 +62,25 @@ class Entry(msgspec.Struct, frozen=True):
     hash: str
 
 
+class Wanted(msgspec.Struct, frozen=True):
+    """Which entries are asked for; what is left out does not matter.
+
+    `actor` is a user id, `target` a UUID, `target_name` a name as it was then, `tags` actions of which any will do;
+    `since` (inclusive) and `until` (exclusive) are written as the entries' own `at`.
+    """
+
+    job: int | None = None
+    actor: str = ""
+    target: str = ""
+    target_name: str = ""
+    tags: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+
+
+ANY = Wanted()
+
+
 def seal(entry: Entry) -> str:
     """The hash of an entry: SHA-256 (hex) over all its fields but the hash, as a JSON array."""
     fields = msgspec.structs.astuple(entry)[:-1]

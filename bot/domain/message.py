@@ -107,7 +107,14 @@ class Small(msgspec.Struct, frozen=True, tag="small"):
     line: Phrase
 
 
-Part = Verdict | Facts | Ways | Checks | Table | Progress | Select | Choices | Small
+class File(msgspec.Struct, frozen=True, tag="file"):
+    """A file that goes with an answer, put into its thread. `name` is ours, `text` what it holds."""
+
+    name: str
+    text: str
+
+
+Part = Verdict | Facts | Ways | Checks | Table | Progress | Select | Choices | Small | File
 
 
 class Message(msgspec.Struct, frozen=True):

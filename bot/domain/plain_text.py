@@ -9,6 +9,7 @@ from bot.domain.message import (
     Checks,
     Choices,
     Facts,
+    File,
     Mark,
     Message,
     Part,
@@ -54,10 +55,18 @@ def _lines(part: Part) -> Iterable[str]:
         case Progress():
             left = f", about {span(part.left_s)} left" if part.left_s is not None else ""
             return [f"  {int(part.fraction * 100)} % · {span(part.elapsed_s)}{left}"]
+        case _:
+            return _beside(part)
+
+
+def _beside(part: Select | Choices | File | Small) -> Iterable[str]:
+    match part:
         case Select():
             return [f"  ({part.prompt}: {', '.join(one.label for one in part.options)})"]
         case Choices():
             return ["  " + " ".join(f"[{button.label}]" for button in part.buttons)]
+        case File(name=name):
+            return [f"  [{name}]"]
         case Small():
             return [f"  {_words(part.line)}"]
 

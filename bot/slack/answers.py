@@ -8,7 +8,7 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.slack.cards import Rendered
+from bot.slack.cards import Rendered, render_refusal
 from bot.slack.client import sdk_log
 from bot.slack.faults import CALL_ERRORS, code_of
 from bot.slack.payloads import Place
@@ -28,9 +28,34 @@ class Answers:
 
     async def tell(self, place: Place, rendered: Rendered) -> None:
         """Delivers, or logs that no way was open; never raises."""
+        if rendered.files:
+            rendered = await self._filed(place, rendered)
         if await self._respond(place, rendered) or await self._whisper(place.channel, place.user, rendered):
             return
         log.error("answer_undelivered", user=place.user, channel=place.channel)
+
+    async def _filed(self, place: Place, rendered: Rendered) -> Rendered:
+        """Posts what has files for everybody in the channel to see, the files in its thread; what to say privately."""
+        try:
+            # A user id as channel opens the direct message by itself.
+            posted = await self._client.chat_postMessage(
+                channel=place.channel or place.user,
+                text=rendered.text,
+                blocks=rendered.blocks,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+            for file in rendered.files:
+                await self._client.files_upload_v2(
+                    channel=str(posted["channel"]), thread_ts=str(posted["ts"]), content=file.text, filename=file.name
+                )
+        except CALL_ERRORS as error:
+            log.warning("file_not_delivered", channel=place.channel, error=code_of(error))
+            return render_refusal(
+                f"The file did not get into Slack ({code_of(error)}).",
+                "On the bot's machine `xenbot audit export` gives it.",
+            )
+        return render_refusal("The file is in the thread of the message here.")
 
     async def _whisper(self, channel: str, user: str, rendered: Rendered) -> bool:
         content: dict[str, Any] = {"text": rendered.text, "blocks": rendered.blocks}

@@ -43,15 +43,20 @@ _GRADE_ORDER = (Grade.BLOCKED, Grade.UNKNOWN, Grade.WARNING)
 
 
 class Rendered(msgspec.Struct, frozen=True):
-    """What `chat.postMessage` takes: `text` stands alone in notifications, `blocks` are the card."""
+    """What `chat.postMessage` takes: `text` stands alone in notifications, `blocks` are the card.
+
+    `files` belong into the message's thread.
+    """
 
     text: str
     blocks: list[dict[str, Any]]
+    files: tuple[said.File, ...] = ()
 
 
 def render(message: Message, *, tables: bool = True) -> Rendered:
     """The card of a message; with `tables` off, rows become lines, for a workspace that knows no table block."""
-    return Rendered(fallback.mrkdwn(message.summary), _Card(tables=tables).build(message.parts))
+    files = tuple(part for part in message.parts if isinstance(part, said.File))
+    return Rendered(fallback.mrkdwn(message.summary), _Card(tables=tables).build(message.parts), files)
 
 
 def render_bare(message: Message) -> Rendered:
@@ -101,6 +106,8 @@ class _Card:
                 yield from self._table_blocks(part, name)
             case said.Ways(lines=lines):
                 yield from self._list(name, [richtext.section(line) for line in lines])
+            case said.File():
+                return  # goes beside the message, not into it
             case said.Small(line=line):
                 yield _small(line, name)
             case _:

@@ -19,6 +19,8 @@ BOT_SCOPES = (
     # A post whose answer was lost is looked for in the channel before it is repeated.
     "channels:history",
     "groups:history",
+    # An export of the audit trail is a file in a thread.
+    "files:write",
 )
 APP_SCOPE = "connections:write"
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import sqlite_utils
 
-from bot.domain.audit import GENESIS, Entry, Tag, seal
+from bot.domain.audit import ANY, GENESIS, Entry, Tag, Wanted, seal
 from bot.domain.record import JobRecord
 from bot.domain.texts import clean
 from bot.store.rows import encode
@@ -60,10 +60,21 @@ def _entry(row: Any) -> Entry:  # noqa: ANN401  sqlite3.Row is untyped
     return Entry(**{name: row[name] for name in Entry.__struct_fields__})
 
 
-def newest(db: sqlite_utils.Database, *, limit: int, job: int | None = None) -> list[Entry]:
-    """The last entries, newest first."""
+def newest(db: sqlite_utils.Database, *, limit: int, skip: int = 0, wanted: Wanted = ANY) -> list[Entry]:
+    """The last entries that fit, newest first."""
     rows = db.execute(
-        "SELECT * FROM audit WHERE (? IS NULL OR job = ?) ORDER BY seq DESC LIMIT ?", [job, job, limit]
+        """
+        SELECT * FROM audit
+        WHERE (:job IS NULL OR job = :job)
+          AND (:actor = '' OR actor = :actor)
+          AND (:target = '' OR target_uuid = :target)
+          AND (:target_name = '' OR target_name = :target_name OR target_uuid = :target_name)
+          AND (:tags = '[]' OR tag IN (SELECT value FROM json_each(:tags)))
+          AND (:since = '' OR at >= :since)
+          AND (:until = '' OR at < :until)
+        ORDER BY seq DESC LIMIT :limit OFFSET :skip
+        """,
+        {**msgspec.structs.asdict(wanted), "tags": encode(wanted.tags), "limit": limit, "skip": skip},
     ).fetchall()
     return [_entry(row) for row in rows]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import sqlite_utils
 
-from bot.domain.audit import Break, Entry, verify
+from bot.domain.audit import ANY, Break, Entry, Wanted, verify
 from bot.domain.record import Freeze
 from bot.store import audit, outbox, rows
 from bot.store.audit import Note
@@ -35,9 +35,9 @@ class Ledger:
         self._news.set()
         return entry
 
-    async def audit(self, *, limit: int = 20, job: int | None = None) -> Sequence[Entry]:
-        """Newest first."""
-        return await self.database.read(lambda db: audit.newest(db, limit=limit, job=job))
+    async def audit(self, *, limit: int = 20, skip: int = 0, wanted: Wanted = ANY) -> Sequence[Entry]:
+        """The entries that fit, newest first, the first `skip` left out."""
+        return await self.database.read(lambda db: audit.newest(db, limit=limit, skip=skip, wanted=wanted))
 
     async def verify_audit(self) -> tuple[int, str, Break | None]:
         """Entries that hold, the head hash, and the first break."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from bot.domain.audit import Entry
+from bot.domain.audit import Entry, Wanted
 from bot.domain.record import JobRecord
 from bot.errors import StoreError
 from bot.store import audit, rows
@@ -34,7 +34,7 @@ class Reader:
 
     def audit(self, limit: int = 20, job: int | None = None) -> list[Entry]:
         """Newest first."""
-        return audit.newest(self._db, limit=limit, job=job)
+        return audit.newest(self._db, limit=limit, wanted=Wanted(job=job))
 
     def entries(self) -> Iterator[Entry]:
         """Every audit entry, oldest first."""

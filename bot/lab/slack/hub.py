@@ -36,6 +36,7 @@ DEFAULT_SCOPES = (
     "groups:read",
     "channels:history",
     "groups:history",
+    "files:write",
 )
 DEFAULT_EVENTS = ("app_home_opened", "app_mention", "message.im", "member_joined_channel")
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bot.commands import Change, Context, Control, Query, Registry, first_word, resolve, split
-from bot.domain.audit import Break, Entry
+from bot.domain.audit import ANY, Break, Entry, Wanted
 from bot.domain.inventory import (
     Disk,
     FeedState,
@@ -25,7 +25,7 @@ from bot.domain.inventory import (
     XapiVerdict,
 )
 from bot.domain.job import FINAL, JobState
-from bot.domain.message import Checks, Choices, Message, Select, Table
+from bot.domain.message import Checks, Choices, File, Message, Select, Table
 from bot.domain.plan import Plan, ceiling, digest
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import Freeze, JobRecord
@@ -204,6 +204,7 @@ class FakeJournal:
         self.records: list[JobRecord] = []
         self.entries: list[Entry] = []
         self.freeze: Freeze | None = None
+        self.wanted = ANY
         self.verdict: tuple[int, str, Break | None] = (0, "0" * 64, None)
 
     async def jobs(self, *, limit: int = 20, open_only: bool = False, target: str = "") -> Sequence[JobRecord]:
@@ -220,8 +221,10 @@ class FakeJournal:
                 return one
         raise NotFound("job", str(number))
 
-    async def audit(self, *, limit: int = 20, job: int | None = None) -> Sequence[Entry]:
-        return [entry for entry in self.entries if job is None or entry.job == job][:limit]
+    async def audit(self, *, limit: int = 20, skip: int = 0, wanted: Wanted = ANY) -> Sequence[Entry]:
+        self.wanted = wanted
+        kept = [entry for entry in self.entries if wanted.job is None or entry.job == wanted.job]
+        return kept[skip : skip + limit]
 
     async def verify_audit(self) -> tuple[int, str, Break | None]:
         return self.verdict
@@ -302,6 +305,8 @@ def phrases(message: Message) -> list[Value]:
             found += [check.fact for check in part.items]
         elif isinstance(part, Choices):
             found += [button.target for button in part.buttons]
+        elif isinstance(part, File):
+            found.append(part.name)
         elif isinstance(part, Select):
             found += [option.value for option in part.options]
         else:

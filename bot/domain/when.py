@@ -1,0 +1,43 @@
+"""Moments as people type them: a date, a time, or how long ago. Everything is UTC."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+
+_AGO = re.compile(r"(\d{1,5}) ?(m|min|h|d|w)(?: ago)?")
+_UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_DAY = 86400.0
+_DASHES = str.maketrans(dict.fromkeys("‐‑–—−ー", "-"))
+
+
+def moment(text: str, now: float, *, end: bool = False) -> float | None:
+    """Unix seconds of what was typed; a whole day means its beginning, with `end` its end. None for anything else.
+
+    Understood: "2026-11-25", "2026-11-25 14:00", "14:00" (the last one there was), "today", "yesterday", "90m", "2 h",
+    "3d ago", "1w"; in full-width letters and with any dash.
+    """
+    plain = " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).casefold().split())
+    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    ago = _AGO.fullmatch(plain)
+    if ago is not None:
+        return now - int(ago[1]) * _UNITS[ago[2]]
+    day = {"today": today, "yesterday": today - timedelta(days=1)}.get(plain) or _read(plain, "%Y-%m-%d")
+    if day is not None:
+        return day.timestamp() + (_DAY if end else 0.0)
+    exact = _read(plain.replace("t", " ", 1), "%Y-%m-%d %H:%M")
+    if exact is not None:
+        return exact.timestamp()
+    clock = _read(plain, "%H:%M")
+    if clock is None:
+        return None
+    at = today.replace(hour=clock.hour, minute=clock.minute).timestamp()
+    return at if at <= now else at - _DAY
+
+
+def _read(text: str, form: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=UTC)
+    except ValueError:
+        return None
