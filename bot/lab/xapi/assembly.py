@@ -6,10 +6,12 @@ from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.population import Populated
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
+from bot.lab.xapi.rules.ha_calls import arm
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
 from bot.lab.xapi.rules.storage_operations import refresh_devices, refresh_storage
 from bot.lab.xapi.sessions import ROLES, SUPERUSER, Account, Sessions
 from bot.lab.xapi.tasks import Tasks
+from bot.lab.xapi.values import stable_uuid
 
 
 def make_accounts(password: str) -> tuple[Account, ...]:
@@ -44,11 +46,14 @@ def make_pool(populated: Populated, *, clock: Clock, gate: Gate, faults: Faults,
         tasks=Tasks(database, clock),
         machines=machines,
     )
+    if populated.ha is not None:
+        database.set("pool", pool.ref, ha_host_failures_to_tolerate=populated.ha.failures)
+        arm(pool, populated.storage[populated.ha.storage], {}, uuid=stable_uuid("statefile", populated.name))
     for ref in database.refs("VM"):
         refresh_allowed(pool, ref)
         refresh_devices(pool, ref)
     for ref in database.refs("SR"):
         refresh_storage(pool, ref)
-    for ref in machines:
+    for ref in database.refs("host"):
         refresh_allowed_host(pool, ref)
     return pool

@@ -22,6 +22,7 @@ from bot.lab.xapi.errors import ApiError, LoopbackMissing
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.hands import Hands
 from bot.lab.xapi.journal import Heard, Journal
+from bot.lab.xapi.loading import load_world
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.population import populate
@@ -30,7 +31,6 @@ from bot.lab.xapi.rules.toolstack import keep_looking_for_coordinator
 from bot.lab.xapi.server import HostServer
 from bot.lab.xapi.sessions import SUPERUSER
 from bot.lab.xapi.values import Value
-from bot.lab.xapi.world import load_world
 
 _PORT_TRIES: Final = 50
 

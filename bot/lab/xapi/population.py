@@ -14,7 +14,7 @@ from bot.lab.xapi.population_host import (
 )
 from bot.lab.xapi.rules.memory import MIB, rebalance
 from bot.lab.xapi.values import Value, now, stable_uuid
-from bot.lab.xapi.world import Cpu, Version, World, WorldHost, WorldStorage
+from bot.lab.xapi.world import Cpu, Version, World, WorldHa, WorldHost, WorldStorage
 
 GIB: Final = 1024 * MIB
 NETWORK_NAME: Final = "Pool-wide network associated with eth0"
@@ -29,6 +29,7 @@ class Populated:
         hosts: Host references by the name in the world.
         storage: Storage references by the name in the world; `local/HOST` for local ones.
         network: The network that all hosts are on.
+        ha: High availability that is on.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Populated:
     hosts: dict[str, str] = field(default_factory=dict)
     storage: dict[str, str] = field(default_factory=dict)
     network: str = ""
+    ha: WorldHa | None = None
 
 
 def populate(world: World) -> list[Populated]:
@@ -60,13 +62,14 @@ def _populate_pool(world: World, name: str, coordinator: str, members: list[Worl
     )
     telemetry = add_pool_records(database, name)
     add_drivers(database, name)
-    pool = Populated(name, database, network=network)
+    ha = next((pool.ha for pool in world.pools if pool.name == name), None)
+    pool = Populated(name, database, network=network, ha=ha)
     for host in members:
         _add_host(pool, world, host)
     default_sr = ""
     for storage in world.storage:
         if storage.pool == name:
-            pool.storage[storage.name] = _add_shared_storage(pool, storage)
+            pool.storage[storage.name] = _add_shared_storage(pool, storage, members)
             default_sr = pool.storage[storage.name] if storage.default else default_sr
     default_sr = default_sr or next(iter(pool.storage.values()))
     is_named = len(members) > 1 or members[0].pool != ""
@@ -99,7 +102,23 @@ def _populate_pool(world: World, name: str, coordinator: str, members: list[Worl
             )
     for ref in pool.hosts.values():
         rebalance(database, ref)
+    for host in world.hosts:
+        if host.half_joined == name:
+            _add_half_joined(database, host)
     return pool
+
+
+def _add_half_joined(database: Database, host: WorldHost) -> None:
+    """Leaves what a join that failed in its last steps leaves on the coordinator."""
+    metrics = database.create("host_metrics", live=True)
+    database.create(
+        "host",
+        uuid=stable_uuid("host", host.name),
+        name_label=host.name,
+        hostname=host.name,
+        enabled=False,
+        metrics=metrics,
+    )
 
 
 def _add_host(pool: Populated, world: World, host: WorldHost) -> None:
@@ -123,7 +142,8 @@ def _add_host(pool: Populated, world: World, host: WorldHost) -> None:
         address=address,
         enabled=host.enabled,
         metrics=metrics,
-        memory_overhead=256 * MIB + total // 128 // MIB * MIB,
+        memory_overhead=host.xen_overhead,
+        power_on_mode=host.power_on_mode,
         API_version_major=2,
         API_version_minor=version.api_minor,
         API_version_vendor="XenSource",
@@ -200,7 +220,7 @@ def _add_interface(pool: Populated, ref: str, host: WorldHost, address: str, car
     )
 
 
-def _add_shared_storage(pool: Populated, storage: WorldStorage) -> str:
+def _add_shared_storage(pool: Populated, storage: WorldStorage, members: list[WorldHost]) -> str:
     ref = pool.database.create(
         "SR",
         uuid=stable_uuid("SR", pool.name, storage.name),
@@ -211,13 +231,14 @@ def _add_shared_storage(pool: Populated, storage: WorldStorage) -> str:
         physical_size=storage.size_gib * GIB,
         other_config={"auto-scan": "true"},
     )
-    for host in pool.hosts.values():
-        _plug(pool.database, host, ref, dict(storage.device_config))
+    for host in members:
+        attached = storage.name not in host.unplugged
+        _plug(pool.database, pool.hosts[host.name], ref, dict(storage.device_config), attached=attached)
     return ref
 
 
-def _plug(database: Database, host: str, storage: str, config: dict[str, str]) -> None:
-    database.create("PBD", host=host, SR=storage, device_config=config, currently_attached=True)
+def _plug(database: Database, host: str, storage: str, config: dict[str, str], *, attached: bool = True) -> None:
+    database.create("PBD", host=host, SR=storage, device_config=config, currently_attached=attached)
 
 
 def _describe_software(version: Version, hostname: str) -> dict[str, str]:

@@ -8,7 +8,10 @@ def describe_pools(pools: list[Pool]) -> dict[str, list[dict[str, Value]]]:
     """Returns pools, hosts, guests, storage and tasks of all pools."""
     return {
         "pools": [_describe_pool(pool) for pool in pools],
-        "hosts": [_describe_host(pool, ref) for pool in pools for ref in pool.database.refs("host")],
+        # A host that joined only half-way is a record without a machine: its machine is a pool of its own.
+        "hosts": [
+            _describe_host(pool, ref) for pool in pools for ref in pool.database.refs("host") if ref in pool.machines
+        ],
         "guests": [_describe_guest(pool, ref) for pool in pools for ref in _list_guests(pool)],
         "srs": [_describe_storage(pool, ref) for pool in pools for ref in pool.database.refs("SR")],
         "tasks": [_describe_task(pool, ref) for pool in pools for ref in pool.database.refs("task")],

@@ -4,6 +4,7 @@ from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.guest_state import attach_devices, boot_on, halt, run_on
+from bot.lab.xapi.rules.ha import refresh_plan
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
 from bot.lab.xapi.schema.model import CLASSES, FieldType
 from bot.lab.xapi.schema.reading import read_value
@@ -62,8 +63,9 @@ def _set_power_state(pool: Pool, vm: str, power_state: str) -> None:
 
 
 async def keep_collecting(pool: Pool) -> None:
-    """Removes old tasks and idle sessions every 30 simulated seconds."""
+    """Removes old tasks and idle sessions every 30 simulated seconds, and looks at the failover plan again."""
     while True:
         await pool.clock.sleep(30.0)
         pool.tasks.collect()
+        refresh_plan(pool)
         pool.sessions.expire_idle(pool.tasks.list_busy_sessions())

@@ -11,6 +11,7 @@ from bot.lab.xapi.database import LINKS, Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.events import Subscription, collect_events, make_token, parse_token
 from bot.lab.xapi.faults import Faults
+from bot.lab.xapi.loading import load_world
 from bot.lab.xapi.population import Populated, populate
 from bot.lab.xapi.rules.memory import MIB, compute_free, compute_overhead, rebalance
 from bot.lab.xapi.rules.query import parse_query
@@ -19,7 +20,6 @@ from bot.lab.xapi.schema.reading import read_value
 from bot.lab.xapi.sessions import Account, Sessions
 from bot.lab.xapi.values import NULL_REF, Value
 from bot.lab.xapi.wire.xml_values import encode_value
-from bot.lab.xapi.world import load_world
 
 ROOT = Account("root", "pw", "pool-admin")
 

@@ -1,16 +1,45 @@
 """Worlds: the article's, generated ones, files of one's own; and what is refused."""
 
+import json
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.lab.xapi import Datacentre, LoopbackMissing
 from bot.lab.xapi.consistency import find_contradictions
+from bot.lab.xapi.loading import load_world, read_world
 from bot.lab.xapi.population import populate
 from bot.lab.xapi.rules.memory import compute_free, compute_need
-from bot.lab.xapi.world import load_world, read_world
+from bot.lab.xapi.world import (
+    Cpu,
+    Version,
+    WorldDisk,
+    WorldGuest,
+    WorldHa,
+    WorldHost,
+    WorldMemory,
+    WorldPool,
+    WorldStorage,
+)
 
-ARTICLE = Path(__file__).parents[3] / "bot" / "lab" / "worlds" / "article.toml"
+WORLDS = Path(__file__).parents[3] / "bot" / "lab" / "worlds"
+ARTICLE = WORLDS / "article.toml"
+README = (WORLDS / "README.md").read_text(encoding="utf-8")
+EXAMPLE = README.partition("```toml\n")[2].partition("```")[0]
+OLD_DISK = 'disks = [{ storage = "local", size_gib = 10 }]'
+TABLES = {
+    "[cpus.NAME]": Cpu,
+    "[versions.NAME]": Version,
+    "[[pools]]": WorldPool,
+    "ha": WorldHa,
+    "[[hosts]]": WorldHost,
+    "[[storage]]": WorldStorage,
+    "[[guests]]": WorldGuest,
+    "memory": WorldMemory,
+    "disks": WorldDisk,
+}
 
 
 @pytest.mark.parametrize("world", ["article", "large:3x20", "large:1x0"])
@@ -75,6 +104,83 @@ def test_an_impossible_world_is_refused_with_its_reason(old: str, new: str, sent
     assert old in text
     with pytest.raises(ValueError, match=r"^World mine: .*\.$") as caught:
         read_world(text.replace(old, new, 1), "mine")
+    assert sentence in str(caught.value)
+
+
+def test_the_documented_example_is_a_world_without_contradictions() -> None:
+    pools = {pool.name: pool for pool in populate(read_world(EXAMPLE, "example"))}
+    assert set(pools) == {"production", "gamma"}
+    for pool in pools.values():
+        assert find_contradictions(pool.database) == []
+    names = [record["name_label"] for _, record in pools["production"].database.items("host")]
+    assert sorted(names) == ["alpha", "beta", "gamma"]
+
+
+def test_there_is_a_table_for_every_kind_of_thing() -> None:
+    assert set(re.findall(r"^### `([^`]+)`", README, re.MULTILINE)) == set(TABLES)
+
+
+@pytest.mark.parametrize("title", TABLES)
+def test_every_key_is_documented_with_its_default(title: str) -> None:
+    section = README.partition(f"### `{title}`")[2].partition("\n### ")[0]
+    documented = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section, re.MULTILINE))
+    fields = {field.name: describe_default(field) for field in msgspec.structs.fields(TABLES[title])}
+    assert documented == fields
+
+
+def describe_default(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "–"
+    default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    if default is None or default == "":
+        return "none"
+    return f"`{json.dumps(default)}`"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (OLD_DISK, 'disks = [{ storage = "iso-like" }]', ""),
+        (
+            OLD_DISK,
+            f'{OLD_DISK}\n[[guests]]\nname = "x"\nhost = "beta"\ndisks = [{{ storage = "iso-like" }}]',
+            "Guest 'x' cannot run on 'beta', which is not plugged to 'iso-like'.",
+        ),
+        ("static_max = 4096 }", "static_max = 4096000 }", ""),
+        (
+            "dynamic_min = 2048, dynamic_max = 4096, static_max = 4096",
+            "dynamic_min = 63000, dynamic_max = 63000, static_max = 63000",
+            "Host 'alpha' lacks",
+        ),
+        ("vcpus = 4", "vcpus = 33", "runs with 33 processors; its host has 32"),
+        ("size_gib = 40", "size_gib = 4000", "is larger than storage 'nfs'"),
+        (
+            '[[hosts]]\nname = "beta"',
+            '[[pools]]\nname = "production"\ncoordinator = "beta"\n\n[[hosts]]\nname = "beta"',
+            "Pool 'production' is there twice; a pool has one coordinator.",
+        ),
+        ('name = "beta"', 'name = "alpha"', "Two have the host 'alpha'."),
+        ('name = "iso-like"', 'name = "nfs"', "Two have the storage of pool 'production' 'nfs'."),
+        ('unplugged = ["iso-like"]', 'unplugged = ["nfs"]', "needs storage that all its hosts are plugged to"),
+        ('unplugged = ["iso-like"]', 'unplugged = ["smb"]', "unplugged from storage 'smb'"),
+        ("failures = 1", "failures = 2", "cannot survive 2 of its 2 hosts"),
+        ('half_joined = "production"', 'half_joined = "nowhere"', "half joined"),
+        ("start = ", "dance = ", "blocks 'dance', which is no operation"),
+        ('serverpath = "/exports/other" }', 'serverpath = "/exports/other" }\ndefault = true', "2 default storages"),
+        ('features_pv = "1fc9cbf5', 'features_pv = "xyz', "hexadecimal"),
+        ('name = "db"', 'name = " "', "A name is empty."),
+        ('state = "Halted"', 'state = "Asleep"', "Invalid enum value 'Asleep'"),
+    ],
+)
+def test_what_cannot_stand_is_refused_in_a_sentence(old: str, new: str, sentence: str) -> None:
+    """Where no sentence is given the change is a possible one, beside the impossible one after it."""
+    assert old in EXAMPLE
+    text = EXAMPLE.replace(old, new, 1)
+    if not sentence:
+        assert read_world(text, "mine")
+        return
+    with pytest.raises(ValueError, match=r"^World mine: .*\.$") as caught:
+        read_world(text, "mine")
     assert sentence in str(caught.value)
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.ha import assert_plan_survives
 from bot.lab.xapi.rules.memory import compute_free, compute_need
 from bot.lab.xapi.values import NULL_REF, Value
 
@@ -37,9 +38,8 @@ def assert_can_boot(
     if not database.has("host", host):
         raise ApiError("HOST_NOT_LIVE")
     is_at_home = record["resident_on"] == host
-    upgrading = "rolling_upgrade_in_progress" in database.get("pool", pool.ref, "other_config")
-    if with_cpu and upgrading and not is_at_home and is_older(database, host, record["resident_on"]):
-        raise ApiError("VM_HOST_INCOMPATIBLE_VERSION", host, vm)
+    if with_cpu and not is_at_home:
+        _check_upgrade(pool, vm, host)
     limits = [record[f"memory_{name}"] for name in ("static_min", "dynamic_min", "dynamic_max", "static_max")]
     if limits != sorted(limits):
         raise ApiError("MEMORY_CONSTRAINT_VIOLATION")
@@ -55,9 +55,23 @@ def assert_can_boot(
     _check_networks(database, vm, host)
     if record["domain_type"] == "hvm" and not database.get("host", host, "cpu_info").get("features_hvm"):
         raise ApiError("VM_HVM_REQUIRED", vm)
+    _check_capacity(pool, vm, host, with_memory=with_memory)
+
+
+def _check_capacity(pool: Pool, vm: str, host: str, *, with_memory: bool) -> None:
+    record = pool.database.record("VM", vm)
     if with_memory:
-        check_memory(database, vm, host)
-    check_cpu_count_of(record, database, host)
+        check_memory(pool.database, vm, host)
+    check_cpu_count_of(record, pool.database, host)
+    if with_memory and record["resident_on"] != host:
+        assert_plan_survives(pool, placed=(vm, host))
+
+
+def _check_upgrade(pool: Pool, vm: str, host: str) -> None:
+    database = pool.database
+    upgrading = "rolling_upgrade_in_progress" in database.get("pool", pool.ref, "other_config")
+    if upgrading and is_older(database, host, database.get("VM", vm, "resident_on")):
+        raise ApiError("VM_HOST_INCOMPATIBLE_VERSION", host, vm)
 
 
 def check_cpu(database: Database, vm: str, host: str) -> None:

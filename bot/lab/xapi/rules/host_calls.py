@@ -6,6 +6,7 @@ from typing import Final
 from bot.lab.xapi.calls import Call, Context, Handler, declare
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.rules.evacuation import assert_can_evacuate, evacuate, get_vms_which_prevent_evacuation
+from bot.lab.xapi.rules.ha import assert_plan_survives, refresh_plan
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host, wait_for_host
 from bot.lab.xapi.rules.memory import compute_free
 from bot.lab.xapi.rules.reach import forward
@@ -36,8 +37,11 @@ async def disable(context: Context, host: str, auto_enable: bool = True) -> str:
     """Lets no more guests start on a host or migrate to it; those that run there stay."""
     await forward(context, host)
     await wait_for_host(context, host, "disable")
+    if context.pool.database.get("host", host, "enabled"):
+        assert_plan_survives(context.pool, without=host)
     context.pool.machines[host].enables_itself = auto_enable
     context.pool.database.set("host", host, enabled=False)
+    refresh_plan(context.pool)
     refresh_allowed_host(context.pool, host)
     return ""
 
@@ -48,6 +52,7 @@ async def enable(context: Context, host: str) -> str:
     await wait_for_host(context, host, "enable")
     context.pool.machines[host].enables_itself = True
     context.pool.database.set("host", host, enabled=True)
+    refresh_plan(context.pool)
     refresh_allowed_host(context.pool, host)
     return ""
 
