@@ -10,7 +10,7 @@ const PAUSE_MS = 250;
 const boxes = new Map(); // control → what its list shows
 
 function boxOf(name) {
-  if (!boxes.has(name)) boxes.set(name, { typed: "", options: [], active: 0, wait: null, asked: 0, note: "" });
+  if (!boxes.has(name)) boxes.set(name, { typed: "", options: [], active: 0, wait: null, asked: 0, note: "", isStale: false });
   return boxes.get(name);
 }
 
@@ -58,11 +58,10 @@ export function drawExternalSelect(element, blockId, context) {
       "aria-label": context.labelled ? null : plainText(element.placeholder) || "Choose",
       placeholder: plainText(element.placeholder) || "Type to search",
       value: isOpen ? box.typed : plainText(chosen?.text),
-      onfocus: open,
       onclick: open,
       oninput: (event) => type(box, name, event.target.value, context, blockId, element),
       onblur: () => state.menu === name && update({ menu: null }),
-      onkeydown: (event) => steer(event, box, choose),
+      onkeydown: (event) => steer(event, box, name, open, choose),
     }),
     isOpen && drawList(box, id, choose),
   );
@@ -100,7 +99,8 @@ function openList(box, name, context, blockId, element) {
 }
 
 function type(box, name, text, context, blockId, element) {
-  box.typed = text;
+  // What is listed belongs to other words until the app has answered: Enter must not take it.
+  Object.assign(box, { typed: text, isStale: true, ...(state.menu === name ? {} : { options: [], note: "Loading…" }) });
   update({ menu: name });
   clearTimeout(box.wait);
   box.wait = setTimeout(() => ask(box, context, blockId, element), PAUSE_MS);
@@ -120,6 +120,7 @@ async function ask(box, context, blockId, element) {
   redraw();
   const answer = await askOptions(context, blockId, element, box.typed);
   if (mine !== box.asked) return;
+  box.isStale = false;
   box.options = answer ? (answer.options ?? (answer.option_groups ?? []).flatMap((group) => group.options ?? [])) : [];
   box.active = 0;
   if (answer === null) box.note = "These could not be loaded. Type to try again.";
@@ -127,16 +128,19 @@ async function ask(box, context, blockId, element) {
   redraw();
 }
 
-function steer(event, box, choose) {
+function steer(event, box, name, open, choose) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step && box.options.length > 0) {
+  if (step && state.menu !== name) {
+    event.preventDefault();
+    open();
+  } else if (step && box.options.length > 0) {
     event.preventDefault();
     box.active = (box.active + step + box.options.length) % box.options.length;
     redraw();
-  } else if (event.key === "Enter" && !event.isComposing && state.menu !== null && box.options[box.active]) {
+  } else if (event.key === "Enter" && !event.isComposing && state.menu === name && !box.isStale && box.options[box.active]) {
     event.preventDefault();
     choose(box.options[box.active]);
-  } else if (event.key === "Escape" && state.menu !== null) {
+  } else if (event.key === "Escape" && state.menu === name) {
     event.stopPropagation();
     event.preventDefault();
     update({ menu: null });

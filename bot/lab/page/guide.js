@@ -13,9 +13,11 @@ export function drawGuide(channel) {
   if (steps === null) return null;
   const done = steps.filter((step) => step.isDone).length;
   const current = steps.find((step) => !step.isDone) ?? null;
+  // Once somebody is under way, the messages need the room.
+  const isShort = done > 0 || (state.screens[channel]?.messages.length ?? 0) > 0;
   return h(
     "section",
-    { class: classes("guide", done > 0 && "guide-short", current === null && "guide-over"), key: "guide", "aria-label": "Your first minute" },
+    { class: classes("guide", isShort && "guide-short", current === null && "guide-over"), key: "guide", "aria-label": "Your first minute" },
     h(
       "header",
       { class: "guide-head" },
@@ -23,7 +25,7 @@ export function drawGuide(channel) {
       h("span", { class: "guide-count" }, current === null ? "all three done" : `${done} of ${steps.length} done`),
       h("button", { type: "button", class: "icon-button", "aria-label": "Close the guide", title: "Close the guide; the button at the top brings it back", onclick: () => showGuide(false) }, icon("close")),
     ),
-    done === 0 && drawIntroduction(),
+    !isShort && drawIntroduction(),
     h("ol", {}, steps.map((step, index) => drawStep(step, index, step === current, channel))),
     current === null && drawMore(),
   );
@@ -33,7 +35,7 @@ function drawIntroduction() {
   return h(
     "p",
     {},
-    "xenbot looks after virtual machines and takes its orders in a chat: it checks, asks for a confirmation, does it, and says what happened. On the left a chat, on the right two computers (hosts) that share their virtual machines (guests), and three that stand alone. Both are simulated; the bot is the real one.",
+    "xenbot looks after virtual machines and takes its orders in a chat: it checks, asks for a confirmation, does it, and says what happened. The datacentre beside this chat shows computers (hosts) and the virtual machines on them (guests); the hosts of one pool can hand guests to one another. Chat and datacentre are simulated; the bot is the real one.",
   );
 }
 

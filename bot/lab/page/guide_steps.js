@@ -73,7 +73,7 @@ function watchMove() {
 function sayMove(truth, guest, to) {
   if (truth?.operation) {
     const part = truth.progress === null ? "" : ` ${Math.round(Number(truth.progress) * 100)} %`;
-    return `Watch it on the right: ${guest.name} is on its way to ${to.name}.${part}`;
+    return `Watch the datacentre: ${guest.name} is on its way to ${to.name}.${part}`;
   }
   const isWaiting = Object.values(state.screens).some((screen) => screen.messages.some((message) => hasConfirm(message, guest.name)));
   return isWaiting ? "Now press Confirm on the card below." : "";

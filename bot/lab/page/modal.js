@@ -15,8 +15,15 @@ export function drawModals() {
   return [top && drawView(top, open.length), state.confirm && drawConfirm(state.confirm)];
 }
 
+// The first field gets the focus, as in Slack; without one, the button that means yes.
 function showOnce(node, isNew) {
-  if (isNew) queueMicrotask(() => node.isConnected && !node.open && node.showModal());
+  if (!isNew) return;
+  queueMicrotask(() => {
+    if (!node.isConnected || node.open) return;
+    node.showModal();
+    const first = node.querySelector(".block-input :is(input, select, textarea)") ?? node.querySelector(".modal-foot .button:last-child");
+    first?.focus();
+  });
 }
 
 function drawView(view, depth) {

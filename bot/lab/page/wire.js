@@ -60,7 +60,7 @@ const SLACK = {
 function readRequest(entry) {
   const isPerson = entry.by !== undefined && !["bot", "app", "none"].includes(entry.by);
   const failed = entry.outcome && !["ok", "sent"].includes(entry.outcome) ? entry.outcome : (entry.answer?.error ?? (entry.status >= 400 ? `HTTP ${entry.status}` : ""));
-  const note = [failed, entry.ms ? `${Math.round(entry.ms)} ms` : "", sayText(entry.request?.text)].filter(Boolean).join(" · ");
+  const note = [failed, entry.ms >= 1 ? `${Math.round(entry.ms)} ms` : "", sayText(entry.request?.text)].filter(Boolean).join(" · ");
   return { kind: isPerson ? "person" : "slack", from: isPerson ? entry.by : "bot", to: "Slack", what: entry.what, note, isBad: Boolean(failed) };
 }
 
