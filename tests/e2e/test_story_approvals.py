@@ -81,6 +81,23 @@ async def test_approved_moves_to_one_host_do_not_make_each_other_stale(
         assert await lab.migrations() == CROWD
 
 
+async def test_a_target_that_filled_up_after_the_approval_makes_it_stale_and_says_so(lab: StoryLab) -> None:
+    await make_db1_fit(lab)
+    await lab.xen("migrate db1 to xenserver3")
+    await lab.press(await lab.sees("Migrate db1", "Confirm"), "Confirm")
+    card = await lab.sees("Approval needed", "Approve")
+    state = await lab.state()
+    there = next(host["uuid"] for host in state["hosts"] if host["name"] == "xenserver3")
+    other = next(one["uuid"] for one in state["guests"] if one["host"] == there and one["power_state"] == "Running")
+    for field in ("memory_static_max", "memory_dynamic_max", "memory_dynamic_min"):
+        change = {"class": "VM", "uuid": other, "field": field, "value": str(60 << 30)}
+        await lab.lab("datacentre", do="set", **change)
+    await lab.press(card, "Approve", who="approver")
+    stale = await lab.sees("Not started", "Not enough memory", "Ask again")
+    assert stale["ts"] == card["ts"]
+    assert await lab.migrations() == 0
+
+
 def buttons(message: dict[str, Any]) -> set[str]:
     return {
         element["text"]["text"]

@@ -119,3 +119,70 @@ async def test_every_other_host_of_the_pool_is_judged_in_one_reading(pools: Pool
     assert msgspec.structs.replace(facts, read_at=0.0) == msgspec.structs.replace(alone, read_at=0.0)
     assert facts.xapi is not None
     assert facts.xapi.code == "VM_REQUIRES_SR"
+
+
+@pytest.mark.parametrize(
+    ("label", "other_config", "who"),
+    [
+        ("[XO] VM.export", {}, " by Xen Orchestra"),
+        ("Exporting", {"XenCenterUUID": "0f3b"}, " by XenCenter"),
+        ("Async.VM.export", {"http:xenbot-job": "31"}, " by xenbot job 31"),
+        ("Async.VM.export", {}, ""),
+    ],
+)
+async def test_who_works_on_the_guest_is_told_from_the_task(
+    lab: Datacentre, pools: Pools, label: str, other_config: dict[str, str], who: str
+) -> None:
+    pool = pools.pools()[0].pool
+    assert pool is not None
+    task = await pools.open_task(pool.uuid, label, "")
+    uuid = (await pools._pools[0].sessions.read("task.get_record", task))["uuid"]
+    await put(lab, "task", uuid, "other_config", other_config)
+    await put(lab, "VM", pools.vm("centos54").uuid, "current_operations", {task: "export"})
+    (stopped,) = (await planned(pools)).blocked
+    assert f"centos54 is busy: an export{who} (task “{label}”)" in said(stopped)
+    assert "XAPI says the same (OTHER_OPERATION_IN_PROGRESS)" in said(stopped)
+
+
+async def test_a_pool_older_than_8_2_is_not_changed(lab: Datacentre, pools: Pools) -> None:
+    software = {"product_brand": "XenServer", "product_version": "7.1.2", "platform_version": "2.3.0"}
+    for name in ("xenserver1", "xenserver3"):
+        await put(lab, "host", pools.host(name).uuid, "software_version", software)
+    (stopped,) = (await planned(pools)).blocked
+    assert stopped.key == "supported"
+    assert "xenserver1 runs XenServer 7.1.2" in said(stopped)
+
+
+async def test_in_a_rolling_upgrade_nothing_moves_to_an_older_host(lab: Datacentre, pools: Pools) -> None:
+    pool = pools.pools()[0].pool
+    assert pool is not None
+    older = {"product_brand": "XenServer", "product_version": "8.2.1", "platform_version": "3.2.1"}
+    await put(lab, "host", pools.host("xenserver3").uuid, "software_version", older)
+    outside = await planned(pools)
+    assert not outside.blocked
+    assert "xenserver3 runs an older version" in [plain(one) for one in outside.risk_reasons]
+    await put(lab, "pool", pool.uuid, "other_config", {"rolling_upgrade_in_progress": ""})
+    (stopped,) = (await planned(pools)).blocked
+    assert stopped.key == "version"
+    assert "XAPI says the same (VM_HOST_INCOMPATIBLE_VERSION)" in said(stopped)
+
+
+async def test_gaps_in_the_plan_of_high_availability_are_read_from_the_pool(lab: Datacentre, pools: Pools) -> None:
+    pool = pools.pools()[0].pool
+    assert pool is not None
+    fields = {"ha_enabled": True, "ha_host_failures_to_tolerate": 2, "ha_plan_exists_for": 1}
+    for field, value in fields.items():
+        await put(lab, "pool", pool.uuid, field, value)
+    plan = await planned(pools)
+    found = next(one for one in plan.checks if one.key == "ha")
+    assert "covers the loss of 1 host, 2 wanted" in said(found)
+    assert "the plan of high availability has gaps" in [plain(one) for one in plan.risk_reasons]
+
+
+async def test_the_figure_other_tools_show_is_read_beside_the_one_that_counts(lab: Datacentre, pools: Pools) -> None:
+    sessions = pools._pools[0].sessions
+    host = await sessions.read("host.get_by_uuid", pools.host("xenserver3").uuid)
+    metrics = await sessions.read("host.get_metrics", host)
+    await put(lab, "host_metrics", await sessions.read("host_metrics.get_uuid", metrics), "memory_free", 63 << 30)
+    (stopped,) = (await planned(pools, "db1")).blocked
+    assert "“Free memory” of 63 GiB in other tools is what is idle now" in said(stopped)
