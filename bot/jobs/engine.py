@@ -18,8 +18,9 @@ from bot.errors import CannotTell, IllegalTransition, OutcomeUnknown, Refused, S
 from bot.jobs import story
 from bot.jobs.deadlines import Deadlines
 from bot.jobs.gate import Gate, Wait
+from bot.jobs.judging import End, EndKind, Pace
 from bot.jobs.ports import Directory
-from bot.jobs.steps import End, EndKind, Pace, StepRunner
+from bot.jobs.steps import StepRunner
 from bot.operations.base import Operation
 from bot.operations.ports import Driver, Facts
 from bot.store import Note, Outgoing, Store

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from enum import StrEnum
 
 import msgspec
 import structlog
@@ -17,45 +15,15 @@ import structlog
 from bot.domain.audit import Tag
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, Quote, many, say
-from bot.errors import CannotTell, NotFound, OutcomeUnknown, Unreachable, XapiFailure
+from bot.domain.texts import Phrase, many, say
+from bot.errors import CannotTell, OutcomeUnknown, Unreachable, XapiFailure
 from bot.jobs import story
 from bot.jobs.gate import Wait
-from bot.operations.base import Look, Operation, Seen
-from bot.operations.ports import Driver, Facts, TaskStatus, TaskView
-from bot.store import Note, Outgoing, Store
+from bot.jobs.judging import End, EndKind, Judging
+from bot.operations.ports import TaskStatus, TaskView
+from bot.store import Note
 
 log = structlog.get_logger()
-
-
-class Pace(msgspec.Struct, frozen=True):
-    """How patient the engine is, in seconds."""
-
-    retry: float = 1.0
-    card: float = 2.0
-    quiet: float = 2.0
-    early_failure: float = 3.0
-    vanished: float = 60.0
-    sends: int = 3
-    tidy: float = 60.0
-
-
-class EndKind(StrEnum):
-    """How a step ended."""
-
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    UNCLEAR = "unclear"
-
-
-class End(msgspec.Struct, frozen=True):
-    """How a step ended, in words, what was seen, and the step as it is stored together with the job's new state."""
-
-    kind: EndKind
-    headline: Phrase
-    evidence: tuple[Phrase, ...] = ()
-    step: StepRecord | None = None
 
 
 _ALIVE = {TaskStatus.PENDING, TaskStatus.SUCCESS}
@@ -65,32 +33,8 @@ def _before(record: JobRecord) -> Phrase:
     return say("Cancelled before it began: {title}", title=record.plan.title)
 
 
-class StepRunner:
+class StepRunner(Judging):
     """Runs one step of one job."""
-
-    def __init__(
-        self,
-        store: Store,
-        driver: Driver,
-        facts: Facts,
-        operation: Operation,
-        words: Callable[[tuple[str, ...]], Phrase],
-        pace: Pace,
-        judge: Callable[[JobRecord], Awaitable[Wait | tuple[Phrase, ...]]],
-    ) -> None:
-        self.store = store
-        self.driver = driver
-        self.facts = facts
-        self.operation = operation
-        self.words = words
-        self.pace = pace
-        self.judge = judge
-        self.just_judged = False
-        self.cancel_asked = asyncio.Event()
-        self.hint: Phrase | None = None
-        self._card_at = 0.0
-        self._highest = 0.0
-        self._ended = False
 
     async def run(self, record: JobRecord, index: int) -> End:
         """Carries the step from wherever it stands to its end."""
@@ -240,49 +184,6 @@ class StepRunner:
         await self._save(moved)
         return moved
 
-    async def _judge(self, record: JobRecord, step: StepRecord, plan_step: Step, error: tuple[str, ...] | None) -> End:
-        """Looks at the object until the truth is clear. `error` is None when the task is gone, ("",) on success."""
-        patience = self.pace.vanished
-        if error == ("",):
-            patience = self.operation.settle_s
-        elif error is not None:
-            began = self._highest > 0 and error[0] != "TASK_CANCELLED"
-            patience = self.operation.settle_s if began else self.pace.early_failure
-        started = time.monotonic()
-        while True:
-            look = await self._seen(record, plan_step)
-            waited = time.monotonic() - started
-            if look is None:
-                started += self.pace.retry  # time in which nobody answered is no time spent looking
-                await self._hint(record, say("The pool does not answer; looking again."))
-            elif look.seen is Seen.DONE:
-                return self._finish(step, self._arrived(look, step, error))
-            elif look.seen is not Seen.GOING_ON and waited >= patience:
-                return self._finish(step, self._verdict(look, error))
-            elif look.seen is Seen.GOING_ON:
-                started = time.monotonic()
-            await asyncio.sleep(self.pace.retry / 2)
-
-    def _arrived(self, look: Look, step: StepRecord, error: tuple[str, ...] | None) -> End:
-        why = self._why(error)
-        if why and not step.task:
-            # The pool refused the call, so somebody else brought it about.
-            return End(EndKind.FAILED, say("Not by this job: {look}", look=look.headline), (*look.evidence, *why))
-        return End(EndKind.DONE, look.headline, (*look.evidence, *why))
-
-    def _verdict(self, look: Look, error: tuple[str, ...] | None) -> End:
-        if look.seen is Seen.HARMED:
-            return End(EndKind.FAILED, look.headline, (*look.evidence, *self._why(error)))
-        if error is None or error == ("",):
-            return End(EndKind.UNCLEAR, say("We lost sight of it: {look}", look=look.headline), look.evidence)
-        if error[0] == "TASK_CANCELLED":
-            return End(EndKind.CANCELLED, say("Cancelled: {look}", look=look.headline), look.evidence)
-        why = self.words(error)
-        return End(EndKind.FAILED, say("Failed: {why}; {look}", why=why, look=look.headline), look.evidence)
-
-    def _why(self, error: tuple[str, ...] | None) -> tuple[Phrase, ...]:
-        return (self.words(error),) if error and error != ("",) else ()
-
     async def _still_right(self, record: JobRecord, tries: int) -> End | None:
         """Whether the call may still be sent, after a crash or a long silence; None when nothing speaks against it."""
         if tries >= self.pace.sends:
@@ -298,37 +199,6 @@ class StepRunner:
             await self._hint(record, found.hint)
             await asyncio.sleep(self.pace.retry)
         return End(EndKind.CANCELLED, _before(record))
-
-    def _finish(self, step: StepRecord, end: End) -> End:
-        state = {
-            EndKind.DONE: StepState.DONE,
-            EndKind.FAILED: StepState.FAILED,
-            EndKind.CANCELLED: StepState.CANCELLED,
-            EndKind.UNCLEAR: StepState.UNCLEAR,
-        }[end.kind]
-        ended = msgspec.structs.replace(step, state=state, finished_at=self.store.clock(), progress=self._highest)
-        return msgspec.structs.replace(end, step=ended)
-
-    async def _save(self, step: StepRecord) -> None:
-        await self.store.save_step(step, story=self._card)
-
-    def _card(self, record: JobRecord) -> tuple[Outgoing, ...]:
-        message = story.card(record, self.operation, hint=self.hint, now=self.store.clock())
-        return (Outgoing("card", message, urgent=False),)
-
-    async def _hint(self, record: JobRecord, hint: Phrase) -> None:
-        if self.hint != hint:
-            self.hint = hint
-            await self.store.annotate(record.number, {}, story=self._card)
-
-    async def _seen(self, record: JobRecord, plan_step: Step) -> Look | None:
-        """What the pool shows, None when it does not answer."""
-        try:
-            return await self.operation.look(record.plan, plan_step, self.facts)
-        except (Unreachable, CannotTell, XapiFailure):
-            return None
-        except NotFound as gone:
-            return Look(Seen.HARMED, say("{what}", what=Quote(gone.message)), ())
 
     async def _told(self, record: JobRecord, step: StepRecord) -> bool:
         """Whether the pool heard that the task should stop; asking again is harmless."""

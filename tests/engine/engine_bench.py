@@ -29,8 +29,8 @@ from bot.errors import NotAllowed, OutcomeUnknown, Unreachable
 from bot.jobs.control import Control
 from bot.jobs.decisions import Decisions
 from bot.jobs.engine import Engine
+from bot.jobs.judging import Pace
 from bot.jobs.proposals import Proposals
-from bot.jobs.steps import Pace
 from bot.operations.base import Look, Operation, Seen
 from bot.operations.ports import TaskStatus, TaskView
 from bot.operations.xapi_words import explain
