@@ -76,7 +76,11 @@ async def test_approved_moves_to_one_host_do_not_make_each_other_stale(
             guests = {one["uuid"]: one["host"] for one in (await lab.state())["guests"]}
             return all(guests[uuid] == end for uuid in crowd)
 
+        async def told() -> bool:
+            return sum("now runs on" in strings(one) for one in await lab.screen()) == CROWD
+
         await lab.until(moved, "all moved")
+        await lab.until(told, "all told")
         assert not any("Not started" in strings(one) for one in await lab.screen())
         assert await lab.migrations() == CROWD
 
