@@ -6,10 +6,8 @@ import msgspec
 
 from bot.commands import Command, Context, Query
 from bot.domain.inventory import Host, PoolView
-from bot.domain.message import Mark, Message, Option, Select, Verdict
+from bot.domain.message import Message
 from bot.domain.policy import Role
-from bot.domain.texts import plain, say
-from bot.errors import Ambiguous
 from bot.operations import overview, overview_object
 from bot.operations.subjects import subject
 
@@ -29,10 +27,7 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     if not arguments.what:
         jobs = await journal.jobs(open_only=True, limit=_JOBS)
         return overview.pools(fleet.pools(), jobs, await journal.frozen(), now)
-    try:
-        found = subject(fleet, arguments.what)
-    except Ambiguous as several:
-        return _which(several)
+    found = subject(fleet, arguments.what)
     if isinstance(found, PoolView):
         uuid = found.pool.uuid if found.pool is not None else ""
         jobs = [record for record in await journal.jobs(open_only=True, limit=_JOBS) if record.pool == uuid]
@@ -44,14 +39,6 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         ]
         return overview_object.host(found, view, touching, now)
     return overview_object.guest(found, view, await journal.jobs(limit=1, target=found.uuid), now)
-
-
-def _which(several: Ambiguous) -> Message:
-    headline = say("{n} objects are called “{name}”. Which one?", n=len(several.candidates), name=several.name)
-    options = tuple(
-        Option(label=plain(one.name), value=f"status {one.uuid}", note=plain(one.where)) for one in several.candidates
-    )
-    return Message(headline, (Verdict(headline, mark=Mark.WAITING), Select("Choose one", "ask", options)))
 
 
 COMMAND = Command(

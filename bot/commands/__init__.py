@@ -13,7 +13,8 @@ from typing import Annotated
 
 from bot.commands.declare import Change, Command, Context, Control, JobControl, Journal, Query, Registry
 from bot.commands.forms import Field, FieldKind, Form, form_of, needs_form
-from bot.commands.grammar import Slot, after, first_word, flag, mistakes, resolve, rest, slots, split, tidy
+from bot.commands.grammar import Slot, after, flag, mistakes, resolve, rest, slots, split
+from bot.commands.words import first_word
 
 __all__ = [
     "Annotated",
@@ -39,5 +40,4 @@ __all__ = [
     "rest",
     "slots",
     "split",
-    "tidy",
 ]

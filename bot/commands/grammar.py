@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 import types
 import typing
 import unicodedata
@@ -13,8 +12,10 @@ from typing import Annotated, Any
 import msgspec
 
 from bot.commands.declare import Command
+from bot.commands.words import Word, line_of, split_option, words_of
 from bot.domain.inventory import Host, PoolView, Vm
 from bot.errors import NotFound, NotUnderstood, UserError
+from bot.operations.lookalike import spellings, unpaired
 from bot.operations.ports import Fleet
 
 _T = typing.TypeVar("_T")
@@ -72,48 +73,6 @@ def slots(arguments: type[msgspec.Struct]) -> tuple[Slot, ...]:
     return tuple(found)
 
 
-# Phones and desktops write these by themselves (macOS and iOS smart punctuation, Japanese full-width input).
-_QUOTES = {"“": '"', "”": '"', "„": '"', "‟": '"', "＂": '"', "«": '"', "»": '"'}
-_DASHES = re.compile(r"^(?:[-‐‑–−ー－]{2}|—)(?=\w)")
-_LINK = re.compile(r"^<(?:https?://|mailto:)[^|>]*\|([^>]*)>$")
-_TOKEN = re.compile(r'"([^"]*)"|(\S+)')
-
-
-class _Token(msgspec.Struct, frozen=True):
-    raw: str
-    word: str
-    option: bool
-    start: int
-    end: int
-
-
-def _tokens(text: str) -> list[_Token]:
-    found = []
-    for match in _TOKEN.finditer(text):
-        if match[1] is not None:
-            found.append(_Token(match[1], "", option=False, start=match.start(), end=match.end()))
-            continue
-        raw = match[2]
-        folded = unicodedata.normalize("NFKC", raw)
-        stripped = _DASHES.sub("", raw if _DASHES.match(raw) else folded)
-        option = stripped != (raw if _DASHES.match(raw) else folded) or folded.startswith("--")
-        if option:
-            stripped = unicodedata.normalize("NFKC", stripped).removeprefix("--")
-        found.append(_Token(raw, (stripped if option else folded).casefold(), option, match.start(), match.end()))
-    return found
-
-
-def tidy(text: str) -> str:
-    """The typed text with typographic quotes and odd spaces made plain; dashes are left, names may hold them."""
-    return " ".join("".join(_QUOTES.get(ch, ch) for ch in text).replace("\u200b", "").split())
-
-
-def first_word(text: str) -> tuple[str, str]:
-    """The command word, folded, and what follows it."""
-    head, _, tail = tidy(text).partition(" ")
-    return unicodedata.normalize("NFKC", head).casefold(), tail
-
-
 def split(command: Command, text: str) -> dict[str, str]:
     """What was written for each argument, still as words.
 
@@ -122,30 +81,27 @@ def split(command: Command, text: str) -> dict[str, str]:
     declared = slots(command.arguments)
     by_word = {slot.keyword: slot for slot in declared if slot.keyword}
     plain = next((slot for slot in declared if not slot.keyword), None)
-    given: dict[str, list[_Token]] = {}
+    given: dict[str, list[Word]] = {}
     current = plain
-    source = tidy(text)
-    words = _tokens(source)
-    for position, token in enumerate(words):
-        key, _, value = token.word.partition("=")
-        slot = by_word.get(key) if token.word and (token.option or not value) else None
+    line = line_of(text)
+    words = words_of(line)
+    for position, word in enumerate(words):
+        key, value = split_option(word)
+        slot = by_word.get(key) if word.plain and (word.option or value is None) else None
         if slot is not None and slot.alone:
-            given[slot.name] = [token]
+            given[slot.name] = [word]
             continue
         if slot is not None and slot.name not in given:
             current = slot
-            given[slot.name] = []
-            if value:
-                offset = token.raw.find("=") + 1 or token.raw.find("＝") + 1
-                given[slot.name].append(msgspec.structs.replace(token, raw=token.raw[offset:]))
+            given[slot.name] = [] if value is None else [value]
             if slot.takes_all:
                 given[slot.name].extend(words[position + 1 :])
                 break
             continue
         if current is None:
-            raise _usage(command, f"“{token.raw}” is one word too many")
-        given.setdefault(current.name, []).append(token)
-    values = {name: _joined(tokens, source) for name, tokens in given.items()}
+            raise _usage(command, f"“{word.raw}” is one word too many")
+        given.setdefault(current.name, []).append(word)
+    values = {name: _joined(found, line) for name, found in given.items()}
     for slot in declared:
         begun = slot.name in given and not slot.takes_all
         if (slot.required or begun) and not values.get(slot.name):
@@ -153,15 +109,11 @@ def split(command: Command, text: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _joined(tokens: list[_Token], source: str) -> str:
-    if not tokens:
-        return ""
-    if len(tokens) == 1:
-        raw = tokens[0].raw.strip("`")
-        link = _LINK.match(raw)
-        return link[1] if link else raw
+def _joined(words: list[Word], line: str) -> str:
+    if len(words) < 2:
+        return words[0].raw.strip("`") if words else ""
     # A name of several words is taken as typed, so that quotes and signs inside it survive.
-    return source[tokens[0].start : tokens[-1].end].strip("`")
+    return line[words[0].start : words[-1].end].strip("`")
 
 
 def _usage(command: Command, why: str) -> NotUnderstood:
@@ -213,11 +165,14 @@ def _typed(command: Command, slot: Slot, text: str, fleet: Fleet) -> Any:  # noq
 
 
 def _found(look_up: Callable[[str], _T], text: str) -> _T:
-    # Slack may or may not have escaped what was typed; the name as it stands wins: it may hold "&amp;" itself.
-    try:
-        return look_up(text)
-    except NotFound:
-        unescaped = html.unescape(text)
-        if unescaped == text:
-            raise
-        return look_up(unescaped)
+    """The object of that name. Raises NotFound for the name as typed, Ambiguous."""
+    refusal: NotFound | None = None
+    for spelling in spellings(text):
+        try:
+            return look_up(spelling)
+        except NotFound as none:
+            refusal = refusal or none
+    refusal = refusal or NotFound("object", text)
+    if unpaired(text) and not refusal.fix:
+        refusal.fix = "A quotation mark has no partner, so I read the words between the spaces."
+    raise refusal

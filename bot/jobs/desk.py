@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import html
 from collections.abc import Awaitable, Sequence
 
 import structlog
@@ -11,15 +10,16 @@ import structlog
 from bot import commands
 from bot.commands import Change, Command, Context, Control, Query, Registry
 from bot.domain.audit import Tag
-from bot.domain.message import Message, Option, Select, Small, Verdict
+from bot.domain.message import Message
 from bot.domain.policy import ApprovalSettings, Person, Role
-from bot.domain.texts import Code, plain, say
+from bot.domain.texts import plain
 from bot.errors import (
     Ambiguous,
     CannotTell,
     DirectorySilent,
     IllegalTransition,
     NotAllowed,
+    NotFound,
     NotUnderstood,
     Refused,
     StoreError,
@@ -33,6 +33,7 @@ from bot.jobs.control import Control as JobControl
 from bot.jobs.decisions import Decisions
 from bot.jobs.ports import Click, Directory, Words
 from bot.jobs.proposals import Proposals
+from bot.jobs.questions import Questions
 from bot.metrics import Metrics, Outcome
 from bot.operations.ports import Facts, Fleet
 from bot.operations.xapi_words import explain
@@ -92,6 +93,7 @@ class Desk:
         self.approval = approval
         self.metrics = metrics
         self.channels = frozenset(channels)
+        self.questions = Questions(store)
 
     async def run(self, words: Words) -> Message | None:
         """Carries out a command. Raises UserError with a sentence for the person; a refusal to a person is audited."""
@@ -162,9 +164,14 @@ class Desk:
         Raises UserError, and what pools raise: see `in_words`.
         """
         try:
-            arguments = commands.resolve(command, written, self.fleet)
-        except Ambiguous as which:
-            return await self._which(command, written, person, which)
+            return await self._done(command, written, person, channel)
+        except Ambiguous as several:
+            return await self.questions.which(command, written, person, several)
+        except NotFound as none:
+            return await self.questions.nearest(command, written, person, none)
+
+    async def _done(self, command: Command, written: dict[str, str], person: Person, channel: str) -> Message | None:
+        arguments = commands.resolve(command, written, self.fleet)
         context = self.context(person, channel)
         match command.does:
             case Query(answer=answer):
@@ -187,17 +194,6 @@ class Desk:
         if freeze is not None:
             why = f": {freeze.reason}" if freeze.reason else ""
             raise Refused(f"Everything that changes a pool is frozen{why}.", "An admin ends it with `/xen unfreeze`.")
-
-    async def _which(self, command: Command, written: dict[str, str], person: Person, which: Ambiguous) -> Message:
-        exact = [name for name, text in written.items() if which.name in {text, html.unescape(text)}]
-        slot = exact[0] if exact else next(iter(written))
-        pick = await self.store.keep_pick(person.id, command.word, written, slot)
-        line = say("{n} objects are called “{name}”. Which one?", n=len(which.candidates), name=which.name)
-        options = tuple(
-            Option(label=plain(one.name), value=f"{pick}:{one.uuid}", note=plain(one.where)) for one in which.candidates
-        )
-        hint = say("Or write its UUID instead of the name, for example {uuid}.", uuid=Code(which.candidates[0].uuid))
-        return Message(line, (Verdict(line), Select("Choose one", "pick", options), Small(hint)))
 
     async def note_click(self, click: Click) -> int:
         """Stores a click in one insert."""

@@ -7,9 +7,11 @@ from typing import TypeAlias
 
 from bot.domain.inventory import Host, PoolView, Vm
 from bot.errors import Ambiguous, NotFound
+from bot.operations.lookalike import spellings
 from bot.operations.ports import Fleet
 
 Subject: TypeAlias = PoolView | Host | Vm
+_KINDS = "pool, host or guest"
 
 
 def subject(fleet: Fleet, text: str) -> Subject:
@@ -18,6 +20,16 @@ def subject(fleet: Fleet, text: str) -> Subject:
     A name written in full wins over one that only begins so; where pools and their hosts share a name, the pool wins.
     Raises NotFound with the nearest names of all three kinds, Ambiguous.
     """
+    refusal: NotFound | None = None
+    for spelling in spellings(text):
+        try:
+            return _subject(fleet, spelling)
+        except NotFound as none:
+            refusal = refusal or none
+    raise refusal or NotFound(_KINDS, text)
+
+
+def _subject(fleet: Fleet, text: str) -> Subject:
     found: list[Subject] = []
     nearest: list[str] = []
     unclear: Ambiguous | None = None
@@ -36,7 +48,7 @@ def subject(fleet: Fleet, text: str) -> Subject:
         raise unclear
     if found:
         return found[0]
-    raise NotFound("pool, host or guest", text, tuple(dict.fromkeys(nearest)))
+    raise NotFound(_KINDS, text, tuple(dict.fromkeys(nearest)))
 
 
 def _names(one: Subject) -> set[str]:

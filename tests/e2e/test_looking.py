@@ -16,6 +16,27 @@ async def test_a_viewer_walks_from_status_to_tools_and_to_one_guest(lab: StoryLa
     await lab.sees("xenserver1 is live", "can run HVM guests", "control domain", who="viewer", private=True)
 
 
+async def test_a_name_nobody_has_is_answered_with_the_nearest_to_choose_from(lab: StoryLab) -> None:
+    await lab.xen("migrate centos55 to xenserver3")
+    question = await lab.sees("There is no guest called “centos55”", "Nearest: centos54", private=True)
+    block, menu = next(
+        (block, element)
+        for block in question["blocks"]
+        for element in block.get("elements", [])
+        if element.get("type") == "static_select"
+    )
+    await lab.call(
+        "blocks.actions",
+        "operator",
+        channel=lab.ops,
+        message_ts=question["ts"],
+        block_id=block["block_id"],
+        action_id=menu["action_id"],
+        selected_option=menu["options"][0],
+    )
+    await lab.sees("Migrate centos54: xenserver1 → xenserver3", "Confirm", private=False)
+
+
 async def test_a_shared_name_is_chosen_from_a_menu(lab: StoryLab) -> None:
     await lab.xen("status twin")
     question = await lab.sees("2 objects are called", "twin", private=True)

@@ -18,7 +18,7 @@ from bot.domain.policy import Role
 from bot.domain.record import Decision, Freeze, StepRecord, StepState
 from bot.domain.texts import Phrase, plain, say
 from bot.domain.words import state_word, step_word
-from bot.errors import NotFound, NotUnderstood, Refused
+from bot.errors import Ambiguous, NotFound, NotUnderstood, Refused
 
 # The contract of the slash command, also for commands that are yet to come.
 TABLE = {
@@ -168,10 +168,11 @@ async def test_status_of_a_guest_says_what_its_tools_say() -> None:
     assert "sleeper is suspended" in await Room().read("status sleeper")
 
 
-async def test_status_of_a_shared_name_shows_each() -> None:
-    text = await Room().read("status twin")
-    assert "status vm-6" in text
-    assert "status vm-7" in text
+@pytest.mark.parametrize("words", ["status twin", "vms twin", "tools twin", "stop twin"])
+async def test_a_shared_name_is_left_to_the_person_to_choose_from(words: str) -> None:
+    with pytest.raises(Ambiguous) as several:
+        await Room().type(words)
+    assert [one.uuid for one in several.value.candidates] == ["vm-6", "vm-7"]
 
 
 async def test_status_of_nothing_offers_the_nearest_of_all_kinds() -> None:

@@ -1,0 +1,58 @@
+"""Asking back: which of several objects was meant, or whether one of the nearest names was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.commands import Command
+from bot.domain.message import Message, Option, Part, Select, Small, Verdict
+from bot.domain.policy import Person
+from bot.domain.texts import Code, Quote, many, plain, say
+from bot.errors import Ambiguous, NotFound
+from bot.operations.lookalike import spellings
+from bot.store import Store
+
+# Slack takes no longer value in a menu; it holds our opaque id besides the name.
+_LONGEST_NAME = 120
+
+
+class Questions:
+    """Keeps the command as it was written until its person has chosen."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def which(self, command: Command, written: Mapping[str, str], person: Person, several: Ambiguous) -> Message:
+        """The candidates in a menu."""
+        pick = await self._keep(command, written, person, several.name)
+        line = say("{n} objects are called “{name}”. Which one?", n=len(several.candidates), name=several.name)
+        options = tuple(
+            Option(label=plain(one.name), value=f"{pick}:{one.uuid}", note=plain(one.where))
+            for one in several.candidates
+        )
+        hint = say("Or write its UUID instead of the name, for example {uuid}.", uuid=Code(several.candidates[0].uuid))
+        return Message(line, (Verdict(line), Select("Choose one", "pick", options), Small(hint)))
+
+    async def nearest(self, command: Command, written: Mapping[str, str], person: Person, none: NotFound) -> Message:
+        """The nearest names in a menu. Raises NotFound again where there is none to offer."""
+        names = [name for name in none.nearest if len(name) <= _LONGEST_NAME]
+        if not names or not _slots(written, none.name):
+            raise none
+        pick = await self._keep(command, written, person, none.name)
+        line = say(
+            "There is no {kind} called “{name}”. Nearest: {names}", kind=none.kind, name=none.name, names=many(names)
+        )
+        options = tuple(Option(label=plain(name), value=f"{pick}:{name}") for name in names)
+        parts: list[Part] = [Verdict(line), Select("Did you mean", "pick", options)]
+        if none.fix:
+            parts.append(Small(say("{fix}", fix=Quote(none.fix))))
+        return Message(line, tuple(parts))
+
+    async def _keep(self, command: Command, written: Mapping[str, str], person: Person, name: str) -> str:
+        slot = next(iter(_slots(written, name)), next(iter(written), ""))
+        return await self._store.keep_pick(person.id, command.word, dict(written), slot)
+
+
+def _slots(written: Mapping[str, str], name: str) -> list[str]:
+    """The arguments that were written so."""
+    return [slot for slot, text in written.items() if name in spellings(text)]
