@@ -24,6 +24,8 @@ PLAIN_SETTERS: Final[Mapping[str, tuple[str, ...]]] = {
         "ext_auth_max_threads",
         "local_auth_max_threads",
     ),
+    "PIF": ("disallow_unplug",),
+    "host": ("numa_affinity_policy",),
     "VMSS": ("frequency", "schedule", "type", "retained_snapshots", "last_run_time"),
     "Observer": ("attributes", "components", "enabled", "endpoints", "hosts"),
     "Repository": ("gpgkey_path",),

@@ -66,14 +66,14 @@ async def maximise_memory(context: Context, self: str, total: int, approximate: 
 async def set_memory_dynamic_range(context: Context, self: str, least: int, most: int) -> str:
     """Changes between which limits a guest is ballooned, also while it runs."""
     async with operate(context, self, "changing_dynamic_range"):
-        await _set_limits(context, self, memory_dynamic_min=least, memory_dynamic_max=most)
+        await set_limits(context, self, memory_dynamic_min=least, memory_dynamic_max=most)
     return ""
 
 
 async def set_memory_static_range(context: Context, self: str, least: int, most: int) -> str:
     """Changes the outer limits of a halted guest."""
     async with operate(context, self, "changing_static_range"):
-        await _set_limits(context, self, memory_static_min=least, memory_static_max=most)
+        await set_limits(context, self, memory_static_min=least, memory_static_max=most)
     return ""
 
 
@@ -86,7 +86,7 @@ async def set_memory_limits(
         outer = (record["memory_static_min"], record["memory_static_max"])
         if record["power_state"] != "Halted" and outer != (static_min, static_max):
             raise ApiError("VM_BAD_POWER_STATE", self, "halted", record["power_state"].lower())
-        await _set_limits(
+        await set_limits(
             context,
             self,
             memory_static_min=static_min,
@@ -97,7 +97,8 @@ async def set_memory_limits(
     return ""
 
 
-async def _set_limits(context: Context, vm: str, **limits: Value) -> None:
+async def set_limits(context: Context, vm: str, **limits: Value) -> None:
+    """Changes memory limits, which must stay in order, and balloons the guests of the host anew."""
     pool, database = context.pool, context.pool.database
     merged = {**database.record("VM", vm), **limits}
     ordered = [merged[f"memory_{name}"] for name in ("static_min", "dynamic_min", "dynamic_max", "static_max")]

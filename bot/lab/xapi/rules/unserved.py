@@ -26,8 +26,6 @@ CERTIFICATE_DOES_NOT_EXIST | {0}: pool.certificate_uninstall pool.uninstall_ca_c
 CRL_CORRUPT | {0}: pool.crl_install
 CRL_DOES_NOT_EXIST | {0}: pool.crl_uninstall
 GPU_GROUP_CONTAINS_NO_PGPUS | {1}: VGPU.create
-HA_NOT_ENABLED: host.emergency_ha_disable
-HOST_POWER_ON_MODE_DISABLED: host.power_on
 INTERNAL_ERROR | Sys_error("{0}: No such file or directory"): session.create_from_db_file
 INVALID_EDITION | {1}: host.apply_edition pool.apply_edition
 LICENCE_RESTRICTION | Corosync: Cluster.create Cluster.pool_create
@@ -42,7 +40,6 @@ MESSAGE_METHOD_UNKNOWN | {1}: host.call_extension
 NOT_IMPLEMENTED | list_method: host.list_methods
 NOT_IMPLEMENTED | send_sysrq: VM.send_sysrq
 NOT_IMPLEMENTED | send_trigger: VM.send_trigger
-NOT_IN_EMERGENCY_MODE: pool.emergency_transition_to_master pool.emergency_reset_master
 NOT_SYSTEM_DOMAIN | {0}: VM.query_services
 NO_REPOSITORIES_CONFIGURED: pool.set_update_sync_enabled pool.configure_update_sync
 NO_REPOSITORY_ENABLED: pool.sync_updates host.apply_updates
@@ -54,15 +51,15 @@ PIF_BOND_NEEDS_MORE_MEMBERS: Bond.create
 PIF_IS_NOT_SRIOV_CAPABLE | {0}: network_sriov.create
 SERVER_CERTIFICATE_INVALID: host.install_server_certificate
 SR_OPERATION_NOT_SUPPORTED | {0}: SR.assert_supports_database_replication SR.enable_database_replication
+    SR.disable_database_replication SR.assert_can_host_ha_statefile
 SR_OPERATION_NOT_SUPPORTED | {1}: LVHD.enable_thin_provisioning
 TLS_CONNECTION_FAILED | {0} | {1}: pool.send_test_post
 USB_GROUP_CONTAINS_NO_PUSBS | {1}: VUSB.create
-USER_IS_NOT_LOCAL_SUPERUSER | Only local superuser can change the password.: session.change_password
 VDI_INCOMPATIBLE_TYPE | {0} | user: VDI.open_database VDI.read_database_pool_uuid
 WLB_CONNECTION_REFUSED: pool.initialize_wlb
 WLB_NOT_INITIALIZED: pool.deconfigure_wlb pool.retrieve_wlb_configuration pool.retrieve_wlb_recommendations
-    pool.send_wlb_configuration host.retrieve_wlb_evacuate_recommendations VM.retrieve_wlb_recommendations
-XENAPI_MISSING_PLUGIN | {1}: host.call_plugin VM.call_plugin
+    pool.send_wlb_configuration VM.retrieve_wlb_recommendations
+XENAPI_MISSING_PLUGIN | {1}: VM.call_plugin
 """
 
 
