@@ -13,14 +13,16 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 import structlog
 
 from bot.domain.inventory import FeedState
 from bot.errors import XenError
+from bot.xen.batch import Batch
 from bot.xen.model import Model
 from bot.xen.records import BY_EVENT_CLASS, MessageRecord, TaskRecord
 from bot.xen.session import Sessions
-from bot.xen.source import Batch, JsonSource, NoJson, Rejected, SourceLost, XmlSource
+from bot.xen.source import JsonSource, NoJson, Rejected, SourceLost, XmlSource
 from bot.xen.tables import Tables
 
 _FIRST_PAUSE_S: Final = 0.25
@@ -117,7 +119,10 @@ class Feed:
                     raise
                 token = ""
                 continue
-            await self._take(batch, whole=not token)
+            try:
+                await self._take(batch, whole=not token)
+            except msgspec.MsgspecError as error:
+                raise SourceLost(f"{self._name} gave an answer that is not XAPI's") from error
             token = batch.token
             self._live()
             if self._miscounted(batch):

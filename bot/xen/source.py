@@ -7,20 +7,16 @@ megabytes) does not stop the event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import aiohttp
 import msgspec
-import structlog
 import XenAPI
 
-from bot.xen.model import SLICE, Change
-from bot.xen.records import BY_EVENT_CLASS, Record, convert
+from bot.xen.batch import Batch, read_json, read_xml
+from bot.xen.records import BY_EVENT_CLASS
 from bot.xen.session import Entry, Line
 from bot.xen.tls import Trust
 from bot.xen.transport import CONNECT_TIMEOUT_S, CallLost, describe
@@ -30,8 +26,6 @@ from bot.xen.transport import CONNECT_TIMEOUT_S, CallLost, describe
 POLL_S: Final = 5.0
 _SILENCE_S: Final = POLL_S + 10.0
 _CLASSES: Final = sorted(BY_EVENT_CLASS)
-
-_log = structlog.get_logger(__name__)
 
 
 class SourceLost(Exception):
@@ -48,47 +42,6 @@ class Rejected(Exception):
     def __init__(self, host: str, details: list[str]) -> None:
         super().__init__(f"{host} answered {details[0]}")
         self.code = details[0]
-
-
-@dataclass(frozen=True)
-class Slice:
-    """A few decoded events; `unreadable` holds class (lower case) and reference of what could not be decoded."""
-
-    changes: list[Change]
-    unreadable: list[tuple[str, str]]
-
-
-class _Event(msgspec.Struct, gc=False, rename={"cls": "class"}):
-    cls: str
-    operation: str
-    ref: str
-    snapshot: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _Result(msgspec.Struct, gc=False):
-    events: list[msgspec.Raw]
-    token: str
-    valid_ref_counts: dict[str, int] = {}
-
-
-class _Reply(msgspec.Struct, gc=False):
-    result: _Result | None = None
-    error: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class Batch:
-    """The answer to one `event.from`. `counts` holds the number of objects per class (lower case) the server has."""
-
-    def __init__(self, events: list[msgspec.Raw] | list[Any], token: str, counts: dict[str, int]) -> None:
-        self._events = events
-        self.token = token
-        self.counts = counts
-
-    def slices(self) -> Iterator[Slice]:
-        """Decodes some fifty events per turn."""
-        events = iter(self._events)
-        while part := list(islice(events, SLICE)):
-            yield _decode(part)
 
 
 class JsonSource:
@@ -115,12 +68,12 @@ class JsonSource:
         """Waits for news since the token. Raises SourceLost, NoJson, Rejected."""
         body = await self._post(token)
         try:
-            reply = _REPLY.decode(body)
-            if reply.result is None:
-                raise Rejected(self._entry.host.address, _error(reply.error))
+            batch = read_json(body)
         except msgspec.MsgspecError as error:
             raise SourceLost(f"{self._entry.host.address} gave an answer that is not XAPI's") from error
-        return Batch(reply.result.events, reply.result.token, reply.result.valid_ref_counts)
+        if isinstance(batch, list):
+            raise Rejected(self._entry.host.address, batch)
+        return batch
 
     async def _post(self, token: str) -> bytes:
         request = {
@@ -179,13 +132,7 @@ class XmlSource:
             raise Rejected(self._line.host.address, refusal.details) from refusal
         except CallLost as lost:
             raise SourceLost(f"{self._line.host.address} {lost.reason}") from lost
-        counts = {str(cls): int(count) for cls, count in answer["valid_ref_counts"].items()}
-        return Batch(answer["events"], str(answer["token"]), counts)
-
-
-_REPLY: Final = msgspec.json.Decoder(_Reply)
-_EVENT: Final = msgspec.json.Decoder(_Event)
-_DECODERS: Final = {cls: msgspec.json.Decoder(kind) for cls, kind in BY_EVENT_CLASS.items()}
+        return read_xml(answer)
 
 
 def _without_json(response: aiohttp.ClientResponse, *, first: bool) -> bool:
@@ -196,44 +143,3 @@ def _without_json(response: aiohttp.ClientResponse, *, first: bool) -> bool:
     if response.status in {404, 501}:
         return True
     return first and response.status in {200, 500} and "json" not in response.content_type
-
-
-def _decode(part: list[Any]) -> Slice:
-    slice_ = Slice([], [])
-    for raw in part:
-        if isinstance(raw, msgspec.Raw):
-            event = _EVENT.decode(raw)
-            cls, gone, ref = event.cls.lower(), event.operation == "del", event.ref
-        else:
-            cls, gone, ref = str(raw["class"]).lower(), raw["operation"] == "del", str(raw["ref"])
-        kind = BY_EVENT_CLASS.get(cls)
-        if kind is None:
-            continue
-        try:
-            record: Record | None = None
-            if not gone:
-                record = (
-                    _DECODERS[cls].decode(event.snapshot)
-                    if isinstance(raw, msgspec.Raw)
-                    else convert(kind, raw["snapshot"])
-                )
-        except msgspec.MsgspecError as error:
-            # One record in a shape we do not know must not cost the whole pool; it is missing, and counted as such.
-            _log.warning("record_unreadable", cls=cls, error=str(error))
-            slice_.unreadable.append((cls, ref))
-        else:
-            slice_.changes.append(Change(kind, ref, record))
-    return slice_
-
-
-def _error(raw: msgspec.Raw) -> list[str]:
-    """Code and parameters of a JSON-RPC error; in emergency mode XAPI sends a bare list where 2.0 wants an object."""
-    match msgspec.json.decode(raw):
-        case {"message": str(code), "data": [*params]}:
-            return [code, *map(str, params)]
-        case {"message": str(code)}:
-            return [code]
-        case [str(code), *params]:
-            return [code, *map(str, params)]
-        case _:
-            return ["INTERNAL_ERROR"]
