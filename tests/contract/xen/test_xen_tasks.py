@@ -160,8 +160,11 @@ async def test_a_migration_can_be_stopped_and_stopping_twice_is_harmless(
     await lab.do({"do": "pause_tasks", "at": 0.4})
     handle = await pools.begin(pool, migrate(pools, "centos54", "xenserver3"), parent=parent, job="1")
     await settled(lab, lambda state: any(task["progress"] > 0.2 for task in state["tasks"]))
+    # The work notices a moment after it was asked: slowly enough to be asked twice.
+    await lab.do({"do": "set_speed", "speed": 0.1})
     assert await pools.cancel(pool, handle)
     assert await pools.cancel(pool, handle)
+    await lab.do({"do": "set_speed", "speed": 50})
     done = await finished(pools, pool, handle)
     assert (done.status, done.error) == (TaskStatus.CANCELLED, ())
     assert not await pools.cancel(pool, handle)
