@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import XenAPI
 from page_app import App
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, ViewportSize, sync_playwright
 from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.web import WebClient
 
@@ -171,8 +171,11 @@ def console() -> Console:
 
 
 @contextlib.contextmanager
-def open_page(lab: Lab, browser: Browser, console: Console, size: tuple[int, int]) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+def open_page(
+    lab: Lab, browser: Browser, console: Console, size: tuple[int, int], *, finger: bool = False
+) -> Iterator[Page]:
+    viewport: ViewportSize = {"width": size[0], "height": size[1]}
+    context = browser.new_context(viewport=viewport, has_touch=finger, is_mobile=finger)
     opened = context.new_page()
     opened.set_default_timeout(15_000)
     console.listen(opened)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from conftest import open_page
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -124,3 +125,54 @@ def test_the_checker_finds_nothing_in_a_confirm_dialog(page: Page, lab_say: Call
     page.keyboard.press("Escape")
     expect(page.get_by_role("alertdialog")).to_have_count(0)
     expect(button).to_be_focused()
+
+
+@pytest.mark.parametrize("page", [(720, 450)], indirect=True)
+def test_at_twice_the_size_nothing_is_cut_off_and_everything_is_reached(page: Page) -> None:
+    """A window of 1440 by 900 at 200 % has 720 by 450 of these pixels."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    expect(page.locator(".channel .composer textarea")).to_be_in_viewport(ratio=1)
+    page.get_by_role("navigation", name="Panes").get_by_role("button", name="Datacentre").click()
+    page.get_by_role("button", name="What goes wrong").click()
+    last = page.get_by_role("button", name="Do it")
+    last.scroll_into_view_if_needed()
+    expect(last).to_be_in_viewport(ratio=1)
+
+
+def test_with_less_motion_a_guest_does_not_glide(page: Page, migrate: Callable[[str, str], None]) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate("""() => {
+        window.moved = 0;
+        const animate = Element.prototype.animate;
+        Element.prototype.animate = function (...args) { window.moved += 1; return animate.apply(this, args); };
+    }""")
+    migrate("日本語サーバー", "xenserver3")
+    target = page.get_by_role("region", name="Host xenserver3")
+    expect(target.locator(".guest:not(.guest-ghost)", has_text="日本語サーバー")).to_be_visible(timeout=30_000)
+    assert page.evaluate("window.moved") == 0
+
+
+def test_a_screen_reader_hears_the_begin_and_the_end_of_a_move_and_no_step_of_it(
+    page: Page, migrate: Callable[[str, str], None]
+) -> None:
+    page.evaluate("""() => {
+        window.heard = [];
+        const status = document.getElementById('status');
+        const watch = new MutationObserver(() => window.heard.push(status.textContent));
+        watch.observe(status, { childList: true, characterData: true, subtree: true });
+    }""")
+    migrate("<!channel> & *bold*", "xenserver3")
+    expect(page.locator("#status")).to_contain_text("runs on xenserver3", timeout=30_000)
+    assert page.evaluate("window.heard") == [
+        "<!channel> & *bold* begins to move to xenserver3",
+        "<!channel> & *bold* runs on xenserver3",
+    ]
+
+
+def test_a_finger_finds_targets_of_its_size(lab: Any, browser: Browser, console: Any) -> None:
+    with open_page(lab, browser, console, (390, 844), finger=True) as page:
+        small = page.evaluate("""() => [...document.querySelectorAll('button')]
+            .filter(button => button.checkVisibility())
+            .map(button => [button.textContent, button.getBoundingClientRect().height])
+            .filter(([, height]) => height < 36)""")
+        assert small == []

@@ -19,6 +19,7 @@ export function drawDatacentre() {
   return [
     truth.guests.length > MANY_GUESTS && drawFind(),
     h("div", { key: "pools", class: "pools" }, pools.map((pool) => drawPool(pool, hostsOf.get(pool.uuid), guests, truth))),
+    find.words !== "" && guests.size === 0 && h("p", { key: "nothing", class: "waiting" }, "No guest has such a name."),
   ];
 }
 
@@ -48,6 +49,9 @@ function groupGuests(truth) {
 function drawPool(pool, hosts, guests, truth) {
   const isAlone = hosts.length === 1;
   const idle = guests.get(pool.uuid) ?? [];
+  // While somebody looks for a guest, hosts without one that fits would only be in the way.
+  const shown = find.words === "" ? hosts : hosts.filter((host) => guests.has(host.uuid));
+  if (shown.length === 0 && idle.length === 0) return null;
   const storage = truth.srs.filter((sr) => sr.pool === pool.uuid && sr.content !== "iso");
   const name = pool.name || hosts[0]?.name || "";
   return h(
@@ -60,7 +64,7 @@ function drawPool(pool, hosts, guests, truth) {
         h("h2", {}, h("span", { dir: "auto" }, name), h("small", {}, `pool of ${hosts.length} hosts`)),
         h("div", { class: "srs" }, storage.filter((sr) => sr.shared).map((sr) => drawStorage(sr, "shared"))),
       ),
-    h("div", { class: "hosts" }, hosts.map((host) => drawHost(host, [...(guests.get(host.uuid) ?? []), ...(isAlone ? idle : [])], storage, isAlone))),
+    h("div", { class: "hosts" }, shown.map((host) => drawHost(host, [...(guests.get(host.uuid) ?? []), ...(isAlone ? idle : [])], storage, isAlone))),
     !isAlone && idle.length > 0 && h("div", { class: "idle" }, h("span", { class: "idle-label" }, "Not running"), drawGuests(idle, "Guests that run nowhere")),
     drawGuestCard([...hosts.flatMap((host) => guests.get(host.uuid) ?? []), ...idle]),
   );
@@ -96,7 +100,7 @@ function drawHost(host, guests, storage, isAlone) {
       h("div", { class: classes("memory-used", used > 0.9 && "memory-tight"), style: { "--part": String(used) } }),
     ),
     h("p", { class: "memory-text" }, `${sayBytes(free)} of ${sayBytes(total)} memory free`),
-    guests.length > 0 ? drawGuests(guests, `Guests on ${host.name}`) : h("p", { class: "empty" }, "no guests"),
+    guests.length > 0 ? drawGuests(guests, `Guests on ${host.name}`, isAlone) : h("p", { class: "empty" }, "no guests"),
     local.map((sr) => drawStorage(sr, "local")),
   );
 }

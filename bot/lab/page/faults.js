@@ -107,12 +107,22 @@ function hostButton(text, host, hint, press, style = "") {
 function drawSpeedGroup(truth) {
   const speeds = [...new Set([...SPEEDS, truth.speed])].sort((one, other) => one - other);
   return group(
-    "Speed of the datacentre",
-    "Slack's own deadlines stay as they are. Slow it down to have time to break something.",
+    "Time in the datacentre",
+    "Slack's own deadlines stay as they are. Slow it down, or stop it, to have time to break something.",
+    drawClock(truth.clock),
     speeds.map((speed) =>
       h("button", { key: String(speed), type: "button", class: "button button-small", "aria-pressed": String(truth.speed === speed), onclick: () => give("speed", { speed }, `The datacentre now runs ${speed} times as fast as a real one.`) }, `× ${speed}`),
     ),
   );
+}
+
+function drawClock(clock) {
+  if (!clock) return null;
+  const turn = clock.running ? { do: "stop_clock" } : { do: "run_clock" };
+  return [
+    h("button", { key: "clock", type: "button", class: "button button-small", "aria-pressed": String(!clock.running), onclick: () => give("datacentre", turn, clock.running ? "Time stands still in the datacentre." : "Time passes again in the datacentre.") }, "Stop the clock"),
+    !clock.running && button("Let a minute pass", "Everything that happens in it happens now", () => give("datacentre", { do: "advance", seconds: 60 }, "A minute has passed in the datacentre.")),
+  ];
 }
 
 function drawAnyGroup() {

@@ -26,12 +26,12 @@ const OPERATIONS = {
   export: "exporting",
 };
 
-/** Draws a list of guests and of those on their way here. */
-export function drawGuests(entries, label) {
+/** Draws a list of guests and of those on their way here; on a host that `isAlone` nothing can move anyway. */
+export function drawGuests(entries, label, isAlone = false) {
   // In a large world a host shows what is busy and a few of the rest.
   const most = state.datacentre.guests.length > LARGE_WORLD ? SHOWN_IN_LARGE : LARGE_WORLD;
   const ordered = entries.length > most ? [...entries].sort((one, other) => Boolean(other.guest.operation) - Boolean(one.guest.operation)) : entries;
-  const shown = ordered.slice(0, most).map(({ guest, isGhost }) => (isGhost ? drawGhost(guest) : drawGuest(guest)));
+  const shown = ordered.slice(0, most).map(({ guest, isGhost }) => (isGhost ? drawGhost(guest) : drawGuest(guest, isAlone)));
   const hidden = entries.length - shown.length;
   return h("ul", { class: "guests", "aria-label": label, hook: rove }, shown, hidden > 0 && h("li", { key: "more", class: "empty" }, `and ${hidden} more`));
 }
@@ -45,7 +45,7 @@ function readPart(guest) {
   return guest.operation && guest.progress !== null && Number.isFinite(part) ? part : null;
 }
 
-function drawGuest(guest) {
+function drawGuest(guest, isAlone) {
   const doing = sayDoing(guest);
   const part = readPart(guest);
   const power = String(guest.power_state).toLowerCase();
@@ -53,7 +53,7 @@ function drawGuest(guest) {
   const tags = [
     (guest.tags ?? []).includes("critical") && h("span", { class: "tag tag-critical" }, "critical"),
     power === "running" && guest.tools === false && h("span", { class: "tag", title: "No guest tools: it cannot be moved while it runs" }, "no tools"),
-    guest.bound === true && h("span", { class: "tag", title: "A disk lies on storage that only one host can use" }, "local disk"),
+    guest.bound === true && !isAlone && h("span", { class: "tag", title: "A disk lies on storage that only one host can use" }, "local disk"),
     ["suspended", "paused"].includes(power) && h("span", { class: "tag" }, power),
   ];
   return h(
