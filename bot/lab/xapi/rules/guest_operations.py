@@ -212,8 +212,13 @@ async def operate(context: Context, vm: str, operation: str, *, force: bool = Fa
 
 
 def overtake(pool: Pool, vm: str) -> None:
-    """Cancels what a hard shutdown does not wait for."""
+    """Cancels what a hard shutdown does not wait for, as `task.cancel` would, even where that is too late."""
     for task, operation in pool.database.get("VM", vm, "current_operations").items():
         runner = pool.tasks.find_runner(task)
-        if operation in _OVERTAKEN and runner is not None:
+        if operation not in _OVERTAKEN or runner is None:
+            continue
+        if pool.database.has("task", task):
+            runner.cancellable = True
+            pool.tasks.cancel(task)
+        else:  # the toolstack has restarted meanwhile: nobody knows the work any more
             runner.interrupt(None)

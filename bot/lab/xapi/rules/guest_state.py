@@ -89,7 +89,14 @@ def boot_on(pool: Pool, vm: str, host: str) -> None:
         last_booted_record="('struct')",
     )
     attach_devices(pool, vm, attached=True)
-    database.set("VM_metrics", record["metrics"], start_time=now(), current_domain_type=record["domain_type"])
+    database.set(
+        "VM_metrics",
+        record["metrics"],
+        start_time=now(),
+        current_domain_type=record["domain_type"],
+        hvm=record["domain_type"] == "hvm",
+        VCPUs_number=record["VCPUs_at_startup"],
+    )
     run_on(pool, vm, host)
     refresh_devices(pool, vm)
     if vm in pool.agents:
@@ -140,6 +147,9 @@ def _leave_host(pool: Pool, vm: str, power_state: str) -> None:
     source: str = database.get("VM", vm, "resident_on")
     hide_console(database, vm)
     database.set("VM", vm, power_state=power_state, resident_on=NULL_REF, domid=-1)
-    database.set("VM_metrics", database.get("VM", vm, "metrics"), memory_actual=0)
+    metrics: str = database.get("VM", vm, "metrics")
+    database.set("VM_metrics", metrics, memory_actual=0)
+    if power_state == "Halted":
+        database.set("VM_metrics", metrics, VCPUs_number=0, hvm=False, current_domain_type="unspecified")
     if source != NULL_REF:
         rebalance(database, source)

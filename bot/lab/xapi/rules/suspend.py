@@ -22,6 +22,7 @@ BYTES_PER_S: Final = 200_000_000
 _STEPS: Final = 11
 _SAVED_SHARE: Final = 11 / 17  # writing the memory; what follows is the clean-up of the domain
 _QUICK_S: Final = 0.2
+_PREPARING_S: Final = 0.06  # the operation shows this long before the host does
 
 
 async def suspend(context: Context, vm: str) -> str:
@@ -80,6 +81,7 @@ async def resume_on(context: Context, vm: str, host: str, paused: bool, force: b
 
 async def _wake(context: Context, vm: str, host: str, *, paused: bool, force: bool) -> None:
     pool, database = context.pool, context.pool.database
+    await pool.clock.sleep(_PREPARING_S)
     assert_can_boot(pool, vm, host, with_cpu=not force)
     image: str = database.get("VM", vm, "suspend_VDI")
     if not database.has("VDI", image):
