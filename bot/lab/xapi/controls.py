@@ -154,6 +154,22 @@ class StopGuest(Control, frozen=True, tag="stop_guest"):
     how: Annotated[Literal["shutdown", "reboot"], Meta(title="How")] = "shutdown"
 
 
+class TemperGuest(Control, frozen=True, tag="temper_guest"):
+    """Lets a guest do as it is asked, ignore requests to stop or sleep, or acknowledge them and hang."""
+
+    label = "Make a guest stubborn"
+    guest: GuestName
+    temper: Annotated[Literal["obeys", "ignores", "hangs"], Meta(title="When it is asked")] = "ignores"
+
+
+class WriteData(Control, frozen=True, tag="write_data"):
+    """Lets a guest write new data to its first disk, as far as the storage has room."""
+
+    label = "Let a guest write"
+    guest: GuestName
+    gib: Annotated[float, Meta(gt=0, le=2040, title="GiB written")] = 1.0
+
+
 class MoveGuest(Control, frozen=True, tag="move_guest"):
     """Lets another tool migrate a guest, in a task of its own."""
 
@@ -248,6 +264,8 @@ AnyControl = (
     | StopGuest
     | MoveGuest
     | OccupyGuest
+    | TemperGuest
+    | WriteData
     | BlockOperation
     | UnblockOperation
     | FillStorage

@@ -8,6 +8,7 @@ from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules import host_power, toolstack
+from bot.lab.xapi.rules.tempers import set_temper
 from bot.lab.xapi.schema.model import CLASSES
 
 
@@ -83,14 +84,23 @@ class Hands:
                 strangers.block_operation(*self._find("VM", guest), operation, reason)
             case controls.UnblockOperation(guest=guest, operation=operation):
                 strangers.block_operation(*self._find("VM", guest), operation, None)
+            case controls.Set():
+                self._set_field(control)
+            case _:
+                self._burden(control)
+
+    def _burden(self, control: controls.AnyControl) -> None:
+        match control:
+            case controls.TemperGuest(guest=guest, temper=temper):
+                set_temper(*self._find("VM", guest), None if temper == "obeys" else temper)
+            case controls.WriteData(guest=guest, gib=gib):
+                strangers.write_data(*self._find("VM", guest), gib)
             case controls.FillStorage(sr=sr, free_gib=free_gib):
                 strangers.fill_storage(*self._find("SR", sr), free_gib)
             case controls.UnplugStorage(sr=sr, host=host) | controls.PlugStorage(sr=sr, host=host):
                 pool, storage = self._find("SR", sr)
                 attached = isinstance(control, controls.PlugStorage)
                 strangers.plug_storage(pool, storage, self._find_member(pool, host), attached=attached)
-            case controls.Set():
-                self._set_field(control)
 
     async def _switch(self, control: controls.AnyControl) -> None:
         match control:

@@ -6,7 +6,9 @@ from bot.lab.xapi.calls import Context
 from bot.lab.xapi.dispatch import dispatch
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules import storage_space
 from bot.lab.xapi.rules.announcements import announce_guest
+from bot.lab.xapi.rules.guest_copies import list_disks
 from bot.lab.xapi.rules.guest_operations import STATES, check_operation, operate, refresh_allowed
 from bot.lab.xapi.rules.guest_state import boot_on, halt
 from bot.lab.xapi.rules.memory import MIB
@@ -144,6 +146,18 @@ def fill_storage(pool: Pool, storage: str, free_gib: float) -> None:
     if used < 0:
         raise ValueError(f"The storage has {size // _GIB} GiB in all.")
     pool.database.set("SR", storage, physical_utilisation=used)
+
+
+def write_data(pool: Pool, vm: str, gib: float) -> None:
+    """Lets a guest write new data to its first disk, as far as the storage has room.
+
+    Raises:
+        ValueError: It has no disk.
+    """
+    disks = list(list_disks(pool.database, vm).values())
+    if not disks:
+        raise ValueError(f"Guest {pool.database.get('VM', vm, 'name_label')!r} has no disk.")
+    storage_space.write_data(pool.database, disks[0], int(gib * _GIB))
 
 
 def plug_storage(pool: Pool, storage: str, host: str, *, attached: bool) -> None:
