@@ -58,7 +58,10 @@ def read_metadata(args: Args) -> Json | None:
         return None
     if not isinstance(metadata, dict):
         raise ApiError("invalid_metadata_format")
-    if not isinstance(metadata.get("event_type"), str) or not isinstance(metadata.get("event_payload"), dict):
+    # Work objects come alone or beside an event.
+    is_entities = isinstance(metadata.get("entities"), list) and "event_type" not in metadata
+    is_event = isinstance(metadata.get("event_type"), str) and isinstance(metadata.get("event_payload"), dict)
+    if not (is_event or is_entities):
         raise ApiError("invalid_metadata_schema")
     if len(json.dumps(metadata).encode()) > _METADATA_BYTES:
         raise ApiError("metadata_too_large")

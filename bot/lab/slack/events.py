@@ -3,6 +3,7 @@
 The app's own messages are delivered too, as Slack does; ephemeral messages raise no event.
 """
 
+import re
 from typing import Any
 
 from bot.lab.slack.directory import Conversation
@@ -13,6 +14,7 @@ from bot.lab.slack.payloads import show_message, show_view
 
 Json = dict[str, Any]
 
+_LINK = re.compile(r"https?://(?P<host>[\w.-]+)[^\s<>|]*")
 # kind of conversation → ``channel_type`` of its events, and the end of the subscription's name
 _PLACES = {
     "public_channel": ("channel", "channels"),
@@ -87,6 +89,40 @@ def announce_posted(hub: Hub, message: Message) -> None:
     if mentioned and not message.by_app and not conversation.is_direct:
         mention = {**shown, "type": "app_mention", "channel": conversation.id, "event_ts": message.ts}
         announce(hub, mention, subscription="app_mention", conversation=conversation)
+    _announce_links(hub, message, conversation)
+
+
+def find_links(hub: Hub, text: str) -> list[Json]:
+    """Return the links in a text that lead to a domain of the app, each once, in order."""
+    links: dict[str, Json] = {}
+    for found in _LINK.finditer(text):
+        url, host = found[0], found["host"].lower()
+        for domain in hub.installation.unfurl_domains:
+            if host == domain or host.endswith(f".{domain}"):
+                links.setdefault(url, {"url": url, "domain": domain})
+    return list(links.values())
+
+
+def _announce_links(hub: Hub, message: Message, conversation: Conversation) -> None:
+    """Announce links to the app's domains; the app's own messages are never asked about."""
+    links = [] if message.by_app else find_links(hub, message.text)
+    if not links:
+        return
+    event = {
+        "type": "link_shared",
+        "user": message.user,
+        "channel": conversation.id,
+        "message_ts": message.ts,
+        "links": links,
+        "source": "conversations_history",
+        "unfurl_id": f"{conversation.id}.{message.ts}",
+        "is_bot_user_member": hub.directory.bot.user_id in conversation.members,
+        "event_ts": message.ts,
+    }
+    if message.thread_ts:
+        event["thread_ts"] = message.thread_ts
+    # Links are told of from everywhere, as long as somebody of the workspace wrote them.
+    announce(hub, event, subscription="link_shared")
 
 
 def announce_changed(hub: Hub, before: Message, after: Message) -> None:

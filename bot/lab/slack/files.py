@@ -78,6 +78,12 @@ class FileStore:
         self._files[file.id] = file
         return file
 
+    def note_share(self, file_id: str, channel: str, ts: str) -> None:
+        """Note that a message shows a file; nothing when the file is gone."""
+        found = self._files.get(file_id)
+        if found is not None:
+            self.keep(msgspec.structs.replace(found, shares=(*found.shares, (channel, ts))))
+
     def find(self, file_id: str) -> SlackFile | None:
         """Return a file whose upload was completed."""
         found = self._files.get(file_id)

@@ -62,8 +62,11 @@ class Installation:
     events: frozenset[str] = frozenset(DEFAULT_EVENTS)
     should_escape: bool = True
     shortcuts: tuple[Shortcut, ...] = ()
+    unfurl_domains: tuple[str, ...] = ()
     home_tab: bool = True
     messages_tab: bool = True
+    # Sold outside of the Marketplace: such apps may read history once a minute, fifteen messages at a time.
+    is_distributed: bool = False
 
 
 @dataclass(slots=True)

@@ -95,7 +95,8 @@ class WebApi:
         call = Call(hub=self._hub, method=name, args=args, kind=caller.kind, person=caller.person)
         call.need_scope(*method.scopes)
         if caller.kind in ("bot", "app"):
-            self._hub.limits.count_call(name, method.tier)
+            tier = method.distributed_tier if self._hub.installation.is_distributed else None
+            self._hub.limits.count_call(name, tier or method.tier)
         return await method.handler(call)
 
     def _admit(self, request: web.Request, method: Method, caller: _Caller, *, in_header: bool) -> None:

@@ -51,8 +51,10 @@ class Workplace:
         events: tuple[str, ...] = DEFAULT_EVENTS,
         should_escape: bool = True,
         shortcuts: tuple[Shortcut, ...] = (),
+        unfurl_domains: tuple[str, ...] = (),
         home_tab: bool = True,
         messages_tab: bool = True,
+        is_distributed: bool = False,
         grid: bool = False,
     ) -> None:
         self._port = port
@@ -75,8 +77,10 @@ class Workplace:
                 events=frozenset(events),
                 should_escape=should_escape,
                 shortcuts=shortcuts,
+                unfurl_domains=unfurl_domains,
                 home_tab=home_tab,
                 messages_tab=messages_tab,
+                is_distributed=is_distributed,
             ),
             clock=clock,
             directory=directory,

@@ -17,7 +17,19 @@ Json = dict[str, Any]
 Connect = Callable[[Workplace, AsyncApp], Awaitable[AsyncSocketModeHandler]]
 
 DEADLINE_S = 5.0
-_FAMILIES = ("channels", "groups", "im", "mpim", "users", "usergroups", "reactions", "pins", "bookmarks", "files")
+_FAMILIES = (
+    "channels",
+    "groups",
+    "im",
+    "mpim",
+    "users",
+    "usergroups",
+    "reactions",
+    "pins",
+    "bookmarks",
+    "files",
+    "links",
+)
 ALL_SCOPES = (
     *(f"{family}:{what}" for family in _FAMILIES for what in ("read", "write", "history", "manage", "join")),
     *("commands", "chat:write", "app_mentions:read", "team:read", "users.profile:read", "users:read.email"),

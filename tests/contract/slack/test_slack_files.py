@@ -67,6 +67,16 @@ async def test_file_in_a_thread_and_its_deletion(open_workplace: Workplace) -> N
     assert [message["ts"] for message in thread["messages"]] == [root["ts"]]
 
 
+async def test_file_deleted_before_it_was_shared_shows_nowhere(open_workplace: Workplace) -> None:
+    web, ops = bot(open_workplace).web, open_workplace.channels["ops"]
+    both = [{"content": "x", "filename": "a.txt"}, {"content": "y", "filename": "b.txt"}]
+    answer = await web.files_upload_v2(channels=[ops], file_uploads=both)
+    for file in answer["files"]:
+        await web.files_delete(file=file["id"])
+    assert (await web.conversations_history(channel=ops))["messages"] == []
+    assert (await web.files_list())["files"] == []
+
+
 async def test_bytes_that_were_not_announced_are_refused(open_workplace: Workplace) -> None:
     begun = await bot(open_workplace).post("files.getUploadURLExternal", filename="a.txt", length=5)
     wanted = [{"id": begun["file_id"]}]

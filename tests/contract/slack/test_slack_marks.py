@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from slack_clients import Json, bot, open_socket, person, until
+from slack_clients import ALL_SCOPES, Json, bot, open_socket, person, until
 from slack_sdk.errors import SlackApiError
 
 from bot.lab.slack import Clock, Workplace
@@ -108,3 +108,56 @@ async def test_thirty_messages_in_five_minutes_are_the_most(still_workplace: Wor
     )
     answers = await asyncio.gather(*posts)
     assert [answer["error"] for answer in answers if not answer["ok"]] == ["restricted_too_many"]
+
+
+async def test_links_to_the_apps_domain_are_told_and_unfurled() -> None:
+    workplace = Workplace(
+        port=0, scopes=ALL_SCOPES, events=("link_shared", "message.channels"), unfurl_domains=("example.com",)
+    )
+    await workplace.start()
+    try:
+        ops, url = workplace.channels["ops"], "https://jobs.example.com/7?a=1"
+        async with open_socket(workplace) as socket:
+            said = await person(workplace, "viewer").post(
+                "chat.postMessage", channel=ops, text=f"see <{url}|job 7> and https://example.org/x"
+            )
+            event = await socket.read_event(lambda event: event["type"] == "link_shared")
+            assert event["links"] == [{"url": url, "domain": "example.com"}]
+            assert event["message_ts"] == said["ts"]
+            web, where = bot(workplace).web, {"channel": ops, "ts": said["ts"]}
+            with pytest.raises(SlackApiError, match="cannot_unfurl_url"):
+                await web.chat_unfurl(**where, unfurls={"https://example.org/x": {"text": "no"}})
+            await web.chat_unfurl(**where, unfurls={url: {"blocks": [{"type": "divider"}]}})
+            changed = await socket.read_event(lambda event: event.get("subtype") == "message_changed")
+        assert changed["message"]["attachments"][0]["from_url"] == url
+    finally:
+        await workplace.stop()
+
+
+async def test_app_sold_outside_the_marketplace_reads_history_slowly(clock: Clock) -> None:
+    workplace = Workplace(port=0, clock=clock, is_distributed=True)
+    await workplace.start()
+    try:
+        ops = workplace.channels["ops"]
+        for number in range(20):
+            await person(workplace, "viewer").post("chat.postMessage", channel=ops, text=str(number))
+        web = bot(workplace).web
+        assert len((await web.conversations_history(channel=ops, limit=100))["messages"]) == 15
+        with pytest.raises(SlackApiError) as refused:
+            await web.conversations_history(channel=ops)
+        await clock.advance(int(refused.value.response.headers["Retry-After"]))
+        assert (await web.conversations_history(channel=ops))["ok"]
+    finally:
+        await workplace.stop()
+
+
+async def test_metadata_travels_with_a_message_for_later_and_work_objects_come_alone(
+    still_workplace: Workplace, clock: Clock
+) -> None:
+    web, ops = bot(still_workplace).web, still_workplace.channels["ops"]
+    metadata = {"event_type": "xen_job", "event_payload": {"job": 7}}
+    later = await web.chat_scheduleMessage(channel=ops, post_at=int(clock.now()) + 60, text="x", metadata=metadata)
+    assert later["message"]["metadata"] == metadata
+    entity = {"entity_type": "slack#/entities/task", "external_ref": {"id": "7"}, "url": "https://example.com/7"}
+    posted = await web.chat_postMessage(channel=ops, text="job 7", metadata={"entities": [entity]})
+    assert posted["message"]["metadata"]["entities"] == [entity]

@@ -66,17 +66,21 @@ Handler = Callable[[Call], Awaitable[Json]]
 
 
 class Method(msgspec.Struct, frozen=True, kw_only=True):
-    """A method: who may call it, one of which scopes the app needs, and how often the app may call."""
+    """A method: who may call it, one of which scopes the app needs, and how often the app may call.
+
+    ``distributed_tier`` is the tier for apps that are sold outside of the Marketplace, where it differs.
+    """
 
     name: str
     handler: Handler
     tokens: frozenset[TokenKind]
     scopes: tuple[str, ...] = ()
     tier: Tier = Tier.MANY
+    distributed_tier: Tier | None = None
     post_only: bool = False
 
 
-def page(items: Sequence[Json | str], call: Call, *, default: int, key: str) -> Json:
+def page(items: Sequence[Json | str], call: Call, *, default: int, key: str, most: int = 1000) -> Json:
     """Return one page of a list with the cursor of the next, ``""`` at the end."""
     start = 0
     cursor = call.args.text("cursor")
@@ -84,7 +88,7 @@ def page(items: Sequence[Json | str], call: Call, *, default: int, key: str) -> 
         if not cursor.startswith("next:") or not cursor[5:].isdigit():
             raise ApiError("invalid_cursor")
         start = int(cursor[5:])
-    limit = max(1, min(call.args.number("limit", default) or default, 1000))
+    limit = max(1, min(call.args.number("limit", default) or default, most))
     rest = len(items) > start + limit
     return {
         "ok": True,

@@ -23,6 +23,7 @@ _HISTORY = {
 }
 _KINDS = set(_HISTORY)
 _MOST_PARTNERS = 8
+_DISTRIBUTED_PAGE = 15
 
 
 async def show_info(call: Call) -> Json:
@@ -170,7 +171,8 @@ def _page_messages(call: Call, messages: list[Message], *, always: str | None = 
 
     with_metadata = args.flag("include_all_metadata")
     shown = [show_message(call.hub, each, with_metadata=with_metadata) for each in messages if is_within(each)]
-    answer = page(shown, call, default=100, key="messages")
+    is_short = call.kind == "bot" and call.hub.installation.is_distributed
+    answer = page(shown, call, default=100, key="messages", most=_DISTRIBUTED_PAGE if is_short else 999)
     return {**answer, "has_more": bool(answer["response_metadata"]["next_cursor"]), "pin_count": 0}
 
 
@@ -182,8 +184,20 @@ def _order(ts: str) -> tuple[int, str]:
 
 METHODS = (
     Method(name="conversations.info", handler=show_info, tokens=ANYONE, scopes=_READ, tier=Tier.THREE),
-    Method(name="conversations.history", handler=list_history, tokens=ANYONE, tier=Tier.THREE),
-    Method(name="conversations.replies", handler=list_replies, tokens=ANYONE, tier=Tier.THREE),
+    Method(
+        name="conversations.history",
+        handler=list_history,
+        tokens=ANYONE,
+        tier=Tier.THREE,
+        distributed_tier=Tier.ONE,
+    ),
+    Method(
+        name="conversations.replies",
+        handler=list_replies,
+        tokens=ANYONE,
+        tier=Tier.THREE,
+        distributed_tier=Tier.ONE,
+    ),
     Method(name="conversations.members", handler=list_members, tokens=ANYONE, scopes=_READ, tier=Tier.FOUR),
     Method(name="conversations.list", handler=list_conversations, tokens=ANYONE, scopes=_READ, tier=Tier.TWO),
     Method(name="users.conversations", handler=list_conversations, tokens=ANYONE, scopes=_READ, tier=Tier.THREE),

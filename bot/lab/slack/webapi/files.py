@@ -84,16 +84,19 @@ async def delete_file(call: Call) -> Json:
 async def _share(
     call: Call, files: list[SlackFile], places: list[Conversation], threads: dict[str, str | None], content: Content
 ) -> None:
-    hub, ids = call.hub, tuple(file.id for file in files)
+    hub = call.hub
     for place in places:
+        # A file may have been deleted before it was shared.
+        ids = tuple(file.id for file in files if hub.files.find(file.id) is not None)
+        if not ids:
+            return
         thread_ts = threads[place.id]
         if call.person is None:
             posted = post_as_app(hub, place.id, content, thread_ts=thread_ts, files=ids)
         else:
             posted = post_as_person(hub, call.person, place.id, content.text, thread_ts=thread_ts, files=ids)
-        for file_id in ids:
-            file = hub.files.find_uploaded(file_id)
-            hub.files.keep(msgspec.structs.replace(file, shares=(*file.shares, (place.id, posted.ts))))
+        for file in files:
+            hub.files.note_share(file.id, place.id, posted.ts)
 
 
 def _find(call: Call) -> SlackFile:

@@ -37,8 +37,8 @@ async def schedule_message(call: Call) -> Json:
         "bot_id": bot.bot_id,
         "team": bot.team_id,
     }
-    if content.blocks:
-        message["blocks"] = content.blocks
+    optional = {"blocks": content.blocks, "attachments": content.attachments, "metadata": content.metadata}
+    message |= {key: value for key, value in optional.items() if value}
     return {
         "ok": True,
         "scheduled_message_id": added.id,
