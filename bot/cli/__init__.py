@@ -137,6 +137,7 @@ def lab(
     from bot.commands import Registry  # noqa: PLC0415  loaded when used
     from bot.lab.launch import LabOptions, run_lab  # noqa: PLC0415  loaded when used
     from bot.lab.routes import CommandHint  # noqa: PLC0415  loaded when used
+    from bot.slack.manifest import manifest as make_manifest  # noqa: PLC0415  loaded when used
 
     known = Registry.discover().commands
     options = LabOptions(
@@ -148,6 +149,7 @@ def lab(
         bot=not no_bot,
         json=as_json,
         commands=tuple(CommandHint(one.word, one.usage, one.help, one.example) for one in known),
+        manifest=make_manifest(),
     )
     ctx.exit(asyncio.run(run_lab(options)))
 

@@ -42,6 +42,7 @@ class LabOptions:
         bot: Whether to start the bot.
         json: Whether to print the machine-readable line.
         commands: The bot's commands, which the page offers while a person types.
+        manifest: The bot's app manifest: it gets what it asks for, and nothing else.
     """
 
     port: int = 8080
@@ -52,6 +53,7 @@ class LabOptions:
     bot: bool = True
     json: bool = False
     commands: tuple[CommandHint, ...] = ()
+    manifest: dict[str, Any] | None = None
 
 
 class Lab:
@@ -72,7 +74,8 @@ class Lab:
             password=secrets.token_urlsafe(12),
             certificates=data,
         )
-        self.workplace = Workplace(port=options.port)
+        # Without the bot the workplace stands open for other apps.
+        self.workplace = Workplace(port=options.port, manifest=options.manifest if options.bot else None)
         self.live = LiveState(self.datacentre, lambda: self.bot.state if self.bot else None)
         self.bot: BotProcess | None = None
         self.config_path = data / "xenbot.toml"

@@ -16,6 +16,7 @@ from bot.lab.slack.hooks import Hooks
 from bot.lab.slack.hub import DEFAULT_EVENTS, DEFAULT_SCOPES, Hub, Installation, Shortcut
 from bot.lab.slack.identity import make_app_token, make_bot_token, make_signing_secret
 from bot.lab.slack.inspector import Filter, Inspector
+from bot.lab.slack.manifest import install, read_manifest
 from bot.lab.slack.marks import Marks
 from bot.lab.slack.messages import MessageStore
 from bot.lab.slack.page import PageRoutes
@@ -38,6 +39,8 @@ _BODY_BYTES = LARGEST_BYTES + 1024 * 1024
 class Workplace:
     """A Slack workspace on 127.0.0.1: Web API under ``/api/``, Socket Mode under ``/link/``.
 
+    With a manifest the app is installed as it says, whatever the arguments beside it are.
+
     Add routes to ``app`` before ``start``; port 0 takes a free one, and ``url`` is known once started.
     """
 
@@ -56,6 +59,7 @@ class Workplace:
         messages_tab: bool = True,
         is_distributed: bool = False,
         grid: bool = False,
+        manifest: dict[str, Any] | None = None,
     ) -> None:
         self._port = port
         clock = clock or Clock()
@@ -67,21 +71,22 @@ class Workplace:
         sockets = SocketMode(clock=clock, faults=faults, log=log, app_id=directory.bot.app_id)
         envelopes = EnvelopeRoute(clock=clock, links=sockets, faults=faults, log=log)
         sockets.on_ack = envelopes.acked
+        installation = Installation(
+            command=command,
+            bot_token=self.bot_token,
+            app_token=self.app_token,
+            signing_secret=self.signing_secret,
+            scopes=scopes,
+            events=frozenset(events),
+            should_escape=should_escape,
+            shortcuts=shortcuts,
+            unfurl_domains=unfurl_domains,
+            home_tab=home_tab,
+            messages_tab=messages_tab,
+            is_distributed=is_distributed,
+        )
         self._hub = Hub(
-            installation=Installation(
-                command=command,
-                bot_token=self.bot_token,
-                app_token=self.app_token,
-                signing_secret=self.signing_secret,
-                scopes=scopes,
-                events=frozenset(events),
-                should_escape=should_escape,
-                shortcuts=shortcuts,
-                unfurl_domains=unfurl_domains,
-                home_tab=home_tab,
-                messages_tab=messages_tab,
-                is_distributed=is_distributed,
-            ),
+            installation=installation if manifest is None else install(installation, read_manifest(manifest)),
             clock=clock,
             directory=directory,
             messages=MessageStore(clock),
