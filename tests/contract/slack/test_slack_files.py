@@ -112,8 +112,11 @@ async def test_wrong_completions_have_slacks_codes(open_workplace: Workplace, ar
     assert (await bot(open_workplace).post("files.completeUploadExternal", **given))["error"] == error
 
 
-async def test_uploads_need_their_scope_and_can_be_struck(workplace: Workplace, open_workplace: Workplace) -> None:
-    refused = await bot(workplace).post("files.getUploadURLExternal", filename="a.txt", length=1)
+async def test_uploads_need_their_scope_and_can_be_struck(open_workplace: Workplace) -> None:
+    narrow = Workplace(port=0, scopes=("chat:write",))
+    await narrow.start()
+    refused = await bot(narrow).post("files.getUploadURLExternal", filename="a.txt", length=1)
+    await narrow.stop()
     assert (refused["error"], refused["needed"]) == ("missing_scope", "files:write")
     await open_workplace.do({"do": "fail", "method": "upload_url", "kind": "503"})
     with pytest.raises(SlackRequestError, match="status: 503"):
