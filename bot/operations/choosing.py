@@ -14,7 +14,9 @@ from bot.domain.texts import Phrase, Size, clean, say
 from bot.domain.words import counted
 from bot.errors import Refused
 from bot.operations import migrate
+from bot.operations.base import NOBODY
 from bot.operations.ports import Facts
+from bot.operations.survival import layout
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -34,14 +36,23 @@ async def plan(vm: Vm, facts: Facts, approval: ApprovalSettings) -> Plan:
     found = await candidates(vm.uuid, facts, approval)
     if not found:
         raise Refused(f"{clean(vm.name)} can go nowhere: its pool has no other host.")
-    return proposed(found)
+    chosen = proposed(found)
+    # What is to be confirmed rests on a reading of that host itself, not on what the feed had of it.
+    read = await facts.migration(vm.uuid, found[0].facts.target.uuid)
+    exact = migrate.decide(read, approval)
+    kept = {"chosen": chosen.chosen, "others": chosen.others}
+    if exact.blocked:
+        kept = {"refusal": chosen.refusal if chosen.blocked else exact.refusal, "others": chosen.others}
+    return msgspec.structs.replace(exact, **kept)
 
 
 async def candidates(vm: str, facts: Facts, approval: ApprovalSettings) -> tuple[Candidate, ...]:
     """Every other host of the guest's pool, the best first. Raises what Facts.placements raises."""
-    found = []
+    found: list[Candidate] = []
+    before = None
     for read in await facts.placements(vm):
-        found.append(Candidate(read, migrate.decide(read, approval)))
+        before = before or layout(read, NOBODY)
+        found.append(Candidate(read, migrate.decide(read, approval, before=before)))
         # A large pool takes a while to judge, and others wait for their answers meanwhile.
         await asyncio.sleep(0)
     return tuple(sorted(found, key=_rank))

@@ -21,6 +21,7 @@ from bot.operations.checks.verdict import with_verdict
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
 from bot.operations.risk import assess
+from bot.operations.survival import Layout
 
 NAME = "migrate"
 STEP = "pool_migrate"
@@ -47,14 +48,22 @@ def _usable(host: Host) -> bool:
     return host.enabled and host.live and host.silent_since is None
 
 
-def decide(facts: MigrationFacts, approval: ApprovalSettings, homes: Homes = NOBODY, *, back: bool = False) -> Plan:
+def decide(
+    facts: MigrationFacts,
+    approval: ApprovalSettings,
+    homes: Homes = NOBODY,
+    *,
+    back: bool = False,
+    before: Layout | None = None,
+) -> Plan:
     """The plan that follows from the facts: every check is judged, blocked or not. Never raises.
 
-    `homes` as for `Operation.replan`; `back` for the way back right after a move, as in `Plan.back`.
+    `homes` as for `Operation.replan`; `back` for the way back right after a move, as in `Plan.back`; `before` as for
+    `assess`.
     """
     vm, to = facts.vm, facts.target
     checks = tuple(_checks(facts))
-    risk = assess(facts, checks, approval, homes, back=back)
+    risk = assess(facts, checks, approval, homes, back=back, before=before)
     call = Call("VM.pool_migrate", (Ref("VM", vm.uuid), Ref("host", to.uuid), Options({"live": "true"})))
     return Plan(
         operation=NAME,

@@ -40,17 +40,19 @@ def assess(
     homes: Mapping[str, str],
     *,
     back: bool = False,
+    before: Layout | None = None,
 ) -> Assessment:
     """The risk of moving the guest. `homes` says where the guests of our own other jobs ran before those jobs.
 
     On the way `back` from a move of a moment ago the pool gets no fuller than it was, so numbers raise nothing.
+    `before` is the layout of the pool where the caller has it already, since it is the same for every target.
     """
     factors = [*_tags(facts, approval), *_guest(facts, checks)]
     survival = None
     if _can_be(facts):
-        before = layout(facts, homes)
-        after = before.moved(facts.vm.uuid, facts.target.uuid)
-        lost = after.frail() - before.frail()
+        before = before or layout(facts, homes)
+        after = before.moved(max(facts.vm.memory_needed, 0), facts.vm.host or "", facts.target.uuid)
+        lost = after.frail - before.frail
         factors += _traffic(facts, homes)
         if not back:
             factors += [*_room(facts, after), *_survival(facts, lost)]
@@ -120,7 +122,7 @@ def _survival(facts: MigrationFacts, lost: frozenset[str]) -> Iterator[_Factor]:
 
 
 def _what_if(facts: MigrationFacts, after: Layout, lost: frozenset[str]) -> Phrase | None:
-    frail = after.frail()
+    frail = after.frail
     if len(after.free) <= 1:
         return None
     if not frail:
@@ -153,6 +155,8 @@ def _guest(facts: MigrationFacts, checks: tuple[Check, ...]) -> Iterator[_Factor
 def _traffic(facts: MigrationFacts, homes: Mapping[str, str]) -> Iterator[_Factor]:
     ends = {host.uuid: host.name for host in (facts.source, facts.target) if host is not None}
     for vm in facts.neighbours:
+        if not vm.operations or vm.uuid in homes or not _MOVES & set(vm.operations):
+            continue
         touched = [ends[uuid] for uuid in dict.fromkeys((vm.host, vm.scheduled_host)) if uuid in ends]
-        if touched and vm.uuid not in homes and _MOVES & set(vm.operations):
+        if touched:
             yield _Factor(Risk.MEDIUM, say("{vm} is being migrated on {hosts} too", vm=vm.name, hosts=many(touched)))

@@ -7,58 +7,79 @@ and CPUs are not compared, so "survives" says no more than that the memory is th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from bot.domain.inventory import Host, MigrationFacts
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which running guest is where, and what each usable host could still give; UUIDs and bytes."""
+    """What each usable host could still give, and what the guests of each host need, smallest first; bytes by UUID.
+
+    A host that takes no guests (disabled, silent) has no entry in `free`: nobody counts on it, nor on losing it.
+    """
 
     free: Mapping[str, int]
-    at: Mapping[str, str]
-    needs: Mapping[str, int]
+    needs: Mapping[str, Sequence[int]]
 
-    def moved(self, vm: str, to: str) -> Layout:
-        """The layout with one guest elsewhere; a host that takes none (disabled, silent) gains and loses nothing."""
+    def moved(self, need: int, source: str, target: str) -> Layout:
+        """The layout with one guest of that size elsewhere."""
         free = dict(self.free)
-        for host, change in ((self.at.get(vm, ""), self.needs[vm]), (to, -self.needs[vm])):
+        for host, change in ((source, need), (target, -need)):
             if host in free:
                 free[host] += change
-        return replace(self, free=free, at={**self.at, vm: to})
+        left, more = list(self.needs.get(source, ())), list(self.needs.get(target, ()))
+        at = bisect_left(left, need)
+        if left[at : at + 1] == [need]:
+            del left[at]
+        insort(more, need)
+        return Layout(free, {**self.needs, source: left, target: more})
 
+    @cached_property
     def frail(self) -> frozenset[str]:
         """The hosts whose loss the others could not make up for."""
-        guests: dict[str, list[int]] = {}
-        for vm, host in self.at.items():
-            guests.setdefault(host, []).append(self.needs[vm])
-        return frozenset(host for host in self.free if not self._holds(host, guests.get(host, [])))
+        return frozenset(host for host in self.free if not self._holds(host))
 
-    def _holds(self, lost: str, needs: list[int]) -> bool:
+    def _holds(self, lost: str) -> bool:
+        needs = self.needs.get(lost, ())
+        if not needs:
+            return True
         room = [free for host, free in self.free.items() if host != lost]
-        ordered = sorted(needs, reverse=True)
-        return _spread(ordered, room) or _packed(ordered, room)
+        # Most pools are far from either edge; only the others are worth a try at packing.
+        if sum(needs) > sum(room) or needs[-1] > max(room):
+            return False
+        if sum(needs) <= max(room):
+            return True
+        return _spread(reversed(needs), room) or _packed(reversed(needs), room)
 
 
 def layout(facts: MigrationFacts, homes: Mapping[str, str]) -> Layout:
     """The pool of these facts with the guests of `homes` where they ran before other jobs of ours moved them."""
     hosts = {host.uuid: host for host in (*facts.pool_hosts, facts.target) if host.pool == facts.vm.pool}
     free = {uuid: host.memory_free for uuid, host in hosts.items() if _takes_guests(host)}
-    running = [vm for vm in (facts.vm, *facts.neighbours) if vm.host is not None]
-    now = Layout(
-        free, {vm.uuid: vm.host or "" for vm in running}, {vm.uuid: max(vm.memory_needed, 0) for vm in running}
-    )
-    for vm in facts.neighbours:
+    needs: dict[str, list[int]] = {}
+    moved: list[tuple[int, str, str]] = []
+    for vm in (facts.vm, *facts.neighbours):
+        if vm.host is None:
+            continue
+        need = max(vm.memory_needed, 0)
+        needs.setdefault(vm.host, []).append(need)
         home = homes.get(vm.uuid)
-        if home is None or vm.host is None:
+        if home is None:
             continue
         # On its way a guest takes memory of both ends; afterwards of the one where it is.
-        if vm.scheduled_host not in {None, vm.host} and vm.scheduled_host in now.free:
-            now = replace(now, free={**now.free, vm.scheduled_host: now.free[vm.scheduled_host] + now.needs[vm.uuid]})
+        if vm.scheduled_host is not None and vm.scheduled_host != vm.host and vm.scheduled_host in free:
+            free[vm.scheduled_host] += need
         if vm.host != home:
-            now = now.moved(vm.uuid, home)
+            moved.append((need, vm.host, home))
+    for sizes in needs.values():
+        sizes.sort()
+    now = Layout(free, needs)
+    for need, here, home in moved:
+        now = now.moved(need, here, home)
     return now
 
 
@@ -81,9 +102,8 @@ def _packed(needs: Iterable[int], room: Iterable[int]) -> bool:
     """The largest guest to the tightest host that takes it: finds some fits that spreading misses."""
     left = sorted(room)
     for need in needs:
-        place = next((index for index, free in enumerate(left) if free >= need), None)
-        if place is None:
+        place = bisect_left(left, need)
+        if place == len(left):
             return False
-        left[place] -= need
-        left.sort()
+        insort(left, left.pop(place) - need)
     return True

@@ -1,9 +1,13 @@
-"""Direct reads for plans: the `Facts` port. Nothing here comes from the feed but which pool an object belongs to."""
+"""Reads for plans: the `Facts` port.
+
+What a decision depends on is read directly: the guest, what hangs on it, and the hosts it is about. What only serves
+advice and risk (the other hosts, other guests, other storage) is as the feed last had it, seconds ago.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -49,47 +53,43 @@ class LiveFacts:
         """All facts for moving a guest to a host. Raises NotFound, Unreachable, CannotTell, XapiFailure."""
         vm_pool, vm_ref = self._locate("VM", "guest", vm)
         host_pool, host_ref = self._locate("host", "host", host)
+        here = Reader(vm_pool)
         if host_pool is vm_pool:
-            found = await self._inside(vm_pool, vm_ref, vm, lambda hosts: {host_ref} & set(hosts))
-            return self._one(found, host)
-        here, there = Reader(vm_pool), Reader(host_pool)
-        guest, movable, _, _ = await asyncio.gather(
-            _guest(here, vm_ref, vm), _movable(vm_pool, vm_ref), _members(here), _members(there)
+            (guest, hosts), movable, verdict = await asyncio.gather(
+                _guest(vm_pool, here, vm_ref, vm, {host_ref}),
+                _movable(vm_pool, vm_ref),
+                _verdict(vm_pool, vm_ref, host_ref),
+            )
+            made = self._facts(vm_pool, here, guest, hosts, movable)
+            return msgspec.structs.replace(made, target=_found(hosts, host_ref, host), xapi=verdict)
+        there = Reader(host_pool)
+        (guest, hosts), movable, targets = await asyncio.gather(
+            _guest(vm_pool, here, vm_ref, vm, set()), _movable(vm_pool, vm_ref), _hosts(host_pool, there, {host_ref})
         )
-        hosts = await _hosts(vm_pool, here, {guest.resident_on})
-        targets = await _hosts(host_pool, there, {host_ref})
         made = self._facts(vm_pool, here, guest, hosts, movable)
         abroad = _pool(host_pool, there)
-        return self._one(
-            [msgspec.structs.replace(made, target=each, target_pool=abroad) for each in targets.values()], host
-        )
+        return msgspec.structs.replace(made, target=_found(targets, host_ref, host), target_pool=abroad)
 
     async def placements(self, vm: str) -> tuple[MigrationFacts, ...]:
-        """The facts for moving a guest to each other host of its pool, of one moment, in order of the hosts' names.
+        """The facts for moving a guest to each other host of its pool, in order of the hosts' names.
 
+        The guest, its own host and XAPI's verdicts are read; what the other hosts are like is as the feed last had it.
         Raises NotFound, Unreachable, CannotTell, XapiFailure.
         """
         pool, ref = self._locate("VM", "guest", vm)
-        found = await self._inside(pool, ref, vm, set)
-        others = [facts for facts in found if facts.target.uuid != facts.vm.host]
-        return tuple(sorted(others, key=lambda facts: (facts.target.name, facts.target.uuid)))
-
-    async def _inside(
-        self, pool: LivePool, ref: str, vm: str, chosen: Callable[[Iterable[str]], set[str]]
-    ) -> list[MigrationFacts]:
-        """The facts for each chosen host of the guest's own pool."""
-        reader = Reader(pool)
-        guest, movable, _ = await asyncio.gather(_guest(reader, ref, vm), _movable(pool, ref), _members(reader))
-        targets = sorted(chosen(reader.tables.of(HostRecord)))
-        hosts, verdicts = await asyncio.gather(
-            _hosts(pool, reader, {guest.resident_on, *targets}),
+        reader, targets = Reader(pool), sorted(pool.model.tables.of(HostRecord))
+        (guest, hosts), movable, verdicts = await asyncio.gather(
+            _guest(pool, reader, ref, vm, set()),
+            _movable(pool, ref),
             asyncio.gather(*(_verdict(pool, ref, each) for each in targets)),
         )
         made = self._facts(pool, reader, guest, hosts, movable)
-        return [
+        found = [
             msgspec.structs.replace(made, target=hosts[each], xapi=verdict)
             for each, verdict in zip(targets, verdicts, strict=True)
+            if each in hosts and each != guest.resident_on
         ]
+        return tuple(sorted(found, key=lambda facts: (facts.target.name, facts.target.uuid)))
 
     def _facts(
         self, pool: LivePool, reader: Reader, guest: VmRecord, hosts: dict[str, Host], movable: XapiVerdict
@@ -112,20 +112,12 @@ class LiveFacts:
             srs=known.srs,
         )
 
-    @staticmethod
-    def _one(found: Iterable[MigrationFacts], host: str) -> MigrationFacts:
-        for facts in found:
-            if facts.target.uuid == host:
-                return facts
-        raise NotFound("host", host)
-
     async def power(self, vm: str, operations: tuple[str, ...], *, placing: bool = False) -> PowerFacts:
         """All facts for starting or stopping a guest. Raises NotFound, Unreachable, CannotTell, XapiFailure."""
         pool, ref = self._locate("VM", "guest", vm)
         reader = Reader(pool)
         asked = asyncio.gather(*(_asked(pool, "VM.assert_operation_valid", ref, one) for one in operations))
-        guest, _, valid = await asyncio.gather(_guest(reader, ref, vm), _members(reader), asked)
-        hosts = await _hosts(pool, reader, set())
+        (guest, hosts), valid = await asyncio.gather(_guest(pool, reader, ref, vm, set()), asked)
         places = sorted(hosts) if placing else []
         verdicts = await asyncio.gather(*(_verdict(pool, ref, each) for each in places))
         return PowerFacts(
@@ -169,36 +161,50 @@ class LiveFacts:
         raise NotFound(word, uuid)
 
 
-async def _guest(reader: Reader, ref: str, uuid: str) -> VmRecord:
+async def _guest(
+    pool: LivePool, reader: Reader, ref: str, uuid: str, near: set[str]
+) -> tuple[VmRecord, dict[str, Host]]:
+    """The guest with all that hangs on it, and the pool's hosts; its own host and those in `near` are read directly."""
     record = await reader.one(VmRecord, ref)
     if record is None:
         raise NotFound("guest", uuid)
-    await asyncio.gather(
+    near = near | {record.resident_on}
+    hosts, *_ = await asyncio.gather(
+        _hosts(pool, reader, near),
         reader.one(VmMetricsRecord, record.metrics),
         reader.one(VmGuestMetricsRecord, record.guest_metrics),
         reader.some(TaskRecord, set(record.current_operations)),
-        _disks(reader, record),
-        _nets(reader, record),
+        _disks(pool, reader, record, near),
+        _nets(pool, reader, record, near),
     )
-    return record
+    return record, hosts
 
 
-async def _disks(reader: Reader, vm: VmRecord) -> None:
+async def _disks(pool: LivePool, reader: Reader, vm: VmRecord, near: set[str]) -> None:
     vbds = await reader.some(VbdRecord, set(vm.vbds))
     vdis = await reader.some(VdiRecord, {vbd.vdi for vbd in vbds})
     srs = await reader.some(SrRecord, {vdi.sr for vdi in vdis})
-    await reader.some(PbdRecord, {pbd for sr in srs for pbd in sr.pbds})
+    await _plugs(pool, reader, PbdRecord, {pbd for sr in srs for pbd in sr.pbds}, near)
 
 
-async def _nets(reader: Reader, vm: VmRecord) -> None:
+async def _nets(pool: LivePool, reader: Reader, vm: VmRecord, near: set[str]) -> None:
     vifs = await reader.some(VifRecord, set(vm.vifs))
     networks = await reader.some(NetworkRecord, {vif.network for vif in vifs})
-    await reader.some(PifRecord, {pif for network in networks for pif in network.pifs})
+    await _plugs(pool, reader, PifRecord, {pif for network in networks for pif in network.pifs}, near)
 
 
-async def _members(reader: Reader) -> None:
-    found, *_ = await asyncio.gather(reader.all(PoolRecord), reader.all(HostRecord), reader.all(HostMetricsRecord))
-    await reader.some(SrRecord, {pool.default_sr for pool in found.values()})
+async def _plugs(
+    pool: LivePool, reader: Reader, kind: type[PbdRecord | PifRecord], refs: set[str], near: set[str]
+) -> None:
+    """The plugs of shared things: those in hosts `near` are read, of the others the feed knows enough.
+
+    A pool of 64 hosts has 64 of each for every SR and network, and a plug never changes its host.
+    """
+    known = pool.model.tables.of(kind)
+    far = {ref for ref in refs if ref in known and known[ref].host not in near}
+    for ref in far:
+        reader.tables.put(ref, known[ref])
+    await reader.some(kind, refs - far)
 
 
 async def _verdict(pool: LivePool, vm: str, host: str) -> XapiVerdict:
@@ -217,18 +223,30 @@ async def _asked(pool: LivePool, method: str, *args: str) -> XapiVerdict:
     return XapiVerdict("")
 
 
-async def _hosts(pool: LivePool, reader: Reader, close: set[str]) -> dict[str, Host]:
-    """The pool's hosts; for those that the decision is about (`close`), XAPI is asked for the free memory itself."""
-    records = reader.tables.of(HostRecord)
-    asked = sorted(close & set(records))
-    answers = await asyncio.gather(*(pool.sessions.read("host.compute_free_memory", ref) for ref in asked))
-    free = dict(zip(asked, map(int, answers), strict=True))
+async def _hosts(pool: LivePool, reader: Reader, near: set[str]) -> dict[str, Host]:
+    """The pool's hosts by reference; those in `near` are read, and XAPI is asked for their free memory itself."""
+    tables = reader.tables
+    for kind in (HostRecord, HostMetricsRecord):
+        for ref, record in pool.model.tables.of(kind).items():
+            tables.put(ref, record)
+    near = {ref for ref in near if ref in tables.of(HostRecord)}
+    found, records = await asyncio.gather(reader.all(PoolRecord), reader.some(HostRecord, near))
+    for ref in near - {ref for ref in near if tables.of(HostRecord)[ref] in records}:
+        # The feed still has it, the pool no longer: it has just been ejected.
+        tables.of(HostRecord).pop(ref)
+    near &= set(tables.of(HostRecord))
+    answers, *_ = await asyncio.gather(
+        asyncio.gather(*(pool.sessions.read("host.compute_free_memory", ref) for ref in sorted(near))),
+        reader.some(HostMetricsRecord, {record.metrics for record in records}),
+        reader.some(SrRecord, {record.default_sr for record in found.values()}),
+    )
+    free = dict(zip(sorted(near), map(int, answers), strict=True))
     known = {host.uuid: host for host in pool.model.inventory.hosts}
     hosts = {}
-    for ref, record in records.items():
+    for ref, record in tables.of(HostRecord).items():
         before = known.get(record.uuid)
         hosts[ref] = build.host(
-            reader.tables,
+            tables,
             ref,
             record,
             memory_free=free.get(ref, before.memory_free if before else 0),
@@ -237,6 +255,12 @@ async def _hosts(pool: LivePool, reader: Reader, close: set[str]) -> dict[str, H
             control_memory=before.control_memory if before else 0,
         )
     return hosts
+
+
+def _found(hosts: dict[str, Host], ref: str, uuid: str) -> Host:
+    if ref not in hosts:
+        raise NotFound("host", uuid)
+    return hosts[ref]
 
 
 def _pool(pool: LivePool, reader: Reader) -> Pool:

@@ -192,7 +192,7 @@ def test_a_pool_said_to_survive_really_has_a_place_for_every_guest(
     free = {f"h{index}": size for index, size in enumerate(room)}
     at = {f"v{index}": f"h{place % len(room)}" for index, (place, _) in enumerate(guests)}
     needs = {f"v{index}": size for index, (_, size) in enumerate(guests)}
-    frail = Layout(free, at, needs).frail()
+    frail = Layout(free, {host: sorted(needs[vm] for vm in at if at[vm] == host) for host in free}).frail
     for lost in free:
         homeless = sorted((needs[vm] for vm, where in at.items() if where == lost), reverse=True)
         others = [size for name, size in free.items() if name != lost]
