@@ -87,18 +87,14 @@ class Call:
         return not self.signature.message.startswith(reading)
 
 
-def declare(name: str, first: str | Handler, handler: Handler | None = None, **_declared: object) -> Call:
+def declare(name: str, handler: Handler) -> Call:
     """Returns a call: its parameters, roles and forms are those of the model's tables.
 
     Args:
         name: `class.message`, as the tables have it.
-        first: The function that does it; gets the context and the parameters.
-        handler: The function where types are given before it; they and what follows are not looked at.
+        handler: The function that does it; gets the context and the parameters.
     """
-    function = handler if handler is not None else first
-    if isinstance(function, str):
-        raise TypeError(f"{name} has no function.")
-    return Call(SIGNATURES[name], function)
+    return Call(SIGNATURES[name], handler)
 
 
 def check_role(signature: Signature, session: Session, arguments: list[Value]) -> None:

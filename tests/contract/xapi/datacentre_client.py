@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from published_model import check_parameters
 
 from bot.lab.xapi import Datacentre
 
@@ -37,7 +38,9 @@ class Rpc:
             assert response.status == 200, await response.text()
             answer = await response.json()
         if "error" in answer:
-            raise RpcError(answer["error"]["message"], *answer["error"]["data"])
+            error = [answer["error"]["message"], *answer["error"]["data"]]
+            check_parameters(error)
+            raise RpcError(*error)
         return answer["result"]
 
     async def call(self, method: str, *params: Any, headers: dict[str, str] | None = None) -> Any:
@@ -68,6 +71,8 @@ class Rpc:
                 for event in answer["events"]:
                     assert event["operation"] != "del", "the task vanished"
                     if event["snapshot"]["status"] != "pending":
+                        if event["snapshot"]["error_info"]:
+                            check_parameters(event["snapshot"]["error_info"])
                         return event["snapshot"]
 
 

@@ -113,31 +113,13 @@ async def set_limits(context: Context, vm: str, **limits: Value) -> None:
 
 
 CALLS: Final[tuple[Call, ...]] = (
-    declare("VM.assert_can_boot_here", "ref VM, ref host", assert_can_boot_here, is_long=True),
-    declare("VM.get_possible_hosts", "ref VM", get_possible_hosts, is_long=True),
-    declare("VM.assert_operation_valid", "ref VM, enum vm_operations", assert_operation_valid, is_long=True),
-    declare("VM.update_allowed_operations", "ref VM", update_allowed_operations, is_long=True),
-    declare("VM.compute_memory_overhead", "ref VM", compute_memory_overhead, is_long=True),
-    declare("VM.maximise_memory", "ref VM, int, bool", maximise_memory, is_long=True),
-    declare(
-        "VM.set_memory_dynamic_range",
-        "ref VM, int, int",
-        set_memory_dynamic_range,
-        role="vm-power-admin",
-        is_long=True,
-    ),
-    declare(
-        "VM.set_memory_static_range",
-        "ref VM, int, int",
-        set_memory_static_range,
-        role="vm-power-admin",
-        is_long=True,
-    ),
-    declare(
-        "VM.set_memory_limits",
-        "ref VM, int, int, int, int",
-        set_memory_limits,
-        role="vm-power-admin",
-        is_long=True,
-    ),
+    declare("VM.assert_can_boot_here", assert_can_boot_here),
+    declare("VM.get_possible_hosts", get_possible_hosts),
+    declare("VM.assert_operation_valid", assert_operation_valid),
+    declare("VM.update_allowed_operations", update_allowed_operations),
+    declare("VM.compute_memory_overhead", compute_memory_overhead),
+    declare("VM.maximise_memory", maximise_memory),
+    declare("VM.set_memory_dynamic_range", set_memory_dynamic_range),
+    declare("VM.set_memory_static_range", set_memory_static_range),
+    declare("VM.set_memory_limits", set_memory_limits),
 )

@@ -150,12 +150,4 @@ def announce_move(context: Context, vm: str, source: str, host: str) -> None:
         announce_guest(pool, "VM_MIGRATED", vm, tail)
 
 
-CALLS: Final[tuple[Call, ...]] = (
-    declare(
-        "VM.pool_migrate",
-        "ref VM, ref host, map string string",
-        pool_migrate,
-        role="vm-power-admin",
-        is_long=True,
-    ),
-)
+CALLS: Final[tuple[Call, ...]] = (declare("VM.pool_migrate", pool_migrate),)

@@ -14,4 +14,4 @@ async def get_license_state(context: Context, self: str) -> Value:
     return {"edition": record["edition"], "expiry": record["license_params"].get("expiry", "never")}
 
 
-CALLS: Final[tuple[Call, ...]] = (declare("pool.get_license_state", "ref pool", get_license_state, is_long=True),)
+CALLS: Final[tuple[Call, ...]] = (declare("pool.get_license_state", get_license_state),)
