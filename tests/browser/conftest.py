@@ -23,12 +23,10 @@ DEADLINE_S = 60
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if CHROMIUM is None:
-        skip = pytest.mark.skip(reason="no Chromium found, so the page was not tested in a browser")
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(skip)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Skipped from here, all of them make one line of the summary.
+    if CHROMIUM is None and item.get_closest_marker("browser"):
+        pytest.skip("no Chromium found, so the page was not tested in a browser")
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,15 @@ export default async ({ slack_api, bot_token, app_token, signing_secret, port })
     await ack()
   })
 
+  app.shortcut('find', async ({ shortcut, ack, client }) => {
+    await ack()
+    await client.views.open({ trigger_id: shortcut.trigger_id, view: form })
+  })
+  app.shortcut({ callback_id: 'link', type: 'message_action' }, async ({ shortcut, ack, respond }) => {
+    await ack()
+    await respond(`About: ${shortcut.message.text}`)
+  })
+
   app.event('app_home_opened', ({ event, client }) =>
     client.views.publish({
       user_id: event.user,
@@ -114,6 +123,10 @@ export default async ({ slack_api, bot_token, app_token, signing_secret, port })
     heard: () => heard,
     stop: () => app.stop(),
     call: ({ method, arguments: given }) => app.client.apiCall(method, given),
+    async upload({ channel, filename, content }) {
+      const uploaded = await app.client.filesUploadV2({ channel_id: channel, filename, content })
+      return uploaded.files.flatMap(({ files }) => files.map(({ id, name, size }) => ({ id, name, size })))
+    },
     async every_channel() {
       const names = []
       for await (const page of app.client.paginate('conversations.list', { limit: 1 })) {

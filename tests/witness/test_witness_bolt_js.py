@@ -141,6 +141,22 @@ async def test_the_home_tab_is_published_and_its_button_works(app: NodeProgram, 
     assert (await people.call("blocks.actions", **pressed))["ok"]
 
 
+async def test_shortcuts_open_a_modal_or_answer_about_a_message(app: NodeProgram, people: People) -> None:
+    assert (await people.call("shortcuts.choose", callback_id="find"))["ok"]
+    assert await people.sees_view("form")
+    posted = await people.call("chat.postMessage", channel=people.ops, text="please move db1")
+    where = {"channel": people.ops, "message_ts": posted["ts"]}
+    assert (await people.call("shortcuts.choose", callback_id="link", **where))["ok"]
+    assert (await people.sees("About: please move db1"))["is_ephemeral"]
+
+
+async def test_a_file_goes_up_in_the_three_steps_of_the_client(app: NodeProgram, people: People) -> None:
+    [file] = await app.ask("upload", channel=people.ops, filename="job 7.log", content="line 1\nline 2")
+    assert file["id"]
+    shown = await people.sees("job 7.log")
+    assert (shown["files"][0]["id"], shown["files"][0]["size"]) == (file["id"], 13)
+
+
 async def test_a_failing_handler_harms_nobody(app: NodeProgram, people: People) -> None:
     assert (await people.type("throw"))["ok"]
     assert (await people.type("ack still here"))["ok"]

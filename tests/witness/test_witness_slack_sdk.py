@@ -114,6 +114,13 @@ async def test_it_follows_cursors_to_the_last_page(web: Web) -> None:
     assert all(len(page["members"]) <= 3 for page in people)
 
 
+async def test_it_uploads_a_file_in_three_steps(web: Web, people: People) -> None:
+    uploaded = await web.files_upload_v2(channel=people.ops, content="日本語\n", filename="job 7.log", title="Log")
+    [file] = uploaded["files"]
+    shown = await people.sees("job 7.log")
+    assert [(one["id"], one["title"], one["size"]) for one in shown["files"]] == [(file["id"], "Log", 10)]
+
+
 async def test_an_error_has_its_name_and_http_status(web: Web) -> None:
     with pytest.raises(SlackApiError) as caught:
         await web.chat_postMessage(channel="C404", text="nowhere")

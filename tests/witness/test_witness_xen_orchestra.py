@@ -81,6 +81,20 @@ async def test_a_cancelled_move_leaves_the_guest_where_it_was(datacentre: Datace
     assert (await orchestra.ask("barrier", name="centos54"))["host"] == "xenserver1"
 
 
+async def test_a_snapshot_is_an_object_as_soon_as_its_task_is_done(orchestra: NodeProgram) -> None:
+    made = await orchestra.ask("snapshot", name="centos54", label="nightly")
+    assert (made["name"], made["of"]) == ("nightly", "centos54")
+    assert made["disks"] > 0
+
+
+@pytest.mark.parametrize("transport", ["json-rpc", "xml-rpc"])
+async def test_it_empties_a_host(roomy: Datacentre, transport: str) -> None:
+    async with _orchestra(roomy.hosts["host001"].https, transport) as program:
+        await program.ask("connect")
+        assert (await program.ask("guest", name="vm00001"))["host"] == "host002"
+        assert await program.ask("empty", host="host002") == []
+
+
 async def test_it_watches_a_task_of_its_own_to_the_end(orchestra: NodeProgram) -> None:
     await orchestra.ask("watch_task", name="export by hand")
 

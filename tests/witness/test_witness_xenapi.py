@@ -144,6 +144,64 @@ async def test_what_a_task_found_is_in_its_result_as_xml(client: Client) -> None
     assert sorted(hosts) == sorted(await client.run(lambda api: api.host.get_all()))
 
 
+async def test_what_a_task_made_is_the_reference_in_its_result(client: Client) -> None:
+    def snapshot(api: Any) -> tuple[str, str, bool]:
+        guest = _only(api, "VM", "centos54")
+        task = api.Async.VM.snapshot(guest, "before the upgrade")
+        while api.task.get_status(task) == "pending":
+            api.event_from([f"task/{task}"], "", 1.0)
+        [made], _ = xmlrpc.client.loads(f"<params><param>{api.task.get_result(task)}</param></params>")
+        api.task.destroy(task)
+        record = api.VM.get_record(made)
+        return record["name_label"], record["snapshot_of"] == guest and record["power_state"], record["is_a_snapshot"]
+
+    assert await client.run(snapshot) == ("before the upgrade", "Halted", True)
+
+
+async def test_a_guest_is_cloned_changed_and_destroyed(client: Client) -> None:
+    def clone(api: Any) -> list[str]:
+        guest = _only(api, "VM", "centos54")
+        api.VM.hard_shutdown(guest)
+        copy = api.VM.clone(guest, "copy")
+        api.VM.set_name_description(copy, "made by a script")
+        described = api.VM.get_name_description(copy)
+        disks = [api.VBD.get_VDI(vbd) for vbd in api.VM.get_VBDs(copy) if api.VBD.get_type(vbd) == "Disk"]
+        api.VM.destroy(copy)
+        for disk in disks:
+            api.VDI.destroy(disk)
+        with pytest.raises(XenAPI.Failure) as caught:
+            api.VM.get_record(copy)
+        return [described, *caught.value.details[:2]]
+
+    assert await client.run(clone) == ["made by a script", "HANDLE_INVALID", "VM"]
+
+
+async def test_a_host_is_emptied_for_maintenance_and_taken_back(roomy: Datacentre) -> None:
+    def maintain(api: Any) -> tuple[int, list[str], bool]:
+        host = _only(api, "host", "host002")
+        before = len(api.host.get_resident_VMs(host))
+        api.host.disable(host)
+        api.host.evacuate(host)
+        left = [vm for vm in api.host.get_resident_VMs(host) if not api.VM.get_is_control_domain(vm)]
+        api.host.enable(host)
+        return before, left, api.host.get_enabled(host)
+
+    before, left, enabled = await Client(roomy, host="host001").run(maintain)
+    assert (before, left, enabled) == (4, [], True)
+
+
+async def test_the_queue_of_older_scripts_still_delivers(client: Client) -> None:
+    def watch(api: Any) -> list[dict[str, Any]]:
+        api.event.register(["vm"])
+        api.VM.set_name_description(_only(api, "VM", "centos54"), "queued")
+        events: list[dict[str, Any]] = api.event.next()
+        api.event.unregister(["vm"])
+        return events
+
+    [event] = await client.run(watch)
+    assert (event["class"], event["operation"], event["snapshot"]["name_description"]) == ("vm", "mod", "queued")
+
+
 async def test_the_details_of_a_failure_are_its_code_and_parameters(client: Client) -> None:
     def start(api: Any) -> None:
         api.VM.start(_only(api, "VM", "centos54"), False, False)
@@ -185,8 +243,8 @@ async def test_events_come_by_the_name_that_python_can_spell(client: Client) -> 
         first = api.event_from(["vm", "task"], "", 5.0)
         task = api.task.create("watched", "by a test")
         added = api.event_from(["task"], first["token"], 5.0)
-        api.task.destroy(task)
         api.task.set_status(task, "success")
+        api.task.destroy(task)
         gone = api.event_from(["task"], added["token"], 5.0)
         return first, added, gone
 

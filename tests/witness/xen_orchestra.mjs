@@ -82,6 +82,17 @@ export default async ({ url, user, password, transport, pollDelay = 500 }) => {
       moving.cancel()
       return String(await settled)
     },
+    async snapshot({ name, label }) {
+      const made = await xapi.barrier(await named('VM', name).$callAsync('snapshot', label))
+      return { name: made.name_label, of: made.$snapshot_of.name_label, disks: made.VBDs.length }
+    },
+    async empty({ host }) {
+      const { $ref } = named('host', host)
+      await xapi.call('host.disable', $ref)
+      await xapi.callAsync('host.evacuate', $ref)
+      const emptied = await xapi.barrier($ref)
+      return emptied.$resident_VMs.filter(vm => !vm.is_control_domain).map(vm => vm.name_label)
+    },
     async tag({ name, tag }) {
       await named('VM', name).add_tags(tag)
     },
