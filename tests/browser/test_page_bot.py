@@ -21,11 +21,11 @@ def ask(page: Page, words: str) -> None:
 def test_a_bot_that_was_killed_is_down_on_the_page_and_comes_back(bot_page: Page, bot_lab: Any) -> None:
     bot_page.get_by_text("What goes wrong").click()
     bot_page.get_by_role("button", name="Kill bot").click()
-    expect(bot_page.get_by_text("bot is down")).to_be_visible()
+    expect(bot_page.locator(".top")).to_contain_text("bot is down")
     ask(bot_page, "status")
     expect(bot_page.locator(".message-notice").last).to_contain_text("dispatch_failed")
     bot_page.locator(".top").get_by_role("button", name="Start bot").click()
-    expect(bot_page.get_by_text("bot running")).to_be_visible(timeout=START_MS)
+    expect(bot_page.locator(".top")).to_contain_text("bot running", timeout=START_MS)
     ask(bot_page, "status")
     answer = bot_page.locator(".channel .message-ephemeral").last
     expect(answer).to_contain_text("experiment")

@@ -27,7 +27,7 @@ export function drawBotState() {
   if (bot.alive) return h("span", { class: "bot-state" }, h("i", { class: `lamp ${bot.ready ? "lamp-on" : "lamp-wait"}` }), bot.ready ? "bot running" : "bot starting");
   return h(
     "span",
-    { class: "bot-state bot-down", role: "status" },
+    { class: "bot-state bot-down" },
     h("i", { class: "lamp lamp-bad" }),
     h("span", { title: bot.ended }, "bot is down"),
     button("Start bot", bot.ended ?? "", startBot),
