@@ -76,6 +76,22 @@ async def test_a_guest_that_does_not_do_it_runs_on(
     assert await rpc.call(f"VM.{method}", guest) == ""
 
 
+@pytest.mark.parametrize(
+    ("temper", "error"),
+    [("ignores", ["VM_FAILED_SUSPEND_ACKNOWLEDGMENT"]), ("hangs", ["VM_SUSPEND_TIMEOUT", "1200"])],
+)
+async def test_a_guest_that_will_not_sleep_at_the_end_of_its_migration_stays(
+    datacentre: Datacentre, rpc: Rpc, temper: str, error: list[str]
+) -> None:
+    await datacentre.do({"do": "set_speed", "speed": 2000})
+    guest, third = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
+    await datacentre.do({"do": "temper_guest", "guest": "centos54", "temper": temper})
+    assert await rpc.fail("VM.pool_migrate", guest, third, {}) == [error[0], guest, *error[1:]]
+    record = await rpc.call("VM.get_record", guest)
+    assert (record["power_state"], record["resident_on"]) == ("Running", await rpc.find("host", "xenserver1"))
+    assert record["scheduled_to_be_resident_on"] == NULL
+
+
 async def test_a_clean_shutdown_waits_for_the_guest_for_twenty_minutes(datacentre: Datacentre, rpc: Rpc) -> None:
     guest = await rpc.find("VM", "centos54")
     await datacentre.do({"do": "temper_guest", "guest": "centos54", "temper": "hangs"})

@@ -3,27 +3,10 @@
 from typing import Any
 
 import pytest
-from datacentre_client import Rpc, Stock, Until, guest_of
+from datacentre_client import Rpc, Stock
+from storage_client import MIB, NULL, list_disks, read_messages
 
 from bot.lab.xapi import Datacentre
-
-NULL = "OpaqueRef:NULL"
-GIB = 1024**3
-MIB = 1024**2
-
-
-async def list_disks(rpc: Rpc, vm: str) -> list[str]:
-    """Returns the disks of a guest, drives left out."""
-    found = []
-    for vbd in await rpc.call("VM.get_VBDs", vm):
-        record = await rpc.call("VBD.get_record", vbd)
-        if record["type"] == "Disk":
-            found.append(record["VDI"])
-    return found
-
-
-async def read_messages(rpc: Rpc) -> list[dict[str, Any]]:
-    return list((await rpc.call("message.get_all_records")).values())
 
 
 async def test_a_snapshot_of_a_running_guest_is_a_halted_template_with_disks_of_its_own(rpc: Rpc) -> None:
@@ -77,7 +60,7 @@ async def test_a_snapshot_takes_space_and_leaves_a_hidden_disk(rpc: Rpc) -> None
 
 
 async def test_deleting_a_snapshot_leaves_its_disks_and_coalescing_takes_its_time(
-    datacentre: Datacentre, rpc: Rpc, until: Until
+    datacentre: Datacentre, rpc: Rpc
 ) -> None:
     guest, storage = await rpc.find("VM", "centos54"), await rpc.find("SR", "nfs-vhd")
     snapshot = await rpc.call("VM.snapshot", guest, "snap")
@@ -122,6 +105,29 @@ async def test_a_full_repository_refuses_a_snapshot_and_nothing_is_left_of_it(da
     assert set(managed) == set(before)
 
 
+async def test_disks_can_be_left_out_of_a_snapshot(rpc: Rpc) -> None:
+    guest = await rpc.find("VM", "db1")
+    disks = await list_disks(rpc, guest)
+    snapshot = await rpc.call("VM.snapshot", guest, "one disk", [disks[1]])
+    [kept] = await list_disks(rpc, snapshot)
+    assert await rpc.call("VDI.get_snapshot_of", kept) == disks[0]
+
+
+async def test_snapshots_of_one_guest_go_on_together_and_take_turns_at_its_disk(
+    datacentre: Datacentre, rpc: Rpc
+) -> None:
+    guest = await rpc.find("VM", "centos54")
+    [disk] = await list_disks(rpc, guest)
+    await datacentre.do({"do": "stop_clock"})
+    tasks = [await rpc.call("Async.VM.snapshot", guest, f"snap {number}") for number in range(3)]
+    await datacentre.do({"do": "advance", "seconds": 0.5})
+    assert await rpc.call("VM.get_current_operations", guest) == dict.fromkeys(tasks, "snapshot")
+    assert list((await rpc.call("VDI.get_current_operations", disk)).values()) == ["snapshot"]
+    await datacentre.do({"do": "run_clock"})
+    assert [(await rpc.finish(task))["status"] for task in tasks] == ["success"] * 3
+    assert len(await rpc.call("VDI.get_snapshots", disk)) == 3
+
+
 async def test_a_chain_of_thirty_is_too_long(datacentre: Datacentre, rpc: Rpc) -> None:
     await datacentre.do({"do": "set_speed", "speed": 1000})
     guest = await rpc.find("VM", "centos54")
@@ -136,7 +142,7 @@ async def test_a_chain_of_thirty_is_too_long(datacentre: Datacentre, rpc: Rpc) -
     ]
 
 
-async def test_a_checkpoint_sends_the_guest_to_sleep_and_wakes_it_in_a_new_domain(rpc: Rpc, until: Until) -> None:
+async def test_a_checkpoint_sends_the_guest_to_sleep_and_wakes_it_in_a_new_domain(rpc: Rpc) -> None:
     guest = await rpc.find("VM", "centos54")
     before = await rpc.call("VM.get_record", guest)
     task = await rpc.call("Async.VM.checkpoint", guest, "chk1")
@@ -224,74 +230,6 @@ async def test_a_snapshot_is_no_guest(rpc: Rpc) -> None:
 async def test_quiesced_snapshots_are_gone(rpc: Rpc) -> None:
     guest = await rpc.find("VM", "centos54")
     assert await rpc.fail("VM.snapshot_with_quiesce", guest, "snap") == ["MESSAGE_REMOVED"]
-
-
-async def test_a_clone_shares_the_data_and_has_addresses_of_its_own(rpc: Rpc) -> None:
-    guest = await rpc.find("VM", "centos54")
-    assert (await rpc.fail("VM.clone", guest, "second"))[0] == "VM_BAD_POWER_STATE"
-    await rpc.call("VM.clean_shutdown", guest)
-    clone = await rpc.call("VM.clone", guest, "second")
-    [old], [new] = await list_disks(rpc, guest), await list_disks(rpc, clone)
-    parents = [(await rpc.call("VDI.get_sm_config", vdi))["vhd-parent"] for vdi in (old, new)]
-    assert parents[0] == parents[1]
-    macs = [[await rpc.call("VIF.get_MAC", vif) for vif in await rpc.call("VM.get_VIFs", vm)] for vm in (guest, clone)]
-    assert macs[0] != macs[1]
-    assert await rpc.call("VM.start", clone, False, False) == ""
-
-
-async def test_a_copy_carries_all_data_to_another_repository(datacentre: Datacentre, rpc: Rpc) -> None:
-    await datacentre.do({"do": "set_speed", "speed": 500})
-    guest = await rpc.find("VM", "centos54")
-    await rpc.call("VM.clean_shutdown", guest)
-    storages = await rpc.call("SR.get_by_name_label", "Local storage")
-    copy = await rpc.call("VM.copy", guest, "copy", storages[0])
-    [disk] = await list_disks(rpc, copy)
-    record = await rpc.call("VDI.get_record", disk)
-    assert record["SR"] == storages[0]
-    assert "vhd-parent" not in record["sm_config"]
-    assert record["physical_utilisation"] == 2 * GIB
-
-
-async def test_an_unplugged_repository_leaves_no_host_for_snapshots_and_clones(
-    datacentre: Datacentre, rpc: Rpc
-) -> None:
-    guest = await rpc.find("VM", "centos54")
-    await rpc.call("VM.hard_shutdown", guest)
-    for host in ("xenserver1", "xenserver3"):
-        await datacentre.do({"do": "unplug_pbd", "sr": "nfs-vhd", "host": host})
-    assert await rpc.fail("VM.snapshot", guest, "snap") == ["NO_HOSTS_AVAILABLE"]
-    assert await rpc.fail("VM.clone", guest, "clone") == ["NO_HOSTS_AVAILABLE"]
-
-
-async def test_a_template_becomes_a_guest_by_clone_and_provision(rpc: Rpc) -> None:
-    guest = await rpc.find("VM", "centos54")
-    assert await rpc.fail("VM.set_is_a_template", guest, True) == ["VM_BAD_POWER_STATE", guest, "halted", "running"]
-    await rpc.call("VM.hard_shutdown", guest)
-    assert await rpc.fail("VM.provision", guest) == ["PROVISION_ONLY_ALLOWED_ON_TEMPLATE"]
-    await rpc.call("VM.set_is_a_template", guest, True)
-    assert await rpc.fail("VM.start", guest, False, False) == ["VM_IS_TEMPLATE", guest, "start"]
-    clone = await rpc.call("VM.clone", guest, "from template")
-    assert await rpc.call("VM.get_is_a_template", clone) is True
-    await rpc.call("VM.provision", clone)
-    assert await rpc.call("VM.get_is_a_template", clone) is False
-    assert await rpc.call("VM.start", clone, False, False) == ""
-
-
-async def test_destroying_a_guest_leaves_every_disk(datacentre: Datacentre, rpc: Rpc) -> None:
-    sleeper = await rpc.find("VM", "sleeper")
-    image, [disk] = await rpc.call("VM.get_suspend_VDI", sleeper), await list_disks(rpc, sleeper)
-    await rpc.call("VM.destroy", sleeper)
-    assert await rpc.call("VDI.get_type", image) == "suspend"
-    assert await rpc.call("VDI.get_VBDs", disk) == []
-    assert "sleeper" not in {guest["name"] for guest in datacentre.state()["guests"]}
-
-
-async def test_a_default_template_stays(datacentre: Datacentre, rpc: Rpc) -> None:
-    guest = await rpc.find("VM", "centos54")
-    await rpc.call("VM.hard_shutdown", guest)
-    await rpc.call("VM.add_to_other_config", guest, "default_template", "true")
-    assert await rpc.fail("VM.destroy", guest) == ["VM_CANNOT_DELETE_DEFAULT_TEMPLATE", guest]
-    assert guest_of(datacentre, "centos54")["power_state"] == "Halted"
 
 
 async def test_the_stock_client_makes_a_snapshot_and_cleans_up_after_it(stock: Stock) -> None:

@@ -53,6 +53,9 @@ def assert_can_boot(
     if with_storage:
         _check_storage(database, vm, host)
     _check_networks(database, vm, host)
+    needs_iommu = record["attached_PCIs"] or record["other_config"].get("pci")
+    if needs_iommu and database.get("host", host, "chipset_info").get("iommu") != "true":
+        raise ApiError("VM_REQUIRES_IOMMU", host)
     if record["domain_type"] == "hvm" and not database.get("host", host, "cpu_info").get("features_hvm"):
         raise ApiError("VM_HVM_REQUIRED", vm)
     _check_capacity(pool, vm, host, with_memory=with_memory)

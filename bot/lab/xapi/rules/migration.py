@@ -18,6 +18,7 @@ from bot.lab.xapi.rules.host_operations import occupy_host
 from bot.lab.xapi.rules.memory import rebalance
 from bot.lab.xapi.rules.progress import advance
 from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.tempers import wait_for_guest
 from bot.lab.xapi.values import NULL_REF, now
 
 BYTES_PER_S: Final = 117_000_000  # what a 1 Gbit/s network carries
@@ -92,6 +93,8 @@ async def stream_memory(context: Context, vm: str, *, begun: float = 0.0) -> Non
             has_struck = True
             await pool.faults.strike(context.call, "during")
         begun = end
+    # The last pages go while the guest sleeps, so it is asked to.
+    await wait_for_guest(context, vm, "SUSPEND")
 
 
 def _plan_steps(task: str, seconds: float) -> list[tuple[float, float]]:

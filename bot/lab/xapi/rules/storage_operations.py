@@ -1,7 +1,7 @@
 """Which operation may begin on a disk, a repository or a device; who holds it; what `allowed_operations` shows."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Final
 
 from bot.lab.xapi.calls import Context
@@ -115,19 +115,28 @@ async def hold_storage(context: Context, storage: str, operation: str) -> AsyncI
 async def hold_disk(context: Context, vdi: str, operation: str) -> AsyncIterator[None]:
     """Holds a disk, and its repository where a real server does, for an operation; fails as `check_disk` does."""
     pool = context.pool
-    async with AsyncExitStack() as held:
-        await wait_for_turn(context, lambda: check_disk(pool, vdi, operation))
-        if operation in _ON_STORAGE:
-            storage = pool.database.get("VDI", vdi, "SR")
-            await held.enter_async_context(hold_storage(context, storage, _ON_STORAGE[operation]))
-            check_disk(pool, vdi, operation)
-        mark(pool, "VDI", vdi, context.task, operation)
+    storage: str = pool.database.get("VDI", vdi, "SR")
+    on_storage = _ON_STORAGE.get(operation)
+
+    def check() -> None:
+        check_disk(pool, vdi, operation)
+        if on_storage is not None:
+            check_storage(pool, storage, on_storage)
+
+    await wait_for_turn(context, check)
+    mark(pool, "VDI", vdi, context.task, operation)
+    if on_storage is not None:
+        mark(pool, "SR", storage, context.task, on_storage)
+        refresh_storage(pool, storage)
+    refresh_disk(pool, vdi)
+    try:
+        yield
+    finally:
+        if on_storage is not None:
+            leave(pool, "SR", storage, context.task)
+            refresh_storage(pool, storage)
+        leave(pool, "VDI", vdi, context.task)
         refresh_disk(pool, vdi)
-        try:
-            yield
-        finally:
-            leave(pool, "VDI", vdi, context.task)
-            refresh_disk(pool, vdi)
 
 
 @asynccontextmanager
