@@ -68,6 +68,8 @@ def _check_row(most: int, allowed: frozenset[str]) -> Callable[[Faultfinder, Jso
 def _check_input(found: Faultfinder, block: Json, at: str, surface: Surface) -> None:
     found.check_text(block, "label", at, 2000)
     found.check_text(block, "hint", at, 2000, required=False)
+    block.setdefault("optional", False)
+    block.setdefault("dispatch_action", False)
     allowed = IN_INPUT if surface == "modal" else IN_INPUT - {"file_input"}
     check_element(found, block.get("element"), f"{at}/element", allowed)
 

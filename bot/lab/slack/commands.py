@@ -99,7 +99,7 @@ def _make_payload(hub: Hub, person: Person, conversation: Conversation, text: st
         "command": hub.installation.command,
         "text": escape_command_text(hub, text) if hub.installation.should_escape else text,
         "api_app_id": hub.directory.bot.app_id,
-        "is_enterprise_install": "false",
+        "is_enterprise_install": "true" if hub.installation.is_org_wide else "false",
         **show_enterprise_of_team(hub, team.id),
         "response_url": f"{hub.base_url}/hooks/commands/{team.id}/{secret}",
         "trigger_id": hub.triggers.give(person.id, channel=conversation.id),

@@ -199,6 +199,8 @@ def _check_button(found: Faultfinder, element: Json, pointer: str) -> None:
 
 
 def _check_input_element(found: Faultfinder, element: Json, pointer: str) -> None:
+    if "dispatch_action_config" in ELEMENTS[element["type"]]:
+        element.setdefault("dispatch_action_config", {"trigger_actions_on": ["on_enter_pressed"]})
     for key in ("min_length", "max_length"):
         _check_number(found, element, key, pointer, 0, 3000)
     _check_order(found, element, pointer, "min_length", "max_length")

@@ -56,7 +56,7 @@ def announce(hub: Hub, event: Json, *, subscription: str, conversation: Conversa
                     "team_id": bot.team_id,
                     "user_id": bot.user_id,
                     "is_bot": True,
-                    "is_enterprise_install": False,
+                    "is_enterprise_install": hub.installation.is_org_wide,
                 }
             ],
             "is_ext_shared_channel": is_shared,

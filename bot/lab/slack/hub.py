@@ -67,6 +67,8 @@ class Installation:
     messages_tab: bool = True
     # Sold outside of the Marketplace: such apps may read history once a minute, fifteen messages at a time.
     is_distributed: bool = False
+    # Installed for a whole Grid organisation instead of one workspace.
+    is_org_wide: bool = False
 
 
 @dataclass(slots=True)

@@ -81,7 +81,8 @@ def show_view(hub: Hub, view: View) -> Json:
     return {
         **msgspec.to_builtins(view.shown),
         "id": view.id,
-        "team_id": bot.team_id,
+        # Of whoever sees it: in a shared channel that may be another workspace's.
+        "team_id": hub.directory.team_of(view.person),
         "state": {"values": state_values(view.shown.blocks, view.entered, view.opened_in)},
         "hash": view.hash,
         "previous_view_id": view.previous_view_id,
@@ -100,16 +101,19 @@ def show_actor(person: Person) -> Json:
 def show_interaction(hub: Hub, person: Person) -> Json:
     """Return what every interaction payload begins with.
 
-    A person of another team brings that team's id: Slack Connect payloads name the actor's workspace.
+    A person of another team brings that team's id: Slack Connect payloads name the actor's workspace. An app that is
+    installed for a whole organisation gets no team.
     """
     team = hub.directory.teams[person.team_id]
+    named = {"id": team.id, "domain": team.domain}
+    is_org_wide = hub.installation.is_org_wide
     return {
         "user": show_actor(person),
         "api_app_id": hub.directory.bot.app_id,
         "token": "unused",
-        "team": {"id": team.id, "domain": team.domain, **show_enterprise_of_team(hub, team.id)},
+        "team": None if is_org_wide else {**named, **show_enterprise_of_team(hub, team.id)},
         "enterprise": show_enterprise(hub, team.id),
-        "is_enterprise_install": False,
+        "is_enterprise_install": is_org_wide,
     }
 
 

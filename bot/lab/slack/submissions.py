@@ -80,7 +80,8 @@ async def _tell_closed(hub: Hub, person: Person, view: View, *, is_cleared: bool
     payload = {
         "type": "view_closed",
         **show_interaction(hub, person),
-        "view": show_view(hub, view),
+        # What was typed into a closed view is not sent.
+        "view": {**show_view(hub, view), "state": {"values": {}}},
         "is_cleared": is_cleared,
     }
     answer = await hub.courier.ask("interactive", payload, accepts_response=False)

@@ -59,11 +59,12 @@ class Workplace:
         messages_tab: bool = True,
         is_distributed: bool = False,
         grid: bool = False,
+        is_org_wide: bool = False,
         manifest: dict[str, Any] | None = None,
     ) -> None:
         self._port = port
         clock = clock or Clock()
-        directory = Directory(created_at=int(clock.now()), grid=grid)
+        directory = Directory(created_at=int(clock.now()), grid=grid or is_org_wide)
         self.bot_token = make_bot_token()
         self.app_token = make_app_token(directory.bot.app_id)
         self.signing_secret = make_signing_secret()
@@ -84,6 +85,7 @@ class Workplace:
             home_tab=home_tab,
             messages_tab=messages_tab,
             is_distributed=is_distributed,
+            is_org_wide=is_org_wide,
         )
         self._hub = Hub(
             installation=installation if manifest is None else install(installation, read_manifest(manifest)),

@@ -100,6 +100,8 @@ async def test_keys_of_clicks_and_answers_in_views(open_workplace: Workplace, so
     assert set(submitted) == INTERACTION | {"trigger_id", "view", "response_urls"}
     _, closed = await socket.answer(operator.post("views.close", view_id=view["id"]))
     assert set(closed) == INTERACTION | {"view", "is_cleared"}
+    assert submitted["view"]["state"]["values"]["why"]["why"]["value"] == "because"
+    assert closed["view"]["state"] == {"values": {}}
 
 
 async def test_keys_of_a_suggestion_in_a_message(open_workplace: Workplace, socket: StockSocket) -> None:
@@ -239,3 +241,39 @@ async def test_grid_names_the_organisation_everywhere() -> None:
         assert (await bot(workplace).web.auth_test())["enterprise_id"] == command["enterprise_id"]
     finally:
         await workplace.stop()
+
+
+async def test_app_of_a_whole_organisation_gets_no_team() -> None:
+    workplace = Workplace(port=0, is_org_wide=True, shortcuts=(Shortcut("new_job", "New job"),))
+    await workplace.start()
+    try:
+        async with open_stock_socket(workplace) as socket:
+            _, command = await socket.answer(type_command(workplace))
+            operator = person(workplace, "operator")
+            _, shortcut = await socket.answer(operator.post("shortcuts.choose", callback_id="new_job"))
+            await operator.post("lab.home")
+            event = (await socket.read()).payload
+        assert (command["is_enterprise_install"], command["team_id"]) == ("true", workplace.team_id)
+        assert (shortcut["team"], shortcut["is_enterprise_install"]) == (None, True)
+        assert shortcut["enterprise"]["id"] == command["enterprise_id"]
+        assert event["authorizations"][0]["is_enterprise_install"] is True
+        assert (await bot(workplace).web.auth_test())["is_enterprise_install"] is True
+    finally:
+        await workplace.stop()
+
+
+async def test_view_names_the_team_of_its_reader_and_of_the_app(open_workplace: Workplace, socket: StockSocket) -> None:
+    _, typed = await socket.answer(type_command(open_workplace, key="outsider"))
+    view = (await bot(open_workplace).web.views_open(trigger_id=typed["trigger_id"], view=make_modal()))["view"]
+    assert view["team_id"] == open_workplace.people["outsider"].team_id
+    assert view["app_installed_team_id"] == open_workplace.team_id
+
+
+async def test_blocks_come_back_with_what_slack_fills_in(open_workplace: Workplace, socket: StockSocket) -> None:
+    bare = {"type": "input", "label": WORD, "element": {"type": "plain_text_input"}}
+    view = await _open(open_workplace, socket, make_modal(bare))
+    [block] = view["blocks"]
+    assert set(block) == {"type", "block_id", "label", "optional", "dispatch_action", "element"}
+    assert block["label"]["emoji"] is True
+    assert block["element"]["dispatch_action_config"] == {"trigger_actions_on": ["on_enter_pressed"]}
+    assert set(block["element"]) == {"type", "action_id", "dispatch_action_config"}

@@ -29,7 +29,7 @@ async def test_auth(call: Call) -> Json:
         "team_id": team.id,
         "user": directory.bot.name if person is None else person.name,
         "user_id": call.caller_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": call.hub.installation.is_org_wide,
     }
     enterprise = show_enterprise(call.hub, team.id)
     if enterprise is not None:
