@@ -189,7 +189,8 @@ async def _look_outside(config: Config) -> list[tuple[str, str, str]]:
     tokens = (config.secrets.slack_bot_token, config.secrets.slack_app_token)
     pools = Pools(config.pools, passwords=config.secrets.pool_passwords, own=own_uuids())
     try:
-        slack, xen = await asyncio.gather(check_slack(config.slack, config.roles, *tokens), pools.check())
+        people = check_slack(config.slack, config.roles, *tokens, break_glass=config.approval.break_glass)
+        slack, xen = await asyncio.gather(people, pools.check())
     finally:
         await pools.stop()
     found = [("slack", "error", text) for text in slack] or [("slack", "ok", "tokens, scopes, channels and people.")]

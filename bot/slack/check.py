@@ -13,17 +13,25 @@ from bot.slack.richtext import is_user, is_usergroup
 from bot.slack.settings import RoleSettings, SlackSettings
 
 
-async def check(settings: SlackSettings, roles: RoleSettings, bot_token: str, app_token: str) -> list[str]:
-    """Findings about tokens, scopes, channels and user groups; empty when all is well. Changes nothing in Slack."""
+async def check(
+    settings: SlackSettings,
+    roles: RoleSettings,
+    bot_token: str,
+    app_token: str,
+    *,
+    break_glass: tuple[str, ...] = (),
+) -> list[str]:
+    """Findings about tokens, scopes, channels, people and user groups; empty when all is well. Changes nothing."""
     client = open_client(settings, bot_token)
     try:
         findings = await _bot_token(client, settings)
         if not findings:
             for channel in _once([*settings.channels, settings.alerts_channel]):
                 findings += await _channel(client, channel)
-            for role, identities in roles.named().items():
+            named = {f"[roles] {role.value}": identities for role, identities in roles.named().items()}
+            for where, identities in {**named, "[approval] break_glass": break_glass}.items():
                 for identity in identities:
-                    findings += await _holder(client, role.value, identity)
+                    findings += await _holder(client, where, identity)
         return findings + await _app_token(client, app_token)
     finally:
         await close_client(client)
@@ -70,16 +78,16 @@ async def _channel(client: AsyncWebClient, channel: str) -> list[str]:
     return [f"channel {channel} {problem}" for is_so, problem in problems if is_so]
 
 
-async def _holder(client: AsyncWebClient, role: str, identity: str) -> list[str]:
+async def _holder(client: AsyncWebClient, where: str, identity: str) -> list[str]:
     try:
         if is_usergroup(identity):
             await client.usergroups_users_list(usergroup=identity)
         elif is_user(identity):
             await client.users_info(user=identity)
         else:
-            return [f"[roles] {role}: {identity} is the id of neither a person (U…, W…) nor a user group (S…)"]
+            return [f"{where}: {identity} is the id of neither a person (U…, W…) nor a user group (S…)"]
     except CALL_ERRORS as error:
-        return [f"[roles] {role}: {identity} cannot be read: {code_of(error)}"]
+        return [f"{where}: {identity} cannot be read: {code_of(error)}"]
     return []
 
 

@@ -36,10 +36,15 @@ class ShippedLab:
         with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:  # noqa: S310  our own lab
             assert answer.status == 200
 
+    def state(self) -> dict[str, Any]:
+        """The truth about the datacentre."""
+        with urllib.request.urlopen(f"{self.page}lab/state", timeout=DEADLINE_S) as answer:  # noqa: S310  our own lab
+            truth: dict[str, Any] = json.load(answer)
+        return truth
+
     def guest(self, name: str) -> dict[str, Any]:
         """A guest as it truly is, with the name of its host."""
-        with urllib.request.urlopen(f"{self.page}lab/state", timeout=DEADLINE_S) as answer:  # noqa: S310  our own lab
-            truth = json.load(answer)
+        truth = self.state()
         hosts = {host["uuid"]: host["name"] for host in truth["hosts"]}
         found: dict[str, Any] = next(one for one in truth["guests"] if one["name"] == name)
         return {**found, "host": hosts.get(found["host"])}

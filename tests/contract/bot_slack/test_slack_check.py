@@ -25,6 +25,16 @@ async def test_all_findings_come_at_once(workplace: Workplace, settings: SlackSe
         assert part in findings
 
 
+async def test_who_may_break_glass_must_be_somebody(
+    workplace: Workplace, settings: SlackSettings, roles: RoleSettings
+) -> None:
+    tokens = (workplace.bot_token, workplace.app_token)
+    named = (workplace.usergroups["xen-admins"], workplace.people["admin"].id)
+    assert await check(settings, roles, *tokens, break_glass=named) == []
+    (finding,) = await check(settings, roles, *tokens, break_glass=(*named, "S0NOBODY"))
+    assert finding.startswith("[approval] break_glass: S0NOBODY cannot be read")
+
+
 async def test_missing_scope_is_named(roles: RoleSettings) -> None:
     poor = Workplace(port=0, scopes=("commands", "chat:write", "users:read", "usergroups:read", "channels:read"))
     await poor.start()
