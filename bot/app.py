@@ -17,7 +17,9 @@ from bot.domain.audit import Tag
 from bot.domain.inventory import FeedState
 from bot.domain.job import JobState
 from bot.domain.texts import Phrase
+from bot.door import Door
 from bot.errors import StoreError
+from bot.jobs.console import Console
 from bot.jobs.control import Control
 from bot.jobs.counter import Counter
 from bot.jobs.decisions import Decisions
@@ -85,6 +87,7 @@ class App:
         )
         self.delivery = Delivery(self.client, self.store)
         self.witness = Witness(self.store, config.slack.alerts_channel or config.slack.channels[0])
+        self.door = Door(Path(config.store.path), Console(self.desk, config.slack.team).run)
         self.web = Web(config.web, health=self.health, metrics=self.metrics)
         self._store_well = False
 
@@ -113,6 +116,7 @@ class App:
             await self.store.open()
             await self.store.note(Note(Tag.STARTED, self.config.slack.team, "xenbot"))
             self._store_well = True
+            await self.door.start()
             await self.web.start()
             await self.pools.start()
             for view in self.pools.pools():
@@ -171,6 +175,7 @@ class App:
             await self.delivery.flush(timeout_s=3.0)
             await self.store.note(Note(Tag.STOPPED, self.config.slack.team, "xenbot"))
         await close_client(self.client)
+        await self.door.stop()
         await self.pools.stop()
         await self.web.stop()
         await self.store.close()

@@ -14,6 +14,8 @@ from bot.domain.words import counted, state_word
 
 _WAITING = {JobState.PROPOSED, JobState.AWAITING_APPROVAL, JobState.NEEDS_ATTENTION}
 _SHOWN = 20
+# More than can be open at once by any likelihood; they are counted even where they are not shown.
+_OPEN = 1000
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -22,14 +24,14 @@ class Arguments(msgspec.Struct, frozen=True):
 
 async def answer(_arguments: Arguments, context: Context) -> Message:
     """Open jobs, however old, then the newest of all."""
-    unfinished = await context.journal.jobs(limit=_SHOWN, open_only=True)
+    unfinished = await context.journal.jobs(limit=_OPEN, open_only=True)
     newest = await context.journal.jobs(limit=_SHOWN)
     known = {record.number: record for record in (*unfinished, *newest)}
     shown = sorted(known.values(), key=lambda record: (record.state in FINAL, -record.number))[:_SHOWN]
     if not shown:
         headline = say("No job yet")
         return Message(headline, (Verdict(headline),))
-    waiting = sum(record.state in _WAITING for record in shown)
+    waiting = sum(record.state in _WAITING for record in unfinished)
     headline = _headline(waiting)
     table = Table(("Job", "State", "What", "Asked by", "When"), tuple(_row(record) for record in shown))
     mark = Mark.WAITING if waiting else Mark.PLAIN

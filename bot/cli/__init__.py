@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import structlog
 
-from bot.cli import store
+from bot.cli import control, store
 from bot.cli.options import CONFIG, FINDING, JSON, USAGE
 from bot.cli.output import complain, print_json
 from bot.errors import ConfigError, XenbotError
@@ -205,6 +205,8 @@ def manifest() -> None:
     click.echo(manifest_text(), nl=False)
 
 
+for _command in (control.status, control.cancel, control.resolve, control.freeze, control.unfreeze):
+    main.add_command(_command)
 main.add_command(store.jobs)
 main.add_command(store.audit)
 main.add_command(store.backups)

@@ -118,6 +118,8 @@ class Desk:
             person = await self.directory.person(words.team, words.user)
             word, tail = commands.first_word(words.text)
             command = self.registry.find(word or "help")
+            if tail.strip().casefold() == "help":
+                command, tail = self.registry.find("help"), word
             self.may(command, person, words.channel)
         except NotAllowed as refusal:
             detail = {"text": words.text[:200], "why": refusal.message}
