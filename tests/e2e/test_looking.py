@@ -18,7 +18,7 @@ async def test_a_viewer_walks_from_status_to_tools_and_to_one_guest(lab: StoryLa
 
 async def test_help_may_follow_the_command_it_is_about(lab: StoryLab) -> None:
     await lab.xen("Migrate Help", who="viewer")
-    await lab.sees("/xen migrate <vm>", "Example: /xen migrate", "needs the role operator", who="viewer", private=True)
+    await lab.sees("migrate <vm> [to <host>]", "Moves a running guest", "Needs the role", who="viewer", private=True)
 
 
 async def test_a_name_nobody_has_is_answered_with_the_nearest_to_choose_from(lab: StoryLab) -> None:
