@@ -22,11 +22,13 @@ class HostCertificate:
     Attributes:
         fingerprint: `sha256:` and the hexadecimal digest of the certificate.
         valid: From when and until when it is good.
+        pem: The certificate itself, without its key.
     """
 
     context: ssl.SSLContext
     fingerprint: str
     valid: tuple[dt.datetime, dt.datetime]
+    pem: str
 
 
 def load_certificate(name: str, address: str, folder: Path | None) -> HostCertificate:
@@ -47,6 +49,7 @@ def load_certificate(name: str, address: str, folder: Path | None) -> HostCertif
         context,
         f"sha256:{certificate.fingerprint(hashes.SHA256()).hex()}",
         (certificate.not_valid_before_utc, certificate.not_valid_after_utc),
+        certificate.public_bytes(serialization.Encoding.PEM).decode(),
     )
 
 

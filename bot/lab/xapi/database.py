@@ -115,7 +115,7 @@ class Database:
     def create(self, class_name: str, /, *, ref: str | None = None, **values: Value) -> str:
         """Makes a record from the defaults of its class and `values`; returns its reference."""
         ref = ref or new_ref()
-        fields = {name: kind.make_default() for name, kind in CLASSES[class_name].fields.items()}
+        fields = CLASSES[class_name].make_record()
         if unknown := values.keys() - fields.keys():
             raise ValueError(f"{class_name} has no field {', '.join(sorted(unknown))}.")
         fields.update(values)

@@ -137,6 +137,7 @@ class Datacentre:
             certificate = load_certificate(machine.name, machine.address, self._certificates)
             self._servers[machine.name] = HostServer(machine, self, certificate.context)
             machine.door = self._servers[machine.name]
+            machine.certificate = certificate.pem
             fingerprints[machine.name] = certificate.fingerprint
             database = self._pool_of(machine).database
             add_certificates(database, machine.ref, certificate.fingerprint, certificate.valid)

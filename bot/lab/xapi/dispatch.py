@@ -12,6 +12,7 @@ from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules import (
+    appliance_calls,
     coordinator_calls,
     event_calls,
     generic,
@@ -39,6 +40,7 @@ from bot.lab.xapi.rules import (
     storage_moves,
     suspend,
     task_calls,
+    tracking_calls,
     unserved,
     vbd_calls,
     vdi_calls,
@@ -53,6 +55,7 @@ from bot.lab.xapi.tasks import Runner
 from bot.lab.xapi.values import NULL_REF, Value
 
 _MODULES: Final = (
+    appliance_calls,
     coordinator_calls,
     event_calls,
     guest_calls,
@@ -79,6 +82,7 @@ _MODULES: Final = (
     storage_moves,
     suspend,
     task_calls,
+    tracking_calls,
     vbd_calls,
     vdi_calls,
     vif_calls,

@@ -44,6 +44,7 @@ class Machine:
         ref: Its reference in the database of its pool.
         coordinator: The address of the coordinator that it was told of; empty when that is itself.
         door: Its sockets.
+        certificate: What it shows to clients, as PEM.
         is_alive: False after its power was cut; guests on it are gone then, whatever XAPI believes.
         is_cut: Whether its network is cut; it runs on and nobody hears of it.
         emergency: Code and parameters that it answers every call with while it cannot find its coordinator.
@@ -56,6 +57,7 @@ class Machine:
     ref: str
     coordinator: str = ""
     door: Door = field(default_factory=NoDoor)
+    certificate: str = ""
     is_alive: bool = True
     is_cut: bool = False
     emergency: tuple[str, ...] = ()

@@ -151,9 +151,7 @@ def _tell_way(signature: Signature, objects: dict[str, int]) -> str:
         return "refuses"
     if signature.name in SERVED:
         return "works"
-    # A message to objects that cannot come to be in the lab finds none, as in a pool that has none.
-    kind = signature.params[0] if signature.params else None
-    if kind and kind.kind == "ref" and not objects.get(kind.name):
-        makers = (f"{kind.name}.create", f"{kind.name}.introduce")
-        return "not implemented" if any(maker in SERVED for maker in makers) else "refuses"
-    return "not implemented"
+    # A message about objects that cannot come to be in the lab finds none, as in a pool that has none.
+    named = {kind.name for kind in signature.params if kind.kind == "ref" and not objects.get(kind.name)}
+    made = {name.partition(".")[0] for name in SERVED if name.endswith((".create", ".introduce"))}
+    return "refuses" if named - made else "not implemented"

@@ -1,5 +1,7 @@
 """How guests, hosts and pools are set: what each setting needs, and what it leaves behind."""
 
+import base64
+
 import pytest
 from datacentre_client import Rpc
 
@@ -128,3 +130,64 @@ async def test_settings_of_the_whole_pool(rpc: Rpc) -> None:
     assert await rpc.call("pool.management_reconfigure", main) == ""
     empty = await rpc.call("network.create", {"name_label": "empty", "other_config": {}})
     assert (await rpc.fail("pool.management_reconfigure", empty))[0] == "PIF_NOT_PRESENT"
+
+
+async def test_an_appliance_starts_and_stops_its_guests(rpc: Rpc) -> None:
+    guests = [await rpc.find("VM", name) for name in ("centos54", "web-local")]
+    appliance = await rpc.call("VM_appliance.create", {"name_label": "web"})
+    for guest in guests:
+        await rpc.call("VM.set_appliance", guest, appliance)
+    await rpc.call("VM_appliance.clean_shutdown", appliance)
+    assert [await rpc.call("VM.get_power_state", guest) for guest in guests] == ["Halted"] * 2
+    await rpc.call("VM.add_to_blocked_operations", guests[0], "start", "no")
+    refused = ["OPERATION_PARTIALLY_FAILED", "VM_appliance.start"]
+    assert await rpc.fail("VM_appliance.start", appliance, False) == refused
+    assert [await rpc.call("VM.get_power_state", guest) for guest in guests] == ["Halted", "Running"]
+    await rpc.call("VM_appliance.hard_shutdown", appliance)
+    assert await rpc.call("VM.get_power_state", guests[1]) == "Halted"
+
+
+async def test_a_schedule_takes_snapshots_of_its_guests(rpc: Rpc) -> None:
+    guest = await rpc.find("VM", "centos54")
+    schedule = await rpc.call("VMSS.create", {"name_label": "nightly", "type": "snapshot", "frequency": "daily"})
+    await rpc.call("VM.set_snapshot_schedule", guest, schedule)
+    stamp = await rpc.call("VMSS.snapshot_now", schedule)
+    snapshot = (await rpc.call("VM.get_snapshots", guest))[0]
+    record = await rpc.call("VM.get_record", snapshot)
+    assert (record["name_label"], record["is_vmss_snapshot"]) == (f"nightly-{stamp}", True)
+    assert await rpc.call("VMSS.get_last_run_time", schedule) != "19700101T00:00:00Z"
+
+
+async def test_changed_blocks_are_told_of_disks_that_are_tracked(rpc: Rpc) -> None:
+    guest = await rpc.find("VM", "centos54")
+    drives = await rpc.call("VM.get_VBDs", guest)
+    disks = [await rpc.call("VBD.get_VDI", drive) for drive in drives]
+    disk = next(vdi for vdi in disks if vdi != "OpaqueRef:NULL")
+    before = await rpc.call("VDI.snapshot", disk, {})
+    assert await rpc.fail("VDI.list_changed_blocks", before, disk) == ["VDI_NO_CBT_METADATA", before]
+    assert (await rpc.fail("VDI.enable_cbt", before))[0] == "OPERATION_NOT_ALLOWED"
+    await rpc.call("VDI.enable_cbt", disk)
+    kept = await rpc.call("VDI.snapshot", disk, {})
+    bits = base64.b64decode(await rpc.call("VDI.list_changed_blocks", kept, disk))
+    assert len(bits) * 8 * 64 * 1024 == await rpc.call("VDI.get_virtual_size", disk)
+    assert not any(bits)
+    await rpc.call("VDI.data_destroy", kept)
+    assert await rpc.call("VDI.get_type", kept) == "cbt_metadata"
+    assert (await rpc.fail("VDI.data_destroy", disk))[0] == "OPERATION_NOT_ALLOWED"
+    await rpc.call("VDI.disable_cbt", disk)
+
+
+async def test_a_disk_is_read_over_networks_that_are_meant_for_it(rpc: Rpc) -> None:
+    snapshot = await rpc.call("VM.snapshot", await rpc.find("VM", "centos54"), "backup")
+    drives = [await rpc.call("VBD.get_record", drive) for drive in await rpc.call("VM.get_VBDs", snapshot)]
+    disk = next(drive["VDI"] for drive in drives if drive["type"] == "Disk")
+    assert await rpc.call("VDI.get_nbd_info", disk) == []
+    network = await rpc.find("network", "Pool-wide network associated with eth0")
+    await rpc.call("network.add_purpose", network, "nbd")
+    found = {info["subject"]: info for info in await rpc.call("VDI.get_nbd_info", disk)}
+    assert found.keys() == {"xenserver1", "xenserver3"}
+    for name, info in found.items():
+        host = await rpc.find("host", name)
+        assert info["cert"] == await rpc.call("host.get_server_certificate", host)
+        assert (info["address"], info["port"]) == (await rpc.call("host.get_address", host), 10809)
+        assert info["exportname"].startswith("/" + await rpc.call("VDI.get_uuid", disk))

@@ -72,6 +72,7 @@ async def take_snapshot(context: Context, vdi: str, driver_params: dict[str, str
         is_a_snapshot=True,
         snapshot_time=now(),
         snapshot_of=vdi,
+        cbt_enabled=database.get("VDI", vdi, "cbt_enabled"),
     )
     refresh_disk(pool, made)
     return made

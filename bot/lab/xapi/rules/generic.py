@@ -13,7 +13,7 @@ from bot.lab.xapi.values import Value
 
 # Fields whose setters are messages of their own and do nothing beside.
 PLAIN_SETTERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "SR": ("name_label", "name_description"),
+    "SR": ("name_label", "name_description", "physical_size"),
     "VDI": ("name_label", "name_description", "sharable", "read_only", "allow_caching"),
     "VM": ("order", "start_delay", "shutdown_delay", "HVM_boot_policy", "actions_after_crash", "NVRAM"),
     "network": ("default_locking_mode",),

@@ -13,7 +13,7 @@ from bot.lab.xapi.rules.turns import check_free, leave, mark, subtask, wait_for_
 from bot.lab.xapi.values import NULL_REF, Value
 
 _DISK_OPERATIONS: Final = ("copy", "clone", "forget", "update", "resize", "snapshot", "destroy")
-_WHILE_ATTACHED: Final = frozenset({"clone", "snapshot", "mirror"})
+_WHILE_ATTACHED: Final = frozenset({"clone", "snapshot", "mirror", "enable_cbt", "disable_cbt"})
 _TOGETHER: Final = frozenset({"clone", "copy"})
 _PLUGGED_ONLY: Final = (
     "update",

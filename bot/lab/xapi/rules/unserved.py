@@ -28,6 +28,7 @@ CRL_DOES_NOT_EXIST | {0}: pool.crl_uninstall
 GPU_GROUP_CONTAINS_NO_PGPUS | {1}: VGPU.create
 INTERNAL_ERROR | Sys_error("{0}: No such file or directory"): session.create_from_db_file
 INVALID_EDITION | {1}: host.apply_edition pool.apply_edition
+INVALID_UPDATE | The disk holds no update.: pool_update.introduce
 LICENCE_RESTRICTION | Corosync: Cluster.create Cluster.pool_create
 LICENCE_RESTRICTION | DR: DR_task.create VM.assert_can_be_recovered VM.recover VM.get_SRs_required_for_recovery
     VM_appliance.assert_can_be_recovered VM_appliance.recover VM_appliance.get_SRs_required_for_recovery
@@ -53,6 +54,8 @@ SERVER_CERTIFICATE_INVALID: host.install_server_certificate
 SR_OPERATION_NOT_SUPPORTED | {0}: SR.assert_supports_database_replication SR.enable_database_replication
     SR.disable_database_replication SR.assert_can_host_ha_statefile
 SR_OPERATION_NOT_SUPPORTED | {1}: LVHD.enable_thin_provisioning
+SLAVE_REQUIRES_MANAGEMENT_INTERFACE: host.management_disable
+SYSTEM_STATUS_RETRIEVAL_FAILED | The lab keeps no status reports.: host.get_system_status_capabilities
 TLS_CONNECTION_FAILED | {0} | {1}: pool.send_test_post
 USB_GROUP_CONTAINS_NO_PUSBS | {1}: VUSB.create
 VDI_INCOMPATIBLE_TYPE | {0} | user: VDI.open_database VDI.read_database_pool_uuid

@@ -23,6 +23,7 @@ A message has its parameters without the session (`?` may be left out), its resu
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from bot.lab.xapi.schema import (
@@ -155,6 +156,24 @@ class ObjectClass:
     reader: str
     maker: str
     words: frozenset[str]
+
+    def make_record(self) -> dict[str, Value]:
+        """Returns a fresh record with the defaults of all fields, in their order."""
+        fixed, made = _read_defaults(self.name)
+        record = dict(fixed)
+        for field in made:
+            record[field.name] = field.make_default()
+        return record
+
+
+@cache
+def _read_defaults(name: str) -> tuple[dict[str, Value], list[Field]]:
+    """Returns the defaults of a class, and the fields whose default must be made anew for each record."""
+    fields = CLASSES[name].fields
+    return (
+        {field.name: field.make_default() for field in fields.values()},
+        [field for field in fields.values() if field.type.kind in {"set", "map", "record"}],
+    )
 
 
 def parse_type(text: str) -> FieldType:
