@@ -68,17 +68,55 @@ def test_each_step_of_the_guide_is_ticked_by_what_happened(story: ShippedLab, pe
     expect(page.get_by_role("region", name="What goes wrong").get_by_role("button", name="Kill bot")).to_be_visible()
 
 
+def test_the_guide_stays_where_the_bot_takes_orders_and_says_who_may_give_them(person: Person) -> None:
+    page = person.page
+    expect(guide(page)).to_be_visible()
+    page.get_by_role("button", name="random").click()
+    expect(guide(page)).to_have_count(0)
+    page.get_by_role("button", name="ops").click()
+    person.acts_as("viewer")
+    expect(guide(page)).to_contain_text("You act as viewer: may look, not change.")
+    person.acts_as("operator")
+    expect(guide(page)).not_to_contain_text("You act as")
+
+
+def press_until(page: Page, key: str, what: Locator, most: int = 60) -> None:
+    """Presses a key until something has the focus."""
+    for _ in range(most):
+        if what.evaluate("node => node === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    pytest.fail(f"{key} does not lead to {what}")
+
+
+def test_a_move_is_asked_for_and_confirmed_by_keyboard_alone(story: ShippedLab, person: Person) -> None:
+    page = person.page
+    press_until(page, "Tab", page.locator(".channel .composer textarea"))
+    page.keyboard.type("/xen migrate 日本語サーバー to xenserver3")
+    page.keyboard.press("Enter")
+    card = person.sees("Migrate 日本語サーバー", private=False)
+    press_until(page, "Shift+Tab", card.get_by_role("button", name="Confirm").first)
+    page.keyboard.down("Enter")
+    page.keyboard.down("Enter")  # still held: the dialog that the press opened must not take it
+    page.keyboard.up("Enter")
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    assert story.guest("日本語サーバー")["operation"] is None
+    page.keyboard.press("Enter")
+    person.sees("日本語サーバー now runs on xenserver3", private=False)
+    assert story.guest("日本語サーバー")["host"] == "xenserver3"
+
+
 def test_a_move_survives_the_death_of_the_bot_before_the_eyes_of_a_person(story: ShippedLab, person: Person) -> None:
     page = person.page
     story.turn("pause_tasks", at=0.5)
-    person.types("/xen migrate 日本語サーバー to xenserver3")
-    person.presses_and_says_yes(person.sees("Migrate 日本語サーバー", private=False), "Confirm")
+    person.types("/xen migrate <!channel> & *bold* to xenserver3")
+    person.presses_and_says_yes(person.sees("Migrate <!channel>", private=False), "Confirm")
     expect(person.host("xenserver1")).to_contain_text("moving 50 %")
     page.get_by_role("button", name="What goes wrong").click()
     page.get_by_role("button", name="Kill bot").click()
     expect(page.locator(".top")).to_contain_text("bot is down")
     story.turn("release_tasks")
-    expect(person.host("xenserver3").locator(".guest:not(.guest-ghost)", has_text="日本語サーバー")).to_be_visible()
+    expect(person.host("xenserver3").locator(".guest:not(.guest-ghost)", has_text="<!channel>")).to_be_visible()
     page.locator(".top").get_by_role("button", name="Start bot").click()
     expect(page.locator(".top")).to_contain_text("bot running", timeout=60_000)
-    person.sees("日本語サーバー now runs on xenserver3", private=False)
+    person.sees("<!channel>", "now runs on xenserver3", private=False)

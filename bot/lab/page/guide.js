@@ -4,11 +4,18 @@
 import { fill } from "./composer.js";
 import { classes, h, icon } from "./dom.js";
 import { followGuide } from "./guide_steps.js";
-import { remember, state, update } from "./store.js";
+import { describeRole } from "./people.js";
+import { me, remember, state, update } from "./store.js";
+import { open } from "./sync.js";
 
-/** Draws the guide, or nothing once it was put away. */
+// The channel where the bot takes orders; elsewhere it would refuse what the guide suggests.
+function findOps() {
+  return (state.channels.find((channel) => channel.name === "ops") ?? state.channels[0])?.id ?? null;
+}
+
+/** Draws the guide in the channel of the bot, or nothing once it was put away. */
 export function drawGuide(channel) {
-  if (!state.guide) return null;
+  if (!state.guide || channel !== findOps()) return null;
   const steps = followGuide();
   if (steps === null) return null;
   const done = steps.filter((step) => step.isDone).length;
@@ -26,6 +33,7 @@ export function drawGuide(channel) {
       h("button", { type: "button", class: "icon-button", "aria-label": "Close the guide", title: "Close the guide; the button at the top brings it back", onclick: () => showGuide(false) }, icon("close")),
     ),
     !isShort && drawIntroduction(),
+    drawRole(),
     h("ol", {}, steps.map((step, index) => drawStep(step, index, step === current, channel))),
     current === null && drawMore(),
   );
@@ -37,6 +45,13 @@ function drawIntroduction() {
     {},
     "xenbot looks after virtual machines and takes its orders in a chat: it checks, asks for a confirmation, does it, and says what happened. The datacentre beside this chat shows computers (hosts) and the virtual machines on them (guests); the hosts of one pool can hand guests to one another. Chat and datacentre are simulated; the bot is the real one.",
   );
+}
+
+// Who may not change anything is told so before the bot has to.
+function drawRole() {
+  const person = me();
+  if (!person || ["operator", "operator2", "admin"].includes(person.key)) return null;
+  return h("p", { class: "guide-role" }, `You act as ${person.name}: ${describeRole(person).toLowerCase()}. To walk through the steps, act as operator.`);
 }
 
 function drawStep(step, index, isCurrent, channel) {
@@ -72,5 +87,6 @@ function drawMore() {
 /** Opens the guide or puts it away, and remembers that for this browser. */
 export function showGuide(isShown) {
   remember("guide", isShown ? "shown" : "hidden", true);
+  if (isShown && state.place !== findOps()) open(findOps());
   update({ guide: isShown, tab: isShown ? "chat" : state.tab });
 }

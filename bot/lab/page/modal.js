@@ -15,6 +15,11 @@ export function drawModals() {
   return [top && drawView(top, open.length), state.confirm && drawConfirm(state.confirm)];
 }
 
+// A key that is still held down from the press that opened a dialog must not answer it.
+function ignoreHeldKey(event) {
+  if (event.key === "Enter" && event.repeat) event.preventDefault();
+}
+
 // The first field gets the focus, as in Slack; without one, the button that means yes.
 function showOnce(node, isNew) {
   if (!isNew) return;
@@ -111,7 +116,7 @@ function drawConfirm(confirm) {
   };
   return h(
     "dialog",
-    { key: "confirm", class: "modal modal-small", role: "alertdialog", "aria-label": plainText(confirm.title), hook: showOnce, oncancel: (event) => (event.preventDefault(), end(false)) },
+    { key: "confirm", class: "modal modal-small", role: "alertdialog", "aria-label": plainText(confirm.title), hook: showOnce, onkeydown: ignoreHeldKey, oncancel: (event) => (event.preventDefault(), end(false)) },
     h("header", { class: "modal-head" }, h("h2", {}, plainText(confirm.title))),
     h("div", { class: "modal-body" }, h("div", { class: "text" }, confirm.text ? drawText(confirm.text) : "")),
     h(

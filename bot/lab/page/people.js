@@ -10,8 +10,8 @@ const MAY = {
   approver2: "A second approver",
   admin: "Operator who may also freeze and resolve",
   viewer: "May look, not change",
-  guest: "Guest of one channel: refused",
-  outsider: "Member of another workspace: refused",
+  guest: "Guest of one channel, who is refused",
+  outsider: "Member of another workspace, who is refused",
 };
 
 /** What a person of the lab may do, in a few words. */
