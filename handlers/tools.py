@@ -61,7 +61,7 @@ def _row(one: Found, state: Drivers) -> tuple[Value, ...]:
     words: Value = drivers.short(state)
     if state is Drivers.NONE and one.vm.hvm and not one.vm.can_suspend:
         words = say("no PV drivers: disk and network are emulated")
-    return one.vm.name, words, drivers.mode(one.vm), one.host, one.pool
+    return one.vm.name, words, drivers.mode(one.vm), one.place, one.pool
 
 
 COMMAND = Command(

@@ -104,7 +104,7 @@ def _row(one: Found, now: float) -> tuple[Value, ...]:
     vm = one.vm
     tools = drivers.short(drivers.drivers(vm, now))
     address = vm.addresses[0] if vm.addresses else ""
-    return vm.name, say(power_word(vm.power_state)), one.host, Size(vm.memory_dynamic_max), tools, address, one.pool
+    return vm.name, say(power_word(vm.power_state)), one.place, Size(vm.memory_dynamic_max), tools, address, one.pool
 
 
 COMMAND = Command(

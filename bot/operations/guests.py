@@ -38,11 +38,20 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A guest with its pool and the name of its host, "" where it has none."""
+    """A guest with its pool and the name of its host, "" where it has none.
+
+    `unconfirmed` says that the host does not answer, so that nobody knows whether the guest still runs.
+    """
 
     vm: Vm
     pool: str
     host: str
+    unconfirmed: bool = False
+
+    @property
+    def place(self) -> Phrase:
+        """The host for a cell of a table."""
+        return say("{host} (silent)", host=self.host) if self.unconfirmed else say("{host}", host=self.host)
 
 
 def matching(views: Iterable[PoolView], wanted: Wanted, now: float) -> list[Found]:
@@ -52,7 +61,12 @@ def matching(views: Iterable[PoolView], wanted: Wanted, now: float) -> list[Foun
         if wanted.pool and (view.pool is None or view.pool.uuid != wanted.pool):
             continue
         hosts = {one.uuid: one.name for one in view.hosts}
-        found += [Found(vm, view.name, hosts.get(vm.host or "", "")) for vm in view.vms if _fits(vm, wanted, now)]
+        silent = {one.uuid for one in view.hosts if one.silent_since is not None}
+        found += [
+            Found(vm, view.name, hosts.get(vm.host or "", ""), vm.host in silent)
+            for vm in view.vms
+            if _fits(vm, wanted, now)
+        ]
     return sorted(found, key=lambda one: (one.vm.name.casefold(), one.vm.uuid))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from story_lab import StoryLab
+from story_lab import StoryLab, strings
 
 
 async def test_a_viewer_walks_from_status_to_tools_and_to_one_guest(lab: StoryLab) -> None:
@@ -62,3 +62,17 @@ async def test_a_shared_name_is_chosen_from_a_menu(lab: StoryLab) -> None:
         selected_option=option,
     )
     await lab.sees("twin is running on xenserver3", private=True)
+
+
+async def test_a_host_that_died_is_told_before_xapi_knows_and_its_guests_are_unconfirmed(lab: StoryLab) -> None:
+    await lab.lab("datacentre", do="kill_host", host="xenserver3")
+
+    async def told() -> bool:
+        await lab.xen("status experiment")
+        texts = [strings(message) for message in await lab.screen()]
+        return any("xenserver3 is silent for" in text and "XAPI still says live" in text for text in texts)
+
+    await lab.until(told, "the silent host")
+    await lab.sees("experiment: 1 thing needs you", "1 guest there is unconfirmed", private=True)
+    await lab.xen("vms like twin")
+    await lab.sees("xenserver3 (silent)", private=True)

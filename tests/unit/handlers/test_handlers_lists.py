@@ -94,6 +94,12 @@ async def test_the_tools_report_is_calm_where_nothing_is_wrong() -> None:
     assert plain((await read(room(), "tools"))[0].summary) == "Guest tools: no guest is running"
 
 
+async def test_guests_on_a_silent_host_are_marked_as_such() -> None:
+    where = Room(msgspec.structs.replace(VIEW, hosts=(host(1), host(3, silent_since=NOW - 60))))
+    _, rows, _ = await read(where, "vms like twin")
+    assert [row[2] for row in rows] == ["xenserver1", "xenserver3 (silent)"]
+
+
 async def test_both_lists_know_pools_and_hosts_by_name() -> None:
     other = msgspec.structs.replace(POOL, uuid="p-2", name="other", label="other")
     view = PoolView(
