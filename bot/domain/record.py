@@ -55,7 +55,8 @@ class JobRecord(msgspec.Struct, frozen=True):
 
     `outcome` is the final sentence; `cancel_by` is who asked to stop it; `attention` what is known where a person must
     look; `expires_at` bounds the time for a decision and, once it is made, the time to start. `glass` tells that
-    breaking glass is offered, `reminded_at` when the approvers were reminded.
+    breaking glass is offered, `reminded_at` when the approvers were reminded, `back_closed` that the time for the way
+    back is over.
     """
 
     number: int
@@ -86,6 +87,7 @@ class JobRecord(msgspec.Struct, frozen=True):
     successor: int | None = None
     glass: bool = False
     reminded_at: float | None = None
+    back_closed: bool = False
 
     @property
     def approved_by(self) -> tuple[str, ...]:

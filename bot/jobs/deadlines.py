@@ -1,4 +1,4 @@
-"""What time does to jobs: a reminder before a request expires, its expiry, and the expiry of a permission to start.
+"""What time does to jobs: requests are reminded of and expire, so do permissions to start and offers of the way back.
 
 An approval is good for as long as the job has to start, and no longer: a job that was let through and could not start
 in that time (a freeze, a silent pool, a crowded host) expires and has to be asked for again.
@@ -36,11 +36,14 @@ class Deadlines:
         self.approval = approval
 
     async def look(self) -> None:
-        """Reminds and expires whatever is due."""
+        """Reminds, expires, and takes the way back off the cards where its time is over."""
         for record in await self.store.overdue():
             await self.expire(record)
         for record in await self.store.undecided(self._notice_s):
             await self._remind(record)
+        both_ways = [name for name, operation in self.operations.items() if operation.reverse is not None]
+        for record in await self.store.still_offering_back(story.MOVE_BACK_S, both_ways):
+            await self.store.annotate(record.number, {"back_closed": 1}, story=self._card)
 
     @property
     def _notice_s(self) -> float:
@@ -83,6 +86,9 @@ class Deadlines:
         note = Note(Tag.JOB_REMINDED, record.team, "xenbot")
         changes = {"reminded_at": self.store.clock()}
         await self.store.annotate(record.number, changes, note, lambda _job: (story.reply(line),))
+
+    def _card(self, record: JobRecord) -> list[Outgoing]:
+        return [Outgoing("card", story.card(record, self.operations[record.operation]), urgent=False)]
 
     def _ended(self, record: JobRecord) -> list[Outgoing]:
         operation = self.operations[record.operation]

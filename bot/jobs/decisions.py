@@ -16,6 +16,7 @@ from bot.domain.record import JobRecord
 from bot.domain.texts import Phrase, Who, many, say
 from bot.errors import DirectorySilent, IllegalTransition, NotAllowed, Refused, UserError
 from bot.jobs import story
+from bot.jobs.alarm import glass_broken
 from bot.jobs.claims import Answered, Claims, brief
 from bot.operations.base import NOBODY
 from bot.store import Note, Outgoing
@@ -152,7 +153,7 @@ class Decisions(Claims):
                 "Withdraw it and ask again with `reason …`.",
             )
         told = [one for one in await self.proposals.eligible(record.requester) if one != person.id]
-        alarm = story.glass_broken(record, person.id, told)
+        alarm = glass_broken(record, person.id, told)
         mail = [Outgoing("post", alarm, channel=one) for one in told]
         detail = {"reason": record.reason, "told": told, "approvals_missing": record.approvers_needed}
         await self._queue(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from bot.domain.job import JobState
@@ -133,26 +131,6 @@ def _deciding(record: JobRecord) -> tuple[Button, ...]:
     return tuple(kept)
 
 
-def glass_broken(record: JobRecord, person: str, told: Sequence[str]) -> Message:
-    """The alarm to everyone who could have approved the job."""
-    headline = say("Glass broken: {title}", title=record.plan.title)
-    lines = [
-        say(
-            "{who} runs job {n} without approval, at {risk} risk.",
-            who=Who(person),
-            n=record.number,
-            risk=record.plan.risk.value,
-        ),
-        say("Reason given: “{reason}”", reason=Quote(record.reason)),
-    ]
-    if told:
-        lines.append(say("Told: {who}, who could have approved it.", who=many([Who(one) for one in told])))
-    look, stop = Code(f"/xen job {record.number}"), Code(f"/xen cancel {record.number}")
-    lines.append(say("{look} shows what runs; {stop} stops it.", look=look, stop=stop))
-    beside = say("job {number}", number=record.number)
-    return Message(headline, (Verdict(headline, (beside,), Mark.ATTENTION), Facts(tuple(lines))))
-
-
 def _summary(record: JobRecord, headline: Phrase) -> Phrase:
     return say("{headline} · job {number}", headline=headline, number=record.number)
 
@@ -245,20 +223,35 @@ def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
         parts.append(Facts(tuple(lines)))
     if record.drifted:
         parts.append(Ways(record.drifted))
+    if record.state is JobState.NEEDS_ATTENTION:
+        ask = Code(f"/xen resolve {record.number}")
+        parts.append(Facts((say("Nothing is repeated by itself. An admin closes it with {ask}.", ask=ask),)))
+    buttons = _next(record, operation)
+    if buttons:
+        parts.append(Choices(buttons))
+    if _way_back(record, operation):
+        until = Moment((record.finished_at or record.updated_at) + MOVE_BACK_S)
+        parts.append(Small(say("Move back is offered until {when}.", when=until)))
+    return parts
+
+
+def _next(record: JobRecord, operation: Operation) -> tuple[Button, ...]:
+    """What can be pressed once the job is over, or needs a person."""
     buttons: list[Button] = []
     if record.successor is None and record.state in {JobState.STALE, JobState.EXPIRED, JobState.FAILED}:
         buttons.append(button("Ask again", "ask_again", record))
-    if record.successor is None and record.state is JobState.SUCCEEDED and operation.reverse is not None:
+    if _way_back(record, operation):
         buttons.append(button("Move back", "move_back", record))
     if record.state is JobState.NEEDS_ATTENTION:
         buttons.append(button("Look again", "look_again", record))
-        ask = Code(f"/xen resolve {record.number}")
-        parts.append(Facts((say("Nothing is repeated by itself. An admin closes it with {ask}.", ask=ask),)))
     if record.state is JobState.FAILED and operation.instead is not None:
         buttons += operation.instead(record.plan)
-    if buttons:
-        parts.append(Choices(tuple(buttons)))
-    return parts
+    return tuple(buttons)
+
+
+def _way_back(record: JobRecord, operation: Operation) -> bool:
+    open_yet = record.state is JobState.SUCCEEDED and record.successor is None and not record.back_closed
+    return open_yet and operation.reverse is not None
 
 
 def decisions(record: JobRecord) -> list[Phrase]:

@@ -226,9 +226,13 @@ def _instead(of: Plan) -> tuple[Button, ...]:
     stops = {check.key.partition(":")[0] for check in of.blocked}
     if "pool" in stops:
         return ()
-    eject = [Button("Eject", "ask", f"eject {vm.uuid}", says=say("Plan: eject the CD from {vm}", vm=vm.name))]
-    others = Button("Other hosts", "ask", f"why {vm.uuid}", says=say("Where {vm} could go", vm=vm.name))
-    return (*(eject if "iso" in stops else []), others)
+    buttons = []
+    if "iso" in stops:
+        buttons.append(Button("Eject", "ask", f"eject {vm.uuid}", says=say("Plan: eject the CD from {vm}", vm=vm.name)))
+    if "power" in stops:
+        buttons.append(Button("Plan: start", "ask", f"start {vm.uuid}", says=say("Plan the start of {vm}", vm=vm.name)))
+    buttons.append(Button("Other hosts", "ask", f"why {vm.uuid}", says=say("Where {vm} could go", vm=vm.name)))
+    return tuple(buttons)
 
 
 OPERATION = Operation(

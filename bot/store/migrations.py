@@ -167,6 +167,12 @@ def m002_glass_and_reminder(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN reminded_at REAL")
 
 
+@MIGRATIONS()
+def m003_way_back(db: sqlite_utils.Database) -> None:
+    """Whether the way back is no longer offered on a job's card."""
+    db.execute("ALTER TABLE jobs ADD COLUMN back_closed INTEGER NOT NULL DEFAULT 0")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

@@ -80,6 +80,7 @@ def to_record(db: sqlite_utils.Database, row: sqlite3.Row) -> JobRecord:
         successor=row["successor"],
         glass="glass" in columns and bool(row["glass"]),
         reminded_at=row["reminded_at"] if "reminded_at" in columns else None,
+        back_closed="back_closed" in columns and bool(row["back_closed"]),
     )
 
 
@@ -121,6 +122,17 @@ def undecided(db: sqlite_utils.Database, until: float) -> list[JobRecord]:
         "SELECT * FROM jobs WHERE state = 'AWAITING_APPROVAL' AND reminded_at IS NULL AND expires_at <= ?"
         " ORDER BY number",
         [until],
+    ).fetchall()
+    return [to_record(db, row) for row in rows]
+
+
+def still_offering_back(db: sqlite_utils.Database, ended_before: float, operations: Sequence[str]) -> list[JobRecord]:
+    """The jobs of these operations that went well before then and whose cards still offer the way back."""
+    marks = ",".join("?" for _ in operations)
+    rows = db.execute(
+        f"SELECT * FROM jobs WHERE state = 'SUCCEEDED' AND operation IN ({marks}) AND successor IS NULL"  # noqa: S608  marks
+        " AND back_closed = 0 AND finished_at <= ? ORDER BY number LIMIT 50",
+        [*operations, ended_before],
     ).fetchall()
     return [to_record(db, row) for row in rows]
 

@@ -203,6 +203,11 @@ class Store(ClickBook, Ledger, Mail):
         """Every job that waits for approval, is due within `before_s` seconds, and was not reminded of yet."""
         return await self.database.write(lambda db: rows.undecided(db, self.clock() + before_s))
 
+    async def still_offering_back(self, for_s: float, operations: Sequence[str]) -> Sequence[JobRecord]:
+        """Jobs of these operations that went well more than `for_s` seconds ago and still offer the way back."""
+        limit = self.clock() - for_s
+        return await self.database.write(lambda db: rows.still_offering_back(db, limit, operations))
+
     async def homes(self, of: JobRecord) -> dict[str, str]:
         """Guests that other jobs of the pool have moved since this one was planned, each with the host it was on."""
         return await self.database.write(lambda db: rows.homes(db, of))

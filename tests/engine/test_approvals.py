@@ -8,7 +8,7 @@ from engine_bench import ADMIN, APPROVER, GLASS, OPERATOR, SECOND, Bench, World
 
 from bot.domain.job import JobState
 from bot.domain.message import Choices, Message, Verdict
-from bot.domain.plan import Placement, Risk
+from bot.domain.plan import Placement, Plan, Risk
 from bot.domain.policy import Role
 from bot.domain.texts import plain
 from bot.errors import NotAllowed, Refused
@@ -192,3 +192,23 @@ async def test_the_last_look_knows_what_our_other_jobs_moved_since_the_plan(benc
     await bench.press(number, "approve", APPROVER)
     await bench.ended(number, "STALE", "SUCCEEDED")
     assert world.homes == {"v1": "h1"}
+
+
+async def test_the_way_back_is_offered_for_a_quarter_of_an_hour(bench: Bench, world: World) -> None:
+    async def reverse(*_args: object) -> Plan:
+        return world.plan()
+
+    known = {"move": msgspec.structs.replace(bench.engine.operations["move"], reverse=reverse)}
+    bench.engine.operations = bench.engine.deadlines.operations = known
+    number = await bench.propose()
+    await bench.press(number, "confirm")
+    await bench.ended(number, "SUCCEEDED")
+    assert "Move back" in labels(await card(bench, number))
+    bench.now += 14 * MINUTE
+    await bench.engine.deadlines.look()
+    assert "Move back" in labels(await card(bench, number))
+    bench.now += 2 * MINUTE
+    await bench.engine.deadlines.look()
+    assert "Move back" not in labels(await card(bench, number))
+    with pytest.raises(Refused, match="too late"):
+        await bench.press(number, "move_back")

@@ -44,7 +44,7 @@ def elsewhere(facts: MigrationFacts) -> Check:
         return fine(key, title, say("{vm} is not on {host} yet", vm=vm.name, host=target.name))
     others = [host.name for host in facts.pool_hosts if host.uuid != target.uuid]
     fix = say("Choose another host: {hosts}.", hosts=many(others)) if others else say("This pool has no other host.")
-    return blocked(key, title, say("{vm} already runs on {host}", vm=vm.name, host=target.name), fix)
+    return blocked(key, "Already there", say("{vm} already runs on {host}", vm=vm.name, host=target.name), fix)
 
 
 def networks(facts: MigrationFacts) -> list[Check]:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from migration_facts import decided, facts, guest, host
 
-from bot.domain.inventory import Disk, PowerFacts, Vm
+from bot.domain.inventory import Disk, PowerFacts, PowerState, Vm
 from bot.domain.plan import Plan, Ref, Risk, digest
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain
@@ -95,6 +95,8 @@ def instead(vm: Vm) -> list[tuple[str, str]]:
 
 def test_a_migration_that_a_cd_stops_offers_to_eject_it_and_to_look_elsewhere() -> None:
     assert instead(guest(disks=(world.DISK, CD))) == [("Eject", "eject vm-1"), ("Other hosts", "why vm-1")]
+    asleep = guest(power_state=PowerState.SUSPENDED, host=None)
+    assert instead(asleep) == [("Plan: start", "start vm-1"), ("Other hosts", "why vm-1")]
     assert instead(guest(immobile=True)) == [("Other hosts", "why vm-1")]
     assert migrate.OPERATION.instead is not None
     assert migrate.OPERATION.instead(decided(world.other_pool())) == ()

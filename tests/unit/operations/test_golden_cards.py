@@ -19,6 +19,7 @@ from bot.domain.policy import ApprovalSettings
 from bot.domain.record import Decision, JobRecord, StepRecord
 from bot.domain.texts import Phrase, plain, say
 from bot.jobs import story
+from bot.jobs.alarm import glass_broken
 from bot.operations import choosing, eject, why
 from bot.operations.migrate import OPERATION
 
@@ -161,7 +162,7 @@ CARDS: dict[str, Callable[[], Message]] = {
     "migrate-running-glass-broken": lambda: card(
         tight(), JobState.RUNNING, decisions=BROKEN, started_at=10_030.0, updated_at=10_055.0, **WAITING
     ),
-    "migrate-glass-broken": lambda: story.glass_broken(
+    "migrate-glass-broken": lambda: glass_broken(
         job(tight(), JobState.AWAITING_APPROVAL, **WAITING), "operator", ["approver", "approver2"]
     ),
     "migrate-proposed-best-of-many": lambda: card(choosing.proposed(PLACES), JobState.PROPOSED),

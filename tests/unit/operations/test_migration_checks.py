@@ -60,7 +60,7 @@ def test_the_host_it_runs_on_is_no_target() -> None:
     read = facts(target=host(1), pool_hosts=(host(1), host(3)))
     assert (
         text(check(decided(read), "there"))
-        == "Another host: centos54 already runs on xenserver1 | Choose another host: xenserver3."
+        == "Already there: centos54 already runs on xenserver1 | Choose another host: xenserver3."
     )
 
 
