@@ -104,7 +104,7 @@ class Datacentre:
             for populated in populate(load_world(world))
         ]
         for pool in self._pools:
-            pool.peers = self._pools
+            pool.peers, pool.adopt = self._pools, self._attend
         self._hands = Hands(
             pools=self._pools,
             clock=self._clock,
@@ -151,14 +151,15 @@ class Datacentre:
                 fingerprint=fingerprints[machine.name],
             )
         for pool in self._pools:
-            self._following += [
-                asyncio.create_task(self._follow(pool)),
-                asyncio.create_task(upheaval.keep_collecting(pool)),
-                *(
-                    asyncio.create_task(keep_looking_for_coordinator(pool, machine))
-                    for machine in pool.machines.values()
-                ),
-            ]
+            self._attend(pool)
+
+    def _attend(self, pool: Pool) -> None:
+        """Begins what a pool does by itself."""
+        self._following += [
+            asyncio.create_task(self._follow(pool)),
+            asyncio.create_task(upheaval.keep_collecting(pool)),
+            *(asyncio.create_task(keep_looking_for_coordinator(pool, one)) for one in pool.machines.values()),
+        ]
 
     async def _bind(self) -> tuple[int, int]:
         for left in reversed(range(_PORT_TRIES if self._port == 0 else 1)):

@@ -24,6 +24,10 @@ _SECRETS: Final[Mapping[str, tuple[int, ...]]] = {
     "session.login_with_password": (1,),
     "session.slave_local_login_with_password": (1,),
     "session.change_password": (1, 2),
+    "pool.join": (3,),
+    "pool.join_force": (3,),
+    "pool.initialize_wlb": (3, 5),
+    "pool.configure_repository_proxy": (4,),
 }
 _SECRET_KEY: Final = re.compile("password|secret", re.IGNORECASE)
 

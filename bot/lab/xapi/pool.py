@@ -1,6 +1,7 @@
 """One pool at run time: its records and what works on them. Rules get it with every call."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,6 +34,7 @@ class Pool:
         agents: What the agent of a guest that starts will report.
         tempers: What guests do when they are asked to stop or to sleep; none is in it that obeys.
         peers: All pools of the datacentre, this one as well: what another pool's hosts can be reached by.
+        adopt: Is told of a pool that a host founds when it is ejected from this one.
         login_delay_s: Simulated seconds before a refused login is answered.
     """
 
@@ -53,6 +55,7 @@ class Pool:
     agents: dict[str, dict[str, Value]] = field(default_factory=dict)
     tempers: dict[str, Temper] = field(default_factory=dict)
     peers: "list[Pool]" = field(default_factory=list, repr=False)
+    adopt: "Callable[[Pool], None]" = lambda _pool: None
     login_delay_s: float = 5.0
 
     @property

@@ -12,6 +12,7 @@ from bot.lab.xapi.population_host import (
     add_processors,
     describe_licence,
 )
+from bot.lab.xapi.rules.half_joined import add_half_joined
 from bot.lab.xapi.rules.memory import MIB, rebalance
 from bot.lab.xapi.values import Value, now, stable_uuid
 from bot.lab.xapi.world import Cpu, Version, World, WorldHa, WorldHost, WorldStorage
@@ -83,7 +84,7 @@ def _populate_pool(world: World, name: str, coordinator: str, members: list[Worl
         other_config={"memory-ratio-hvm": "0.25", "memory-ratio-pv": "0.25"},
         ha_cluster_stack="xhad",
         tls_verification_enabled=True,
-        cpu_info=_level_cpus(database),
+        cpu_info=level_cpus(database),
         restrictions=describe_licence(),
         telemetry_uuid=telemetry,
     )
@@ -104,21 +105,8 @@ def _populate_pool(world: World, name: str, coordinator: str, members: list[Worl
         rebalance(database, ref)
     for host in world.hosts:
         if host.half_joined == name:
-            _add_half_joined(database, host)
+            add_half_joined(database, uuid=stable_uuid("host", host.name), name=host.name)
     return pool
-
-
-def _add_half_joined(database: Database, host: WorldHost) -> None:
-    """Leaves what a join that failed in its last steps leaves on the coordinator."""
-    metrics = database.create("host_metrics", live=True)
-    database.create(
-        "host",
-        uuid=stable_uuid("host", host.name),
-        name_label=host.name,
-        hostname=host.name,
-        enabled=False,
-        metrics=metrics,
-    )
 
 
 def _add_host(pool: Populated, world: World, host: WorldHost) -> None:
@@ -286,9 +274,10 @@ def _describe_cpu(cpu: Cpu) -> dict[str, str]:
     }
 
 
-def _level_cpus(database: Database) -> dict[str, str]:
+def level_cpus(database: Database) -> dict[str, str]:
     """Returns `pool.cpu_info`: sums of the counts, and the features that every host has."""
-    infos: list[dict[str, str]] = [record["cpu_info"] for _, record in database.items("host")]
+    # A host that joined only half-way has none.
+    infos: list[dict[str, str]] = [record["cpu_info"] for _, record in database.items("host") if record["cpu_info"]]
     levelled: dict[str, Value] = {"vendor": infos[0]["vendor"]}
     for key in ("cpu_count", "socket_count"):
         levelled[key] = str(sum(int(info[key]) for info in infos))

@@ -59,6 +59,11 @@ class Sessions:
         self._accounts = {account.user: account for account in accounts}
         self._open: dict[str, Session] = {}
 
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """Returns who may log in."""
+        return tuple(self._accounts.values())
+
     def authenticate(self, user: str, password: str) -> Account | None:
         """Returns the account when user and password are right."""
         account = self._accounts.get(user)

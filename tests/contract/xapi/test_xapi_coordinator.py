@@ -220,3 +220,15 @@ async def test_a_cut_ends_the_migrations_of_a_host_after_a_while(trio: tuple[Dat
     await pass_time(lab, 40)
     assert await rpc.call("task.get_status", task) == "failure"
     assert await rpc.call("VM.get_power_state", vm) == "Running"
+
+
+async def test_the_secret_is_rotated_only_with_everybody_there(datacentre: Datacentre, rpc: Rpc) -> None:
+    [pool] = await rpc.call("pool.get_all")
+    assert await rpc.call("pool.rotate_secret") == ""
+    await rpc.call("pool.add_to_other_config", pool, "rolling_upgrade_in_progress", "true")
+    assert await rpc.fail("pool.rotate_secret") == ["NOT_SUPPORTED_DURING_UPGRADE"]
+    await rpc.call("pool.remove_from_other_config", pool, "rolling_upgrade_in_progress")
+    await datacentre.do({"do": "kill_host", "host": "xenserver3"})
+    host = await rpc.find("host", "xenserver3")
+    assert await rpc.fail("pool.rotate_secret") == ["CANNOT_CONTACT_HOST", host]
+    assert await rpc.fail("pool.sync_database") == ["CANNOT_CONTACT_HOST", host]

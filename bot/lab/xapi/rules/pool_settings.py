@@ -198,8 +198,6 @@ CALLS: Final[tuple[Call, ...]] = (
     declare("pool.management_reconfigure", reconfigure_management),
     declare("pool.enable_local_storage_caching", _cache_on_all(on=True)),
     declare("pool.disable_local_storage_caching", _cache_on_all(on=False)),
-    declare("pool.sync_database", nothing),
-    declare("pool.rotate_secret", nothing),
     declare("host.management_reconfigure", reconfigure_host_management),
     declare("host.enable_local_storage_caching", enable_cache),
     declare("host.disable_local_storage_caching", disable_cache),

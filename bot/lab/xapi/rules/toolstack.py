@@ -141,11 +141,18 @@ def finds_coordinator(pool: Pool, machine: Machine) -> bool:
 
 
 async def keep_looking_for_coordinator(pool: Pool, machine: Machine) -> None:
-    """Lets a member that cannot reach its coordinator restart until it can, every one to three minutes."""
+    """Lets a member that cannot reach its coordinator restart until it can, every one to three minutes.
+
+    Ends when the host leaves the pool.
+    """
     dice = random.Random(machine.name)  # noqa: S311  unevenness, no secret
-    while True:
+    while pool.machines.get(machine.ref) is machine:
         await pool.clock.sleep(dice.uniform(*_RETRY_S))
-        if not machine.is_alive or machine.toolstack is not Toolstack.UP:
+        if (
+            pool.machines.get(machine.ref) is not machine
+            or not machine.is_alive
+            or machine.toolstack is not Toolstack.UP
+        ):
             continue
         reason = find_emergency(pool, machine)
         if reason and not machine.emergency:

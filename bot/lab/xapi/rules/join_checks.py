@@ -1,0 +1,144 @@
+"""What stands between a host and a pool that it wants to join, in XAPI's order."""
+
+from collections.abc import Callable
+from typing import Final
+
+from bot.lab.xapi.database import Database
+from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.values import Value
+
+_SMALL_POOL: Final = 3
+_SOFTWARE: Final = ("xapi_build", "product_brand", "git_id", "linux")
+# Classes of which a joining host may have none, and how it is told.
+_NETWORKING: Final = (
+    ("Bond", "POOL_JOINING_HOST_HAS_BONDS"),
+    ("tunnel", "POOL_JOINING_HOST_HAS_TUNNELS"),
+    ("network_sriov", "POOL_JOINING_HOST_HAS_NETWORK_SRIOVS"),
+)
+
+
+def check_join(here: Pool, there: Pool, *, force: bool) -> None:
+    """Raises the first reason why the host of one pool cannot join another.
+
+    Args:
+        here: The pool that the joining host is alone in.
+        there: The pool that it wants to join.
+        force: Whether other software and processors are let pass; other vendors as well.
+    """
+    for check in (_check_pools, _check_guests, _check_hosts):
+        check(here, there)
+    if not force:
+        _check_alike(here, there)
+    for check in (_check_storage, _check_networks, _check_settings):
+        check(here, there)
+
+
+def _find_management(database: Database, host: str) -> dict[str, Value] | None:
+    for pif in database.get("host", host, "PIFs"):
+        if database.get("PIF", pif, "management"):
+            return database.record("PIF", pif)
+    return None
+
+
+def _check_pools(here: Pool, there: Pool) -> None:
+    mine, theirs = (pool.database.record("pool", pool.ref) for pool in (here, there))
+    is_small = theirs["restrictions"].get("restrict_pool_size") == "true"
+    if is_small and there.database.count("host") >= _SMALL_POOL:
+        raise ApiError("LICENCE_RESTRICTION", "Pool_size")
+    if _find_management(here.database, here.coordinator.ref) is None:
+        raise ApiError("HOST_STILL_BOOTING")
+    if mine["ha_enabled"]:
+        raise ApiError("HA_IS_ENABLED")
+    if here.database.count("Cluster_host"):
+        raise ApiError("CLUSTERING_ENABLED", here.database.refs("Cluster_host")[0])
+    if theirs["ha_enabled"]:
+        raise ApiError("HA_IS_ENABLED")
+    if here is there:
+        is_itself = here.database.count("host") == 1
+        raise ApiError(
+            "OPERATION_NOT_ALLOWED",
+            "Host cannot become slave of itself" if is_itself else "Host is already part of a pool",
+        )
+    if here.database.count("host") > 1:
+        raise ApiError("JOINING_HOST_CANNOT_BE_MASTER_OF_OTHER_HOSTS")
+
+
+def _check_guests(here: Pool, _there: Pool) -> None:
+    guests = [record for _, record in here.database.items("VM") if not record["is_control_domain"]]
+    if any(record["power_state"] == "Running" for record in guests):
+        raise ApiError("JOINING_HOST_CANNOT_HAVE_RUNNING_VMS")
+    if any(record["current_operations"] for record in guests):
+        raise ApiError("JOINING_HOST_CANNOT_HAVE_VMS_WITH_CURRENT_OPERATIONS")
+
+
+def _check_hosts(here: Pool, there: Pool) -> None:
+    for pool in (here, there):
+        for host, record in pool.database.items("host"):
+            if record["pending_guidances"]:
+                raise ApiError("HOST_PENDING_MANDATORY_GUIDANCE_NOT_EMPTY", host)
+    mine, theirs = _read_software(here), _read_software(there)
+    if any(mine.get(key) != theirs.get(key) for key in ("platform_version", "product_brand")):
+        raise ApiError("HOSTS_NOT_COMPATIBLE")
+
+
+def _read_software(pool: Pool) -> dict[str, str]:
+    software: dict[str, str] = pool.database.get("host", pool.coordinator.ref, "software_version")
+    return software
+
+
+def _check_alike(here: Pool, there: Pool) -> None:
+    mine, theirs = _read_software(here), _read_software(there)
+    if any(mine.get(key) != theirs.get(key) for key in _SOFTWARE):
+        raise ApiError("HOSTS_NOT_HOMOGENEOUS", "Software version differs")
+    vendors = {pool.database.get("host", pool.coordinator.ref, "cpu_info").get("vendor") for pool in (here, there)}
+    if len(vendors) > 1:
+        raise ApiError("HOSTS_NOT_HOMOGENEOUS", "CPUs differ")
+
+
+def _check_storage(here: Pool, _there: Pool) -> None:
+    if any(record["shared"] and not record["is_tools_sr"] for _, record in here.database.items("SR")):
+        raise ApiError("JOINING_HOST_CANNOT_CONTAIN_SHARED_SRS")
+
+
+def _check_networks(here: Pool, there: Pool) -> None:
+    for class_name, code in _NETWORKING:
+        if here.database.count(class_name):
+            raise ApiError(code)
+    if any(not here.database.get("PIF", vlan["untagged_PIF"], "management") for _, vlan in here.database.items("VLAN")):
+        raise ApiError("POOL_JOINING_HOST_HAS_NON_MANAGEMENT_VLANS")
+    mine, theirs = (_find_management(pool.database, pool.coordinator.ref) for pool in (here, there))
+    if mine is not None and theirs is not None and mine["VLAN"] != theirs["VLAN"]:
+        raise ApiError("POOL_JOINING_HOST_MANAGEMENT_VLAN_DOES_NOT_MATCH", str(mine["VLAN"]), str(theirs["VLAN"]))
+
+
+def _check_settings(here: Pool, there: Pool) -> None:
+    mine, theirs = (pool.database.record("host", pool.coordinator.ref) for pool in (here, there))
+
+    def differ(read: Callable[[dict[str, Value]], Value]) -> bool:
+        return bool(read(mine) != read(theirs))
+
+    if differ(lambda host: (host["external_auth_type"], host["external_auth_service_name"])):
+        raise ApiError("POOL_JOINING_EXTERNAL_AUTH_MISMATCH")
+    if differ(lambda host: host["edition"]):
+        editions = (f"{what} edition = {host['edition']}" for what, host in (("host", mine), ("pool", theirs)))
+        raise ApiError("LICENSE_HOST_POOL_MISMATCH", *editions)
+    if differ(lambda host: host["software_version"].get("network_backend")):
+        raise ApiError("OPERATION_NOT_ALLOWED", "Network backends differ")
+    versions = [f"{host['API_version_major']}.{host['API_version_minor']}" for host in (mine, theirs)]
+    if versions[0] != versions[1]:
+        raise ApiError("POOL_JOINING_HOST_MUST_HAVE_SAME_API_VERSION", *versions)
+    schemas = [host["software_version"].get("db_schema", "") for host in (mine, theirs)]
+    if schemas[0] != schemas[1]:
+        raise ApiError("POOL_JOINING_HOST_MUST_HAVE_SAME_DB_SCHEMA", *schemas)
+    pifs = [_find_management(pool.database, pool.coordinator.ref) for pool in (here, there)]
+    if len({pif["primary_address_type"] for pif in pifs if pif is not None}) > 1:
+        raise ApiError("OPERATION_NOT_ALLOWED", "Primary address type differs")
+    if _verifies(here) != _verifies(there):
+        raise ApiError("POOL_JOINING_HOST_TLS_VERIFICATION_MISMATCH")
+    if there.database.get("pool", there.ref, "current_operations"):
+        raise ApiError("NOT_SUPPORTED_DURING_UPGRADE")
+
+
+def _verifies(pool: Pool) -> Value:
+    return pool.database.get("pool", pool.ref, "tls_verification_enabled")
