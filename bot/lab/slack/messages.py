@@ -3,6 +3,7 @@
 Earlier versions are kept because a click may come from a client that has not yet seen an edit.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -12,6 +13,14 @@ from bot.lab.slack.clock import Clock
 Json = dict[str, Any]
 
 _VERSIONS = 50
+
+
+_TS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+
+
+def is_ts(text: str) -> bool:
+    """Return whether a text has the shape of a ``ts``, the microseconds left out or not."""
+    return _TS.fullmatch(text) is not None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

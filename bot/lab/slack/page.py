@@ -12,6 +12,7 @@ from aiohttp import web
 from bot.lab.slack.catalogue import describe_workplace
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.inspector import Filter
+from bot.lab.slack.messages import is_ts
 
 Json = dict[str, Any]
 
@@ -58,7 +59,7 @@ class PageRoutes:
         channel, digits = request.match_info["channel"], request.match_info["digits"]
         place = f"{channel}/{digits[:-6]}.{digits[-6:]}"
         thread_ts = request.query.get("thread_ts", "")
-        if thread_ts.replace(".", "", 1).isdigit():
+        if is_ts(thread_ts):
             place += f"/{thread_ts}"
         return web.Response(status=302, headers={"Location": f"/#{place}"})
 
@@ -89,7 +90,7 @@ class PageRoutes:
             text=query.get("what", ""),
             outcome=query.get("outcome", ""),
         )
-        if not since.isdigit():
+        if not (since.isascii() and since.isdigit()):
             return web.json_response({"ok": False, "error": "invalid_arguments"}, status=400)
         response = await self._open(request)
         batches = self._hub.log.follow(int(since), wanted)

@@ -85,7 +85,7 @@ def page(items: Sequence[Json | str], call: Call, *, default: int, key: str, mos
     start = 0
     cursor = call.args.text("cursor")
     if cursor:
-        if not cursor.startswith("next:") or not cursor[5:].isdigit():
+        if not cursor.startswith("next:") or not (cursor.isascii() and cursor[5:].isdigit()):
             raise ApiError("invalid_cursor")
         start = int(cursor[5:])
     limit = max(1, min(call.args.number("limit", default) or default, most))

@@ -6,7 +6,7 @@ import msgspec
 
 from bot.lab.slack.directory import Conversation
 from bot.lab.slack.errors import ApiError
-from bot.lab.slack.messages import Message
+from bot.lab.slack.messages import Message, is_ts
 from bot.lab.slack.objects import show_conversation
 from bot.lab.slack.payloads import show_message
 from bot.lab.slack.ratelimits import Tier
@@ -160,7 +160,7 @@ def _page_messages(call: Call, messages: list[Message], *, always: str | None = 
     args = call.args
     oldest, latest = args.text("oldest", "0"), args.text("latest")
     for name, value in (("oldest", oldest), ("latest", latest)):
-        if value and not value.replace(".", "", 1).isdigit():
+        if value and not is_ts(value):
             raise ApiError(f"invalid_ts_{name}")
     inclusive = args.flag("inclusive")
 

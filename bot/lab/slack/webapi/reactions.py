@@ -6,7 +6,7 @@ import msgspec
 
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.events import announce_reaction
-from bot.lab.slack.messages import Message
+from bot.lab.slack.messages import Message, is_ts
 from bot.lab.slack.payloads import show_message
 from bot.lab.slack.ratelimits import Tier
 from bot.lab.slack.webapi.call import ANYONE, Call, Method, page
@@ -70,7 +70,7 @@ async def list_reactions(call: Call) -> Json:
 def _find_message(call: Call) -> Message:
     conversation = call.conversation(member=True)
     ts = call.args.need("timestamp")
-    if not ts.replace(".", "", 1).isdigit():
+    if not is_ts(ts):
         raise ApiError("bad_timestamp")
     message = call.hub.messages.find(conversation.id, ts)
     if message is None or message.audience is not None:

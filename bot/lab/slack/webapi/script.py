@@ -63,13 +63,13 @@ async def choose_shortcut(call: Call) -> Json:
 
 async def submit(call: Call) -> Json:
     """Submit a modal: ``{view_id, values}``, values shaped as ``state.values``."""
-    return await submit_view(call.hub, call.actor(), _find_view(call), _read_entered(call, "values"))
+    return await submit_view(call.hub, call.actor(), _find_modal(call), _read_entered(call, "values"))
 
 
 async def close(call: Call) -> Json:
     """Close a modal; with ``clear``, all of them, as the cross in the corner does."""
     whole_stack = call.args.flag("clear")
-    return await close_view(call.hub, call.actor(), _find_view(call), whole_stack=whole_stack)
+    return await close_view(call.hub, call.actor(), _find_modal(call), whole_stack=whole_stack)
 
 
 async def open_home(call: Call) -> Json:
@@ -99,6 +99,14 @@ def _find_place(call: Call) -> Message | View:
 def _find_view(call: Call) -> View:
     view = call.hub.views.find(call.args.need("view_id"))
     if view is None or view.person != call.caller_id:
+        raise ApiError("view_not_found")
+    return view
+
+
+def _find_modal(call: Call) -> View:
+    """Return an open modal; the home tab has nothing to submit and no cross."""
+    view = _find_view(call)
+    if view not in call.hub.views.stack(view.person):
         raise ApiError("view_not_found")
     return view
 
