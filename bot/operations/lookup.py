@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
 
-from bot.domain.inventory import Host, PoolView
+from bot.domain.inventory import Host, PoolView, Vm
 from bot.domain.message import Option
 from bot.domain.texts import clean
 from bot.domain.words import power_word
@@ -15,9 +18,15 @@ from bot.operations.ports import Fleet
 MOST = 100
 
 
+class _Found(NamedTuple):
+    name: str
+    uuid: str
+    where: Callable[[], str]
+
+
 def guests(fleet: Fleet, typed: str) -> tuple[Option, ...]:
     """Guests by name or UUID, with where they are."""
-    return _likeliest(_guests(fleet.pools()), typed)
+    return _likeliest((found for view in fleet.pools() for found in _guests(view)), typed)
 
 
 def hosts(fleet: Fleet, typed: str, guest: str = "") -> tuple[Option, ...]:
@@ -33,38 +42,45 @@ def hosts(fleet: Fleet, typed: str, guest: str = "") -> tuple[Option, ...]:
 
 def pools(fleet: Fleet, typed: str) -> tuple[Option, ...]:
     """Pools that have been loaded."""
-    known = (
-        Option(clean(view.name), view.pool.uuid, f"{len(view.hosts)} hosts") for view in fleet.pools() if view.pool
-    )
-    return _likeliest(known, typed)
+    return _likeliest((_pool(view, view.pool.uuid) for view in fleet.pools() if view.pool is not None), typed)
 
 
-def _guests(views: Iterable[PoolView]) -> Iterator[Option]:
-    for view in views:
-        names = {host.uuid: clean(host.name) for host in view.hosts}
-        for vm in view.vms:
-            where = f"on {names[vm.host]}" if vm.host in names else power_word(vm.power_state)
-            yield Option(clean(vm.name), vm.uuid, f"{where}, pool {clean(view.name)}")
+def _pool(view: PoolView, uuid: str) -> _Found:
+    return _Found(view.name, uuid, lambda: f"{len(view.hosts)} hosts")
 
 
-def _host(host: Host, view: PoolView) -> Option:
-    state = "silent" if host.silent_since is not None else "" if host.live and host.enabled else "not taking guests"
-    note = ", ".join(filter(None, (f"pool {clean(view.name)}", f"{host.guests} guests", state)))
-    return Option(clean(host.name), host.uuid, note)
+def _guests(view: PoolView) -> Iterator[_Found]:
+    names = {host.uuid: host.name for host in view.hosts}
+    for vm in view.vms:
+        yield _Found(vm.name, vm.uuid, partial(_where, vm, names, view.name))
 
 
-def _likeliest(options: Iterable[Option], typed: str) -> tuple[Option, ...]:
+def _where(vm: Vm, names: Mapping[str, str], pool: str) -> str:
+    host = names.get(vm.host or "")
+    place = f"on {clean(host)}" if host is not None else power_word(vm.power_state)
+    return f"{place}, pool {clean(pool)}"
+
+
+def _host(host: Host, view: PoolView) -> _Found:
+    def where() -> str:
+        state = "silent" if host.silent_since is not None else "" if host.live and host.enabled else "not taking guests"
+        return ", ".join(filter(None, (f"pool {clean(view.name)}", f"{host.guests} guests", state)))
+
+    return _Found(host.name, host.uuid, where)
+
+
+def _likeliest(found: Iterable[_Found], typed: str) -> tuple[Option, ...]:
+    """The first hundred: names that begin so, names that hold it, UUIDs that begin so; only these are described."""
     text = folded(typed.strip())
-    ranked = []
-    for option in options:
-        name = folded(option.label)
-        if name.startswith(text):
-            rank = 0
-        elif text in name:
-            rank = 1
-        elif option.value.startswith(text):
-            rank = 2
-        else:
-            continue
-        ranked.append((rank, name, option.value, option))
-    return tuple(option for *_, option in sorted(ranked, key=lambda one: one[:3])[:MOST])
+    ranked = ((rank, folded(one.name), one) for one in found if (rank := _rank(one, text)) is not None)
+    best = heapq.nsmallest(MOST, ranked, key=lambda each: (each[0], each[1], each[2].uuid))
+    return tuple(Option(clean(one.name), one.uuid, one.where()) for _, _, one in best)
+
+
+def _rank(one: _Found, text: str) -> int | None:
+    name = folded(one.name)
+    if name.startswith(text):
+        return 0
+    if text in name:
+        return 1
+    return 2 if one.uuid.startswith(text) else None

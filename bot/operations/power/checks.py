@@ -8,6 +8,7 @@ to; a clean shutdown that nobody inside obeys is given up after twenty minutes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 from bot.domain.inventory import Host, PowerFacts, PowerState, Vm
 from bot.domain.plan import Check, Plan
@@ -105,10 +106,12 @@ def _somewhere(facts: PowerFacts) -> Check:
     if not facts.verdicts:
         return unknown(key, title, say("XAPI could not be asked where {vm} can run", vm=vm.name))
     reasons = [say("{host}: {why}", host=host.name, why=_why(facts, host)) for host in facts.hosts]
+    # A reason may hold a comma itself.
+    listed = reduce(lambda so_far, reason: say("{so_far}; {reason}", so_far=so_far, reason=reason), reasons)
     return blocked(
         key,
         title,
-        say("no host can take {vm}. {reasons}", vm=vm.name, reasons=many(reasons)),
+        say("no host can take {vm}. {reasons}", vm=vm.name, reasons=listed),
         say("Mend what one of them lacks: move a guest away, enable a host, connect its storage or network."),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import migration_facts as world
@@ -9,13 +10,16 @@ import msgspec
 import pytest
 
 from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools, Whereabouts, XapiVerdict
+from bot.domain.plain_text import text_of
 from bot.domain.plan import Call, Check, Flag, Grade, Plan, Ref, Risk, ceiling, digest, drift
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain
+from bot.jobs import story
 from bot.operations import reboot, start, stop
 from bot.operations.base import Operation, Seen
 from bot.operations.drivers import SETTLES_S
 
+GOLDEN = Path(__file__).parents[2] / "golden" / "cards"
 NOW = 1_000_000.0
 SETTINGS = ApprovalSettings()
 
@@ -82,6 +86,30 @@ def test_a_guest_that_fits_nowhere_is_told_why_for_every_host() -> None:
     fact = plain(of(plan, "host").fact)
     assert "xenserver1: not enough memory: 4 GiB needed, 1 GiB available" in fact
     assert "xenserver3: it does not answer our probe" in fact
+
+
+def reads_as_reviewed(name: str, text: str) -> bool:
+    """Delete a file and run twice to write it anew."""
+    path = GOLDEN / f"{name}.txt"
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")
+        pytest.fail(f"{path.name} was missing and is written; review it")
+    return path.read_text(encoding="utf-8") == text
+
+
+def refusal(plan: Plan, operation: Operation) -> str:
+    return text_of(story.refused(plan, operation))
+
+
+def test_refusals_read_as_filed() -> None:
+    winxp = facts(name="winxp", tools=Tools.NONE, valid="VM_LACKS_FEATURE")
+    assert reads_as_reviewed("stop-winxp-refused", refusal(stop.decide(winxp, SETTINGS, hard=False), stop.OPERATION))
+    full = {
+        "h-1": XapiVerdict("HOST_NOT_ENOUGH_FREE_MEMORY", (str(48 << 30), str(21 << 30))),
+        "h-3": XapiVerdict("VM_REQUIRES_SR", ("db1", "Local storage")),
+    }
+    nowhere = start.decide(halted(name="db1", refusals=full), SETTINGS)
+    assert reads_as_reviewed("start-db1-refused", refusal(nowhere, start.OPERATION))
 
 
 def test_hosts_nobody_could_ask_about_are_no_verdict() -> None:
