@@ -1,6 +1,7 @@
 """Below the datacentre: what goes wrong, and what crossed the wire on both sides."""
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -146,3 +147,39 @@ def test_the_details_of_a_call_open_by_keyboard_without_its_secrets(page: Page, 
     page.keyboard.press("Escape")
     expect(wire).to_have_count(0)
     expect(page.get_by_role("button", name="What crossed the wire")).to_be_focused()
+
+
+def test_every_control_the_lab_describes_has_a_form(faults: Locator) -> None:
+    choice = faults.get_by_label("Anything the lab understands")
+    expect(choice.locator("optgroup[label=Slack] option").first).to_be_attached()
+    names = choice.locator("option").evaluate_all("options => options.map(option => option.value)")
+    assert {"datacentre/arm", "datacentre/kill_host", "slack/fail", "slack/drop_sockets"} <= set(names)
+    for name in names:
+        choice.select_option(name)
+        meaning = faults.locator(".control-form > p")
+        expect(meaning).to_have_text(re.compile(r"\w+"))
+        labels = faults.locator(".control-field label").all_inner_texts()
+        assert all(label.strip(" *") for label in labels), name
+
+
+def test_a_control_with_a_choice_of_what_is_there_does_what_it_says(faults: Locator, lab: Any) -> None:
+    faults.get_by_label("Anything the lab understands").select_option("datacentre/fill_sr")
+    fields = faults.locator(".control-fields")
+    fields.locator("[id$=-sr]").select_option("nfs-vhd")
+    fields.locator("[id$=-free_gib]").fill("3")
+    faults.get_by_role("button", name="Do it").click()
+    expect(faults.page.locator(".toast")).to_contain_text("Done")
+    (storage,) = [one for one in truth(lab)["srs"] if one["name"] == "nfs-vhd"]
+    assert int(storage["free"]) == 3 << 30
+
+
+def test_the_clock_of_the_datacentre_is_stopped_and_runs_again(faults: Locator, lab: Any) -> None:
+    stop = faults.get_by_role("button", name="Stop the clock")
+    stop.click()
+    expect(stop).to_have_attribute("aria-pressed", "true")
+    before = truth(lab)["clock"]["elapsed"]
+    faults.get_by_role("button", name="Let a minute pass").click()
+    expect(faults.page.locator(".toast")).to_contain_text("A minute has passed")
+    assert truth(lab)["clock"]["elapsed"] == pytest.approx(before + 60, abs=0.01)
+    stop.click()
+    expect(stop).to_have_attribute("aria-pressed", "false")

@@ -122,3 +122,38 @@ def test_a_guest_tells_what_it_is_and_what_can_be_asked_about_it(page: Page) -> 
     card.get_by_role("button", name="/xen status web-local").click()
     expect(page.locator(".channel .composer textarea")).to_have_value("/xen status web-local")
     expect(card).to_have_count(0)
+
+
+def test_what_is_being_read_stays_in_its_place_while_a_message_above_grows(
+    page: Page, lab_say: Callable[..., Any], edit: Callable[..., Any]
+) -> None:
+    above = lab_say("a card above")
+    lab_say("\n".join(f"line {number}" for number in range(60)))
+    lab_say("the line that is being read")
+    lab_say("\n".join(f"line {number}" for number in range(60)))
+    expect(last_message(page)).to_contain_text("line 59")
+    read = page.locator(".channel .message", has_text="the line that is being read").last
+    read.evaluate("node => node.scrollIntoView({ block: 'center' })")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    before = read.bounding_box()
+    grown = "\n".join(f"grown {number}" for number in range(30))
+    edit(above["ts"], grown, [{"type": "section", "block_id": "s", "text": {"type": "mrkdwn", "text": grown}}])
+    expect(page.locator(".channel .message", has_text="grown 29")).to_have_count(1)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    after = read.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(after["y"] - before["y"]) < 2
+
+
+def test_replies_that_nobody_has_opened_are_marked_new(page: Page, lab_say: Callable[..., Any]) -> None:
+    posted = lab_say("Job 12: moving")
+    lab_say("the first reply", thread_ts=posted["ts"])
+    replies = last_message(page).locator(".replies")
+    expect(replies).to_contain_text("1 reply")
+    expect(replies).not_to_contain_text("new")
+    lab_say("the second reply", thread_ts=posted["ts"])
+    expect(replies).to_contain_text("new")
+    replies.click()
+    expect(page.get_by_role("complementary", name="Thread")).to_contain_text("the second reply")
+    expect(replies).not_to_contain_text("new")

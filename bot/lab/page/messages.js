@@ -96,7 +96,7 @@ function drawMessage(message, isContinuation, options) {
   const marks = Object.entries(state.busy).filter(([name]) => name.startsWith(context.name));
   // A message with an open menu is drawn each time: its options may have arrived.
   const isOpen = state.menu?.startsWith(context.name);
-  const memo = isOpen ? {} : JSON.stringify([message, isContinuation, marks, state.me, state.people.length, (message.files ?? []).map(isLookedInto)]);
+  const memo = isOpen ? {} : JSON.stringify([message, isContinuation, marks, state.me, state.people.length, (message.files ?? []).map(isLookedInto), options.pane === "main" && state.thread?.ts === message.ts]);
   const withReplies = options.pane === "main" && message.reply_count > 0;
   return h(
     "article",
@@ -111,7 +111,7 @@ function drawMessage(message, isContinuation, options) {
       drawContent(message, context),
       message.edited && !author.isApp && h("small", { class: "edited" }, "(edited)"),
       (message.reactions ?? []).map((reaction) => h("span", { class: "reaction", key: `reaction-${reaction.name}` }, drawMrkdwn(`:${reaction.name}:`), ` ${reaction.count}`)),
-      withReplies && drawReplies(message, options.openThread),
+      withReplies && drawReplies(message, options),
     ),
     options.openThread &&
       !message.is_ephemeral &&
@@ -119,15 +119,25 @@ function drawMessage(message, isContinuation, options) {
   );
 }
 
-function drawReplies(message, openThread) {
+// Replies that came since this person first saw the thread, or last had it open, are news.
+function hasNews(message, options) {
+  const seen = (state.threads[`${options.place}/${message.ts}`] ??= message.latest_reply);
+  const isOpen = state.thread?.ts === message.ts;
+  if (isOpen) state.threads[`${options.place}/${message.ts}`] = message.latest_reply;
+  return !isOpen && message.latest_reply > seen;
+}
+
+function drawReplies(message, options) {
+  const isNew = hasNews(message, options);
   const count = message.reply_count;
   const latest = message.latest_reply ? messageTime(message.latest_reply)[0] : null;
   return h(
     "button",
-    { type: "button", class: "replies", onclick: () => openThread(message.ts) },
+    { type: "button", class: classes("replies", isNew && "replies-new"), onclick: () => options.openThread(message.ts) },
     icon("thread"),
     h("strong", {}, `${count} ${count === 1 ? "reply" : "replies"}`),
     latest && h("span", {}, `last at ${latest}`),
+    isNew && h("span", { class: "unread" }, "new"),
   );
 }
 
@@ -146,6 +156,8 @@ export function followEnd(node, isNew) {
     node.atEnd = true;
     node.addEventListener("scroll", () => {
       node.atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < NEAR_END_PX;
+      // Further up the browser holds on to what is being read while something above it grows or shrinks.
+      node.style.overflowAnchor = node.atEnd ? "none" : "auto";
     });
     new ResizeObserver(() => node.atEnd && toEnd(node)).observe(node);
   }

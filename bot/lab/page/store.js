@@ -13,6 +13,7 @@ export const state = {
   newFrom: {}, // channel id → ts of the newest message that was read when the channel was opened with news in it
   thread: null, // { channel, ts }
   threadMessages: [],
+  threads: {}, // person/channel/ts → ts of the newest reply that was seen
   home: null,
   views: [],
   closing: {}, // view id → true while the app is told
