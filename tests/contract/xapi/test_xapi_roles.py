@@ -126,6 +126,8 @@ async def test_permissions_lead_to_roles_and_back(rpc: Rpc) -> None:
     assert names == {"vm-operator", "vm-admin", "vm-power-admin", "pool-operator", "pool-admin"}
     for role in having:
         assert start in await rpc.call("role.get_permissions", role)
+    export = await rpc.call("role.get_by_permission_name_label", "http/get_export")
+    assert len(export) == 4
     reader = (await rpc.call("role.get_by_name_label", "read-only"))[0]
     told = await rpc.call("role.get_permissions_name_label", reader)
     assert "vm.get_record" in told

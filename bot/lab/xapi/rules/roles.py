@@ -27,6 +27,24 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {
     "client-cert": "The Client Certificate role can do what a client with a certificate may do",
     "pool-admin": "The Pool Administrator role has full access to all features and settings",
 }
+# Permissions that no message of the model has by its name: weakest role, then their names.
+_BESIDE: Final = """
+read-only: http/get_audit_log http/get_blob http/get_host_rrds http/get_pool_update_download http/get_root
+    http/get_services http/get_vm_rrds http/get_wlb_diagnostics http/get_wlb_report http/host_rrd http/post_cli
+    http/post_json http/post_json_options http/post_jsonrpc http/post_jsonrpc_options http/post_root
+    http/post_root_options http/post_rpc2 http/rrd_updates http/sr_rrd http/vm_rrd
+vm-operator: http/connect_console http/connect_console_ws http/get_vncsnapshot
+vm-admin: http/get_export http/get_export_metadata http/get_export_raw_vdi http/put_import
+    http/put_import_metadata http/put_import_raw_vdi
+vm-power-admin: http/get_services_sm http/get_services_xenops http/post_services_sm http/post_services_xenops
+    http/put_blob http/put_messages http/put_services_sm http/put_services_xenops
+pool-operator: task.cancel/any task.destroy/any http/get_enabled_repository http/get_host_logs_download
+    http/get_host_updates http/get_system_status http/get_updates http/put_bundle http/put_pool_patch_upload
+pool-admin: http/connect_remotecmd http/get_config_sync http/get_host_backup http/get_pool_xml_db_sync
+    http/post_remote_db_access http/post_remote_db_access_v2 http/post_services http/put_host_restore
+    http/put_pool_xml_db_sync http/put_services http/rrd
+local: http/get_repository
+"""
 # What only those who may change roles themselves should see of the list above.
 _INTERNAL: Final = frozenset({"client-cert"})
 # Expressions that a real server knows for this class; with any other it tells everything.
@@ -52,6 +70,9 @@ def _name_uuid(name: str) -> str:
 def list_roles() -> Mapping[str, _Role]:
     """Returns all roles and permissions by reference, permissions first."""
     permissions = {name: roles for signature in SIGNATURES.values() for name, roles in _list_permissions(signature)}
+    for line in _BESIDE.replace("\n    ", " ").strip().splitlines():
+        weakest, _, names = line.partition(": ")
+        permissions.update((name, _list_enough(weakest, certificate=False)) for name in names.split())
     made = {}
     for name in permissions:
         made[find_ref(name)] = _make(name, "A basic permission", [])
