@@ -115,6 +115,7 @@ async def set_bios_strings(context: Context, self: str, value: dict[str, str]) -
 
 async def copy_bios_strings(context: Context, vm: str, host: str) -> str:
     """Gives a guest the texts of its host's firmware."""
+    context.pool.database.row("VM", vm)
     return await set_bios_strings(context, vm, context.pool.database.get("host", host, "bios_strings"))
 
 
@@ -153,6 +154,7 @@ async def set_appliance(context: Context, self: str, value: str) -> str:
 
 async def set_snapshot_schedule(context: Context, self: str, value: str) -> str:
     """Lets a schedule take snapshots of a guest, or no longer."""
+    context.pool.database.row("VM", self)
     if value != NULL_REF:
         context.pool.database.row("VMSS", value)
     context.pool.database.set("VM", self, snapshot_schedule=value)

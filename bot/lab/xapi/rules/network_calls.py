@@ -114,6 +114,7 @@ async def introduce(context: Context, host: str, mac: str, device: str, managed:
     """Refuses: every interface that a simulated host has is known already."""
     del managed
     database = context.pool.database
+    database.row("host", host)
     if not _MAC.fullmatch(mac):
         raise ApiError("MAC_INVALID", mac)
     for pif in database.get("host", host, "PIFs"):

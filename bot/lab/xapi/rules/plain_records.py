@@ -193,13 +193,10 @@ async def reset_telemetry_uuid(context: Context, self: str) -> str:
     return ""
 
 
-def _answer(value: Value) -> Handler:
-    """Returns the function of a message that has nothing to do here, as on a server that has nothing to do."""
-
-    async def answer(_context: Context, *_arguments: Value) -> Value:
-        return value
-
-    return answer
+async def scan_usb(context: Context, host: str) -> str:
+    """Looks for USB devices of a host; a simulated one has none."""
+    context.pool.database.row("host", host)
+    return ""
 
 
 async def get_boot_record(context: Context, self: str) -> Value:
@@ -235,14 +232,5 @@ CALLS: Final[tuple[Call, ...]] = (
     declare("pool.reset_telemetry_uuid", reset_telemetry_uuid),
     declare("VM.get_boot_record", get_boot_record),
     declare("VM.get_cooperative", get_cooperative),
-    declare("pool.has_extension", _answer(value=False)),
-    declare("pool.certificate_list", _answer([])),
-    declare("pool.crl_list", _answer([])),
-    declare("pool.certificate_sync", _answer("")),
-    declare("pool.detect_nonhomogeneous_external_auth", _answer("")),
-    declare("pool.disable_external_auth", _answer("")),
-    declare("pool.disable_redo_log", _answer("")),
-    declare("pool.enable_tls_verification", _answer("")),
-    declare("host.get_sched_gran", _answer("cpu")),
-    declare("PUSB.scan", _answer("")),
+    declare("PUSB.scan", scan_usb),
 )

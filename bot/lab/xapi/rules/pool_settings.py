@@ -34,6 +34,7 @@ async def disable_client_certificates(context: Context, self: str) -> str:
 async def add_repository(context: Context, self: str, value: str) -> str:
     """Adds a repository to those the pool uses."""
     database = context.pool.database
+    database.row("pool", self)
     database.row("Repository", value)
     used = database.get("pool", self, "repositories")
     if value not in used:
@@ -51,6 +52,7 @@ async def remove_repository(context: Context, self: str, value: str) -> str:
 async def configure_proxy(context: Context, self: str, url: str, username: str, password: str) -> str:
     """Says through which proxy repositories are read; its password becomes a secret."""
     database = context.pool.database
+    database.row("pool", self)
     if not url.startswith(_SCHEMES):
         raise ApiError("INVALID_REPOSITORY_PROXY_URL", url)
     if bool(username) != bool(password):
@@ -130,10 +132,9 @@ def _list_local(context: Context, host: dict[str, Value]) -> list[str]:
 
 async def enable_cache(context: Context, host: str, storage: str) -> str:
     """Lets a host keep copies of images on a storage repository of its own."""
+    owner = context.pool.database.record("host", host)
     record = context.pool.database.record("SR", storage)
-    if record["type"] not in _CACHING or storage not in _list_local(
-        context, context.pool.database.record("host", host)
-    ):
+    if record["type"] not in _CACHING or storage not in _list_local(context, owner):
         raise ApiError("SR_OPERATION_NOT_SUPPORTED", storage)
     _set_cache(context, host, storage)
     return ""
@@ -181,8 +182,8 @@ async def nothing(_context: Context, *_arguments: Value) -> str:
     return ""
 
 
-async def list_nobody(_context: Context) -> Value:
-    """Returns the subjects with sessions: without external authentication there are none."""
+async def list_nothing(_context: Context) -> Value:
+    """Returns what a pool without external authentication, certificates and revocations of its own has of them."""
     return []
 
 
@@ -203,7 +204,16 @@ CALLS: Final[tuple[Call, ...]] = (
     declare("host.disable_local_storage_caching", disable_cache),
     declare("host.enable_display", _show_display(shown=True)),
     declare("host.disable_display", _show_display(shown=False)),
+    declare("pool.has_extension", _on("pool", value=False)),
+    declare("pool.detect_nonhomogeneous_external_auth", _on("pool", "")),
+    declare("pool.disable_external_auth", _on("pool", "")),
+    declare("pool.enable_tls_verification", nothing),
+    declare("pool.disable_redo_log", nothing),
+    declare("pool.certificate_sync", nothing),
+    declare("pool.certificate_list", list_nothing),
+    declare("pool.crl_list", list_nothing),
     declare("host.disable_external_auth", _on("host", "")),
+    declare("host.get_sched_gran", _on("host", "cpu")),
     declare("host.license_remove", _on("host", "")),
     declare("host.sync_data", _on("host", "")),
     declare("host.syslog_reconfigure", _on("host", "")),
@@ -215,6 +225,6 @@ CALLS: Final[tuple[Call, ...]] = (
     declare("host.get_data_sources", _on("host", [])),
     declare("VM.get_data_sources", _on("VM", [])),
     declare("SR.get_data_sources", _on("SR", [])),
-    declare("session.get_all_subject_identifiers", list_nobody),
+    declare("session.get_all_subject_identifiers", list_nothing),
     declare("session.logout_subject_identifier", nothing),
 )
