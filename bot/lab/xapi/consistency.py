@@ -15,8 +15,10 @@ _UNCHECKED = {
     ("VM", "attached_PCIs"),
     ("VM", "VGPUs"),
     ("VM", "VUSBs"),
-    # What a snapshot was made of may be deleted before it, and XAPI makes PBDs for hosts that it does not know.
+    # What a snapshot was made of may be deleted before it, the image of a sleeping guest before the guest, and XAPI
+    # makes PBDs for hosts that it does not know.
     ("VM", "snapshot_of"),
+    ("VM", "suspend_VDI"),
     ("VDI", "snapshot_of"),
     ("PBD", "host"),
 }
@@ -39,8 +41,8 @@ def _check_guests(database: Database) -> list[str]:
     for ref, record in database.items("VM"):
         name = f"VM {record['name_label']!r} ({ref})"
         # A checkpoint sends a guest to sleep in the domain it has.
-        naps = record["power_state"] == "Suspended" and "checkpoint" in record["current_operations"].values()
-        is_up = record["power_state"] in {"Running", "Paused"} or (naps and not record["is_a_snapshot"])
+        has_domain = record["domid"] >= 0 and "checkpoint" in record["current_operations"].values()
+        is_up = record["power_state"] in {"Running", "Paused"} or (record["power_state"] == "Suspended" and has_domain)
         if is_up != (record["resident_on"] != NULL_REF):
             found.append(f"{name} is {record['power_state']} and resident on {record['resident_on']}.")
         if is_up != (record["domid"] >= 0):

@@ -95,8 +95,7 @@ def _check_snapshots(database: Database) -> list[str]:
     for ref, record in database.items("VM"):
         name = f"VM {record['name_label']!r} ({ref})"
         is_quiet = not record["current_operations"]
-        has_image = database.has("VDI", record["suspend_VDI"])
-        if record["power_state"] == "Suspended" and is_quiet and not has_image:
+        if record["power_state"] == "Suspended" and is_quiet and record["suspend_VDI"] == NULL_REF:
             found.append(f"{name} is Suspended and has no image.")
         if record["snapshot_of"] == NULL_REF:
             continue

@@ -23,7 +23,7 @@ def _list_guests(pool: Pool) -> list[str]:
         (
             ref
             for ref, record in pool.database.items("VM")
-            if not record["is_control_domain"] and not record["is_a_template"]
+            if not record["is_control_domain"] and not record["is_a_template"] and not record["is_a_snapshot"]
         ),
         key=lambda ref: (pool.database.get("VM", ref, "name_label"), ref),
     )

@@ -73,6 +73,16 @@ async def test_a_disk_is_written_to_by_one_guest(rpc: Rpc) -> None:
     assert await rpc.fail("VBD.plug", vbd) == ["VDI_IN_USE", disk, "attach"]
 
 
+async def test_a_guest_does_not_start_while_another_one_writes_to_its_disk(rpc: Rpc) -> None:
+    first, second = await rpc.find("VM", "centos54"), await rpc.find("VM", "web-local")
+    [disk] = await list_disks(rpc, first)
+    await rpc.call("VM.hard_shutdown", second)
+    await rpc.call("VBD.create", make_vbd(second, disk))
+    assert await rpc.fail("VM.start", second, False, False) == ["VDI_NOT_AVAILABLE", disk]
+    await rpc.call("VM.hard_shutdown", first)
+    assert await rpc.call("VM.start", second, False, False) == ""
+
+
 async def test_a_disk_that_the_guests_host_does_not_see_is_not_plugged(rpc: Rpc) -> None:
     storage = await find_local(rpc, "xenserver3")
     vbd = await rpc.call("VBD.create", make_vbd(await rpc.find("VM", "centos54"), await add_disk(rpc, storage)))

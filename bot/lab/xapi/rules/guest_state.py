@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from bot.lab.xapi.database import Database
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.consoles import hide_console, show_console
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
@@ -27,11 +28,34 @@ _AGENT_FIELDS: Final = (
 
 
 def attach_devices(pool: Pool, vm: str, *, attached: bool) -> None:
-    """Attaches or detaches all disks and interfaces."""
-    for class_name, listed in (("VBD", "VBDs"), ("VIF", "VIFs")):
-        for ref in pool.database.get("VM", vm, listed):
-            pool.database.set(class_name, ref, currently_attached=attached)
+    """Attaches or detaches all disks and interfaces, but no disk that something else writes to."""
+    database = pool.database
+    refused = set(list_refused(database, vm)) if attached else set()
+    for vbd in database.get("VM", vm, "VBDs"):
+        database.set("VBD", vbd, currently_attached=attached and vbd not in refused)
+    for vif in database.get("VM", vm, "VIFs"):
+        database.set("VIF", vif, currently_attached=attached)
     refresh_devices(pool, vm)
+
+
+def list_refused(database: Database, vm: str) -> list[str]:
+    """Returns the VBDs of a guest that cannot be attached: something else writes to their disk."""
+    refused = []
+    own: set[str] = set()
+    for vbd in database.get("VM", vm, "VBDs"):
+        record = database.record("VBD", vbd)
+        if record["mode"] == "RO" or not database.has("VDI", record["VDI"]):
+            continue
+        others = [
+            database.record("VBD", other)
+            for other in database.get("VDI", record["VDI"], "VBDs")
+            if database.get("VBD", other, "VM") != vm
+        ]
+        is_taken = any(other["currently_attached"] and other["mode"] == "RW" for other in others)
+        if (is_taken or record["VDI"] in own) and not database.get("VDI", record["VDI"], "sharable"):
+            refused.append(vbd)
+        own.add(record["VDI"])
+    return refused
 
 
 @contextmanager

@@ -141,7 +141,7 @@ def _import(
     values |= {"domid": -1, "power_state": "Halted"}
     values["uuid"] = new_uuid() if copies else record["uuid"]
     if record["is_a_snapshot"]:
-        image = disks.get(record["suspend_VDI"], NULL_REF)
+        image = disks.get(record["suspend_VDI"], record["suspend_VDI"])
         values |= {"power_state": record["power_state"], "suspend_VDI": image}
     if copies:
         values["other_config"] = {**record["other_config"], "mac_seed": new_uuid()}

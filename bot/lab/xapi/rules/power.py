@@ -9,7 +9,15 @@ from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.announcements import announce_guest, name_host
 from bot.lab.xapi.rules.boot_check import assert_can_boot
 from bot.lab.xapi.rules.guest_operations import check_operation, operate
-from bot.lab.xapi.rules.guest_state import attach_devices, attaching, boot_on, forget_agent, halt, reset_state
+from bot.lab.xapi.rules.guest_state import (
+    attach_devices,
+    attaching,
+    boot_on,
+    forget_agent,
+    halt,
+    list_refused,
+    reset_state,
+)
 from bot.lab.xapi.rules.host_operations import occupy_host
 from bot.lab.xapi.rules.memory import compute_free
 from bot.lab.xapi.rules.reach import reach_host
@@ -69,6 +77,8 @@ async def _boot(context: Context, vm: str, host: str, *, paused: bool) -> None:
         reserved.callback(unschedule, pool, vm)
         pool.database.set("VM", vm, scheduled_to_be_resident_on=host)
         reach_host(context, host)
+        if refused := list_refused(pool.database, vm):
+            raise ApiError("VDI_NOT_AVAILABLE", pool.database.get("VBD", refused[0], "VDI"))
         context.set_progress(1 / 3)
         forget_agent(pool, vm)
         with attaching(pool, vm, context.task):

@@ -111,13 +111,18 @@ async def plug(context: Context, vbd: str) -> str:
         storage = database.get("VDI", record["VDI"], "SR")
         if not sees(database, database.get("VM", vm, "resident_on"), storage):
             raise ApiError("SR_NOT_ATTACHED", storage)
-        disk = database.record("VDI", record["VDI"])
-        if is_written(database, record["VDI"]) and not disk["sharable"] and record["mode"] == "RW":
-            raise ApiError("VDI_IN_USE", record["VDI"], "attach")
+        _check_unused(database, record)
         await pool.clock.sleep(_PLUG_S)
         await pool.faults.strike(context.call, "during")
+        _check_unused(database, record)
         database.set("VBD", vbd, currently_attached=True, device=name_device(record["userdevice"]))
     return ""
+
+
+def _check_unused(database: Database, record: dict[str, Value]) -> None:
+    disk = database.record("VDI", record["VDI"])
+    if is_written(database, record["VDI"]) and not disk["sharable"] and record["mode"] == "RW":
+        raise ApiError("VDI_IN_USE", record["VDI"], "attach")
 
 
 def _check_drivers(database: Database, vm: str) -> None:
