@@ -3,26 +3,15 @@
 `Datacentre.do` reads a request here and then does it. Docstrings and labels are what people read on the page.
 """
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, get_args
 
 import msgspec
 from msgspec import Meta
 
+from bot.lab.xapi import meddling
+from bot.lab.xapi.control import Control, HostName
 from bot.lab.xapi.faults import Fault
-from bot.lab.xapi.rules.guest_operations import STATES
 from bot.lab.xapi.values import Value
-
-HostName = Annotated[str, Meta(title="Host", extra_json_schema={"x-from": "hosts"})]
-# A UUID, or a name that only one object has.
-GuestName = Annotated[str, Meta(title="Guest", extra_json_schema={"x-from": "guests"})]
-StorageName = Annotated[str, Meta(title="Storage", extra_json_schema={"x-from": "srs"})]
-GuestOperation = Annotated[str, Meta(title="Operation", extra_json_schema={"enum": sorted(STATES)})]
-
-
-class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="do"):
-    """One request; its tag is the value of `do`."""
-
-    label: ClassVar[str]
 
 
 class Arm(Control, frozen=True, tag="arm"):
@@ -139,109 +128,6 @@ class ReleaseTasks(Control, frozen=True, tag="release_tasks"):
     label = "Let work go on"
 
 
-class CrashGuest(Control, frozen=True, tag="crash_guest"):
-    """Lets a guest crash; it starts again or stays halted as its `actions_after_crash` says."""
-
-    label = "Crash a guest"
-    guest: GuestName
-
-
-class StopGuest(Control, frozen=True, tag="stop_guest"):
-    """Lets a guest shut down or reboot from inside, without any task."""
-
-    label = "Shut down from inside"
-    guest: GuestName
-    how: Annotated[Literal["shutdown", "reboot"], Meta(title="How")] = "shutdown"
-
-
-class TemperGuest(Control, frozen=True, tag="temper_guest"):
-    """Lets a guest do as it is asked, ignore requests to stop or sleep, or acknowledge them and hang."""
-
-    label = "Make a guest stubborn"
-    guest: GuestName
-    temper: Annotated[Literal["obeys", "ignores", "hangs"], Meta(title="When it is asked")] = "ignores"
-
-
-class WriteData(Control, frozen=True, tag="write_data"):
-    """Lets a guest write new data to its first disk, as far as the storage has room."""
-
-    label = "Let a guest write"
-    guest: GuestName
-    gib: Annotated[float, Meta(gt=0, le=2040, title="GiB written")] = 1.0
-
-
-class MoveGuest(Control, frozen=True, tag="move_guest"):
-    """Lets another tool migrate a guest, in a task of its own."""
-
-    label = "Another tool moves a guest"
-    guest: GuestName
-    host: HostName
-
-
-class OccupyGuest(Control, frozen=True, tag="occupy_guest"):
-    """Lets another tool hold a guest with an operation, so that other calls on it wait in silence."""
-
-    label = "Another tool holds a guest"
-    guest: GuestName
-    operation: GuestOperation = "snapshot"
-    seconds: Annotated[float, Meta(gt=0, le=7 * 86_400, title="Seconds")] = 60.0
-
-
-class BlockOperation(Control, frozen=True, tag="block_operation"):
-    """Blocks an operation of a guest for everybody, with a reason."""
-
-    label = "Block an operation"
-    guest: GuestName
-    operation: GuestOperation = "pool_migrate"
-    reason: Annotated[str, Meta(title="Reason")] = "blocked by another tool"
-
-
-class UnblockOperation(Control, frozen=True, tag="unblock_operation"):
-    """Allows a blocked operation of a guest again."""
-
-    label = "Unblock an operation"
-    guest: GuestName
-    operation: GuestOperation = "pool_migrate"
-
-
-class FillStorage(Control, frozen=True, tag="fill_sr"):
-    """Fills a storage repository with data of others until so many GiB are free."""
-
-    label = "Fill a storage"
-    sr: StorageName
-    free_gib: Annotated[float, Meta(ge=0, title="GiB left free")] = 0.0
-
-
-class UnplugStorage(Control, frozen=True, tag="unplug_pbd"):
-    """Detaches a storage repository from a host, as a cut cable or a dead server would."""
-
-    label = "Unplug a storage"
-    sr: StorageName
-    host: HostName
-
-
-class PlugStorage(Control, frozen=True, tag="plug_pbd"):
-    """Attaches a storage repository to a host again."""
-
-    label = "Plug a storage"
-    sr: StorageName
-    host: HostName
-
-
-class Set(Control, frozen=True, tag="set"):
-    """Changes a field as somebody else would: an administrator at a console, an agent, a cable.
-
-    A reference may be given as the UUID of the object; a guest's `power_state` and `resident_on` take their
-    consequences with them.
-    """
-
-    label = "Set a field"
-    class_name: Annotated[str, Meta(title="Class")] = msgspec.field(name="class")
-    uuid: Annotated[str, Meta(title="UUID")]
-    field: Annotated[str, Meta(title="Field")]
-    value: Annotated[Value, Meta(title="Value")]
-
-
 AnyControl = (
     Arm
     | Release
@@ -260,18 +146,20 @@ AnyControl = (
     | HoldTasks
     | PauseTasks
     | ReleaseTasks
-    | CrashGuest
-    | StopGuest
-    | MoveGuest
-    | OccupyGuest
-    | TemperGuest
-    | WriteData
-    | BlockOperation
-    | UnblockOperation
-    | FillStorage
-    | UnplugStorage
-    | PlugStorage
-    | Set
+    | meddling.CrashGuest
+    | meddling.StopGuest
+    | meddling.MoveGuest
+    | meddling.OccupyGuest
+    | meddling.OccupyStorage
+    | meddling.OccupyHost
+    | meddling.TemperGuest
+    | meddling.WriteData
+    | meddling.BlockOperation
+    | meddling.UnblockOperation
+    | meddling.FillStorage
+    | meddling.UnplugStorage
+    | meddling.PlugStorage
+    | meddling.Set
 )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.lab.xapi import controls, strangers, upheaval
+from bot.lab.xapi import controls, meddling, strangers, upheaval
 from bot.lab.xapi.clock import Clock, Gate
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
@@ -71,35 +71,40 @@ class Hands:
 
     async def _meddle(self, control: controls.AnyControl) -> None:
         match control:
-            case controls.CrashGuest(guest=guest):
+            case meddling.CrashGuest(guest=guest):
                 strangers.end_guest(*self._find("VM", guest), how="crash")
-            case controls.StopGuest(guest=guest, how=how):
+            case meddling.StopGuest(guest=guest, how=how):
                 strangers.end_guest(*self._find("VM", guest), how=how)
-            case controls.MoveGuest(guest=guest, host=host):
+            case meddling.MoveGuest(guest=guest, host=host):
                 pool, vm = self._find("VM", guest)
                 await strangers.move_guest(pool, vm, self._find_member(pool, host))
-            case controls.OccupyGuest(guest=guest, operation=operation, seconds=seconds):
+            case meddling.OccupyGuest(guest=guest, operation=operation, seconds=seconds):
                 strangers.occupy_guest(*self._find("VM", guest), operation, seconds)
-            case controls.BlockOperation(guest=guest, operation=operation, reason=reason):
+            case meddling.OccupyStorage(sr=sr, operation=operation, seconds=seconds):
+                strangers.occupy_storage(*self._find("SR", sr), operation, seconds)
+            case meddling.OccupyHost(host=host, operation=operation, seconds=seconds):
+                pool, machine = self._find_host(host)
+                strangers.occupy_host(pool, machine.ref, operation, seconds)
+            case meddling.BlockOperation(guest=guest, operation=operation, reason=reason):
                 strangers.block_operation(*self._find("VM", guest), operation, reason)
-            case controls.UnblockOperation(guest=guest, operation=operation):
+            case meddling.UnblockOperation(guest=guest, operation=operation):
                 strangers.block_operation(*self._find("VM", guest), operation, None)
-            case controls.Set():
+            case meddling.Set():
                 self._set_field(control)
             case _:
                 self._burden(control)
 
     def _burden(self, control: controls.AnyControl) -> None:
         match control:
-            case controls.TemperGuest(guest=guest, temper=temper):
+            case meddling.TemperGuest(guest=guest, temper=temper):
                 set_temper(*self._find("VM", guest), None if temper == "obeys" else temper)
-            case controls.WriteData(guest=guest, gib=gib):
+            case meddling.WriteData(guest=guest, gib=gib):
                 strangers.write_data(*self._find("VM", guest), gib)
-            case controls.FillStorage(sr=sr, free_gib=free_gib):
+            case meddling.FillStorage(sr=sr, free_gib=free_gib):
                 strangers.fill_storage(*self._find("SR", sr), free_gib)
-            case controls.UnplugStorage(sr=sr, host=host) | controls.PlugStorage(sr=sr, host=host):
+            case meddling.UnplugStorage(sr=sr, host=host) | meddling.PlugStorage(sr=sr, host=host):
                 pool, storage = self._find("SR", sr)
-                attached = isinstance(control, controls.PlugStorage)
+                attached = isinstance(control, meddling.PlugStorage)
                 strangers.plug_storage(pool, storage, self._find_member(pool, host), attached=attached)
 
     async def _switch(self, control: controls.AnyControl) -> None:
@@ -154,7 +159,7 @@ class Hands:
             raise ValueError(f"{'No' if not named else 'More than one'} {class_name} is called {text!r}.")
         return named[0]
 
-    def _set_field(self, control: controls.Set) -> None:
+    def _set_field(self, control: meddling.Set) -> None:
         if control.class_name not in CLASSES:
             raise ValueError(f"There is no class {control.class_name!r}.")
         for pool in self._pools:

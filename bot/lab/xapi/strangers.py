@@ -1,5 +1,7 @@
 """What others do in a datacentre that clients share: guests that crash, other tools, storage that fills up."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from bot.lab.xapi.calls import Context
@@ -11,7 +13,11 @@ from bot.lab.xapi.rules.announcements import announce_guest
 from bot.lab.xapi.rules.guest_copies import list_disks
 from bot.lab.xapi.rules.guest_operations import STATES, check_operation, operate, refresh_allowed
 from bot.lab.xapi.rules.guest_state import boot_on, halt
+from bot.lab.xapi.rules.host_operations import check_host_operation
+from bot.lab.xapi.rules.host_operations import occupy_host as hold_host_while
 from bot.lab.xapi.rules.memory import MIB
+from bot.lab.xapi.rules.storage_operations import check_storage, hold_storage
+from bot.lab.xapi.schema.model import ENUMS
 from bot.lab.xapi.sessions import Account
 from bot.lab.xapi.tasks import Runner
 
@@ -90,23 +96,65 @@ def occupy_guest(pool: Pool, vm: str, operation: str, seconds: float) -> None:
         ValueError: There is no such operation, or it cannot begin now.
     """
     check_name(operation)
+    _occupy(
+        pool,
+        f"Async.VM.{operation}",
+        lambda: check_operation(pool, vm, operation),
+        lambda context: operate(context, vm, operation),
+        seconds,
+    )
+
+
+def occupy_storage(pool: Pool, storage: str, operation: str, seconds: float) -> None:
+    """Lets another tool hold a storage repository; fails as `occupy_guest`."""
+    if operation not in ENUMS["storage_operations"]:
+        raise ValueError(f"There is no operation {operation!r} on storage.")
+    _occupy(
+        pool,
+        f"Async.SR.{operation}",
+        lambda: check_storage(pool, storage, operation),
+        lambda context: hold_storage(context, storage, operation),
+        seconds,
+    )
+
+
+def occupy_host(pool: Pool, host: str, operation: str, seconds: float) -> None:
+    """Lets another tool hold a host; fails as `occupy_guest`."""
+    if operation not in ENUMS["host_allowed_operations"]:
+        raise ValueError(f"There is no operation {operation!r} on hosts.")
+
+    @asynccontextmanager
+    async def hold(context: Context) -> AsyncIterator[None]:
+        with hold_host_while(context, host, operation):
+            yield
+
+    _occupy(pool, f"Async.host.{operation}", lambda: check_host_operation(pool, host, operation), hold, seconds)
+
+
+def _occupy(
+    pool: Pool,
+    call: str,
+    check: Callable[[], None],
+    hold: Callable[[Context], AbstractAsyncContextManager[None]],
+    seconds: float,
+) -> None:
     try:
-        check_operation(pool, vm, operation)
+        check()
     except ApiError as error:
         raise ValueError(f"The pool refuses it: {' '.join(error.description)}.") from error
-    call, coordinator = f"Async.VM.{operation}", pool.coordinator
+    coordinator = pool.coordinator
     session = pool.sessions.find(pool.sessions.open(_OTHER_ADMIN, _OTHER_TOOL, coordinator.ref))
     task = pool.tasks.create(call, host=coordinator.ref, session=session)
     runner = Runner(task, session.ref, call)
     context = Context(pool, coordinator, session, call, task, runner)
 
-    async def hold() -> str:
-        async with operate(context, vm, operation):
+    async def work() -> str:
+        async with hold(context):
             context.set_cancellable(cancellable=True)
             await pool.clock.sleep(seconds)
         return ""
 
-    pool.tasks.start(runner, hold)
+    pool.tasks.start(runner, work)
 
 
 def block_operation(pool: Pool, vm: str, operation: str, reason: str | None) -> None:

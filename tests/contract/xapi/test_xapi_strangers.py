@@ -92,6 +92,32 @@ async def test_a_busy_guest_is_given_up_after_two_hours(datacentre: Datacentre, 
     assert ended["error_info"][:4] == ["OTHER_OPERATION_IN_PROGRESS", "VM", guest, "snapshot"]
 
 
+async def test_a_scan_waits_for_another_tool_on_the_storage(datacentre: Datacentre, rpc: Rpc, until: Until) -> None:
+    await datacentre.do({"do": "stop_clock"})
+    await datacentre.do({"do": "occupy_sr", "sr": "nfs-vhd", "operation": "vdi_create", "seconds": 600})
+    storage = await rpc.find("SR", "nfs-vhd")
+    assert list((await rpc.call("SR.get_current_operations", storage)).values()) == ["vdi_create"]
+    scanning = asyncio.create_task(rpc.call("SR.scan", storage))
+    await until(lambda: "SR.scan" in [task["name"] for task in datacentre.state()["tasks"]])
+    await datacentre.do({"do": "advance", "seconds": 599})
+    assert not scanning.done()
+    while not scanning.done():
+        await datacentre.do({"do": "advance", "seconds": 10})
+    assert scanning.result() == ""
+
+
+async def test_a_host_that_another_tool_empties_takes_no_guests(datacentre: Datacentre, rpc: Rpc) -> None:
+    await datacentre.do({"do": "stop_clock"})
+    await datacentre.do({"do": "occupy_host", "host": "xenserver3", "operation": "evacuate", "seconds": 60})
+    guest, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
+    [task] = await rpc.call("host.get_current_operations", host)
+    expected = ["OTHER_OPERATION_IN_PROGRESS", "host", host, "evacuate", task]
+    assert await rpc.fail("VM.pool_migrate", guest, host, {}) == expected
+    assert "vm_migrate" not in await rpc.call("host.get_allowed_operations", host)
+    await datacentre.do({"do": "advance", "seconds": 61})
+    assert "vm_migrate" in await rpc.call("host.get_allowed_operations", host)
+
+
 async def test_an_operation_is_blocked_and_allowed_again(datacentre: Datacentre, rpc: Rpc) -> None:
     guest, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
     blocking = {"guest": "centos54", "operation": "pool_migrate"}
@@ -125,6 +151,9 @@ async def test_storage_fills_up_and_goes_away(datacentre: Datacentre, rpc: Rpc) 
         ({"do": "occupy_guest", "guest": "centos54", "operation": "start"}, "VM_BAD_POWER_STATE"),
         ({"do": "occupy_guest", "guest": "centos54", "operation": "dance"}, "no operation 'dance'"),
         ({"do": "block_operation", "guest": "centos54", "operation": "dance"}, "no operation 'dance'"),
+        ({"do": "occupy_sr", "sr": "nfs-vhd", "operation": "dance"}, "no operation 'dance' on storage."),
+        ({"do": "occupy_sr", "sr": "nfs-vhd", "operation": "forget"}, "SR_HAS_PBD"),
+        ({"do": "occupy_host", "host": "xenserver3", "operation": "dance"}, "no operation 'dance' on hosts."),
         ({"do": "fill_sr", "sr": "nfs-vhd", "free_gib": 10**7}, "GiB in all."),
         ({"do": "unplug_pbd", "sr": "nfs-vhd", "host": "xenserver2"}, "is in another pool."),
         ({"do": "arm", "fault": {"method": "*", "action": "fail", "host": "nowhere"}}, "no host 'nowhere'"),
