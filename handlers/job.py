@@ -12,7 +12,17 @@ from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import Code, Moment, Phrase, Span, Who, many, say
 from bot.domain.words import state_word, step_word
 
-_DECIDED = {"confirm": "confirmed", "approve": "approved", "deny": "denied", "withdraw": "withdrawn"}
+_DECIDED = {
+    "confirm": "confirmed",
+    "approve": "approved",
+    "break_glass": "started without approval (break glass)",
+    "deny": "denied",
+    "withdraw": "withdrawn",
+    "cancel": "asked to stop",
+    "look_again": "looked at again",
+    "ask_again": "asked for again",
+    "move_back": "asked to be moved back",
+}
 _MARKS = {
     JobState.SUCCEEDED: Mark.DONE,
     JobState.RUNNING: Mark.WORKING,
