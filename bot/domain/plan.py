@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from bot.domain.texts import Phrase, say
+from bot.domain.texts import Phrase, many, say
 
 
 class Grade(StrEnum):
@@ -224,7 +224,10 @@ def drift(approved: Plan, agreed: Ceiling, now: Plan) -> tuple[Phrase, ...]:
     )
     riskier: tuple[Phrase, ...] = ()
     if RISK_ORDER[now.risk] > RISK_ORDER[agreed.risk]:
-        riskier = (say("the risk is {now} now, {then} was agreed to", now=now.risk.value, then=agreed.risk.value),)
+        new = [reason for reason in now.risk_reasons if reason not in approved.risk_reasons]
+        why = say(" ({reasons})", reasons=many(new)) if new else say("")
+        then = agreed.risk.value
+        riskier = (say("the risk is {now} now{why}, {then} was agreed to", now=now.risk.value, why=why, then=then),)
     return moved + worse + riskier
 
 
