@@ -101,6 +101,20 @@ def test_the_list_of_channels_is_one_tab_stop(page: Page) -> None:
     assert page.evaluate("document.activeElement.closest('.sidebar')") is None
 
 
+def test_a_menu_of_a_card_is_walked_by_arrow_keys_and_left_by_escape(page: Page, lab_say: Callable[..., Any]) -> None:
+    options = [{"text": {"type": "plain_text", "text": name}, "value": name} for name in ("Show all", "Details")]
+    menu = {"type": "overflow", "action_id": "more", "options": options}
+    lab_say("A card with a menu", blocks=[{"type": "actions", "block_id": "a", "elements": [menu]}])
+    opener = page.locator(".channel .message", has=page.get_by_role("button", name="More actions")).last
+    opener.get_by_role("button", name="More actions").press("Enter")
+    expect(page.get_by_role("menuitem", name="Show all")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("menuitem", name="Details")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menuitem")).to_have_count(0)
+    expect(opener.get_by_role("button", name="More actions")).to_be_focused()
+
+
 def test_a_button_that_goes_with_an_edit_leaves_the_focus_at_its_message(
     page: Page, lab_say: Callable[..., Any], edit: Callable[..., Any]
 ) -> None:

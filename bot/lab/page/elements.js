@@ -8,6 +8,7 @@ import { classes, h, icon } from "./dom.js";
 import { fillEmoji } from "./emoji.js";
 import { drawFileInput, drawRichTextInput } from "./inputs.js";
 import { drawMrkdwn } from "./mrkdwn.js";
+import { walkMenu } from "./rove.js";
 import { state, update } from "./store.js";
 
 /** The text of a plain_text object as the client shows it: no markup, emoji names filled. */
@@ -114,7 +115,7 @@ function drawOverflow(element, blockId, context) {
     isOpen &&
       h(
         "span",
-        { class: "menu", role: "menu", hook: focusFirst },
+        { class: "menu", role: "menu", "aria-label": "More actions", hook: focusFirst, onkeydown: walkMenu },
         element.options.map((option) =>
           h("button", { type: "button", role: "menuitem", onclick: () => choose(option) }, plainText(option.text)),
         ),

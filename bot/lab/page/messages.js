@@ -74,8 +74,8 @@ function isContinued(before, message) {
   );
 }
 
-/** How the elements of a message behave. */
-export function messageContext(message, channel, pane) {
+// How the elements of a message behave.
+function messageContext(message, channel, pane) {
   const name = `${pane}:${channel}/${message.ts}`;
   const context = { name, where: { channel, message_ts: message.ts } };
   context.values = () => collect({ id: name, blocks: message.blocks });

@@ -12,8 +12,7 @@ import { rove } from "./rove.js";
 import { me, state } from "./store.js";
 import { closeThread, open, openThread } from "./sync.js";
 
-/** How a channel is called on the page. */
-export function channelTitle(channel) {
+function channelTitle(channel) {
   return isDirect(channel) ? (state.bot?.name ?? "xenbot") : `# ${channel.name}`;
 }
 

@@ -1,6 +1,7 @@
 // Who wrote a message, how they look, and the switch that lets one person act as another.
 
 import { classes, h, icon } from "./dom.js";
+import { walkMenu } from "./rove.js";
 import { me, state, update } from "./store.js";
 
 const MAY = {
@@ -91,14 +92,4 @@ export function drawSwitch(actAs) {
 
 function focusChosen(node, isNew) {
   if (isNew) queueMicrotask(() => node.querySelector('[aria-checked="true"]')?.focus());
-}
-
-/** Arrow keys walk through a menu's entries. */
-export function walkMenu(event) {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  const entries = [...event.currentTarget.querySelectorAll("button")];
-  const at = entries.indexOf(document.activeElement);
-  entries[(at + step + entries.length) % entries.length].focus();
 }

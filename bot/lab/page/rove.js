@@ -32,3 +32,13 @@ function walk(event) {
   event.preventDefault();
   entries[Math.min(Math.max(to, 0), entries.length - 1)].focus();
 }
+
+/** Arrow keys walk through a menu's entries. */
+export function walkMenu(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const entries = [...event.currentTarget.querySelectorAll("button")];
+  const at = entries.indexOf(document.activeElement);
+  entries[(at + step + entries.length) % entries.length].focus();
+}

@@ -66,11 +66,6 @@ export function me() {
   return state.people.find((person) => person.key === state.me) ?? null;
 }
 
-/** The messages of a channel as the acting person sees them. */
-export function messagesOf(channel) {
-  return state.screens[channel]?.messages ?? [];
-}
-
 /** Remembers something for this tab, or for this browser when `lasting`; a browser may refuse both. */
 export function remember(name, value, lasting = false) {
   try {
