@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_story import Person, ShippedLab, shipped_lab, shots_folder
+from page_story import Person, ShippedLab, shipped_lab
 from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.browser
@@ -70,9 +70,7 @@ def wait_for_approval(story: ShippedLab, person: Person) -> None:
     assert story.guest("db1")["host"] == "xenserver1"
 
 
-def test_a_newcomer_walks_from_the_first_command_to_the_audit(
-    story: ShippedLab, person: Person, tmp_path: Path
-) -> None:
+def test_a_newcomer_walks_from_the_first_command_to_the_audit(story: ShippedLab, person: Person) -> None:
     migrate_centos54(story, person)
     is_refused_what_cannot_be_done(person)
     wait_for_approval(story, person)
@@ -81,8 +79,6 @@ def test_a_newcomer_walks_from_the_first_command_to_the_audit(
     person.presses_and_says_yes(person.sees("Approval needed", "db1", private=False), "Approve")
     person.sees("db1", "60 %", private=False)
     expect(person.host("xenserver1")).to_contain_text("moving 60 %")
-    person.page.mouse.move(0, 0)
-    person.page.screenshot(path=shots_folder(tmp_path) / "lab.png", animations="disabled")
     story.turn("release_tasks")
     person.sees("db1 now runs on xenserver3", private=False)
     expect(person.host("xenserver3").locator(".guest:not(.guest-ghost)", has_text="db1")).to_be_visible()

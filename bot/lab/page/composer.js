@@ -171,20 +171,21 @@ async function command(channel, threadTs, text) {
   const rest = text.slice(name.length).trim();
   const at = Date.now() / 1000;
   const busy = `command-${channel}`;
-  update({ busy: { ...state.busy, [busy]: "busy" }, asked: { channel, text, ackMs: null } });
+  const asked = { person: state.me, channel, text, ackMs: null };
+  update({ busy: { ...state.busy, [busy]: "busy" }, asked });
   const answer = await call("chat.command", me().token, { channel, command: name, text: rest, ...(threadTs ? { thread_ts: threadTs } : {}) });
   const others = { ...state.busy };
   delete others[busy];
   const isTaken = answer.ok && name === state.command;
   if (isTaken) state.taken.push({ words: rest, at });
-  update({ busy: others, asked: answer.ok ? { channel, text, ackMs: answer.ack_ms } : null, toast: explainFailure(answer, threadTs) });
+  update({ busy: others, asked: answer.ok ? { ...asked, ackMs: answer.ack_ms } : null, toast: explainFailure(answer, threadTs) });
   return answer;
 }
 
 /** What became of the last command, in one line below the messages. */
 export function sayAsked(channel) {
   const { asked } = state;
-  if (asked?.channel !== channel) return "";
+  if (asked?.channel !== channel || asked.person !== state.me) return "";
   return asked.ackMs === null ? `Asking xenbot: ${asked.text}` : `${asked.text} · xenbot took it in ${Math.max(1, Math.round(asked.ackMs))} ms`;
 }
 

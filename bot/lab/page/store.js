@@ -27,7 +27,7 @@ export const state = {
   tab: "chat", // on a phone: chat | thread | datacentre
   guide: true,
   taken: [], // commands that the bot has acknowledged: { words, at }
-  asked: null, // the last command of this tab: { channel, text, ackMs }
+  asked: null, // the last command of this tab: { person, channel, text, ackMs }
   dock: null, // what stands below the datacentre: "faults" | "wire"
   workplace: null, // what the lab tells of Slack's faults and switches
   status: "", // what a screen reader hears
