@@ -127,8 +127,9 @@ def _list_searches(kind: ObjectClass) -> Iterator[Signature]:
     if "unlisted" not in kind.words:
         yield _make(kind, "get_all", (), result=refs, role=role, verb="get_all")
         yield _make(kind, "get_all_records_where", (_STRING,), result=records, role=role, verb="get_all_records_where")
-    if "unlisted" not in kind.words or f"{kind.name}.get_all_records" in HIDDEN:
         yield _make(kind, "get_all_records", (), result=records, role=role, verb="get_all_records")
+    elif f"{kind.name}.get_all_records" in HIDDEN:
+        yield _make(kind, "get_all_records", (), result=records, role="pool-admin", verb="get_all_records")
     if "name_label" in kind.fields and kind.name != "pool":
         yield _make(kind, "get_by_name_label", (_STRING,), result=refs, role=role, verb="get_by_name_label")
 
