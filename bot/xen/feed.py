@@ -24,6 +24,7 @@ from bot.xen.records import BY_EVENT_CLASS, MessageRecord, TaskRecord
 from bot.xen.session import Sessions
 from bot.xen.source import JsonSource, NoJson, Rejected, SourceLost, XmlSource
 from bot.xen.tables import Tables
+from bot.xen.turns import Turns
 
 _FIRST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 15.0
@@ -129,7 +130,7 @@ class Feed:
                 token = ""
 
     async def _take(self, batch: Batch, *, whole: bool) -> None:
-        tables = Tables()
+        tables, turns = Tables(), Turns()
         if whole:
             self._unreadable.clear()
         for slice_ in batch.slices():
@@ -141,7 +142,7 @@ class Feed:
                 await self._model.apply(slice_.changes)
             for cls, ref in slice_.unreadable:
                 self._unreadable.setdefault(cls, set()).add(ref)
-            await asyncio.sleep(0)
+            await turns.give()
         if whole:
             await self._model.replace(tables)
         else:

@@ -36,6 +36,7 @@ from bot.xen.records import (
     VmRecord,
 )
 from bot.xen.tables import Tables
+from bot.xen.turns import Turns
 
 SLICE: Final = 50
 
@@ -106,10 +107,11 @@ class Model:
         """Takes over a complete new reading. The old inventory stays until the new one is built."""
         async with self._publishing:
             self._reset(tables)
+            turns = Turns()
             for number, (ref, record) in enumerate(tables.of(VmRecord).items()):
                 self._own(ref, None, record)
                 if number % SLICE == 0:
-                    await asyncio.sleep(0)
+                    await turns.give()
             self._stale = _Stale(
                 pool=True,
                 alerts=True,
@@ -245,6 +247,7 @@ class Model:
                 self._hosts.pop(ref, None)
             else:
                 self._hosts[ref] = self._host(ref, record)
+        turns = Turns()
         for number, ref in enumerate(stale.vms):
             vm = self._tables.get(VmRecord, ref)
             if vm is None or not vm.guest:
@@ -252,7 +255,7 @@ class Model:
             else:
                 self._vms[ref] = build.vm(self._tables, vm, self._srs, self._networks)
             if number % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
+                await turns.give()
         self._inventory = Inventory(
             pool,
             hosts=tuple(sorted(self._hosts.values(), key=_by_name)),
