@@ -268,8 +268,8 @@ class Delivery:
             log.warning("delivery_unclear", retry_s=wait_s, **known)
             return wait_s
         self._refused.add(parcel.id)
-        if fault is Fault.ACCOUNT:
-            log.error("slack_refuses_the_bot", retry_s=_ACCOUNT_RETRY_S, **known)
+        if fault in {Fault.ACCOUNT, Fault.CHANNEL}:
+            log.error("slack_refuses_the_bot", channel=parcel.channel, retry_s=_ACCOUNT_RETRY_S, **known)
             return _ACCOUNT_RETRY_S
         log.error("delivery_given_up", channel=parcel.channel, **known)
         return None

@@ -21,6 +21,7 @@ class Fault(StrEnum):
     LIMITED = "limited"
     LOST = "lost"
     ACCOUNT = "account"
+    CHANNEL = "channel"
     SHAPE = "shape"
     GONE = "gone"
     UNTHREADED = "unthreaded"
@@ -49,6 +50,12 @@ _CODES = {
     "org_login_required": Fault.ACCOUNT,
     "team_access_not_granted": Fault.ACCOUNT,
     "ekm_access_denied": Fault.ACCOUNT,
+    # Somebody has to let the bot into the channel again; until then nothing may be thrown away.
+    "not_in_channel": Fault.CHANNEL,
+    "is_archived": Fault.CHANNEL,
+    "restricted_action": Fault.CHANNEL,
+    "restricted_action_read_only_channel": Fault.CHANNEL,
+    "restricted_action_thread_only_channel": Fault.CHANNEL,
     "invalid_blocks": Fault.SHAPE,
     "invalid_blocks_format": Fault.SHAPE,
     "msg_blocks_too_long": Fault.SHAPE,
@@ -61,6 +68,7 @@ _CODES = {
     "thread_not_found": Fault.UNTHREADED,
     "cannot_reply_to_message": Fault.UNTHREADED,
     "restricted_action_thread_locked": Fault.UNTHREADED,
+    "restricted_action_non_threadable_channel": Fault.UNTHREADED,
     "user_not_in_channel": Fault.ELSEWHERE,
 }
 _FALLBACK_RETRY_S = 30.0

@@ -217,6 +217,38 @@ async def test_channel_that_does_not_exist_is_given_up(delivery: Delivery, outbo
     assert [sent[0] for sent in outbox.sent] == [2]
 
 
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"bot_member": False}, "not_in_channel"),
+        ({"archived": True}, "is_archived"),
+        ({"posting": "restricted"}, "restricted_action"),
+        ({"posting": "read_only"}, "restricted_action_read_only_channel"),
+    ],
+)
+async def test_result_waits_while_the_channel_is_closed_to_the_bot(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace, change: dict[str, Any], error: str
+) -> None:
+    await workplace.do({"do": "channel", "name": "ops", **change})
+    outbox.put(channel=ops, message=note("The move is done"), urgent=True)
+    await outbox.until(lambda: bool(outbox.failures))
+    [(_, said, retry_s)] = outbox.failures
+    assert said == error
+    assert retry_s is not None
+    assert outbox.rows
+
+
+async def test_reply_comes_into_the_channel_where_threads_are_closed(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace, hands: Callable[[str], Hands]
+) -> None:
+    outbox.put(kind="card", channel=ops, job=7, message=note("Asked"))
+    await outbox.until(lambda: 7 in outbox.cards)
+    await workplace.do({"do": "channel", "name": "ops", "posting": "no_threads"})
+    outbox.put(kind="reply", channel=ops, job=7, thread_ts=outbox.cards[7], message=note("Done"))
+    await outbox.until(lambda: not outbox.rows)
+    assert words_of((await hands("viewer").messages())[-1]) == "Done"
+
+
 async def test_private_word_reaches_only_its_person(
     delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace, hands: Callable[[str], Hands]
 ) -> None:
