@@ -147,6 +147,20 @@ async def test_a_wrong_address_makes_a_member_look_for_ever(trio: tuple[Datacent
         assert (await emergency(member))["error"] == [reason]
 
 
+async def test_a_member_without_a_management_address_says_so_after_its_restart(trio: tuple[Datacentre, Rpc]) -> None:
+    lab, rpc = trio
+    [interface] = await rpc.call("host.get_PIFs", await rpc.find("host", "host002"))
+    uuid = await rpc.call("PIF.get_uuid", interface)
+    await lab.do({"do": "set", "class": "PIF", "uuid": uuid, "field": "IP", "value": ""})
+    await lab.do({"do": "restart_toolstack", "host": "host002"})
+    await pass_time(lab, 10)
+    member = at(lab, rpc, "host002")
+    assert await emergency(member) == {"jsonrpc": "2.0", "error": ["HOST_HAS_NO_MANAGEMENT_IP"], "id": 0}
+    await lab.do({"do": "set", "class": "PIF", "uuid": uuid, "field": "IP", "value": "127.0.1.2"})
+    await pass_time(lab, 200)
+    assert await refused(member) == ["HOST_IS_SLAVE", "127.0.1.1"]
+
+
 async def test_a_members_restart_destroys_its_tasks_but_not_the_migration(trio: tuple[Datacentre, Rpc]) -> None:
     lab, rpc = trio
     guest = next(one for one in lab.state()["guests"] if one["host"] == host_of(lab, "host002")["uuid"])

@@ -128,9 +128,16 @@ def find_emergency(pool: Pool, machine: Machine) -> tuple[str, ...]:
         return ("HOST_UNKNOWN_TO_MASTER", machine.ref)
     if machine.coordinator == machine.address:
         return ("HOST_ITS_OWN_SLAVE",)
+    if machine.coordinator and not _has_management(pool, machine):
+        return ("HOST_HAS_NO_MANAGEMENT_IP",)
     if not machine.coordinator:
         return () if pool.coordinator is machine else ("HOST_STILL_BOOTING",)
     return () if finds_coordinator(pool, machine) else ("HOST_STILL_BOOTING",)
+
+
+def _has_management(pool: Pool, machine: Machine) -> bool:
+    pifs = [pool.database.record("PIF", pif) for pif in pool.database.get("host", machine.ref, "PIFs")]
+    return any(pif["management"] and pif["IP"] for pif in pifs)
 
 
 def finds_coordinator(pool: Pool, machine: Machine) -> bool:
