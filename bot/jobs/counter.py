@@ -70,13 +70,7 @@ class Counter:
             case Change(plan=plan):
                 arguments = commands.resolve(command, values, self.desk.fleet)
                 context = self.desk.context(person, self._channel(sender))
-                made: list[Plan] = []
-
-                async def read() -> None:
-                    made.append(await plan(arguments, context))
-
-                await in_words(read())
-                return self._looked_over(made[0])
+                return self._looked_over(await in_words(plan(arguments, context)))
             case _:
                 answer = await in_words(self.desk.do(command, dict(values), person, self._channel(sender)))
                 return Review(_without_controls(answer or _done()), may_ask=False)
@@ -89,6 +83,9 @@ class Counter:
 
     async def home(self, team: str, user: str) -> Message:
         """What one person's Home shows now."""
+        return await in_words(self._home(team, user))
+
+    async def _home(self, team: str, user: str) -> Message:
         person = await self.desk.directory.person(team, user)
         return await home.build(person, self.desk.store, self.desk.fleet, self.desk.registry)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -42,12 +43,14 @@ from bot.store.clicks import StoredClick
 
 log = structlog.get_logger()
 
+_T = TypeVar("_T")
+
 # A click older than this is no longer what its person wants now.
 CLICK_LIVES_S = 15 * 60
 RETRY_S = 5.0
 
 
-async def in_words(work: Awaitable[Message | None]) -> Message | None:
+async def in_words(work: Awaitable[_T]) -> _T:
     """The result of `work`; what can go wrong with pools and store becomes a sentence for the person who asked."""
     try:
         return await work

@@ -21,9 +21,10 @@ log = structlog.get_logger(__name__)
 
 FOLLOWED_S = 1800.0
 ROUND_S = 5.0
-# views.publish may be called some hundred times a minute for the whole workspace.
+# views.publish may be called some hundred times a minute for the whole workspace; so may users.info, which tells once a
+# minute what each person may see.
 PUBLISHED_A_ROUND = 8
-_FOLLOWED = 200
+_FOLLOWED = 50
 
 
 class Homes:
@@ -62,7 +63,10 @@ class Homes:
         """Keeps the homes true, for ever."""
         while True:
             await asyncio.sleep(self._every_s)
-            await self.round()
+            try:
+                await self.round()
+            except Exception:  # the edge: a Home that cannot be made must not end the bot and its jobs with it
+                log.exception("homes_failed")
 
     async def round(self) -> None:
         """Publishes the homes that would read otherwise now, a few at a time."""

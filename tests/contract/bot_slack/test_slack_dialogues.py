@@ -43,6 +43,8 @@ class FakeCounter:
         self.refusal: NotAllowed | None = None
         self.handed_in: list[tuple[Sender, str, dict[str, str]]] = []
         self.homes: dict[str, Message] = {}
+        self.broken = False
+        self.broke = asyncio.Event()
 
     def asked(self, text: str) -> str:
         return text if text in {"migrate", "stop"} else ""
@@ -74,6 +76,9 @@ class FakeCounter:
         return message("asked for")
 
     async def home(self, team: str, user: str) -> Message:
+        if self.broken:
+            self.broke.set()
+            raise RuntimeError("a defect")
         if self.refusal is not None:
             raise self.refusal
         return self.homes.get(user, message("nothing yet"))
@@ -318,6 +323,23 @@ async def test_a_home_that_changes_all_the_time_keeps_nobody_from_theirs(
         counter.homes[busy.id] = message(f"change {number}")
         await homes.round()
     assert "a job waits" in words_of((await calm.screen())["home"])
+
+
+async def test_a_home_that_cannot_be_made_ends_nothing_and_is_tried_again(
+    workplace: Workplace, client: AsyncWebClient, counter: FakeCounter, hands: Callable[[str], Hands]
+) -> None:
+    homes = Homes(client, counter, every_s=0.01)
+    operator = hands("operator")
+    await homes.opened(workplace.team_id, operator.id)
+    counter.broken = True
+    running = asyncio.get_running_loop().create_task(homes.run())
+    async with asyncio.timeout(DEADLINE_S):
+        await counter.broke.wait()
+    counter.broken = False
+    counter.homes[operator.id] = message("well again")
+    await home_of(workplace, operator, "well again")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_person_who_may_not_look_reads_why_in_home(
