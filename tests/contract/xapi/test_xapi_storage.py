@@ -221,6 +221,12 @@ async def test_sharing_is_not_taken_from_a_repository_with_several_pbds(rpc: Rpc
     assert await rpc.fail("SR.set_shared", storage, False) == ["SR_HAS_MULTIPLE_PBDS", *pbds]
 
 
+async def test_the_size_of_a_repository_can_be_written_and_binds(rpc: Rpc) -> None:
+    storage = await add_storage(rpc, "lun", "lvmoiscsi", size=20 * GIB)
+    await rpc.call("SR.set_physical_size", storage, str(5 * GIB))
+    assert await rpc.fail("VDI.create", make_disk(storage, 10 * GIB)) == FULL
+
+
 async def test_nobody_but_the_server_changes_the_configuration_of_a_pbd(rpc: Rpc) -> None:
     pbd = (await rpc.call("PBD.get_all"))[0]
     assert await rpc.fail("PBD.set_device_config", pbd, {}) == ["PERMISSION_DENIED", ""]

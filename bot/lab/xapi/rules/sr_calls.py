@@ -214,6 +214,12 @@ async def set_shared(context: Context, storage: str, value: bool) -> str:  # noq
     return ""
 
 
+async def set_physical_size(context: Context, storage: str, value: int) -> str:
+    """Writes the size of a repository into its record, which nobody but an old driver needs."""
+    context.pool.database.set("SR", storage, physical_size=value)
+    return ""
+
+
 async def get_supported_types(context: Context) -> list[str]:
     """Returns the drivers that this server has."""
     del context
@@ -228,5 +234,6 @@ CALLS: Final[tuple[Call, ...]] = (
     declare("SR.scan", scan),
     declare("SR.update", update),
     declare("SR.set_shared", set_shared),
+    declare("SR.set_physical_size", set_physical_size),
     declare("SR.get_supported_types", get_supported_types),
 )

@@ -1,0 +1,106 @@
+"""Several clients do whatever comes to their mind: nothing contradicts itself, nothing stays held, nothing breaks.
+
+The fixture looks for contradictions after each call; a seed makes the same choices each time.
+"""
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from datacentre_client import Rpc, RpcError, Until
+from storage_client import GIB, NETWORK, NULL, add_storage, list_disks
+
+from bot.lab.xapi import Datacentre
+
+CLIENTS, STEPS = 3, 30
+HELD = ("VM", "VDI", "SR", "VBD", "VIF", "host")
+
+
+class Wanderer:
+    """One client and its dice."""
+
+    def __init__(self, rpc: Rpc, dice: random.Random) -> None:
+        self.rpc, self.dice = rpc, dice
+
+    async def pick(self, class_name: str, **wanted: Any) -> str:
+        records = await self.rpc.call(f"{class_name}.get_all_records")
+        found = [ref for ref, one in records.items() if all(one[name] == value for name, value in wanted.items())]
+        return self.dice.choice(found) if found else NULL
+
+    async def choose(self) -> list[Any]:
+        """Returns a call and its parameters, some of them sensible."""
+        guest = await self.pick("VM", is_control_domain=False, is_a_snapshot=False)
+        snapshot, disk = await self.pick("VM", is_a_snapshot=True), await self.pick("VDI")
+        host, storage, device = await self.pick("host"), await self.pick("SR"), await self.pick("VBD")
+        calls: list[list[Any]] = [
+            ["VM.start", guest, False, False],
+            ["VM.start", guest, False, False],
+            ["VM.clean_shutdown", guest],
+            ["VM.hard_shutdown", guest],
+            ["VM.hard_reboot", guest],
+            ["VM.suspend", guest],
+            ["VM.resume", guest, False, False],
+            ["VM.pause", guest],
+            ["VM.unpause", guest],
+            ["VM.pool_migrate", guest, host, {"force": "true"}],
+            ["VM.snapshot", guest, "snap"],
+            ["VM.snapshot", guest, "snap"],
+            ["VM.checkpoint", guest, "check"],
+            ["VM.revert", snapshot],
+            ["VM.clone", self.dice.choice([guest, snapshot]), "clone"],
+            ["VM.copy", guest, "copy", storage],
+            ["VM.destroy", snapshot],
+            ["VDI.pool_migrate", disk, storage, {}],
+            ["VDI.snapshot", disk, {}],
+            ["VDI.copy", disk, storage],
+            ["VDI.resize", disk, str(30 * GIB)],
+            ["VDI.destroy", disk],
+            ["VBD.plug", device],
+            ["VBD.unplug", device],
+            ["VBD.insert", device, disk],
+            ["VBD.eject", device],
+            ["PBD.unplug", await self.pick("PBD")],
+            ["PBD.plug", await self.pick("PBD")],
+            ["SR.scan", storage],
+            ["task.cancel", await self.pick("task", status="pending")],
+            await self._send(guest, host),
+        ]
+        return self.dice.choice(calls)
+
+    async def _send(self, guest: str, host: str) -> list[Any]:
+        network = await self.rpc.find("network", NETWORK)
+        dest = await self.rpc.call("host.migrate_receive", host, network, {})
+        disks = await list_disks(self.rpc, guest) if guest != NULL else []
+        targets = {disk: await self.pick("SR") for disk in disks}
+        return ["VM.migrate_send", guest, dest, True, targets, {}, {"force": "true"}]
+
+    async def wander(self) -> None:
+        for _ in range(STEPS):
+            try:
+                method, *arguments = await self.choose()
+                name = method if method == "task.cancel" else f"Async.{method}"
+                await self.rpc.call(name, *arguments)
+            except RpcError as error:
+                # What was picked may be gone already; a guest's disks are read one by one.
+                if error.args[0] not in {"HANDLE_INVALID", "OPERATION_NOT_ALLOWED"}:
+                    raise
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_nothing_contradicts_itself_whatever_several_clients_do(
+    datacentre: Datacentre, rpc: Rpc, until: Until, seed: int
+) -> None:
+    await datacentre.do({"do": "set_speed", "speed": 1000})
+    for name, kind in (("second", "nfs"), ("lun", "lvmoiscsi"), ("images", "iso")):
+        await add_storage(rpc, name, kind)
+    clients = [Wanderer(rpc, random.Random(f"{seed}/{number}")) for number in range(CLIENTS)]  # noqa: S311  no secret
+    await asyncio.gather(*(client.wander() for client in clients))
+    await datacentre.do({"do": "set_speed", "speed": 10_000})
+    await until(lambda: "pending" not in {task["status"] for task in datacentre.state()["tasks"]})
+    for class_name in HELD:
+        records = (await rpc.call(f"{class_name}.get_all_records")).values()
+        assert [one["uuid"] for one in records if one["current_operations"]] == [], class_name
+    tasks = (await rpc.call("task.get_all_records")).values()
+    assert [task["error_info"] for task in tasks if task["error_info"][:1] == ["INTERNAL_ERROR"]] == []
+    assert {"success", "failure"} <= {task["status"] for task in tasks}
