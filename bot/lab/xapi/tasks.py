@@ -189,22 +189,27 @@ class Tasks:
         else:
             self.remove(task)
 
-    def cancel(self, task: str) -> None:
-        """Records the wish; work that can be cancelled ends a moment later, nothing else happens."""
+    def cancel(self, task: str, *, force: bool = False) -> None:
+        """Records the wish; work that can be cancelled ends a moment later, nothing else happens.
+
+        Args:
+            task: The task.
+            force: Whether the work ends even where it cannot be cancelled.
+        """
         marks = {**self._database.get("task", task, "current_operations")}
         marks[f"DummyRef:|{new_uuid()}|task.cancel"] = "cancel"
         self._database.set("task", task, current_operations=marks)
         runner = self._runners.get(task)
-        if runner is not None and runner.cancellable:
-            self.spawn(self._cancel_runner(runner))
+        if runner is not None and (force or runner.cancellable):
+            self.spawn(self._cancel_runner(runner, force=force))
 
-    async def _cancel_runner(self, runner: Runner) -> None:
+    async def _cancel_runner(self, runner: Runner, *, force: bool) -> None:
         await self._clock.sleep(_NOTICED_AFTER_S)
-        if not runner.cancellable:
-            return
-        self.write(runner.task, allowed_operations=[])
-        await self._clock.sleep(_ENDED_AFTER_S)
-        runner.interrupt(None)
+        if force or runner.cancellable:
+            self.write(runner.task, allowed_operations=[])
+            await self._clock.sleep(_ENDED_AFTER_S)
+        if force or runner.cancellable:  # it may have gone too far meanwhile
+            runner.interrupt(None)
 
     def find_runner(self, task: str) -> Runner | None:
         """Returns the work behind a task, while it runs."""

@@ -218,7 +218,6 @@ def overtake(pool: Pool, vm: str) -> None:
         if operation not in _OVERTAKEN or runner is None:
             continue
         if pool.database.has("task", task):
-            runner.cancellable = True
-            pool.tasks.cancel(task)
+            pool.tasks.cancel(task, force=True)
         else:  # the toolstack has restarted meanwhile: nobody knows the work any more
             runner.interrupt(None)
