@@ -278,3 +278,11 @@ async def test_what_goes_while_a_batch_is_described_is_told_only_as_deleted() ->
     assert [event["ref"] for event in await describing] == made[:-1]
     [event] = await collect_events(pool, wanted, token)
     assert (event["operation"], event["ref"]) == ("del", made[-1])
+
+
+def test_records_share_no_lists_and_maps() -> None:
+    kind = CLASSES["VM"]
+    one, other = kind.make_record(), kind.make_record()
+    assert list(one) == list(kind.fields)
+    shared = [name for name in one if isinstance(one[name], list | dict) and one[name] is other[name]]
+    assert shared == []
