@@ -112,7 +112,8 @@ def _describe_control(hub: Hub, kind: type[msgspec.Struct]) -> Json:
     if not isinstance(info, inspect.StructType):
         raise TypeError(kind)
     group, label = _LABELS[str(info.tag)]
-    meaning = (kind.__doc__ or "").partition("\n")[0]
+    # Docstrings mark names of the protocol; a page shows them as plain words.
+    meaning = (kind.__doc__ or "").partition("\n")[0].replace("``", "")
     fields = [_describe_field(hub, str(info.tag), field) for field in info.fields]
     return {"do": info.tag, "group": group, "label": label, "meaning": meaning, "fields": fields}
 

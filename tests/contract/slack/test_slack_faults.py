@@ -176,6 +176,7 @@ async def test_catalogue_offers_every_control_with_words_and_choices(workplace: 
     for control in controls.values():
         assert control["label"]
         assert control["meaning"].endswith(".")
+        assert "`" not in control["meaning"]
         assert all(field["label"] and field["kind"] for field in control["fields"])
     fields = {field["name"]: field for field in controls["fail"]["fields"]}
     methods = {choice["value"] for choice in fields["method"]["choices"]}
