@@ -60,8 +60,8 @@ class Lab:
 
 
 @contextlib.contextmanager
-def run_lab(data: Path, *, speed: float, bot: bool) -> Iterator[Lab]:
-    options = ["--port", "0", "--xapi-port", "0", "--data", str(data), "--speed", str(speed), "--json"]
+def run_lab(data: Path, *, speed: float, bot: bool, port: int = 0) -> Iterator[Lab]:
+    options = ["--port", str(port), "--xapi-port", "0", "--data", str(data), "--speed", str(speed), "--json"]
     command = [sys.executable, "-m", "bot.cli", "lab", *options, *([] if bot else ["--no-bot"])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

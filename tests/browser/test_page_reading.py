@@ -104,8 +104,9 @@ def test_the_list_of_channels_is_one_tab_stop(page: Page) -> None:
 def test_a_menu_of_a_card_is_walked_by_arrow_keys_and_left_by_escape(page: Page, lab_say: Callable[..., Any]) -> None:
     options = [{"text": {"type": "plain_text", "text": name}, "value": name} for name in ("Show all", "Details")]
     menu = {"type": "overflow", "action_id": "more", "options": options}
-    lab_say("A card with a menu", blocks=[{"type": "actions", "block_id": "a", "elements": [menu]}])
-    opener = page.locator(".channel .message", has=page.get_by_role("button", name="More actions")).last
+    text = {"type": "mrkdwn", "text": "A card with a menu"}
+    lab_say("A card with a menu", blocks=[{"type": "section", "block_id": "s", "text": text, "accessory": menu}])
+    opener = page.locator(".channel .message", has_text="A card with a menu")
     opener.get_by_role("button", name="More actions").press("Enter")
     expect(page.get_by_role("menuitem", name="Show all")).to_be_focused()
     page.keyboard.press("ArrowDown")

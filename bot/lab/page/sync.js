@@ -8,6 +8,7 @@ import { me, recall, remember, state, update } from "./store.js";
 let leaveStream = null;
 let asking = null;
 let isStale = false;
+let isBroken = false;
 
 /** Loads who is here and begins to follow both streams. */
 export async function begin() {
@@ -15,9 +16,19 @@ export async function begin() {
   const groups = Object.fromEntries((usergroups ?? []).map((group) => [group.id, group.handle ?? group.name]));
   update({ team, people, channels, command: command ?? "/xen", bot: bot ? { id: bot.user_id, name: bot.name } : null, groups, guide: recall("guide", true) !== "hidden" });
   void loadHints();
-  follow("/lab/datacentre/stream", { state: takeTruth });
+  follow("/lab/datacentre/stream", { state: takeTruth }, noticeRestart);
   const kept = recall("me");
   await actAs(people.some((person) => person.key === kept) ? kept : people[0].key);
+}
+
+// A lab that was started again at the same address has other people with other tokens: the page begins anew.
+async function noticeRestart(isConnected) {
+  const wasBroken = isBroken;
+  isBroken = !isConnected;
+  if (!isConnected || !wasBroken) return;
+  // It may end again meanwhile; then the next connection asks.
+  const now = await loadPeople().catch(() => null);
+  if (now && now.people[0]?.token !== state.people[0]?.token) location.reload();
 }
 
 function takeTruth(data) {
