@@ -109,7 +109,7 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
             if hint is not None:
                 parts.append(Facts((hint,)))
             if not record.cancel_by:
-                stop = say("Stop it: {title}? The guest stays where it is.", title=record.plan.title)
+                stop = say("Stop it: {title}? {then}", title=record.plan.title, then=operation.when_stopped)
                 parts.append(Choices((button("Cancel", "cancel", record, style="danger", confirm=stop),)))
         case _:
             headline, mark = _ending(record)

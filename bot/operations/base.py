@@ -44,8 +44,8 @@ class Operation(msgspec.Struct, frozen=True):
     host the guests of our other jobs ran before those moved them, so that our own work raises no risk. `look` reads the
     pool and says whether the step's effect is there; `reverse` plans the way back. All only read. `running` is what the
     card says meanwhile; `instead` gives the buttons that ask for another way where this one was refused or failed;
-    `retarget` plans the same with another host, by UUID; `settle_s` is how long a look may still change after the
-    pool's task failed.
+    `retarget` plans the same with another host, by UUID; `when_stopped` tells whoever cancels it what will be so then;
+    `settle_s` is how long a look may still change after the pool's task failed.
     """
 
     name: str
@@ -54,5 +54,6 @@ class Operation(msgspec.Struct, frozen=True):
     running: Callable[[Plan], Phrase]
     reverse: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
     instead: Callable[[Plan], tuple[Button, ...]] | None = None
+    when_stopped: Phrase = Phrase("The guest stays where it is.")
     settle_s: float = 60.0
     retarget: Callable[[Plan, str, Facts, ApprovalSettings], Awaitable[Plan]] | None = None

@@ -78,4 +78,11 @@ def _instead(of: Plan) -> tuple[Button, ...]:
     return (Button("Plan: reset it", "ask", f"reboot {guest_of(of).uuid} hard"),)
 
 
-OPERATION = Operation(name=NAME, replan=_replan, look=_look, running=_running, instead=_instead)
+OPERATION = Operation(
+    name=NAME,
+    replan=_replan,
+    look=_look,
+    running=_running,
+    instead=_instead,
+    when_stopped=say("If the guest has not gone down yet, it runs on."),
+)

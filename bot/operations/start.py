@@ -78,4 +78,10 @@ def _running(of: Plan) -> Phrase:
     return say("Starting {vm}", vm=guest_of(of).name)
 
 
-OPERATION = Operation(name=NAME, replan=_replan, look=_look, running=_running)
+OPERATION = Operation(
+    name=NAME,
+    replan=_replan,
+    look=_look,
+    running=_running,
+    when_stopped=say("If the guest has not begun to boot, it stays off."),
+)

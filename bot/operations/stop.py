@@ -82,4 +82,5 @@ OPERATION = Operation(
     look=_look,
     running=_running,
     instead=_instead,
+    when_stopped=say("If the guest has not gone down yet, it runs on."),
 )
