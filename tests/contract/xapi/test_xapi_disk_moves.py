@@ -97,6 +97,21 @@ async def test_a_target_that_fills_up_on_the_way_ends_the_move(datacentre: Datac
     assert await list_disks(rpc, guest) == [disk]
 
 
+async def test_a_target_that_is_unplugged_on_the_way_ends_the_move(
+    datacentre: Datacentre, rpc: Rpc, until: Until
+) -> None:
+    guest, target = await rpc.find("VM", "centos54"), await add_storage(rpc, "second")
+    [disk] = await list_disks(rpc, guest)
+    await datacentre.do({"do": "pause_tasks", "at": 0.3})
+    task = await rpc.call("Async.VDI.pool_migrate", disk, target, {})
+    await until(lambda: guest_of(datacentre, "centos54")["progress"] == pytest.approx(0.3))
+    await datacentre.do({"do": "unplug_pbd", "sr": "second", "host": "xenserver1"})
+    await datacentre.do({"do": "release_tasks"})
+    assert (await rpc.finish(task))["error_info"] == ["SR_BACKEND_FAILURE_47", "", "The SR is not available", ""]
+    assert await list_disks(rpc, guest) == [disk]
+    assert guest_of(datacentre, "centos54")["power_state"] == "Running"
+
+
 async def test_a_thick_target_needs_the_whole_size_before_it_begins(rpc: Rpc) -> None:
     guest, target = await rpc.find("VM", "centos54"), await add_storage(rpc, "lun", "lvmoiscsi", size=5 * GIB)
     [disk] = await list_disks(rpc, guest)

@@ -1,12 +1,13 @@
 """A guest that leaves for another pool: copied there disk by disk, then its memory, then the records; gone here."""
 
+from functools import partial
 from typing import Final
 
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.rules.announcements import announce_guest, describe
-from bot.lab.xapi.rules.disk_work import COPY_BYTES_PER_S, describe_copy, fill, take_snapshot
+from bot.lab.xapi.rules.disk_work import describe_copy, fill, take_snapshot
 from bot.lab.xapi.rules.guest_copies import delete_guest, list_disks
 from bot.lab.xapi.rules.guest_records import show
 from bot.lab.xapi.rules.guest_state import attach_devices, halt, run_on
@@ -15,7 +16,7 @@ from bot.lab.xapi.rules.migration import stream_memory
 from bot.lab.xapi.rules.reach import check_alive
 from bot.lab.xapi.rules.receive import Destination
 from bot.lab.xapi.rules.storage_chains import compute_content, drop_leaf
-from bot.lab.xapi.rules.storage_moves import Moves
+from bot.lab.xapi.rules.storage_moves import Moves, find_rate
 from bot.lab.xapi.rules.storage_operations import hold_disk, is_written, refresh_disk
 from bot.lab.xapi.rules.storage_space import add_disk, check_space, compute_initial, remove_disk
 from bot.lab.xapi.schema.model import CLASSES, FieldType
@@ -118,9 +119,7 @@ async def _carry(context: Context, there: Destination, moves: Moves, source: str
         def place(part: float, begun: int = begun, vdi: str = vdi) -> float:
             return share * (begun + part * sizes[vdi]) / total
 
-        def rate() -> float:
-            return COPY_BYTES_PER_S / max(1, pool.storage_moves[source])
-
+        rate = partial(find_rate, pool, source, (other, there.host, storage))
         await fill(context, origin, made, rate, scale=place, target_database=other)
         refresh_disk(there.pool, made)
         done += sizes[vdi]

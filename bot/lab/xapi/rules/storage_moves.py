@@ -8,11 +8,12 @@ what the source's repository has to coalesce.
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Self
 
 from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.database import Database
-from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.errors import ApiError, driver_failure
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.disk_work import COPY_BYTES_PER_S, create_disk, describe_copy, fill, take_snapshot
 from bot.lab.xapi.rules.guest_copies import find_host
@@ -123,9 +124,6 @@ async def carry(
     sizes = {vdi: compute_content(database, vdi) for vdi in moves.plan}
     total, done = max(1, sum(sizes.values())), 0
 
-    def rate() -> float:
-        return COPY_BYTES_PER_S / max(1, pool.storage_moves[source_host])
-
     for vdi, storage in moves.plan.items():
         if not sees(database, target_host, storage):
             raise ApiError("SR_NOT_ATTACHED", storage)
@@ -148,8 +146,26 @@ async def carry(
         def place(share: float, begun: int = begun, vdi: str = vdi) -> float:
             return scale((begun + share * sizes[vdi]) / total)
 
-        await fill(context, source, made, rate, scale=place)
+        await fill(
+            context, source, made, partial(find_rate, pool, source_host, (database, target_host, storage)), scale=place
+        )
         done += sizes[vdi]
+
+
+def find_rate(pool: Pool, source_host: str, target: tuple[Database, str, str]) -> float:
+    """Returns the bytes that a storage migration carries in a second now: all of a host share its bandwidth.
+
+    Args:
+        pool: The pool of the host that reads.
+        source_host: The host that reads.
+        target: The records of the host that writes, this host, and the repository there.
+
+    Raises:
+        ApiError: `SR_BACKEND_FAILURE_47` when the target repository is not plugged any more.
+    """
+    if not sees(*target):
+        raise driver_failure(47, "The SR is not available")
+    return COPY_BYTES_PER_S / max(1, pool.storage_moves[source_host])
 
 
 async def _freeze(context: Context, moves: Moves, vdi: str) -> str:
