@@ -156,8 +156,6 @@ async def update(context: Context, vdi: str) -> str:
 async def set_on_boot(context: Context, vdi: str, mode: str) -> str:
     """Says whether a disk keeps what is written to it (`persist`) or begins anew at each start (`reset`)."""
     database = context.pool.database
-    if mode not in {"persist", "reset"}:
-        raise ApiError("INVALID_VALUE", "on_boot", mode)
     if is_written(database, vdi):
         raise ApiError("VDI_IN_USE", vdi, "set_on_boot")
     if is_library(database, database.get("VDI", vdi, "SR")):
