@@ -1,6 +1,6 @@
 """The page for everybody: names and roles, contrast, keyboard, zoom, and no console complaint while a checker looks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -139,6 +139,15 @@ def test_at_twice_the_size_nothing_is_cut_off_and_everything_is_reached(page: Pa
     expect(last).to_be_in_viewport(ratio=1)
 
 
+@pytest.fixture
+def quick(lab: Any) -> Iterator[None]:
+    """The datacentre works five times as fast as a real one."""
+    lab.post("lab/speed", "", {"speed": 5})
+    yield
+    lab.post("lab/speed", "", {"speed": 1})
+
+
+@pytest.mark.usefixtures("quick")
 def test_with_less_motion_a_guest_does_not_glide(page: Page, migrate: Callable[[str, str], None]) -> None:
     page.emulate_media(reduced_motion="reduce")
     page.evaluate("""() => {
@@ -152,6 +161,7 @@ def test_with_less_motion_a_guest_does_not_glide(page: Page, migrate: Callable[[
     assert page.evaluate("window.moved") == 0
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_screen_reader_hears_the_begin_and_the_end_of_a_move_and_no_step_of_it(
     page: Page, migrate: Callable[[str, str], None]
 ) -> None:
