@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from measuring import LARGE, apart, spread, table, wire
+from measuring import LARGE, apart, beside, spread, table, wire
 
 pytestmark = pytest.mark.bench
 TIMES = 40
@@ -23,7 +23,13 @@ async def test_time_of_a_status_from_memory(tmp_path: Path) -> None:
                 assert (await both.slack.xen(text))["ok"]
                 await seen.until(lambda count=count: len(_times_ms(seen.entries)) >= count)
             rows.append(spread(f"/xen {text}", _times_ms(seen.entries)))
-    table(f"From a command's arrival to its answer, ms, {LARGE}", ["", "times", "median", "p99", "max"], rows)
+        await both.kill_bot()
+        subjects = ["", "large", "host017", "vm03333"]
+        async with beside("status", **both.follower, subjects=subjects, times=TIMES) as said:
+            own = [spread(f"status {what}", figures) for what, figures in said["cpu_ms"].items()]
+    header = ["", "times", "median", "p99", "max"]
+    table(f"From a command's arrival to its answer, ms, {LARGE}", header, rows)
+    table("Of it the answer's own CPU, ms; the first after a change makes an index of names", header, own)
 
 
 def _times_ms(entries: list[dict[str, Any]]) -> list[float]:

@@ -15,6 +15,7 @@ import time
 import tomllib
 import xmlrpc.client
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -86,6 +87,39 @@ async def feed(config: str, password: str) -> None:
     await asyncio.Event().wait()
 
 
+async def status(config: str, password: str, subjects: list[str], times: int) -> None:
+    """What the answer to a status costs by itself: CPU of the handler and of the card's making, in milliseconds."""
+    from bot.domain.inventory import FeedState
+    from bot.slack.cards import render
+    from bot.xen import Pools, PoolSettings
+    from handlers.status import Arguments, answer
+
+    class Journal:
+        """Nothing runs."""
+
+        async def jobs(self, **_asked: Any) -> list[Any]:
+            return []
+
+        async def frozen(self) -> None:
+            return None
+
+    sections = tomllib.loads(await asyncio.to_thread(Path(config).read_text))["pools"]
+    settings = [msgspec.convert(one, PoolSettings) for one in sections]
+    pools = Pools(settings, passwords={one.name: password for one in settings})
+    await pools.start()
+    while any(view.state is not FeedState.LIVE for view in pools.pools()):
+        await pools.changed()
+    found: dict[str, list[float]] = {}
+    for what in subjects:
+        for _ in range(times):
+            context: Any = SimpleNamespace(fleet=pools, journal=Journal(), now=time.time())
+            begun = time.thread_time()
+            render(await answer(Arguments(what), context))
+            found.setdefault(what, []).append(1000 * (time.thread_time() - begun))
+    _say(cpu_ms=found)
+    await asyncio.Event().wait()
+
+
 async def stock(url: str, password: str, classes: list[str]) -> None:
     """The stock client's `get_all_records` of these classes, in a thread beside an event loop that should stay free."""
     import XenAPI
@@ -112,6 +146,8 @@ async def stock(url: str, password: str, classes: list[str]) -> None:
     _say(took_s=took, peak_mib=_peak_mib() - before, blocked_ms=max(lag.ms), objects=guests)
 
 
+PROGRAMS = {"bare_app": bare_app, "feed": feed, "status": status, "stock": stock}
+
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    asyncio.run({"bare_app": bare_app, "feed": feed, "stock": stock}[sys.argv[1]](**json.loads(sys.argv[2])))
+    asyncio.run(PROGRAMS[sys.argv[1]](**json.loads(sys.argv[2])))
