@@ -27,6 +27,7 @@ class Tag(StrEnum):
     JOB_STALE = "job:stale"
     JOB_STARTED = "job:start"
     JOB_SUCCEEDED = "job:succeed"
+    JOB_PARTLY = "job:end-partly"
     JOB_FAILED = "job:fail"
     JOB_CANCELLED = "job:cancel"
     JOB_CANCEL_ASKED = "job:ask-cancel"

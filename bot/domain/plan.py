@@ -95,11 +95,17 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One changing call: `kind` names the code that knows how to look whether it happened."""
+    """One changing call: `kind` names the code that knows how to look whether it happened.
+
+    A step that stands `alone` waits for all steps before it and is waited for by all after it. `weight` is its share of
+    the job's progress, in any unit that all steps of a plan have in common.
+    """
 
     kind: str
     title: Phrase
     call: Call
+    alone: bool = False
+    weight: float = 1.0
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -149,7 +155,8 @@ class Plan(msgspec.Struct, frozen=True):
     display names, by UUID, of everything the plan mentions; `refusal` says in a sentence that it cannot be done.
     `approvers` is how many must approve it at least, whatever its risk, since a rule says so. `back` tells that it only
     undoes a job of a moment ago, so that what it takes up is what that job gave up. `chosen` says why this host was
-    taken where nobody named one, `others` are the hosts to choose instead.
+    taken where nobody named one, `others` are the hosts to choose instead. As many steps as `parallel` says may
+    be under way at once.
     """
 
     operation: str
@@ -170,6 +177,7 @@ class Plan(msgspec.Struct, frozen=True):
     back: bool = False
     chosen: Phrase | None = None
     others: tuple[Choice, ...] = ()
+    parallel: int = 1
 
     @property
     def blocked(self) -> tuple[Check, ...]:

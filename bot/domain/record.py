@@ -90,6 +90,11 @@ class JobRecord(msgspec.Struct, frozen=True):
     back_closed: bool = False
 
     @property
+    def done(self) -> frozenset[int]:
+        """The steps that are done, by index."""
+        return frozenset(step.index for step in self.steps if step.state is StepState.DONE)
+
+    @property
     def approved_by(self) -> tuple[str, ...]:
         """The people whose approval counted, each once, in order."""
         return tuple(dict.fromkeys(one.person for one in self.decisions if one.verdict == "approve"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from bot.domain.audit import Tag
 from bot.domain.job import JobEvent, JobState
 from bot.domain.message import Message
@@ -55,7 +57,9 @@ class Control:
             raise NotAllowed("To resolve a job you need the admin role.", "Ask an admin of xenbot.")
         if record.state is not JobState.NEEDS_ATTENTION:
             raise Refused(f"Job {number} needs nobody: it is {state_word(record.state)}.")
-        step = next((one for one in record.steps if one.state is not StepState.DONE), record.steps[-1])
+        open_steps = [one for one in record.steps if one.state is not StepState.DONE] or [record.steps[-1]]
+        # The ones nobody could judge come first; the rest of a job of several steps was never begun, or ended clearly.
+        step = next((one for one in open_steps if one.state is StepState.UNCLEAR), open_steps[0])
         look = await self._look(record, step.index)
         seen_done = look.seen is Seen.DONE
         if look.seen is Seen.GOING_ON:
@@ -67,10 +71,17 @@ class Control:
         if not verdict and not seen_done:
             close = Code(f"/xen resolve {number} not-moved")
             return brief(look.headline, *look.evidence, say("If that is right, close it with {close}.", close=close))
-        event = JobEvent.SUCCEED if seen_done else JobEvent.FAIL
-        changes = {"outcome": look.headline, "evidence": look.evidence, "finished_at": self.store.clock()}
         note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(look.headline)})
-        await self.store.move(number, event, note, self._ended, expect=record.state, changes=changes)
+        closed = msgspec.structs.replace(step, state=StepState.DONE if seen_done else StepState.FAILED)
+        others = [one for one in open_steps if one.index != step.index]
+        if any(one.state is StepState.UNCLEAR for one in others):
+            await self.store.save_step(closed, note)
+            return brief(look.headline, *look.evidence, say("Another step is unclear too: look again."))
+        event = JobEvent.FAIL
+        if record.done or seen_done:
+            event = JobEvent.END_PARTLY if others or not seen_done else JobEvent.SUCCEED
+        changes = {"outcome": look.headline, "evidence": look.evidence, "finished_at": self.store.clock()}
+        await self.store.move(number, event, note, self._ended, expect=record.state, changes=changes, step=closed)
         return brief(say("Job {n} is closed: {what}", n=number, what=look.headline))
 
     async def _look(self, record: JobRecord, index: int) -> Look:

@@ -174,8 +174,11 @@ class Decisions(Claims):
         operation = self.engine.operations[record.operation]
         if click.action == "ask_again":
             # Asked again, the way back is a move like any other: the moment it undid may be long ago.
-            earlier = msgspec.structs.replace(record.plan, back=False)
-            plan = await operation.replan(earlier, self.facts, self.approval, NOBODY)
+            earlier = msgspec.structs.replace(operation.rest(record.plan, record.done), back=False)
+            if operation.renew is not None:
+                plan = await operation.renew(earlier, self.facts, self.approval)
+            else:
+                plan = await operation.replan(earlier, self.facts, self.approval, NOBODY)
         else:
             late = self.store.clock() - (record.finished_at or 0) > story.MOVE_BACK_S
             if operation.reverse is None or late:

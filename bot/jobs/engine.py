@@ -12,15 +12,15 @@ import structlog
 from bot.domain.audit import Tag
 from bot.domain.job import JobEvent, JobState
 from bot.domain.policy import ApprovalSettings
-from bot.domain.record import JobRecord, StepState
+from bot.domain.record import JobRecord
 from bot.domain.texts import Phrase, plain, say
 from bot.errors import CannotTell, IllegalTransition, OutcomeUnknown, Refused, StoreError, Unreachable, XapiFailure
 from bot.jobs import story
+from bot.jobs.course import Course
 from bot.jobs.deadlines import Deadlines
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace
 from bot.jobs.ports import Directory
-from bot.jobs.steps import StepRunner
 from bot.operations.base import Operation
 from bot.operations.ports import Driver, Facts
 from bot.store import Note, Outgoing, Store
@@ -32,6 +32,7 @@ ENDINGS = {
     EndKind.FAILED: (JobEvent.FAIL, Tag.JOB_FAILED),
     EndKind.CANCELLED: (JobEvent.CANCEL, Tag.JOB_CANCELLED),
     EndKind.UNCLEAR: (JobEvent.LOSE, Tag.JOB_UNCLEAR),
+    EndKind.PARTIAL: (JobEvent.END_PARTLY, Tag.JOB_PARTLY),
 }
 HOST_LIMIT = 3
 
@@ -61,7 +62,7 @@ class Engine:
         self.pace = pace or Pace()
         self._kick = asyncio.Event()
         self._active: dict[int, asyncio.Task[None]] = {}
-        self._runners: dict[int, StepRunner] = {}
+        self._courses: dict[int, Course] = {}
         self._hints: dict[int, Phrase] = {}
         self._broken: set[int] = set()
         self._tidy_at = 0.0
@@ -72,9 +73,9 @@ class Engine:
 
     def ask_cancel(self, number: int) -> None:
         """A running job was asked to stop; the wish is stored already."""
-        runner = self._runners.get(number)
-        if runner is not None:
-            runner.cancel_asked.set()
+        course = self._courses.get(number)
+        if course is not None:
+            course.cancel_asked.set()
         self.kick()
 
     async def run(self) -> None:
@@ -90,7 +91,7 @@ class Engine:
                     await self._wait()
         finally:
             self._active.clear()
-            self._runners.clear()
+            self._courses.clear()
 
     async def _round(self, group: asyncio.TaskGroup) -> None:
         for record in await self.store.in_state(JobState.RUNNING, JobState.QUEUED):
@@ -128,7 +129,7 @@ class Engine:
             await self._give_up(record.number)
         finally:
             self._active.pop(record.number, None)
-            self._runners.pop(record.number, None)
+            self._courses.pop(record.number, None)
 
     async def _give_up(self, number: int) -> None:
         """A defect of ours met this job: a running one needs a person, a queued one was not started."""
@@ -211,24 +212,13 @@ class Engine:
 
     async def _work(self, record: JobRecord, *, just_judged: bool = False) -> None:
         operation = self.operations[record.operation]
-        runner = StepRunner(self.store, self.driver, self.facts, operation, self.words, self.pace, self.gate.judge)
-        runner.just_judged = just_judged
-        self._runners[record.number] = runner
-        latest = await self.store.job(record.number)
-        if latest.cancel_by:
-            runner.cancel_asked.set()
+        course = Course(record.number, operation, self.store, self.driver, self.facts, self.words, self.pace, self.gate)
+        course.just_judged = just_judged
+        self._courses[record.number] = course
+        if (await self.store.job(record.number)).cancel_by:
+            course.cancel_asked.set()
         await self._pool_is_known(record.pool)
-        end = End(EndKind.DONE, say("Done: {title}", title=record.plan.title))
-        for index, step in enumerate(latest.steps):
-            if step.state is StepState.DONE:
-                continue
-            end = await runner.run(latest, index)
-            if end.kind is not EndKind.DONE or index == len(latest.steps) - 1:
-                break
-            if end.step is not None:
-                await self.store.save_step(end.step)
-            latest = await self.store.job(record.number)
-        await self._close(latest, end)
+        await self._close(*await course.run())
 
     async def _pool_is_known(self, pool: str) -> None:
         # After a start the feed loads in its own time; the job waits with it and judges nothing meanwhile.

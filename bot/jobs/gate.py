@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 import structlog
 
-from bot.domain.plan import Grade, drift
+from bot.domain.plan import Grade, Plan, drift
 from bot.domain.policy import ApprovalSettings, Role
 from bot.domain.record import JobRecord
 from bot.domain.texts import Phrase, Quote, Who, say
@@ -54,14 +54,19 @@ class Gate:
         reason = Quote(freeze.reason or "no reason given")
         return Wait(say("Frozen: {reason}. It starts when the freeze ends.", reason=reason))
 
-    async def judge(self, record: JobRecord) -> Wait | tuple[Phrase, ...]:
-        """Plans again from direct reads, and looks everyone up again who asked for it or approved it."""
+    async def judge(self, record: JobRecord, begun: frozenset[int] = frozenset()) -> Wait | tuple[Phrase, ...]:
+        """Plans again from direct reads, and looks everyone up again who asked for it or approved it.
+
+        Of a job whose steps `begun` are done or under way only the rest is judged, under what was agreed to for all.
+        """
         frozen = await self.frozen()
         if frozen is not None:
             return frozen
         try:
-            homes = await self.store.homes(record)
-            now = await self.operations[record.operation].replan(record.plan, self.facts, self.approval, homes)
+            operation = self.operations[record.operation]
+            rest = operation.rest(record.plan, begun)
+            homes = {**await self.store.homes(record), **_moved(record.plan, rest)}
+            now = await operation.replan(rest, self.facts, self.approval, homes)
             people = await self._people(record)
         except NotFound as gone:
             return (say("{what}", what=Quote(gone.message)),)
@@ -73,7 +78,7 @@ class Gate:
         unclear = [one for one in now.unclear if record.ceiling.grades.get(one.key) is not Grade.UNKNOWN]
         if unclear and not now.blocked:
             return Wait(say("Waiting: {fact}", fact=unclear[0].fact))
-        problems = drift(record.plan, record.ceiling, now) + people
+        problems = drift(rest, record.ceiling, now) + people
         approvals = set(record.approved_by) - {record.requester}
         # Policy may have become stricter since: the number that counts is today's.
         needed = max(record.approvers_needed, self.approval.needed(now.risk, now.approvers))
@@ -97,3 +102,9 @@ class Gate:
             if role not in person.roles:
                 problems.append(say("{who} no longer has the {role} role", who=Who(user), role=role.value))
         return tuple(problems)
+
+
+def _moved(whole: Plan, rest: Plan) -> dict[str, str]:
+    """Where the guests were that the job itself has moved, or moves now: its own work raises no risk either."""
+    left = {place.vm for place in rest.placements}
+    return {place.vm: place.host for place in whole.placements if place.vm not in left and place.host is not None}

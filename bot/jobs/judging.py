@@ -11,7 +11,7 @@ import msgspec
 
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, Quote, say
+from bot.domain.texts import Phrase, Quote, plain, say
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.jobs import story
 from bot.jobs.gate import Wait
@@ -33,21 +33,26 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 class EndKind(StrEnum):
-    """How a step ended."""
+    """How a step ended, or a whole job; only a job of several steps ends partly."""
 
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
     UNCLEAR = "unclear"
+    PARTIAL = "partial"
 
 
 class End(msgspec.Struct, frozen=True):
-    """How a step ended, in words, what was seen, and the step as it is stored together with the job's new state."""
+    """How it ended, in words, what was seen, and the step as it is stored together with the job's new state.
+
+    `harmed` tells that the guest was found to be worse off than before.
+    """
 
     kind: EndKind
     headline: Phrase
     evidence: tuple[Phrase, ...] = ()
     step: StepRecord | None = None
+    harmed: bool = False
 
 
 class Judging:
@@ -61,7 +66,8 @@ class Judging:
         operation: Operation,
         words: Callable[[tuple[str, ...]], Phrase],
         pace: Pace,
-        judge: Callable[[JobRecord], Awaitable[Wait | tuple[Phrase, ...]]],
+        judge: Callable[[JobRecord, int], Awaitable[Wait | tuple[Phrase, ...]]],
+        index: int,
     ) -> None:
         self.store = store
         self.driver = driver
@@ -70,9 +76,11 @@ class Judging:
         self.words = words
         self.pace = pace
         self.judge = judge
+        self.index = index
         self.just_judged = False
         self.cancel_asked = asyncio.Event()
-        self.hint: Phrase | None = None
+        # Shared by all steps of a job that are under way: the card has one place for what keeps it waiting.
+        self.hints: dict[int, Phrase] = {}
         self._card_at = 0.0
         self._highest = 0.0
         self._ended = False
@@ -109,7 +117,7 @@ class Judging:
 
     def _verdict(self, look: Look, error: tuple[str, ...] | None) -> End:
         if look.seen is Seen.HARMED:
-            return End(EndKind.FAILED, look.headline, (*look.evidence, *self._why(error)))
+            return End(EndKind.FAILED, look.headline, (*look.evidence, *self._why(error)), harmed=True)
         if error is None or error == ("",):
             return End(EndKind.UNCLEAR, say("We lost sight of it: {look}", look=look.headline), look.evidence)
         if error[0] == "TASK_CANCELLED":
@@ -127,19 +135,23 @@ class Judging:
             EndKind.CANCELLED: StepState.CANCELLED,
             EndKind.UNCLEAR: StepState.UNCLEAR,
         }[end.kind]
-        ended = msgspec.structs.replace(step, state=state, finished_at=self.store.clock(), progress=self._highest)
+        said = (plain(end.headline),) if end.kind is not EndKind.DONE else ()
+        ended = msgspec.structs.replace(
+            step, state=state, finished_at=self.store.clock(), progress=self._highest, error=said
+        )
         return msgspec.structs.replace(end, step=ended)
 
     async def _save(self, step: StepRecord) -> None:
         await self.store.save_step(step, story=self._card)
 
     def _card(self, record: JobRecord) -> tuple[Outgoing, ...]:
-        message = story.card(record, self.operation, hint=self.hint, now=self.store.clock())
+        hint = next(iter(self.hints.values()), None)
+        message = story.card(record, self.operation, hint=hint, now=self.store.clock())
         return (Outgoing("card", message, urgent=False),)
 
     async def _hint(self, record: JobRecord, hint: Phrase) -> None:
-        if self.hint != hint:
-            self.hint = hint
+        if self.hints.get(self.index) != hint:
+            self.hints[self.index] = hint
             await self.store.annotate(record.number, {}, story=self._card)
 
     async def _seen(self, record: JobRecord, plan_step: Step) -> Look | None:

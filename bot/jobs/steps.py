@@ -29,20 +29,21 @@ log = structlog.get_logger()
 _ALIVE = {TaskStatus.PENDING, TaskStatus.SUCCESS}
 
 
-def _before(record: JobRecord) -> Phrase:
-    return say("Cancelled before it began: {title}", title=record.plan.title)
+def _before(record: JobRecord, step: Step) -> Phrase:
+    title = record.plan.title if len(record.plan.steps) == 1 else step.title
+    return say("Cancelled before it began: {title}", title=title)
 
 
 class StepRunner(Judging):
     """Runs one step of one job."""
 
-    async def run(self, record: JobRecord, index: int) -> End:
+    async def run(self, record: JobRecord) -> End:
         """Carries the step from wherever it stands to its end."""
-        step, plan_step = record.steps[index], record.plan.steps[index]
+        step, plan_step = record.steps[self.index], record.plan.steps[self.index]
         self._highest = step.progress
         if step.state is StepState.WAITING:
             if self.cancel_asked.is_set():
-                return self._finish(step, End(EndKind.CANCELLED, _before(record)))
+                return self._finish(step, End(EndKind.CANCELLED, _before(record, plan_step)))
             opened = await self._open(record, step)
             if isinstance(opened, End):
                 return opened
@@ -82,7 +83,7 @@ class StepRunner(Judging):
                 found = await self._find(record, step, ended=self._ended)
                 if found is not None:
                     return found if isinstance(found, StepRecord) else await self._judge(record, step, plan_step, None)
-            stop = await self._still_right(record, max(step.attempts, refused))
+            stop = await self._still_right(record, plan_step, max(step.attempts, refused))
             if stop is not None:
                 return self._finish(step, stop)
             step = msgspec.structs.replace(step, attempts=step.attempts + 1)
@@ -115,7 +116,7 @@ class StepRunner(Judging):
 
     async def _sent(self, step: StepRecord, task: str) -> StepRecord:
         sent = msgspec.structs.replace(step, state=StepState.SENT, task=task)
-        self.hint = None
+        self.hints.pop(self.index, None)
         await self._save(sent)
         return sent
 
@@ -162,8 +163,7 @@ class StepRunner(Judging):
                 continue
             if view is None:
                 return await self._judge(record, step, plan_step, None)
-            if self.hint is not None:
-                self.hint = None
+            if self.hints.pop(self.index, None) is not None:
                 self._card_at = 0.0
             seen = view
             if view.status in {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}:
@@ -184,7 +184,7 @@ class StepRunner(Judging):
         await self._save(moved)
         return moved
 
-    async def _still_right(self, record: JobRecord, tries: int) -> End | None:
+    async def _still_right(self, record: JobRecord, plan_step: Step, tries: int) -> End | None:
         """Whether the call may still be sent, after a crash or a long silence; None when nothing speaks against it."""
         if tries >= self.pace.sends:
             return End(EndKind.FAILED, say("Failed: the pool did not take the call, {n} times.", n=tries))
@@ -192,13 +192,13 @@ class StepRunner(Judging):
             self.just_judged = False
             return None
         while not self.cancel_asked.is_set():
-            found = await self.judge(record)
+            found = await self.judge(record, self.index)
             if not isinstance(found, Wait):
                 why = say("Not started, things have changed: {why}", why=many(found))
                 return End(EndKind.FAILED, why) if found else None
             await self._hint(record, found.hint)
             await asyncio.sleep(self.pace.retry)
-        return End(EndKind.CANCELLED, _before(record))
+        return End(EndKind.CANCELLED, _before(record, plan_step))
 
     async def _told(self, record: JobRecord, step: StepRecord) -> bool:
         """Whether the pool heard that the task should stop; asking again is harmless."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from bot.domain.job import JobState
@@ -14,15 +16,15 @@ from bot.domain.message import (
     Message,
     Option,
     Part,
-    Progress,
     Select,
     Small,
     Verdict,
     Ways,
 )
 from bot.domain.plan import Plan, Risk
-from bot.domain.record import JobRecord, StepState
+from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Many, Moment, Phrase, Quote, Span, Who, many, plain, say
+from bot.jobs import standing
 from bot.operations.base import Operation
 from bot.store import Outgoing
 
@@ -101,21 +103,27 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
             parts.append(Choices((button("Cancel", "cancel", record),)))
         case JobState.RUNNING:
             headline, mark = operation.running(record.plan), Mark.WORKING
-            parts.append(_progress(record, now))
-            if record.approved_by:
-                parts.append(Facts(tuple(decisions(record))))
-            if record.cancel_by:
-                parts.append(Facts((say("{who} asked to stop it.", who=Who(record.cancel_by)),)))
-            if hint is not None:
-                parts.append(Facts((hint,)))
-            if not record.cancel_by:
-                stop = say("Stop it: {title}? {then}", title=record.plan.title, then=operation.when_stopped)
-                parts.append(Choices((button("Cancel", "cancel", record, style="danger", confirm=stop),)))
+            parts += _under_way(record, operation, hint, now)
         case _:
             headline, mark = _ending(record)
             parts += _aftermath(record, operation)
     verdict = Verdict(headline, tuple(_beside(record)), mark)
     return Message(_summary(record, headline), (verdict, *parts))
+
+
+def _under_way(record: JobRecord, operation: Operation, hint: Phrase | None, now: float) -> Iterator[Part]:
+    yield standing.progress(record, now)
+    if len(record.steps) > 1:
+        yield Facts(tuple(standing.steps(record)))
+    if record.approved_by:
+        yield Facts(tuple(decisions(record)))
+    if record.cancel_by:
+        yield Facts((say("{who} asked to stop it.", who=Who(record.cancel_by)),))
+    if hint is not None:
+        yield Facts((hint,))
+    if not record.cancel_by:
+        stop = say("Stop it: {title}? {then}", title=record.plan.title, then=operation.when_stopped)
+        yield Choices((button("Cancel", "cancel", record, style="danger", confirm=stop),))
 
 
 def _deciding(record: JobRecord) -> tuple[Button, ...]:
@@ -180,14 +188,6 @@ def _needs(record: JobRecord) -> Phrase:
     )
 
 
-def _progress(record: JobRecord, now: float) -> Progress:
-    steps = record.steps
-    fraction = sum(1.0 if step.state is StepState.DONE else step.progress for step in steps) / max(1, len(steps))
-    elapsed = max(0.0, (now or record.updated_at) - (record.started_at or now))
-    left = elapsed * (1 - fraction) / fraction if fraction > 0.05 else record.plan.estimate_s
-    return Progress(min(fraction, 0.99), elapsed, left)
-
-
 def _ending(record: JobRecord) -> tuple[Phrase, Mark]:
     title = record.plan.title
     outcome = record.outcome
@@ -214,7 +214,7 @@ def _ending(record: JobRecord) -> tuple[Phrase, Mark]:
 
 def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
     parts: list[Part] = []
-    lines = [*decisions(record), *record.evidence]
+    lines = [*decisions(record), *record.evidence, *standing.not_done(record)]
     if record.reason and record.state is not JobState.WITHDRAWN:
         lines.append(say("Reason given: “{reason}”", reason=Quote(record.reason)))
     if record.successor is not None:
@@ -238,7 +238,11 @@ def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
 def _next(record: JobRecord, operation: Operation) -> tuple[Button, ...]:
     """What can be pressed once the job is over, or needs a person."""
     buttons: list[Button] = []
-    if record.successor is None and record.state in {JobState.STALE, JobState.EXPIRED, JobState.FAILED}:
+    onward = operation.onward if record.state is JobState.PARTIAL else None
+    again = {JobState.STALE, JobState.EXPIRED, JobState.FAILED, JobState.PARTIAL}
+    if onward is not None:
+        buttons += onward(record.plan)
+    elif record.successor is None and record.state in again:
         buttons.append(button("Ask again", "ask_again", record))
     if _way_back(record, operation):
         buttons.append(button("Move back", "move_back", record))

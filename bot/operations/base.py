@@ -46,6 +46,12 @@ class Operation(msgspec.Struct, frozen=True):
     card says meanwhile; `instead` gives the buttons that ask for another way where this one was refused or failed;
     `retarget` plans the same with another host, by UUID; `when_stopped` tells whoever cancels it what will be so then;
     `settle_s` is how long a look may still change after the pool's task failed.
+
+    Of jobs of several steps: `advanced` gives what remains of an approved plan once these steps (by index) are done or
+    under way, with the placements as they must be then; it is pure. `sum_up` looks, after the last step, at what is
+    true now that these steps are done: `DONE` where it is all that was wanted. `onward` gives the buttons that go on
+    from, or back from, a job that ended partly. `renew` plans anew what was asked for, where that may well lead to
+    other steps than `replan`, which judges those of the earlier plan.
     """
 
     name: str
@@ -57,3 +63,16 @@ class Operation(msgspec.Struct, frozen=True):
     when_stopped: Phrase = Phrase("The guest stays where it is.")
     settle_s: float = 60.0
     retarget: Callable[[Plan, str, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
+    advanced: Callable[[Plan, frozenset[int]], Plan] | None = None
+    sum_up: Callable[[Plan, frozenset[int], Facts], Awaitable[Look]] | None = None
+    onward: Callable[[Plan], tuple[Button, ...]] | None = None
+    renew: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
+
+    def rest(self, plan: Plan, begun: frozenset[int]) -> Plan:
+        """What remains of an approved plan once the steps `begun` are done or under way."""
+        if not begun:
+            return plan
+        if self.advanced is not None:
+            return self.advanced(plan, begun)
+        left = tuple(step for index, step in enumerate(plan.steps) if index not in begun)
+        return msgspec.structs.replace(plan, steps=left)

@@ -1,0 +1,43 @@
+"""How far a running job is, and what one that ended partly has left undone. Pure."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+
+from bot.domain.job import JobState
+from bot.domain.message import Progress
+from bot.domain.record import JobRecord, StepState
+from bot.domain.texts import Phrase, many, say
+from bot.domain.words import step_word
+
+
+def progress(record: JobRecord, now: float) -> Progress:
+    """The steps by their weights, each as far as it is; seconds so far, and those left where there is a guess."""
+    steps, weights = record.steps, [step.weight for step in record.plan.steps]
+    reached = (1.0 if step.state is StepState.DONE else step.progress for step in steps)
+    fraction = sum(map(operator.mul, reached, weights)) / (sum(weights) or 1.0)
+    elapsed = max(0.0, (now or record.updated_at) - (record.started_at or now))
+    left = elapsed * (1 - fraction) / fraction if fraction > 0.05 else record.plan.estimate_s
+    return Progress(min(fraction, 0.99), elapsed, left)
+
+
+def steps(record: JobRecord) -> Iterator[Phrase]:
+    """How many steps are done, and what is under way."""
+    states = [step.state for step in record.steps]
+    yield say("{n} of {all} steps done", n=states.count(StepState.DONE), all=len(states))
+    begun = {StepState.INTENT, StepState.SENT}
+    going = [one.title for one, state in zip(record.plan.steps, states, strict=True) if state in begun]
+    if going:
+        yield say("Under way: {steps}", steps=many(going))
+
+
+def not_done(record: JobRecord) -> tuple[Phrase, ...]:
+    """The steps of a job that ended partly, or needs a person, which are not known to be done."""
+    left = [
+        say("{title} ({state})", title=plan.title, state=say(step_word(step.state)))
+        for plan, step in zip(record.plan.steps, record.steps, strict=True)
+        if step.state is not StepState.DONE
+    ]
+    several = record.state in {JobState.PARTIAL, JobState.NEEDS_ATTENTION} and len(record.steps) > 1
+    return (say("Not done: {steps}", steps=many(left)),) if several and left else ()
