@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import types
 import typing
@@ -58,8 +59,9 @@ def rest(word: str) -> Keyword:
     return Keyword(word, takes_all=True)
 
 
+@functools.cache
 def slots(arguments: type[msgspec.Struct]) -> tuple[Slot, ...]:
-    """The arguments a handler's struct declares."""
+    """The arguments a handler's struct declares; worked out once, since every command asks before it is acked."""
     hints = typing.get_type_hints(arguments, include_extras=True)
     found = []
     for field in msgspec.structs.fields(arguments):

@@ -68,7 +68,7 @@ class Batch:
             yield _decode(part)
 
 
-def read_json(body: bytes) -> Batch | list[str]:
+def read_json(body: bytes | bytearray) -> Batch | list[str]:
     """The batch in a JSON-RPC answer, or code and parameters of XAPI's refusal. Raises msgspec.MsgspecError."""
     start = body.find(_OPENING) + len(_OPENING) if len(body) > _LONG_BYTES else 0
     is_cut = start >= len(_OPENING) and body.startswith(b"{", start)
@@ -94,7 +94,7 @@ def _slices(events: Iterable[Any]) -> Iterator[list[Any]]:
         yield part
 
 
-def _cut(body: bytes, start: int, end: int) -> Iterator[list[_Event]]:
+def _cut(body: bytes | bytearray, start: int, end: int) -> Iterator[list[_Event]]:
     """The events between two places, cut where one object ends and the next begins with the same key as the first.
 
     That mark holds a quote, which JSON escapes in every text: no name of a guest can imitate it. Should it stand inside
