@@ -62,6 +62,7 @@ class Door:
         app = web.Application()
         app.router.add_post("/", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_S)
+        self._bound = False
 
     async def start(self) -> None:
         """Opens the door; where the path is too long for a socket it stays shut, which is logged.
@@ -77,15 +78,17 @@ class Door:
         before = os.umask(0o177)
         try:
             found.bind(str(self._path.absolute()))
+            self._bound = True
         finally:
             os.umask(before)
         await self._runner.setup()
         await web.SockSite(self._runner, found).start()
 
     async def stop(self) -> None:
-        """Shuts the door."""
+        """Shuts the door; one that was never opened is left alone, since it may be that of another bot."""
         await self._runner.cleanup()
-        self._path.unlink(missing_ok=True)
+        if self._bound:
+            self._path.unlink(missing_ok=True)
 
     async def _answer(self, request: web.Request) -> web.Response:
         try:

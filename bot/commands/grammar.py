@@ -91,6 +91,8 @@ def split(command: Command, text: str) -> dict[str, str]:
         key, value = split_option(word)
         slot = by_word.get(key) if word.plain and (word.option or value is None) else None
         if slot is not None and slot.alone:
+            if value is not None:
+                raise _usage(command, f"“{slot.keyword}” takes no value")
             given[slot.name] = [word]
             continue
         if slot is not None and slot.name not in given:
@@ -103,6 +105,10 @@ def split(command: Command, text: str) -> dict[str, str]:
         if current is None:
             raise _usage(command, f"“{word.raw}” is one word too many")
         given.setdefault(current.name, []).append(word)
+    for word in (given[slot.name][0] for slot in declared if slot.alone and slot.name in given):
+        if any(found and found[0].start < word.start < found[-1].end for found in given.values()):
+            # Nobody's guest is forced because of a word in its name.
+            raise _usage(command, f"“{word.raw}” stands inside a name; put the name into quotation marks")
     values = {name: _joined(found, line) for name, found in given.items()}
     for slot in declared:
         begun = slot.name in given and not slot.takes_all

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from story_lab import StoryLab, story_lab
 
+from bot.domain.message import Message, Verdict
+from bot.domain.texts import say
 from bot.door import LONGEST_PATH, Door, door_of, knock
 
 
@@ -108,3 +110,18 @@ async def test_a_store_too_deep_for_a_socket_leaves_the_door_shut_and_the_bot_ru
     await door.start()
     assert not door_of(deep / "store").exists()
     await door.stop()
+
+
+async def test_a_second_bot_that_cannot_have_the_store_leaves_the_door_of_the_first_alone() -> None:
+    async def first(_words: str, _who: str) -> Message:
+        return Message(say("the first"), (Verdict(say("the first")),))
+
+    with tempfile.TemporaryDirectory(prefix="xb") as data:
+        store = Path(data) / "store"
+        door, other = Door(store, first), Door(store, first)
+        await door.start()
+        # Its store was refused to it, so that it never came to opening a door.
+        await other.stop()
+        assert (await knock(store, "status")).text.strip() == "the first"
+        await door.stop()
+        assert not door_of(store).exists()

@@ -103,3 +103,17 @@ def test_every_command_can_be_read_from_its_own_usage_and_example() -> None:
         assert command.usage.split()[0] == command.word
         assert command.example.split()[0] == command.word
         assert command.help.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("stop my hard disk", "stands inside a name"),
+        ("reboot my hard disk reason it hangs", "stands inside a name"),
+        ("stop centos54 --hard=no", "takes no value"),
+        ("stop centos54 —hard=false", "takes no value"),
+    ],
+)
+async def test_no_guest_is_forced_by_a_word_that_may_mean_something_else(words: str, why: str) -> None:
+    with pytest.raises(NotUnderstood, match=why):
+        await Room().type(words)
