@@ -105,16 +105,20 @@ def split(command: Command, text: str) -> dict[str, str]:
         if current is None:
             raise _usage(command, f"“{word.raw}” is one word too many")
         given.setdefault(current.name, []).append(word)
-    for word in (given[slot.name][0] for slot in declared if slot.alone and slot.name in given):
-        if any(found and found[0].start < word.start < found[-1].end for found in given.values()):
-            # Nobody's guest is forced because of a word in its name.
-            raise _usage(command, f"“{word.raw}” stands inside a name; put the name into quotation marks")
+    _apart(command, [given[slot.name][0] for slot in declared if slot.alone and slot.name in given], given)
     values = {name: _joined(found, line) for name, found in given.items()}
     for slot in declared:
         begun = slot.name in given and not slot.takes_all
         if (slot.required or begun) and not values.get(slot.name):
             raise _usage(command, f"{slot.name} is missing" if not slot.keyword else f"“{slot.keyword} …” is missing")
     return {name: value for name, value in values.items() if value}
+
+
+def _apart(command: Command, flags: list[Word], given: Mapping[str, list[Word]]) -> None:
+    """Raises NotUnderstood for a flag amid the words of a name: no guest is forced because of what it is called."""
+    for word in flags:
+        if any(found and found[0].start < word.start < found[-1].end for found in given.values()):
+            raise _usage(command, f"“{word.raw}” stands inside a name; put the name into quotation marks")
 
 
 def _joined(words: list[Word], line: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
+from typing import Final
 
 from bot import commands
 from bot.commands import Change, Command, FieldKind, Form
@@ -10,14 +13,18 @@ from bot.domain.audit import Tag
 from bot.domain.message import Checks as ChecksPart
 from bot.domain.message import Choices, Facts, Mark, Message, Option, Select, Verdict
 from bot.domain.plan import Plan
-from bot.domain.policy import Person
+from bot.domain.policy import Person, Role
 from bot.domain.texts import many, say
 from bot.errors import NotAllowed, NotUnderstood, Refused
 from bot.jobs import home, story
-from bot.jobs.desk import Desk, in_words
+from bot.jobs.desk import NO_ROLE, Desk, in_words
+from bot.jobs.home import Jobs
 from bot.jobs.ports import Review, Sender
 from bot.operations import lookup
 from bot.store import Note
+
+# Far less than the pause between two rounds of Home, so that each round tells what is new.
+_MOMENT_S: Final = 1.0
 
 
 class Counter:
@@ -26,6 +33,8 @@ class Counter:
     def __init__(self, desk: Desk, ops: str) -> None:
         self.desk = desk
         self.ops = ops
+        self._reading = asyncio.Lock()
+        self._read: tuple[float, Jobs] | None = None
 
     def asked(self, text: str) -> str:
         """The command word, where it was typed without the words it needs; else ""."""
@@ -87,7 +96,17 @@ class Counter:
 
     async def _home(self, team: str, user: str) -> Message:
         person = await self.desk.directory.person(team, user)
-        return await home.build(person, self.desk.store, self.desk.fleet, self.desk.registry)
+        if Role.VIEWER not in person.roles:
+            raise NotAllowed(*NO_ROLE)
+        return home.build(person, await self._jobs(), self.desk.fleet, self.desk.registry)
+
+    async def _jobs(self) -> Jobs:
+        """Read once for all Homes that are made in the same moment: reading some hundred jobs takes a while."""
+        async with self._reading:
+            at = time.monotonic()
+            if self._read is None or at - self._read[0] > _MOMENT_S:
+                self._read = at, await home.read(self.desk.store)
+            return self._read[1]
 
     def _channel(self, sender: Sender) -> str:
         return sender.channel or self.ops

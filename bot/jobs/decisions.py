@@ -45,7 +45,7 @@ class Decisions(Claims):
                 self._is_this_card(click, record)
                 return await self._act(click, person, record)
         except DirectorySilent:
-            raise  # not an answer about this person: the click stays, and is judged when Slack can be asked
+            raise  # not an answer about this person: whoever asked says whether the click is judged again later
         except (UserError, IllegalTransition) as refusal:
             await self._refuse(click, number, refusal)
             if isinstance(refusal, IllegalTransition):

@@ -48,6 +48,7 @@ _T = TypeVar("_T")
 # A click older than this is no longer what its person wants now.
 CLICK_LIVES_S = 15 * 60
 RETRY_S = 5.0
+NO_ROLE = ("You have no role here.", "Ask an admin of xenbot.")
 
 
 async def in_words(work: Awaitable[_T]) -> _T:
@@ -141,7 +142,7 @@ class Desk:
                     f" (you have {have}).",
                     "Ask an admin of xenbot.",
                 )
-            raise NotAllowed("You have no role here.", "Ask an admin of xenbot.")
+            raise NotAllowed(*NO_ROLE)
         looking = isinstance(command.does, Query)
         # Without a channel it comes from the person's own Home.
         if channel in self.channels or (looking and (not channel or channel.startswith("D"))):
@@ -214,7 +215,26 @@ class Desk:
 
     async def settle(self, click_id: int) -> Message | None:
         """Judges a stored click once. Raises UserError."""
-        return await in_words(self._settle(click_id))
+        try:
+            return await in_words(self._settle(click_id))
+        except UserError as refusal:
+            await self._stays_refused(click_id, refusal)
+            raise
+
+    async def _stays_refused(self, click_id: int, refusal: UserError) -> None:
+        """A no that was told stays a no: left open, the click would count at the next start, behind its person's back.
+
+        What was judged already stays as it is.
+        """
+        try:
+            click = await self.store.click(click_id)
+            if click.verdict != "noted":
+                return
+            await self.store.refuse_click(click_id, None)
+            detail = {"action": click.action, "why": str(refusal)}
+            await self.store.note(Note(Tag.CLICK_REFUSED, click.team, click.person, detail))
+        except StoreError as doubt:
+            log.warning("click_left_open", click=click_id, reason=str(doubt))
 
     async def _settle(self, click_id: int) -> Message | None:
         click = await self.store.click(click_id)
@@ -280,11 +300,12 @@ class Desk:
     async def _settle_old(self, click: StoredClick) -> None:
         while True:
             try:
-                await self.settle(click.id)
+                await in_words(self._settle(click.id))
             except DirectorySilent:
                 await asyncio.sleep(RETRY_S)
                 continue
             except UserError as refusal:
+                await self._stays_refused(click.id, refusal)
                 log.info("old_click_refused", click=click.id, why=refusal.message)
             except Exception:  # the edge at start: one click that cannot be judged must not keep the bot from starting
                 log.exception("old_click_failed", click=click.id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from bot.commands import Change, Journal, Registry, form_of
 from bot.domain.inventory import FeedState, PoolView
 from bot.domain.job import FINAL, JobState
@@ -19,12 +21,24 @@ _WAITING, _MINE, _ENDED, _POOLS = 8, 8, 5, 10
 _KNOWN = 200
 
 
-async def build(person: Person, journal: Journal, fleet: Fleet, registry: Registry) -> Message:
-    """Home for this person, from memory and the store."""
-    jobs = await journal.jobs(open_only=True, limit=_KNOWN)
-    ended = [record for record in await journal.jobs(limit=_KNOWN) if record.state in FINAL][:_ENDED]
-    waiting = [record for record in jobs if _waits_for(record, person)]
-    mine = [record for record in jobs if record.requester == person.id and record not in waiting]
+class Jobs(msgspec.Struct, frozen=True):
+    """The jobs every Home is made of, newest first: the open ones, and those that ended last."""
+
+    open: tuple[JobRecord, ...]
+    ended: tuple[JobRecord, ...]
+
+
+async def read(journal: Journal) -> Jobs:
+    """What the store tells now."""
+    still_open = await journal.jobs(open_only=True, limit=_KNOWN)
+    ended = [record for record in await journal.jobs(limit=_KNOWN) if record.state in FINAL]
+    return Jobs(tuple(still_open), tuple(ended[:_ENDED]))
+
+
+def build(person: Person, jobs: Jobs, fleet: Fleet, registry: Registry) -> Message:
+    """Home for this person, from memory."""
+    waiting = [record for record in jobs.open if _waits_for(record, person)]
+    mine = [record for record in jobs.open if record.requester == person.id and record not in waiting]
     views = fleet.pools()
     headline = _headline(len(waiting))
     parts: list[Part] = [Verdict(headline, mark=Mark.WAITING if waiting else Mark.PLAIN)]
@@ -34,9 +48,9 @@ async def build(person: Person, journal: Journal, fleet: Fleet, registry: Regist
         parts += _jobs([overview.job_line(record) for record in mine], mine, _MINE)
     parts.append(Verdict(say("Pools")))
     parts.append(Facts(_bounded([_pool_line(view) for view in views], _POOLS) or (say("No pool is configured"),)))
-    if ended:
+    if jobs.ended:
         parts.append(Verdict(say("Recent results")))
-        parts.append(Facts(tuple(_ended_line(record) for record in ended)))
+        parts.append(Facts(tuple(_ended_line(record) for record in jobs.ended)))
     looking = [Button("Status", "ask", "status"), Button("Guests", "ask", "vms"), Button("Jobs", "ask", "jobs")]
     parts.append(Choices((*_forms(person, registry), *looking)))
     return Message(headline, tuple(parts))

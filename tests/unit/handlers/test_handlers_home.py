@@ -30,7 +30,7 @@ ADMIN, VIEWER = person("U3", Role.ADMIN), person("U4", Role.VIEWER)
 
 
 async def of(room: Room, whom: Person) -> Message:
-    return await home.build(whom, room.journal, room.fleet, room.registry)
+    return home.build(whom, await home.read(room.journal), room.fleet, room.registry)
 
 
 def busy() -> Room:

@@ -1,0 +1,102 @@
+"""Desk and counter on a real store: a refusal stays one, and Home is made of one reading, for people with a role."""
+
+from __future__ import annotations
+
+import pytest
+from engine_bench import ADMIN, APPROVER, OPERATOR, Bench, World
+
+from bot.commands import Registry
+from bot.domain.job import JobState
+from bot.domain.plan import Risk
+from bot.errors import DirectorySilent, NotAllowed
+from bot.jobs.counter import Counter
+from bot.jobs.desk import Desk
+from bot.metrics import Metrics
+
+
+class NoPools:
+    """A fleet without pools: Home and clicks need none."""
+
+    def pools(self) -> tuple[()]:
+        return ()
+
+
+def desk_of(bench: Bench) -> Desk:
+    return Desk(
+        bench.store,
+        NoPools(),  # type: ignore[arg-type]  # only pools() is asked here
+        bench.world,  # type: ignore[arg-type]  # of the facts only what the engine's tests need
+        bench.world,
+        Registry.discover(),
+        bench.proposals,
+        bench.decisions,
+        bench.control,
+        bench.approval,
+        metrics=Metrics([state.value for state in JobState]),
+        channels=("C1",),
+    )
+
+
+async def click(bench: Bench, number: int, action: str, who: str) -> int:
+    record = await bench.store.job(number)
+    return await bench.store.note_click(
+        target=record.target, action=action, team="T", person=who, channel="C1", message_ts="", at=bench.now
+    )
+
+
+async def silent(_team: str, _user: str) -> object:
+    raise DirectorySilent("I cannot look you up in Slack now (TimeoutError), and without that I refuse.")
+
+
+@pytest.mark.parametrize(("action", "who"), [("approve", APPROVER), ("cancel", OPERATOR)])
+async def test_a_click_that_was_refused_does_not_count_at_the_next_start(
+    bench: Bench, world: World, action: str, who: str
+) -> None:
+    world.risk = Risk.HIGH
+    number = await bench.propose()
+    await bench.press(number, "confirm")
+    asked = await click(bench, number, action, who)
+    person, world.person = world.person, silent  # type: ignore[method-assign]  # Slack does not answer
+    with pytest.raises(DirectorySilent):
+        await desk_of(bench).settle(asked)
+    world.person = person  # type: ignore[method-assign]  # and answers again
+    await bench.crash()
+    await bench.open()
+    await desk_of(bench).settle_left_behind()
+    assert (await bench.store.job(number)).state is JobState.AWAITING_APPROVAL
+    assert (await bench.store.click(asked)).verdict == "refused"
+    newest = (await bench.store.audit(limit=1))[0]
+    assert (newest.tag, newest.actor) == ("click:refuse", who)
+
+
+async def test_a_click_that_nobody_was_answered_for_counts_at_the_next_start(bench: Bench, world: World) -> None:
+    world.risk = Risk.HIGH
+    number = await bench.propose()
+    await bench.press(number, "confirm")
+    await click(bench, number, "deny", APPROVER)
+    await bench.crash()
+    await bench.open()
+    await desk_of(bench).settle_left_behind()
+    assert (await bench.store.job(number)).state is JobState.DENIED
+
+
+async def test_home_shows_nothing_to_people_without_a_role(bench: Bench, world: World) -> None:
+    await bench.propose()
+    world.roles["UNO"] = frozenset()
+    counter = Counter(desk_of(bench), "C1")
+    with pytest.raises(NotAllowed, match="no role"):
+        await counter.home("T", "UNO")
+
+
+async def test_the_homes_of_one_moment_are_made_of_one_reading(bench: Bench) -> None:
+    await bench.propose()
+    counter, real, read = Counter(desk_of(bench), "C1"), bench.store.jobs, []
+
+    async def counted(**wanted: object) -> object:
+        read.append(wanted)
+        return await real(**wanted)  # type: ignore[arg-type]  # passed on as it came
+
+    bench.store.jobs = counted  # type: ignore[method-assign]  # only counted
+    for who in (OPERATOR, APPROVER, ADMIN, OPERATOR, APPROVER):
+        await counter.home("T", who)
+    assert len(read) == 2
