@@ -84,7 +84,9 @@ class Gate:
         needed = max(record.approvers_needed, self.approval.needed(now.risk, now.approvers))
         if len(approvals) < needed and not record.glass_broken_by:
             problems += (say("it needs more approvals now than it has"),)
-        return problems
+        # Pool and Slack took their time to answer, and a freeze holds at once.
+        frozen = await self.frozen()
+        return problems if frozen is None else frozen
 
     async def _people(self, record: JobRecord) -> tuple[Phrase, ...]:
         problems: list[Phrase] = []

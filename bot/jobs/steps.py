@@ -64,7 +64,9 @@ class StepRunner(Judging):
                 words = self.words((failure.code, *failure.params))
                 return self._finish(step, End(EndKind.FAILED, say("Not started: {words}", words=words)))
             except (Unreachable, CannotTell, OutcomeUnknown):
-                # A parent task that was made though its answer was lost is an empty label: it changes nothing.
+                # A parent task that was made though its answer was lost is an empty label: it changes nothing. But
+                # time has passed since the last look, in which a freeze or anything else may have come.
+                self.just_judged = False
                 await asyncio.sleep(self.pace.retry * (attempt + 1))
                 continue
             opened = msgspec.structs.replace(

@@ -192,3 +192,63 @@ async def test_a_call_that_arrives_late_is_not_sent_a_second_time(bench: Bench, 
     await bench.press(number, "confirm")
     await bench.ended(number, "SUCCEEDED", "NEEDS_ATTENTION", "FAILED")
     assert world.executed <= 1
+
+
+async def test_a_freeze_holds_a_job_whose_pool_went_silent_between_the_last_look_and_the_call(
+    bench: Bench, world: World
+) -> None:
+    real, admin, tried = world.open_task, await world.person("T", ADMIN), []
+
+    async def silent_once(pool: str, label: str, description: str) -> str:
+        if tried:
+            return await real(pool, label, description)
+        tried.append(label)
+        await bench.control.freeze(admin, "storage is down")
+        raise Unreachable("connection refused")
+
+    world.open_task = silent_once
+    number = await bench.propose()
+    await bench.press(number, "confirm")
+
+    async def held_or_run() -> bool:
+        hints = [parcel for parcel in await bench.store.due() if "storage is down" in str(parcel.message.parts)]
+        return bool(hints) or world.executed > 0
+
+    await bench.until(held_or_run)
+    assert world.executed == 0
+    await bench.control.unfreeze(admin)
+    await bench.ended(number, "SUCCEEDED")
+    assert world.executed == 1
+
+
+async def test_a_freeze_that_comes_while_a_found_job_is_looked_at_again_holds_its_call(
+    bench: Bench, world: World
+) -> None:
+    real, admin, looked = world.replan, await world.person("T", ADMIN), []
+
+    async def slow(*args: object) -> object:
+        plan = await real(*args)
+        looked.append(plan)
+        if len(looked) == 2:  # the look at the start was well; this one is after the pool was silent
+            await bench.control.freeze(admin, "storage is down")
+        return plan
+
+    async def silent_once(pool: str, label: str, description: str) -> str:
+        world.open_task = opens
+        raise Unreachable("connection refused")
+
+    opens, world.open_task = world.open_task, silent_once
+    await bench.crash()
+    world.replan = slow
+    await bench.open()
+    number = await bench.propose()
+    await bench.press(number, "confirm")
+
+    async def held_or_run() -> bool:
+        hints = [parcel for parcel in await bench.store.due() if "storage is down" in str(parcel.message.parts)]
+        return bool(hints) or world.executed > 0
+
+    await bench.until(held_or_run)
+    assert world.executed == 0
+    await bench.control.unfreeze(admin)
+    await bench.ended(number, "SUCCEEDED")

@@ -282,7 +282,14 @@ class Pool:
             reboot.decide(facts(), SETTINGS, hard=True),
             Pool(PowerState.HALTED, host=None),
             Seen.HARMED,
-            "it ran before",
+            "it was running before",
+        ),
+        (
+            reboot.OPERATION,
+            reboot.decide(facts(power_state=PowerState.PAUSED), SETTINGS, hard=True),
+            Pool(PowerState.PAUSED),
+            Seen.NOT_DONE,
+            "is still paused",
         ),
     ],
 )
