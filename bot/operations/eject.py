@@ -94,4 +94,11 @@ def _running(of: Plan) -> Phrase:
     return say("Ejecting the CD of {vm}", vm=of.targets[0].name)
 
 
-OPERATION = Operation(name=NAME, replan=_replan, look=_look, running=_running, settle_s=5.0)
+OPERATION = Operation(
+    name=NAME,
+    replan=_replan,
+    look=_look,
+    running=_running,
+    when_stopped=say("What is out of its drive by then stays out."),
+    settle_s=5.0,
+)

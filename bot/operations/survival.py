@@ -49,7 +49,7 @@ class Layout:
             return True
         room = [free for host, free in self.free.items() if host != lost]
         # Most pools are far from either edge; only the others are worth a try at packing.
-        if sum(needs) > sum(room) or needs[-1] > max(room):
+        if not room or sum(needs) > sum(room) or needs[-1] > max(room):
             return False
         if sum(needs) <= max(room):
             return True

@@ -214,3 +214,8 @@ def placeable(needs: list[int], room: list[int]) -> bool:
         for place, size in enumerate(room)
         if size >= first
     )
+
+
+def test_where_no_other_host_takes_guests_even_a_guest_of_unknown_size_has_no_place() -> None:
+    assert Layout({"h-1": GIB}, {"h-1": [0]}).frail == {"h-1"}
+    assert Layout({"h-1": GIB}, {}).frail == set()
