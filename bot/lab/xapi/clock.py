@@ -10,7 +10,10 @@ import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Final
+
+from bot.lab.xapi.values import Date
 
 # Between two sleeps simulated work waits for nothing but other work, so it is at rest when nobody has begun or ended
 # a sleep for so many rounds of the event loop.
@@ -59,6 +62,7 @@ class Clock:
         self._running = running
         self._elapsed = 0.0
         self._since = time.monotonic()
+        self._dated = time.time()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
         self._moves = 0
@@ -81,6 +85,15 @@ class Clock:
         if not self._running:
             return self._elapsed
         return self._elapsed + (time.monotonic() - self._since) * self._speed
+
+    def now(self) -> Date:
+        """Returns the date of this second.
+
+        While time runs a second of the date is a real one, whatever the speed, so that dates agree with those of
+        programs that talk to the lab. While time stands still so do dates, and `advance` moves them.
+        """
+        passed = time.monotonic() - self._since if self._running else 0.0
+        return Date(datetime.fromtimestamp(self._dated + passed, UTC).strftime("%Y%m%dT%H:%M:%SZ"))
 
     def set_speed(self, speed: float) -> None:
         """Changes the speed, for those who sleep as well."""
@@ -107,11 +120,10 @@ class Clock:
             target = self._elapsed + seconds
             await self._rest()
             while self._sleepers and self._sleepers[0][0] <= target:
-                self._elapsed = max(self._elapsed, self._sleepers[0][0])
-                self._since = time.monotonic()
+                self._jump(self._sleepers[0][0])
                 self._wake()
                 await self._rest()
-            self._elapsed, self._since = max(self._elapsed, target), time.monotonic()
+            self._jump(target)
             self._set_timer()
 
     async def sleep(self, seconds: float) -> None:
@@ -142,7 +154,18 @@ class Clock:
             return waiter.done()
 
     def _fix(self) -> None:
-        self._elapsed, self._since = self.elapsed, time.monotonic()
+        at = time.monotonic()
+        if self._running:
+            self._elapsed += (at - self._since) * self._speed
+            self._dated += at - self._since
+        self._since = at
+
+    def _jump(self, to: float) -> None:
+        """Lets time be so late, with the dates, unless it is later."""
+        self._fix()
+        forward = max(0.0, to - self._elapsed)
+        self._elapsed += forward
+        self._dated += forward
 
     def _wake(self) -> None:
         """Wakes whose time has come."""

@@ -50,6 +50,7 @@ class Machine:
         emergency: Code and parameters that it answers every call with while it cannot find its coordinator.
         enables_itself: Whether a disabled host is enabled again when its toolstack starts.
         local_sessions: Sessions of its own, good for what must work without a coordinator.
+        streams: How many guests' memory it sends or gets now.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Machine:
     emergency: tuple[str, ...] = ()
     enables_itself: bool = True
     toolstack: Toolstack = field(default=Toolstack.UP)
+    streams: int = 0
     local_sessions: set[str] = field(default_factory=set)
 
     @property

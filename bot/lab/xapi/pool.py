@@ -77,4 +77,5 @@ class Pool:
             cls=cls,
             obj_uuid=self.database.get(cls if cls == "VM" else cls.lower(), ref, "uuid"),
             body=body,
+            at=self.clock.now(),
         )

@@ -14,7 +14,7 @@ from bot.lab.xapi.population_host import (
 )
 from bot.lab.xapi.rules.half_joined import add_half_joined
 from bot.lab.xapi.rules.memory import MIB, rebalance
-from bot.lab.xapi.values import Value, now, stable_uuid
+from bot.lab.xapi.values import Value, past, stable_uuid
 from bot.lab.xapi.world import Cpu, Version, World, WorldHa, WorldHost, WorldStorage
 
 GIB: Final = 1024 * MIB
@@ -119,7 +119,7 @@ def _add_host(pool: Populated, world: World, host: WorldHost) -> None:
         memory_total=total,
         memory_free=total,
         live=True,
-        last_updated=now(),
+        last_updated=past(),
     )
     ref = database.create(
         "host",
@@ -185,7 +185,7 @@ def _add_interface(pool: Populated, ref: str, host: WorldHost, address: str, car
         vendor_name="Intel Corporation",
         device_name="I350 Gigabit Network Connection",
         pci_bus_path="0000:02:00.0",
-        last_updated=now(),
+        last_updated=past(),
     )
     pool.database.create(
         "PIF",

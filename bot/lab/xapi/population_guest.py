@@ -6,7 +6,7 @@ from bot.lab.xapi.database import Database
 from bot.lab.xapi.rules.consoles import show_console
 from bot.lab.xapi.rules.memory import MIB, compute_vm_overhead
 from bot.lab.xapi.rules.storage_space import add_disk, is_thick
-from bot.lab.xapi.values import EPOCH, NULL_REF, Value, now, past, stable_uuid
+from bot.lab.xapi.values import EPOCH, NULL_REF, Value, past, stable_uuid
 from bot.lab.xapi.world import WorldGuest, WorldHost, WorldMemory
 
 GIB: Final = 1024 * MIB
@@ -26,7 +26,9 @@ _FEATURES: Final = {
 def add_dom0(database: Database, host: str, settings: WorldHost) -> None:
     """Makes the control domain of a host, which is a running VM and counts as resident."""
     memory = settings.dom0_memory_mib * MIB
-    metrics = database.create("VM_metrics", memory_actual=memory, VCPUs_number=8, start_time=now(), last_updated=now())
+    metrics = database.create(
+        "VM_metrics", memory_actual=memory, VCPUs_number=8, start_time=past(), last_updated=past()
+    )
     ref = database.create(
         "VM",
         uuid=stable_uuid("dom0", settings.name),
@@ -76,7 +78,7 @@ def add_guest(
         memory_actual=limits.dynamic_max * MIB if is_up else 0,
         VCPUs_number=guest.vcpus,
         start_time=past(_UP_DAYS) if is_up else EPOCH,
-        last_updated=now(),
+        last_updated=past(),
         hvm=guest.domain_type == "hvm",
         current_domain_type=guest.domain_type,
     )
@@ -130,7 +132,7 @@ def add_guest(
 
 def make_guest_metrics(database: Database, vm: str, guest: WorldGuest) -> str:
     """Makes what the guest's agent reports; without tools there is a record that says so."""
-    values: dict[str, Value] = {"last_updated": now(), "live": True}
+    values: dict[str, Value] = {"last_updated": past(), "live": True}
     if guest.tools:
         values |= {
             "os_version": {"name": guest.os, "distro": guest.os.split()[0].lower(), "uname": "", "major": "7"},

@@ -7,7 +7,6 @@ from typing import Final
 from bot.lab.xapi.clock import Clock
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
-from bot.lab.xapi.values import now
 
 ROLES: Final = ("read-only", "vm-operator", "vm-admin", "vm-power-admin", "pool-operator", "pool-admin")
 SUPERUSER: Final = "root"
@@ -96,8 +95,8 @@ class Sessions:
         ref = self._database.create(
             "session",
             this_host=host,
-            last_active=now(),
-            validation_time=now(),
+            last_active=self._clock.now(),
+            validation_time=self._clock.now(),
             is_local_superuser=self.is_superuser(account),
             auth_user_name=account.user,
             originator=originator,
@@ -121,7 +120,7 @@ class Sessions:
             raise ApiError("SESSION_INVALID", ref)
         # XAPI writes last_active at most every ten minutes.
         if self._clock.elapsed - session.used_at > _REFRESH_S:
-            self._database.set("session", ref, last_active=now())
+            self._database.set("session", ref, last_active=self._clock.now())
             session.used_at = self._clock.elapsed
         return session
 

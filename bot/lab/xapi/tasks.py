@@ -13,7 +13,7 @@ from bot.lab.xapi.clock import Clock
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.sessions import Session
-from bot.lab.xapi.values import EPOCH, NULL_REF, Value, new_uuid, now
+from bot.lab.xapi.values import EPOCH, NULL_REF, Value, new_uuid
 from bot.lab.xapi.wire.xml_values import encode_value
 
 FINISHED_KEPT_S: Final = 65 * 60.0
@@ -97,7 +97,7 @@ class Tasks:
             "task",
             name_label=label,
             name_description=description,
-            created=now(),
+            created=self._clock.now(),
             finished=EPOCH,
             status="pending",
             resident_on=host,
@@ -167,7 +167,7 @@ class Tasks:
     def _end(self, runner: Runner, **values: Value) -> None:
         """Ends a task; `status` is written last, as a real server does, and progress is 1.0 however it ended."""
         if runner.completes:
-            self.write(runner.task, allowed_operations=[], finished=now(), progress=1.0, **values)
+            self.write(runner.task, allowed_operations=[], finished=self._clock.now(), progress=1.0, **values)
             self.note_end(runner.task)
 
     def note_end(self, task: str) -> None:

@@ -29,13 +29,8 @@ class SmallInt(int):
 EPOCH: Final = Date("19700101T00:00:00Z")  # what XAPI means by "never"
 
 
-def now() -> Date:
-    """Returns this second."""
-    return Date(datetime.now(UTC).strftime("%Y%m%dT%H:%M:%SZ"))
-
-
-def past(days: int) -> Date:
-    """Returns this second some days ago."""
+def past(days: int = 0) -> Date:
+    """Returns this second some days ago: for records that a world begins with, which is before its clock runs."""
     return Date((datetime.now(UTC) - timedelta(days=days)).strftime("%Y%m%dT%H:%M:%SZ"))
 
 

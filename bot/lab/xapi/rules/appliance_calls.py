@@ -7,7 +7,6 @@ from bot.lab.xapi.calls import Call, Context, Handler, declare
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.rules.power import clean_shutdown, hard_shutdown, shutdown, start
 from bot.lab.xapi.rules.snapshots import checkpoint, snapshot
-from bot.lab.xapi.values import now
 
 _UP: Final = frozenset({"Running", "Paused"})
 _STAMP: Final = slice(0, 15)  # a date without its zone, as names of snapshots have it
@@ -55,12 +54,12 @@ async def snapshot_now(context: Context, self: str) -> str:
     """Takes a snapshot of every guest of a schedule; returns the time they are named for."""
     database = context.pool.database
     record = database.record("VMSS", self)
-    stamp = now()[_STAMP]
+    stamp = context.pool.clock.now()[_STAMP]
     keep = checkpoint if record["type"] == "checkpoint" else snapshot
     for vm in record["VMs"]:
         made = await keep(context, vm, f"{record['name_label']}-{stamp}")
         database.set("VM", made, is_vmss_snapshot=True)
-    database.set("VMSS", self, last_run_time=now())
+    database.set("VMSS", self, last_run_time=context.pool.clock.now())
     return stamp
 
 

@@ -21,7 +21,7 @@ from bot.lab.xapi.rules.storage_space import (
     remove_disk,
     set_used,
 )
-from bot.lab.xapi.values import Value, now
+from bot.lab.xapi.values import Value
 
 COPY_BYTES_PER_S: Final = 100_000_000.0
 LARGEST_DISK: Final = 2040 * 1024**3  # of the VHD format
@@ -70,7 +70,7 @@ async def take_snapshot(context: Context, vdi: str, driver_params: dict[str, str
         vdi,
         **values,
         is_a_snapshot=True,
-        snapshot_time=now(),
+        snapshot_time=pool.clock.now(),
         snapshot_of=vdi,
         cbt_enabled=database.get("VDI", vdi, "cbt_enabled"),
     )

@@ -11,7 +11,7 @@ from bot.lab.xapi.rules.guest_operations import check_operation, operate, refres
 from bot.lab.xapi.rules.memory import compute_vm_overhead
 from bot.lab.xapi.rules.reach import reach_host
 from bot.lab.xapi.rules.storage_operations import refresh_devices, refresh_disk
-from bot.lab.xapi.values import NULL_REF, Value, new_uuid, now
+from bot.lab.xapi.values import NULL_REF, Value, new_uuid
 
 _RECORD_S: Final = 0.2
 
@@ -27,7 +27,9 @@ async def create(context: Context, values: dict[str, Value]) -> str:
     if values["domain_type"] == "unspecified":
         values["domain_type"] = "hvm" if values["HVM_boot_policy"] else "pv"
     values["other_config"] = {"mac_seed": new_uuid()} | values["other_config"]
-    values["metrics"] = database.create("VM_metrics", VCPUs_number=values["VCPUs_max"], last_updated=now())
+    values["metrics"] = database.create(
+        "VM_metrics", VCPUs_number=values["VCPUs_max"], last_updated=context.pool.clock.now()
+    )
     vm = database.create("VM", **{**values, "power_state": "Halted", "suspend_VDI": NULL_REF, "domid": -1})
     database.set("VM", vm, memory_overhead=compute_vm_overhead(database, vm))
     refresh_allowed(context.pool, vm)
@@ -95,7 +97,7 @@ def _leave_template(context: Context, vm: str) -> None:
     database.set("VM", vm, is_a_template=False)
     metrics = database.get("VM", vm, "metrics")
     if database.has("VM_metrics", metrics):
-        database.set("VM_metrics", metrics, install_time=now())
+        database.set("VM_metrics", metrics, install_time=context.pool.clock.now())
 
 
 async def set_is_a_template(context: Context, vm: str, value: bool) -> str:  # noqa: FBT001  as on the wire

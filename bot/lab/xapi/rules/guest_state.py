@@ -12,7 +12,7 @@ from bot.lab.xapi.rules.memory import compute_vm_overhead, rebalance
 from bot.lab.xapi.rules.storage_operations import refresh_devices
 from bot.lab.xapi.rules.suspend_image import lose_image
 from bot.lab.xapi.rules.turns import leave, mark
-from bot.lab.xapi.values import NULL_REF, now
+from bot.lab.xapi.values import NULL_REF
 
 AGENT_DELAY_S: Final = 20.0  # after a boot the agent is silent for a while: "no tools" is normal then
 _AGENT_FIELDS: Final = (
@@ -104,7 +104,7 @@ def boot_on(pool: Pool, vm: str, host: str) -> None:
     info: dict[str, str] = database.get("host", host, "cpu_info")
     features = info["features_pv_host" if record["domain_type"] == "pv" else "features_hvm_host"]
     forget_agent(pool, vm)
-    fresh = database.create("VM_guest_metrics", last_updated=now(), live=True)
+    fresh = database.create("VM_guest_metrics", last_updated=pool.clock.now(), live=True)
     database.set(
         "VM",
         vm,
@@ -116,7 +116,7 @@ def boot_on(pool: Pool, vm: str, host: str) -> None:
     database.set(
         "VM_metrics",
         record["metrics"],
-        start_time=now(),
+        start_time=pool.clock.now(),
         current_domain_type=record["domain_type"],
         hvm=record["domain_type"] == "hvm",
         VCPUs_number=record["VCPUs_at_startup"],
@@ -141,7 +141,7 @@ def forget_agent(pool: Pool, vm: str) -> None:
 async def _report_agent(pool: Pool, vm: str, guest_metrics: str) -> None:
     await pool.clock.sleep(AGENT_DELAY_S)
     if pool.database.has("VM_guest_metrics", guest_metrics):
-        pool.database.set("VM_guest_metrics", guest_metrics, last_updated=now(), **pool.agents.pop(vm))
+        pool.database.set("VM_guest_metrics", guest_metrics, last_updated=pool.clock.now(), **pool.agents.pop(vm))
         refresh_allowed(pool, vm)
 
 

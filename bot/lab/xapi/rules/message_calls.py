@@ -24,7 +24,9 @@ async def create(context: Context, name: str, priority: int, cls: str, obj_uuid:
         database.find_by_uuid(_CLASSES.get(cls, cls), obj_uuid)
     except ApiError:
         raise ApiError("UUID_INVALID", cls, obj_uuid) from None
-    return add_message(database, name=name, priority=priority, cls=cls, obj_uuid=obj_uuid, body=body)
+    return add_message(
+        database, name=name, priority=priority, cls=cls, obj_uuid=obj_uuid, body=body, at=context.pool.clock.now()
+    )
 
 
 async def get_since(context: Context, since: Date) -> Value:

@@ -51,7 +51,8 @@ async def send_across(
     async with Moves(plan) as moves:
         await _carry(context, there, moves, source, share)
         if state == "Running":
-            await stream_memory(context, vm, begun=share)
+            machines = context.pool.machines[source], there.pool.machines[there.host]
+            await stream_memory(context, vm, *machines, begun=share)
             if (seen := database.get("VM", vm, "power_state")) != state:
                 raise ApiError("VM_BAD_POWER_STATE", vm, state, seen)
         context.set_cancellable(cancellable=False)

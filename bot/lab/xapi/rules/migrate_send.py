@@ -90,7 +90,9 @@ async def _send_inside(context: Context, vm: str, source: str, host: str, plan: 
             )
             # It may have been shut down meanwhile, which a migration with storage does not forbid.
             if database.get("VM", vm, "power_state") == "Running":
-                await stream_memory(context, vm, begun=share if plan else 0.0)
+                await stream_memory(
+                    context, vm, pool.machines[source], pool.machines[host], begun=share if plan else 0.0
+                )
                 await arrive(context, vm, source, host)
             context.set_cancellable(cancellable=False)
             finish(pool, moves)

@@ -4,11 +4,13 @@ The order of checks, what is seen meanwhile and the order of the last writes are
 """
 
 import random
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.announcements import announce_guest, describe
 from bot.lab.xapi.rules.boot_check import assert_can_boot, check_cpu, is_older
@@ -19,7 +21,7 @@ from bot.lab.xapi.rules.memory import rebalance
 from bot.lab.xapi.rules.progress import advance
 from bot.lab.xapi.rules.reach import reach_host
 from bot.lab.xapi.rules.tempers import wait_for_guest
-from bot.lab.xapi.values import NULL_REF, now
+from bot.lab.xapi.values import NULL_REF
 
 BYTES_PER_S: Final = 117_000_000  # what a 1 Gbit/s network carries
 _PREPARING_S: Final = 0.6
@@ -50,7 +52,7 @@ async def pool_migrate(context: Context, vm: str, host: str, options: dict[str, 
             reach_host(context, source)
             reach_host(context, host)
             _check_network(pool, host, options)
-            await stream_memory(context, vm)
+            await stream_memory(context, vm, pool.machines[source], pool.machines[host])
             await arrive(context, vm, source, host)
     announce_move(context, vm, source, host)
     return ""
@@ -71,12 +73,14 @@ def _check_network(pool: Pool, host: str, options: dict[str, str]) -> None:
     raise ApiError("PIF_NOT_PRESENT", host, network)
 
 
-async def stream_memory(context: Context, vm: str, *, begun: float = 0.0) -> None:
+async def stream_memory(context: Context, vm: str, source: Machine, target: Machine, *, begun: float = 0.0) -> None:
     """Sends the memory: the guest is ballooned down to its dynamic minimum first, then sent in uneven steps.
 
     Args:
         context: Of the call.
         vm: The guest.
+        source: The host that sends; all that a host sends or gets at a time share its network.
+        target: The host that gets it.
         begun: Progress that disks have made before.
     """
     pool = context.pool
@@ -86,15 +90,39 @@ async def stream_memory(context: Context, vm: str, *, begun: float = 0.0) -> Non
     await pool.clock.sleep(_PREPARING_S)
     seconds = pool.database.get("VM", vm, "memory_dynamic_min") / BYTES_PER_S
     has_struck, left = False, 1.0 - begun
-    for reached, share in _plan_steps(context.task, seconds):
-        end = 1.0 - left * (1.0 - reached)
-        await advance(context, begun, end, share * seconds)
-        if not has_struck and reached >= _STREAM_SHARE / 2:
-            has_struck = True
-            await pool.faults.strike(context.call, "during")
-        begun = end
+    with _share_network(source, target):
+        for reached, share in _plan_steps(context.task, seconds):
+            end = 1.0 - left * (1.0 - reached)
+            await _send(context, begun, end, share * seconds, (source, target))
+            if not has_struck and reached >= _STREAM_SHARE / 2:
+                has_struck = True
+                await pool.faults.strike(context.call, "during")
+            begun = end
     # The last pages go while the guest sleeps, so it is asked to.
     await wait_for_guest(context, vm, "SUSPEND")
+
+
+@contextmanager
+def _share_network(source: Machine, target: Machine) -> Iterator[None]:
+    """Counts a stream on both its hosts; one that stays on its host is counted once."""
+    hosts = [source] if source is target else [source, target]
+    for host in hosts:
+        host.streams += 1
+    try:
+        yield
+    finally:
+        for host in hosts:
+            host.streams -= 1
+
+
+async def _send(context: Context, begun: float, end: float, seconds: float, between: tuple[Machine, Machine]) -> None:
+    """Sends what takes so many seconds alone, a piece at a time, each at the pace that others leave when it begins."""
+    while seconds > 0.0:
+        streams = max(host.streams for host in between)
+        piece = min(seconds, _LONGEST_STEP_S / streams)
+        reached = end if piece == seconds else begun + (end - begun) * piece / seconds
+        await advance(context, begun, reached, piece * streams)
+        begun, seconds = reached, seconds - piece
 
 
 def _plan_steps(task: str, seconds: float) -> list[tuple[float, float]]:
@@ -133,7 +161,7 @@ async def arrive(context: Context, vm: str, source: str, host: str) -> None:
         pool.tasks.write(context.task, other_config={**noted, "debug_info:cancel_points_seen": "91"})
     guest_metrics = database.get("VM", vm, "guest_metrics")
     if database.has("VM_guest_metrics", guest_metrics):
-        database.set("VM_guest_metrics", guest_metrics, last_updated=now())
+        database.set("VM_guest_metrics", guest_metrics, last_updated=pool.clock.now())
     await pool.clock.sleep(_CLEANING_STEP_S)
 
 

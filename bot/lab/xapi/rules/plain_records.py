@@ -10,7 +10,7 @@ from bot.lab.xapi.calls import Call, Context, Handler, declare
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.rules.roles import find_ref, find_role, list_permissions
 from bot.lab.xapi.schema.model import CLASSES
-from bot.lab.xapi.values import NULL_REF, Value, now
+from bot.lab.xapi.values import NULL_REF, Value
 
 # Class, then the list of others that must be empty before it goes, and the error that says so.
 _HELD_BY: Final[Mapping[str, tuple[str, str]]] = {"VMSS": ("VMs", "VMSS_HAS_VM")}
@@ -81,7 +81,7 @@ def _create_blob(class_name: str) -> Handler:
 async def create_blob(context: Context, mime_type: str, public: bool = False) -> str:  # noqa: FBT001, FBT002  as on the wire
     """Makes an empty blob; without a type it holds octets."""
     return context.pool.database.create(
-        "blob", mime_type=mime_type or "application/octet-stream", public=public, last_updated=now()
+        "blob", mime_type=mime_type or "application/octet-stream", public=public, last_updated=context.pool.clock.now()
     )
 
 

@@ -16,7 +16,7 @@ from bot.lab.xapi.rules.query import print_value
 from bot.lab.xapi.rules.reach import reach_host
 from bot.lab.xapi.rules.storage_operations import hold_disk_below, refresh_devices
 from bot.lab.xapi.rules.suspend_image import drop_image, lose_image, make_image
-from bot.lab.xapi.values import NULL_REF, now
+from bot.lab.xapi.values import NULL_REF
 
 _BYTES_PER_S: Final = 200_000_000
 _RESUME_S: Final = 1.0
@@ -48,7 +48,7 @@ def _record(context: Context, vm: str, name: str, disks: dict[str, str], **value
         is_a_template=True,
         is_a_snapshot=True,
         snapshot_of=vm,
-        snapshot_time=now(),
+        snapshot_time=pool.clock.now(),
         snapshot_info={
             "disk-snapshot-type": "crash_consistent",
             "power-state-at-snapshot": values.pop("state", record["power_state"]),

@@ -16,7 +16,7 @@ from bot.lab.xapi.rules.reach import reach_host
 from bot.lab.xapi.rules.storage_operations import refresh_devices
 from bot.lab.xapi.rules.suspend_image import drop_image, lose_image, make_image
 from bot.lab.xapi.rules.tempers import wait_for_guest
-from bot.lab.xapi.values import NULL_REF, now
+from bot.lab.xapi.values import NULL_REF
 
 BYTES_PER_S: Final = 200_000_000
 _STEPS: Final = 11
@@ -113,7 +113,7 @@ async def _wake(context: Context, vm: str, host: str, *, paused: bool, force: bo
 def _touch_agent(pool: Pool, vm: str) -> None:
     reported: str = pool.database.get("VM", vm, "guest_metrics")
     if pool.database.has("VM_guest_metrics", reported):
-        pool.database.set("VM_guest_metrics", reported, last_updated=now())
+        pool.database.set("VM_guest_metrics", reported, last_updated=pool.clock.now())
 
 
 async def pause(context: Context, vm: str) -> str:

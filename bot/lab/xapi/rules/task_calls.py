@@ -3,7 +3,7 @@
 from typing import Final
 
 from bot.lab.xapi.calls import Call, Context, check_permission, declare
-from bot.lab.xapi.values import EPOCH, now
+from bot.lab.xapi.values import EPOCH
 
 
 async def create(context: Context, label: str, description: str) -> str:
@@ -40,7 +40,7 @@ async def set_status(context: Context, self: str, status: str) -> str:
     """Ends a task of the client's own."""
     check_owner(context, self, "task.destroy/any")
     is_over = status in {"success", "failure", "cancelled"}
-    context.pool.database.set("task", self, finished=now() if is_over else EPOCH, status=status)
+    context.pool.database.set("task", self, finished=context.pool.clock.now() if is_over else EPOCH, status=status)
     if is_over:
         context.pool.tasks.note_end(self)
     return ""
