@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -21,7 +22,7 @@ from aiohttp import web
 
 from bot.domain.message import Message
 from bot.domain.plain_text import text_of
-from bot.errors import UserError
+from bot.errors import UserError, XenbotError
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,13 @@ class Told(msgspec.Struct, frozen=True):
 
 class NotThere(Exception):
     """Nobody answers the door: the bot does not run."""
+
+
+class NoAnswer(XenbotError):
+    """The bot was asked and gave no answer; nobody knows whether it did what was asked."""
+
+    def __init__(self) -> None:
+        super().__init__("The bot took it and gave no answer. `xenbot jobs` and `xenbot audit list` tell what it did.")
 
 
 def door_of(store: Path) -> Path:
@@ -99,6 +107,10 @@ class Door:
             told = Told(ok=True, text=text_of(await self._run(asked.words, _user(request))))
         except UserError as refusal:
             told = Told(ok=False, text="\n".join(filter(None, (refusal.message, refusal.fix))))
+        except Exception:  # the edge: on-call gets a sentence and a number, the log the rest
+            mark = secrets.token_hex(4)
+            log.exception("second_door_broke", mark=mark)
+            told = Told(ok=False, text=f"Something went wrong on my side. It is in my log as {mark}.")
         return web.Response(body=msgspec.json.encode(told), content_type="application/json")
 
 
@@ -117,7 +129,7 @@ def _user(request: web.Request) -> str:
 
 
 async def knock(store: Path, words: str) -> Told:
-    """Asks the running bot with this store. Raises NotThere."""
+    """Asks the running bot with this store. Raises NotThere, or NoAnswer where it has been asked in vain."""
     connector = aiohttp.UnixConnector(path=str(door_of(store).absolute()))
     timeout = aiohttp.ClientTimeout(total=_ANSWER_WITHIN_S)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
@@ -127,3 +139,5 @@ async def knock(store: Path, words: str) -> Told:
                 return msgspec.json.decode(await answer.read(), type=Told)
         except aiohttp.ClientConnectorError as error:
             raise NotThere from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise NoAnswer from error

@@ -274,19 +274,21 @@ class Desk:
 
     async def _asked(self, click: StoredClick) -> Message | None:
         """A button that types for its person: it may no more than the same words typed, and is judged alike."""
-        await self.store.close_click(click.id, None, "counted")
+        if not await self.store.close_click(click.id, None, "counted"):
+            return None
         words = Words(click.team, click.person, click.channel, click.target, response_url="", at=click.at)
         return await self._run(words)
 
     async def _picked(self, click: StoredClick) -> Message | None:
         identity, _, uuid = click.target.partition(":")
-        await self.store.close_click(click.id, None, "counted")
         pick = await self.store.pick(identity)
         if pick is None or pick.person != click.person:
             raise Refused("This choice is no longer open.", "Type the command again.")
         person = await self.directory.person(click.team, click.person)
         command = self.registry.find(pick.word)
         self.may(command, person, click.channel)
+        if not await self.store.close_click(click.id, None, "counted"):
+            return None
         return await self.do(command, {**pick.written, pick.slot: uuid}, person, click.channel)
 
     async def settle_left_behind(self) -> None:

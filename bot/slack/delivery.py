@@ -283,10 +283,15 @@ def _by_lane(parcels: Iterable[Parcel]) -> dict[str, list[Parcel]]:
 
 
 def _lane(parcel: Parcel) -> str:
-    """What must stay in order among itself: a job's card and thread, one person's messages, a channel's posts."""
+    """What must stay in order among itself: a job's card and thread, one person's messages, a channel's posts.
+
+    A post is none of its job's thread: one approver who cannot be written to must hold up neither card nor the others.
+    """
     if parcel.kind == "private":
         return f"user:{parcel.user}"
-    return f"job:{parcel.job}" if parcel.job is not None else f"channel:{parcel.channel}:{parcel.thread_ts}"
+    if parcel.job is not None and parcel.kind != "post":
+        return f"job:{parcel.job}"
+    return f"channel:{parcel.channel}:{parcel.thread_ts}"
 
 
 def _method(parcel: Parcel) -> str:

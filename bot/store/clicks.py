@@ -76,13 +76,16 @@ class ClickBook:
         """The click counts for nothing."""
         await self.close_click(number, job, "refused")
 
-    async def close_click(self, number: int, job: int | None, verdict: Literal["counted", "refused"]) -> None:
-        """The click was judged; a click that was judged before stays as it is."""
-        await self.database.write(
-            lambda db: db.execute(
+    async def close_click(self, number: int, job: int | None, verdict: Literal["counted", "refused"]) -> bool:
+        """Judges a click; False for one that was judged before, which stays as it is."""
+
+        def work(db: sqlite_utils.Database) -> bool:
+            changed = db.execute(
                 "UPDATE approvals SET verdict = ?, job = ? WHERE id = ? AND verdict = 'noted'", [verdict, job, number]
             )
-        )
+            return bool(changed.rowcount)
+
+        return await self.database.write(work)
 
     def count_click(self, db: sqlite_utils.Database, click: int, job: int) -> None:
         """The click counts; part of the transaction that acts on it."""

@@ -16,7 +16,7 @@ from story_lab import StoryLab, story_lab
 
 from bot.domain.message import Message, Verdict
 from bot.domain.texts import say
-from bot.door import LONGEST_PATH, Door, door_of, knock
+from bot.door import LONGEST_PATH, Door, NoAnswer, door_of, knock
 
 
 @dataclass(frozen=True)
@@ -125,3 +125,22 @@ async def test_a_second_bot_that_cannot_have_the_store_leaves_the_door_of_the_fi
         assert (await knock(store, "status")).text.strip() == "the first"
         await door.stop()
         assert not door_of(store).exists()
+
+
+async def test_on_call_gets_a_sentence_where_the_bot_breaks_or_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(words: str, _who: str) -> Message:
+        if words == "status":
+            raise RuntimeError("a defect")
+        await asyncio.Event().wait()
+        raise AssertionError("for ever is not over")
+
+    with tempfile.TemporaryDirectory(prefix="xb") as data:
+        door = Door(Path(data) / "store", breaks)
+        await door.start()
+        told = await knock(Path(data) / "store", "status")
+        assert not told.ok
+        assert "in my log as" in told.text
+        monkeypatch.setattr("bot.door._ANSWER_WITHIN_S", 0.1)
+        with pytest.raises(NoAnswer, match="gave no answer"):
+            await knock(Path(data) / "store", "jobs")
+        await door.stop()

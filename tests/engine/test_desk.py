@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from engine_bench import ADMIN, APPROVER, OPERATOR, Bench, World
 
@@ -78,6 +80,27 @@ async def test_a_click_that_nobody_was_answered_for_counts_at_the_next_start(ben
     await bench.open()
     await desk_of(bench).settle_left_behind()
     assert (await bench.store.job(number)).state is JobState.DENIED
+
+
+async def test_a_choice_is_carried_out_once_and_refusing_it_is_audited(bench: Bench, world: World) -> None:
+    desk, pick = desk_of(bench), await bench.store.keep_pick(OPERATOR, "job", {"job": "x"}, "job")
+
+    async def chosen(channel: str) -> int:
+        return await bench.store.note_click(
+            target=f"{pick}:1", action="pick", team="T", person=OPERATOR, channel=channel, message_ts="", at=bench.now
+        )
+
+    elsewhere = await chosen("C9")
+    with pytest.raises(NotAllowed, match="works in"):
+        await desk.settle(elsewhere)
+    newest = (await bench.store.audit(limit=1))[0]
+    assert (newest.tag, newest.actor) == ("click:refuse", OPERATOR)
+
+    await bench.propose()
+    # At a start the same click may be met twice: as one that was left behind, and as one that comes in.
+    click_id = await chosen("C1")
+    answers = await asyncio.gather(desk.settle(click_id), desk.settle(click_id))
+    assert [answer is not None for answer in answers].count(True) == 1
 
 
 async def test_home_shows_nothing_to_people_without_a_role(bench: Bench, world: World) -> None:

@@ -289,3 +289,17 @@ async def test_hostile_names_arrive_as_text(
     seen = (await hands("viewer").messages())[0]
     assert f"{name} is fine" in words_of(seen)
     assert "<!" not in seen["text"]
+
+
+async def test_a_place_that_takes_no_alarm_holds_up_neither_the_others_nor_the_card_of_the_job(
+    delivery: Delivery, outbox: FakeOutbox, ops: str, workplace: Workplace
+) -> None:
+    outbox.put(kind="card", channel=ops, job=7, message=note("Approval needed"), urgent=True)
+    await outbox.until(lambda: 7 in outbox.cards)
+    await workplace.do({"do": "channel", "name": "random", "archived": True})
+    closed = outbox.put(channel=workplace.channels["random"], job=7, message=note("Glass broken"), urgent=True)
+    open_to_us = outbox.put(channel=workplace.people["approver"].id, job=7, message=note("Glass broken"), urgent=True)
+    await outbox.until(lambda: bool(outbox.failures))
+    result = outbox.put(kind="card", channel=ops, job=7, message=note("Done"), urgent=True)
+    await outbox.until(lambda: set(outbox.rows) == {closed.id})
+    assert {open_to_us.id, result.id} <= {sent[0] for sent in outbox.sent}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from datetime import UTC, datetime
@@ -139,3 +140,17 @@ async def test_the_file_holds_every_entry_oldest_first_and_no_formula() -> None:
 
 def test_numbers_stay_numbers_in_a_sheet() -> None:
     assert csv_text(("a", "b"), [(1, "-1"), (2.5, "x")]) == "a,b\n1,'-1\n2.5,x\n"
+
+
+async def test_others_are_served_while_a_long_trail_becomes_a_file() -> None:
+    room, served = Room(), []
+    room.journal.entries = [msgspec.structs.replace(ENTRY, seq=number) for number in range(2000)]
+
+    async def others() -> None:
+        while True:
+            served.append(await asyncio.sleep(0))
+
+    working = asyncio.create_task(others())
+    await room.type("audit csv")
+    working.cancel()
+    assert served
