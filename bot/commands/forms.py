@@ -8,9 +8,17 @@ import msgspec
 
 from bot.commands.declare import Change, Command
 from bot.commands.grammar import Slot, slots
-from bot.domain.inventory import Host, PoolView, Vm
+from bot.domain.inventory import Host, PoolView, Sr, Vm
 
-_LABELS = {"vm": "Guest", "host": "Host", "pool": "Pool", "job": "Job number", "what": "What", "hard": "The hard way"}
+_LABELS = {
+    "vm": "Guest",
+    "host": "Host",
+    "sr": "Storage repository",
+    "pool": "Pool",
+    "job": "Job number",
+    "what": "What",
+    "hard": "The hard way",
+}
 
 
 class FieldKind(StrEnum):
@@ -18,6 +26,7 @@ class FieldKind(StrEnum):
 
     GUEST = "guest"
     HOST = "host"
+    STORAGE = "storage"
     POOL = "pool"
     NUMBER = "number"
     TEXT = "text"
@@ -26,7 +35,7 @@ class FieldKind(StrEnum):
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One argument. `name` is the slot's; for GUEST, HOST and POOL the value that comes back is a UUID."""
+    """One argument. `name` is the slot's; for GUEST, HOST, STORAGE and POOL the value that comes back is a UUID."""
 
     name: str
     label: str
@@ -58,7 +67,7 @@ def needs_form(command: Command, tail: str) -> bool:
 
 
 def _kind(slot: Slot) -> FieldKind:
-    of_inventory = {Vm: FieldKind.GUEST, Host: FieldKind.HOST, PoolView: FieldKind.POOL}
+    of_inventory = {Vm: FieldKind.GUEST, Host: FieldKind.HOST, Sr: FieldKind.STORAGE, PoolView: FieldKind.POOL}
     if slot.type in of_inventory:
         return of_inventory[slot.type]
     if slot.alone:

@@ -14,7 +14,7 @@ import msgspec
 
 from bot.commands.declare import Command
 from bot.commands.words import Word, line_of, split_option, words_of
-from bot.domain.inventory import Host, PoolView, Vm
+from bot.domain.inventory import Host, PoolView, Sr, Vm
 from bot.errors import NotFound, NotUnderstood, UserError
 from bot.operations.lookalike import spellings, unpaired
 from bot.operations.ports import Fleet
@@ -164,6 +164,8 @@ def _typed(command: Command, slot: Slot, text: str, fleet: Fleet) -> Any:  # noq
         return _found(fleet.vm, text)
     if slot.type is Host:
         return _found(fleet.host, text)
+    if slot.type is Sr:
+        return _found(fleet.sr, text)
     if slot.type is PoolView:
         return _found(fleet.pool, text)
     if slot.type is bool:

@@ -148,6 +148,14 @@ class Choice(msgspec.Struct, frozen=True):
     note: Phrase
 
 
+class Way(msgspec.Struct, frozen=True):
+    """Another request that would help: its button's label, the words after `/xen`, and what it does at which cost."""
+
+    label: str
+    words: str
+    says: Phrase
+
+
 class Plan(msgspec.Struct, frozen=True):
     """A frozen plan.
 
@@ -156,7 +164,7 @@ class Plan(msgspec.Struct, frozen=True):
     `approvers` is how many must approve it at least, whatever its risk, since a rule says so. `back` tells that it only
     undoes a job of a moment ago, so that what it takes up is what that job gave up. `chosen` says why this host was
     taken where nobody named one, `others` are the hosts to choose instead. As many steps as `parallel` says may
-    be under way at once.
+    be under way at once. `ways` are requests that would open the way where the plan is blocked.
     """
 
     operation: str
@@ -178,6 +186,7 @@ class Plan(msgspec.Struct, frozen=True):
     chosen: Phrase | None = None
     others: tuple[Choice, ...] = ()
     parallel: int = 1
+    ways: tuple[Way, ...] = ()
 
     @property
     def blocked(self) -> tuple[Check, ...]:

@@ -53,16 +53,17 @@ class Counter:
     async def suggest(
         self, sender: Sender, word: str, name: str, typed: str, chosen: Mapping[str, str]
     ) -> tuple[Option, ...]:
-        """From the live inventory; hosts are those of the chosen guest's pool."""
+        """From the live inventory; hosts and SRs are those the chosen guest could go to."""
         command, _ = await self._admitted(sender, word)
         fields = {field.name: field.kind for field in commands.form_of(command).fields}
         match fields.get(name):
             case FieldKind.GUEST:
                 return lookup.guests(self.desk.fleet, typed)
-            case FieldKind.HOST:
-                guests = [one for one, kind in fields.items() if kind is FieldKind.GUEST]
+            case FieldKind.HOST | FieldKind.STORAGE as kind:
+                guests = [one for one, other in fields.items() if other is FieldKind.GUEST]
                 guest = next((chosen[one] for one in guests if one in chosen), "")
-                return lookup.hosts(self.desk.fleet, typed, guest)
+                look_up = lookup.hosts if kind is FieldKind.HOST else lookup.srs
+                return look_up(self.desk.fleet, typed, guest)
             case FieldKind.POOL:
                 return lookup.pools(self.desk.fleet, typed)
             case _:

@@ -229,7 +229,8 @@ class Engine:
     async def _close(self, record: JobRecord, end: End) -> None:
         event, tag = ENDINGS[end.kind]
         task = end.step.task if end.step is not None else ""
-        note = Note(tag, record.team, "xenbot", {"outcome": plain(end.headline)}, task=task)
+        detail = {"outcome": plain(end.headline), "seen": [plain(one) for one in end.evidence]}
+        note = Note(tag, record.team, "xenbot", detail, task=task)
         await self.store.move(
             record.number,
             event,

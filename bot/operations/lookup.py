@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from bot.domain.inventory import Host, PoolView, Vm
+from bot.domain.inventory import Host, PoolView, Sr, Vm
 from bot.domain.message import Option
-from bot.domain.texts import clean
+from bot.domain.texts import clean, size
 from bot.domain.words import power_word
 from bot.operations.lookalike import folded
 from bot.operations.ports import Fleet
+from bot.operations.space import free_on, holds_disks
 
 #: Slack takes no more options in one answer.
 MOST = 100
@@ -38,6 +39,19 @@ def hosts(fleet: Fleet, typed: str, guest: str = "") -> tuple[Option, ...]:
             if guest and vm.uuid == guest:
                 views, own = [view], vm.host or ""
     return _likeliest((_host(host, view) for view in views for host in view.hosts if host.uuid != own), typed)
+
+
+def srs(fleet: Fleet, typed: str, guest: str = "") -> tuple[Option, ...]:
+    """SRs that hold disks; with a guest (UUID) only those its pool has, or its own host sees while it runs."""
+    views: Iterable[PoolView] = fleet.pools()
+    own = ""
+    for view in fleet.pools():
+        for vm in view.vms:
+            if guest and vm.uuid == guest:
+                views, own = [view], vm.host or ""
+    return _likeliest(
+        (_sr(sr, view) for view in views for sr in view.srs if holds_disks(sr) and (not own or own in sr.hosts)), typed
+    )
 
 
 def pools(fleet: Fleet, typed: str) -> tuple[Option, ...]:
@@ -67,6 +81,14 @@ def _host(host: Host, view: PoolView) -> _Found:
         return ", ".join(filter(None, (f"pool {clean(view.name)}", f"{host.guests} guests", state)))
 
     return _Found(host.name, host.uuid, where)
+
+
+def _sr(sr: Sr, view: PoolView) -> _Found:
+    def where() -> str:
+        free = f"{size(left)} free" if (left := free_on(sr)) is not None else "free space unknown"
+        return f"{'shared' if sr.shared else 'local'}, {free}, pool {clean(view.name)}"
+
+    return _Found(sr.name, sr.uuid, where)
 
 
 def _likeliest(found: Iterable[_Found], typed: str) -> tuple[Option, ...]:

@@ -10,9 +10,9 @@ import msgspec
 
 from bot.domain.inventory import Host, MigrationFacts, PowerState, Whereabouts
 from bot.domain.message import Button
-from bot.domain.plan import Call, Check, Choice, Grade, LockKey, Options, Plan, Ref, Step, Target
+from bot.domain.plan import Call, Check, Choice, Grade, LockKey, Options, Plan, Ref, Step, Target, Way
 from bot.domain.policy import ApprovalSettings
-from bot.domain.texts import Phrase, Size, clean, many, say
+from bot.domain.texts import Phrase, Size, Span, clean, many, say
 from bot.domain.words import power_word, tools_word
 from bot.errors import Refused
 from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
@@ -21,6 +21,7 @@ from bot.operations.checks.verdict import with_verdict
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
 from bot.operations.risk import assess
+from bot.operations.space import COPY_BYTES_PER_S
 from bot.operations.survival import Layout
 
 NAME = "migrate"
@@ -82,7 +83,28 @@ def decide(
         names=_names(facts),
         approvers=risk.approvers,
         back=back,
+        ways=_ways(facts),
     )
+
+
+def _ways(facts: MigrationFacts) -> tuple[Way, ...]:
+    """The move of the disks that keep the guest where it is."""
+    found = storage.relocation(facts) if facts.target.pool == facts.vm.pool else None
+    if found is None:
+        return ()
+    stuck, sr = found
+    devices = [disk.userdevice for disk in stuck]
+    size = sum(max(disk.size, 0) for disk in stuck)
+    says = say(
+        "Plan: move {disks} of {vm} to {sr}, {size} at most, about {time}",
+        disks=say("disk {devices}", devices=many([say("{device}", device=one) for one in devices])),
+        vm=facts.vm.name,
+        sr=sr.name,
+        size=Size(size),
+        time=Span(size / COPY_BYTES_PER_S),
+    )
+    words = f"move-disks {facts.vm.uuid} disk {','.join(devices)} to {sr.uuid}"
+    return (Way("Plan: move disk" if len(stuck) == 1 else "Plan: move disks", words, says),)
 
 
 def _source_name(facts: MigrationFacts) -> str | Phrase:
@@ -226,7 +248,7 @@ def _instead(of: Plan) -> tuple[Button, ...]:
     stops = {check.key.partition(":")[0] for check in of.blocked}
     if "pool" in stops:
         return ()
-    buttons = []
+    buttons = [Button(way.label, "ask", way.words, says=way.says) for way in of.ways] if "storage" in stops else []
     if "iso" in stops:
         buttons.append(Button("Eject", "ask", f"eject {vm.uuid}", says=say("Plan: eject the CD from {vm}", vm=vm.name)))
     if "power" in stops:

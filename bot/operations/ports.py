@@ -10,7 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from bot.domain.inventory import Host, MigrationFacts, Pool, PoolView, PowerFacts, Vm, Whereabouts
+from bot.domain.disk_moves import DiskMoveFacts
+from bot.domain.inventory import Host, MigrationFacts, Pool, PoolView, PowerFacts, Sr, Vm, Whereabouts
 from bot.domain.plan import Call
 
 
@@ -57,6 +58,10 @@ class Fleet(Protocol):
         """The host, likewise."""
         ...
 
+    def sr(self, text: str) -> Sr:
+        """The storage repository, likewise."""
+        ...
+
 
 class Facts(Protocol):
     """Direct reads, for plans: not from the feed."""
@@ -74,6 +79,10 @@ class Facts(Protocol):
 
         With `placing` every host of the pool is asked whether the guest could run there. Raises as `migration`.
         """
+        ...
+
+    async def disk_move(self, vm: str, sr: str) -> DiskMoveFacts:
+        """All facts for moving the disks of guest `vm` to the SR `sr` (UUIDs). Raises as `migration`."""
         ...
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import msgspec
 
+from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.inventory import MigrationFacts, PowerFacts
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
 from bot.domain.policy import ApprovalSettings
@@ -15,6 +17,7 @@ from bot.operations.survival import Layout, layout
 
 _LOW_PERCENT, _VERY_LOW_PERCENT = 20, 10
 _MOVES = {"pool_migrate", "migrate_send"}
+_Facts: TypeAlias = MigrationFacts | PowerFacts | DiskMoveFacts
 # So many reasons that are high each make the whole critical.
 _TOGETHER = 2
 
@@ -69,9 +72,19 @@ def assess_power(facts: PowerFacts, own: Risk, because: Phrase | None, approval:
     return _assessed(factors, facts, approval, None)
 
 
-def _assessed(
-    factors: list[_Factor], facts: MigrationFacts | PowerFacts, approval: ApprovalSettings, survival: Phrase | None
-) -> Assessment:
+def assess_disk_move(facts: DiskMoveFacts, left: int | None, approval: ApprovalSettings) -> Assessment:
+    """The risk of moving disks of a guest that runs; `left` is the percentage of the target that stays free."""
+    factors = [_Factor(Risk.MEDIUM, say("storage moves: the disks of {vm} are copied while it runs", vm=facts.vm.name))]
+    factors += _tags(facts, approval)
+    if facts.pool.ha_enabled and facts.vm.ha_protected:
+        factors.append(_Factor(Risk.MEDIUM, say("{vm} is protected by high availability", vm=facts.vm.name)))
+    if left is not None and left < _LOW_PERCENT:
+        risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
+        factors.append(_Factor(risk, say("{sr} keeps {n} % of its room free", sr=facts.target.name, n=max(0, left))))
+    return _assessed(factors, facts, approval, None)
+
+
+def _assessed(factors: list[_Factor], facts: _Facts, approval: ApprovalSettings, survival: Phrase | None) -> Assessment:
     level = _together(factors)
     approvers = 0
     for rule in approval.rules:
@@ -100,7 +113,7 @@ def _together(factors: list[_Factor]) -> Risk:
     return Risk.CRITICAL if high >= _TOGETHER else level
 
 
-def _tags(facts: MigrationFacts | PowerFacts, approval: ApprovalSettings) -> Iterator[_Factor]:
+def _tags(facts: _Facts, approval: ApprovalSettings) -> Iterator[_Factor]:
     for tag in sorted(facts.vm.tags.intersection(approval.critical_tags)):
         yield _Factor(Risk.HIGH, say("tagged {tag}", tag=tag))
 

@@ -34,6 +34,7 @@ _TEXT_LIMIT = 500
 _HINTS = {
     FieldKind.GUEST: "Type a part of its name",
     FieldKind.HOST: "Type a part of its name",
+    FieldKind.STORAGE: "Type a part of its name",
     FieldKind.POOL: "Type a part of its name",
 }
 _SUGGESTED = frozenset(_HINTS)

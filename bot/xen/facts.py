@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.inventory import Host, MigrationFacts, Pool, PowerFacts, PowerState, Vm, Whereabouts, XapiVerdict
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
-from bot.xen import build
+from bot.xen import build, disk_facts
 from bot.xen.faults import GONE
 from bot.xen.pool import LivePool, Reader
 from bot.xen.records import (
@@ -128,6 +129,39 @@ class LiveFacts:
             verdicts={hosts[each].uuid: verdict for each, verdict in zip(places, verdicts, strict=True)},
             valid=dict(zip(operations, valid, strict=True)),
             own=guest.uuid in self._own,
+            read_at=self._clock(),
+        )
+
+    async def disk_move(self, vm: str, sr: str) -> DiskMoveFacts:
+        """All facts for moving a guest's disks to an SR. Raises NotFound, Unreachable, CannotTell, XapiFailure."""
+        pool, ref = self._locate("VM", "guest", vm)
+        home, sr_ref = self._locate("SR", "SR", sr)
+        reader = Reader(pool)
+        (guest, hosts), movable, features = await asyncio.gather(
+            _guest(pool, reader, ref, vm, set()),
+            _asked(pool, "VM.assert_operation_valid", ref, "migrate_send"),
+            disk_facts.drivers(pool),
+        )
+        images = await disk_facts.images(pool, reader, guest)
+        abroad = Reader(home)
+        if home is not pool:
+            await _hosts(home, abroad, set())
+        found = await disk_facts.storage(reader if home is pool else abroad, sr_ref)
+        if found is None:
+            raise NotFound("SR", sr)
+        target, record = found
+        own = _pool(pool, reader)
+        return DiskMoveFacts(
+            pool=own,
+            vm=_vm(reader, guest),
+            host=hosts.get(guest.resident_on),
+            target=target,
+            target_pool=own if home is pool else _pool(home, abroad),
+            images=images,
+            target_work=tuple(sorted(record.current_operations.values())),
+            promised=record.virtual_allocation,
+            features=features,
+            movable=movable,
             read_at=self._clock(),
         )
 

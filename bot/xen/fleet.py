@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from bot.domain.inventory import FeedState, Host, PoolView, PowerState, Vm
+from bot.domain.inventory import FeedState, Host, PoolView, PowerState, Sr, Vm
 from bot.errors import NotFound
 from bot.xen.model import Inventory
 from bot.xen.names import Named, Names
@@ -22,6 +22,7 @@ class LiveFleet:
         self._of: tuple[Inventory, ...] = ()
         self._guests: Names[Vm] | None = None
         self._hosts: Names[Host] | None = None
+        self._srs: Names[Sr] | None = None
 
     def pools(self) -> tuple[PoolView, ...]:
         """Every configured pool, in the configured order."""
@@ -59,11 +60,18 @@ class LiveFleet:
             )
         return self._find(self._hosts, text)
 
+    def sr(self, text: str) -> Sr:
+        """The storage repository meant. Raises NotFound, Ambiguous."""
+        self._refresh()
+        if self._srs is None:
+            self._srs = Names("SR", self._named_srs())
+        return self._find(self._srs, text)
+
     def _refresh(self) -> None:
         newest = tuple(pool.model.inventory for pool in self._pools)
         if len(newest) != len(self._of) or any(new is not old for new, old in zip(newest, self._of, strict=True)):
             self._of = newest
-            self._guests = self._hosts = None
+            self._guests = self._hosts = self._srs = None
 
     def _named_guests(self) -> list[Named[Vm]]:
         named = []
@@ -73,6 +81,17 @@ class LiveFleet:
             for vm in inventory.vms:
                 where = f"on {hosts[vm.host]}" if vm.host in hosts else _STATES.get(vm.power_state, "not running")
                 named.append(Named(vm.uuid, (vm.name,), f"{where}, pool {pool.name}", vm))
+        return named
+
+    def _named_srs(self) -> list[Named[Sr]]:
+        named = []
+        for pool in self._pools:
+            inventory = pool.model.inventory
+            hosts = {host.uuid: host.name for host in inventory.hosts}
+            for sr in inventory.srs:
+                plugged = sorted(hosts[uuid] for uuid in sr.hosts if uuid in hosts)
+                where = "shared" if sr.shared else f"on {plugged[0]}" if plugged else "not plugged"
+                named.append(Named(sr.uuid, (sr.name,), f"{where}, pool {pool.name}", sr))
         return named
 
     def _find(self, names: Names[_T], text: str) -> _T:

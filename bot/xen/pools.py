@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.domain.inventory import FeedState, Host, MigrationFacts, Pool, PoolView, PowerFacts, Vm, Whereabouts
+from bot.domain.disk_moves import DiskMoveFacts
+from bot.domain.inventory import FeedState, Host, MigrationFacts, Pool, PoolView, PowerFacts, Sr, Vm, Whereabouts
 from bot.domain.plan import Call
 from bot.errors import ConfigError, Unreachable
 from bot.operations.ports import TaskView
@@ -92,6 +93,10 @@ class Pools:
         """See `Fleet.host`."""
         return self._fleet.host(text)
 
+    def sr(self, text: str) -> Sr:
+        """See `Fleet.sr`."""
+        return self._fleet.sr(text)
+
     async def migration(self, vm: str, host: str) -> MigrationFacts:
         """See `Facts.migration`."""
         return await self._facts.migration(vm, host)
@@ -103,6 +108,10 @@ class Pools:
     async def power(self, vm: str, operations: tuple[str, ...], *, placing: bool = False) -> PowerFacts:
         """See `Facts.power`."""
         return await self._facts.power(vm, operations, placing=placing)
+
+    async def disk_move(self, vm: str, sr: str) -> DiskMoveFacts:
+        """See `Facts.disk_move`."""
+        return await self._facts.disk_move(vm, sr)
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         """See `Facts.whereabouts`."""

@@ -181,6 +181,8 @@ class SrRecord(Record, frozen=True, gc=False, rename={"pbds": "PBDs"}):
     shared: bool = False
     physical_size: int = -1
     physical_utilisation: int = -1
+    virtual_allocation: int = -1
+    current_operations: _Map = {}
     pbds: tuple[str, ...] = ()
 
 

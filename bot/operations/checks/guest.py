@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools
 from bot.domain.plan import Check
 from bot.domain.texts import Code, Phrase, Span, Value, many, say
@@ -59,7 +60,7 @@ def _target(facts: MigrationFacts) -> str:
     return facts.target.name
 
 
-def foreign_work(facts: MigrationFacts | PowerFacts) -> Check:
+def foreign_work(facts: MigrationFacts | PowerFacts | DiskMoveFacts) -> Check:
     """Nobody else works on the guest. XAPI would not refuse: it would wait in silence for up to two hours."""
     vm, key, title = facts.vm, "busy", "Other work on the guest"
     if not vm.operations:
@@ -82,10 +83,10 @@ def _doing(operation: str, label: str, workers: Mapping[str, str]) -> Phrase:
     return say("{work}{by}", work=word, by=by)
 
 
-def blocked_operations(facts: MigrationFacts) -> Check:
-    """Nobody has blocked live migration of this guest by hand; such a block stops even root."""
+def blocked_operations(facts: MigrationFacts | DiskMoveFacts, operation: str = "pool_migrate") -> Check:
+    """Nobody has blocked this kind of migration of the guest by hand; such a block stops even root."""
     vm, key, title = facts.vm, "blocked", "Blocked operations"
-    reason = vm.blocked_operations.get("pool_migrate")
+    reason = vm.blocked_operations.get(operation)
     if reason is None or reason.startswith(OWN_BLOCK):
         return fine(key, title, say("nobody has blocked the migration of {vm}", vm=vm.name))
     because = say("“{reason}”", reason=reason) if reason.strip() else say("no reason given")
@@ -95,7 +96,7 @@ def blocked_operations(facts: MigrationFacts) -> Check:
         say("migration of {vm} was blocked on purpose: {reason}", vm=vm.name, reason=because),
         say(
             "Ask whoever blocked it, then remove {key} from blocked_operations of {vm}.",
-            key=Code("pool_migrate"),
+            key=Code(operation),
             vm=vm.name,
         ),
     )

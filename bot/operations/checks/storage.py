@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.inventory import Disk, MigrationFacts, Sr
+from bot.domain.inventory import Disk, MigrationFacts, PowerState, Sr
 from bot.domain.plan import Check
-from bot.domain.texts import Phrase, Size, many, say
+from bot.domain.texts import Phrase, Size, Span, many, say
 from bot.domain.words import counted
 from bot.operations.checks.grading import blocked, fine
+from bot.operations.space import COPY_BYTES_PER_S, free_on, holds_disks
 
-# Types that hold CDs or whole devices, never the disks of guests.
-_NO_DISKS = {"iso", "udev"}
 _NAMED = 3
 
 
@@ -85,10 +84,16 @@ def _away(facts: MigrationFacts, disk: Disk) -> Phrase:
     both = {facts.target.uuid, facts.vm.host}
     own = {each.sr.uuid: each.sr for each in facts.vm.disks if each.sr is not None}
     known = {**own, **{sr.uuid: sr for sr in facts.srs}}.values()
-    seen = [sr for sr in known if sr.shared and sr.type not in _NO_DISKS and both <= sr.hosts]
-    roomy = [sr for sr in seen if _free(sr) is None or (_free(sr) or 0) >= disk.size]
+    seen = [sr for sr in known if sr.shared and holds_disks(sr) and both <= sr.hosts]
+    roomy = [sr for sr in seen if free_on(sr) is None or (free_on(sr) or 0) >= disk.size]
     if roomy:
-        return say("move the disk to {srs}, which both hosts reach", srs=_listed(roomy))
+        size = max(disk.size, 0)
+        return say(
+            "move the disk to {srs}, which both hosts reach ({size} at most, about {time}; the guest keeps running)",
+            srs=_listed(roomy),
+            size=Size(size),
+            time=Span(size / COPY_BYTES_PER_S),
+        )
     if seen:
         return say(
             "make room on shared storage: the disk needs {size}, and both hosts reach only {srs}",
@@ -98,17 +103,28 @@ def _away(facts: MigrationFacts, disk: Disk) -> Phrase:
     return say("give both hosts an SR on shared storage and move the disk there; they have none in common now")
 
 
+def relocation(facts: MigrationFacts) -> tuple[list[Disk], Sr] | None:
+    """The disks that keep a running guest on its host, and the roomiest SR that would take them all and both hosts see.
+
+    None where there are no such disks, or no such SR.
+    """
+    here, there = facts.vm.host, facts.target.uuid
+    stuck = [disk for disk in facts.vm.disks if disk.sr is not None and not disk.cd and there not in disk.sr.hosts]
+    needed = sum(max(disk.size, 0) for disk in stuck)
+    known = [sr for sr in facts.srs if sr.shared and holds_disks(sr) and {here, there} <= sr.hosts]
+    roomy = [sr for sr in known if (free_on(sr) or 0) >= needed]
+    if not stuck or not roomy or facts.vm.power_state is not PowerState.RUNNING:
+        return None
+    return stuck, min(roomy, key=lambda sr: (-(free_on(sr) or 0), sr.name))
+
+
 def _listed(srs: Sequence[Sr]) -> Phrase:
-    best = sorted(srs, key=lambda sr: (-(_free(sr) or 0), sr.name))[:_NAMED]
+    best = sorted(srs, key=lambda sr: (-(free_on(sr) or 0), sr.name))[:_NAMED]
     return say("{srs}", srs=many([_described(sr) for sr in best]))
 
 
 def _described(sr: Sr) -> Phrase:
-    free = _free(sr)
+    free = free_on(sr)
     if free is None:
         return say("{sr} (shared, free space unknown)", sr=sr.name)
     return say("{sr} (shared, {free} free)", sr=sr.name, free=Size(free))
-
-
-def _free(sr: Sr) -> int | None:
-    return max(0, sr.size - max(sr.used, 0)) if sr.size > 0 else None

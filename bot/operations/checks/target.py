@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.inventory import Host, MigrationFacts, Pool
 from bot.domain.plan import Check
 from bot.domain.texts import Moment, Phrase, many, say
@@ -168,7 +169,7 @@ def live(facts: MigrationFacts) -> Check:
     return _answers("live", ("Host live", "Host silent"), facts.target, fix)
 
 
-def source_live(facts: MigrationFacts, source: Host) -> Check:
+def source_live(facts: MigrationFacts | DiskMoveFacts, source: Host) -> Check:
     """The host that would have to send the guest answers too: from a dead host nothing can be moved."""
     fix = say(
         "Look at {host} itself. While it is silent, {vm} cannot be moved and must not be started elsewhere.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.inventory import MigrationFacts, XapiVerdict
 from bot.domain.plan import Check, Grade
 from bot.domain.texts import Code, say
@@ -21,12 +22,14 @@ _TITLE = "XAPI's own verdict"
 class _Question(msgspec.Struct, frozen=True):
     """One question to XAPI: which of our checks says the same as a code, in XAPI's order of checking.
 
-    `apart` are checks that XAPI does not really make when asked this: its silence on them says nothing.
+    `apart` are checks that XAPI does not really make when asked this: its silence on them says nothing. `fix` is what
+    to do where XAPI alone objects.
     """
 
     key: str
     same: tuple[tuple[str, str], ...]
     apart: frozenset[str] = frozenset()
+    fix: str = "Mend what XAPI names, or choose another host."
 
     def keys(self, code: str) -> tuple[str, ...]:
         """Our checks that say the same as `code`; a key covers its "key:…" details too."""
@@ -60,6 +63,8 @@ _MOVABLE = _Question(
         ("VM_HAS_VUSBS", "usb"),
     ),
 )
+# The same list stands before a storage migration, but XAPI admits guests there that do not run.
+_STORAGE = _Question("xapi-move", _MOVABLE.same, frozenset({"power"}), "Mend what XAPI names, then ask again.")
 _CAN_RUN = _Question(
     "xapi",
     (
@@ -113,9 +118,18 @@ def with_verdict(facts: MigrationFacts, checks: list[Check]) -> list[Check]:
     return [*checks, fine("xapi", _TITLE, fact)]
 
 
-def _without_own_block(facts: MigrationFacts) -> XapiVerdict | None:
+def with_storage_verdict(facts: DiskMoveFacts, checks: list[Check]) -> list[Check]:
+    """`checks` with what XAPI says of moving the guest's storage."""
+    movable = _without_own_block(facts, "migrate_send") or facts.movable
+    checks = _compared(_STORAGE, movable, checks)
+    if movable.code:
+        return checks
+    return [*checks, fine("xapi", _TITLE, say("XAPI has no objection to moving the disks of {vm}", vm=facts.vm.name))]
+
+
+def _without_own_block(facts: MigrationFacts | DiskMoveFacts, operation: str = "pool_migrate") -> XapiVerdict | None:
     """The first verdict; a block that we set ourselves does not count, and hides what comes after it."""
-    reason = facts.vm.blocked_operations.get("pool_migrate", "")
+    reason = facts.vm.blocked_operations.get(operation, "")
     if facts.movable is not None and facts.movable.code == "OPERATION_BLOCKED" and reason.startswith(OWN_BLOCK):
         return XapiVerdict("")
     return facts.movable
@@ -141,7 +155,7 @@ def _compared(question: _Question, verdict: XapiVerdict, checks: list[Check]) ->
 def _alone(question: _Question, verdict: XapiVerdict, keys: tuple[str, ...]) -> Check:
     """What only XAPI objects to. It decides in the end, so it stops the plan whatever we think."""
     why = explain(verdict.code, verdict.params)
-    fix = say("Mend what XAPI names, or choose another host.")
+    fix = say(question.fix)
     if keys:
         fact = say(
             "XAPI refuses: {why} ({code}). Our own check of this found nothing", why=why, code=Code(verdict.code)

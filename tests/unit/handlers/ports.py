@@ -9,6 +9,7 @@ import msgspec
 
 from bot.commands import Change, Context, Control, Query, Registry, first_word, resolve, split
 from bot.domain.audit import ANY, Break, Entry, Wanted
+from bot.domain.disk_moves import DiskMoveFacts, Image
 from bot.domain.inventory import (
     Disk,
     FeedState,
@@ -115,7 +116,8 @@ VMS = (
     guest("vm-8", "way to go"),
     guest("vm-9", "big — blue"),
 )
-VIEW = PoolView("experiment", FeedState.LIVE, 2.0, "", POOL, (host(1), host(3)), VMS, (NFS,))
+SAN = Sr("sr-2", "san", "lvmoiscsi", shared=True, size=90 * GIB, used=0, hosts=frozenset({"h-1", "h-3"}))
+VIEW = PoolView("experiment", FeedState.LIVE, 2.0, "", POOL, (host(1), host(3)), VMS, (NFS, SAN))
 
 
 class FakeFleet:
@@ -136,6 +138,10 @@ class FakeFleet:
     def host(self, text: str) -> Host:
         hosts = [one for view in self.views for one in view.hosts]
         return self._one("host", text, hosts, lambda one: (one.uuid, one.name))
+
+    def sr(self, text: str) -> Sr:
+        srs = [one for view in self.views for one in view.srs]
+        return self._one("SR", text, srs, lambda one: (one.uuid, one.name))
 
     def _one(self, kind: str, text: str, known: Sequence[Any], names: Callable[[Any], tuple[str, ...]]) -> Any:
         found = [one for one in known if text in names(one)]
@@ -165,6 +171,12 @@ class FakeFacts:
         fits = {one.uuid: XapiVerdict("") for one in VIEW.hosts} if placing else {}
         valid = dict.fromkeys(operations, XapiVerdict(""))
         return PowerFacts(POOL, known, host(1), VIEW.hosts, fits, valid, own=False, read_at=NOW)
+
+    async def disk_move(self, vm: str, sr: str) -> DiskMoveFacts:
+        known = {one.uuid: one for one in VMS}[vm]
+        images = {disk.userdevice: Image(disk.vdi, used=GIB // 4) for disk in known.disks}
+        target = next(one for one in VIEW.srs if one.uuid == sr)
+        return DiskMoveFacts(POOL, known, host(1), target, POOL, images, (), -1, {}, XapiVerdict(""), NOW)
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         raise NotFound("guest", vm)

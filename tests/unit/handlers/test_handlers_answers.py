@@ -62,6 +62,17 @@ async def test_migrate_without_a_host_plans_for_the_best_one_and_offers_the_othe
     assert plain(plan.chosen) == "xenserver3 is the only other host that can take centos54 now"
 
 
+async def test_move_disks_plans_every_disk_or_those_that_are_named() -> None:
+    plan = await Room().type("move-disks centos54 to san reason making room")
+    assert isinstance(plan, Plan)
+    assert plain(plan.title) == "Move disk 0 of centos54 to san"
+    named = await Room().type("move-disks centos54 disk 0, 3 to san")
+    assert isinstance(named, Plan)
+    assert [plain(check.fact) for check in named.blocked] == ["centos54 has no disk 3"]
+    with pytest.raises(NotUnderstood):
+        await Room().type("move-disks centos54")
+
+
 async def test_why_shows_every_other_host_and_what_is_in_the_way() -> None:
     text = await Room().read("why centos54")
     assert "centos54 can go to 1 of 1 other host" in text

@@ -79,6 +79,17 @@ def test_guests_are_found_by_any_part_of_their_name_in_any_width_and_case() -> N
     assert lookup.guests(FLEET, "nothing like it") == ()
 
 
+def test_storage_is_that_of_the_guests_own_host_and_never_a_library() -> None:
+    far = msgspec.structs.replace(VIEW.srs[0], uuid="sr-7", name="far", shared=False, hosts=frozenset({"h-3"}))
+    isos = msgspec.structs.replace(VIEW.srs[0], uuid="sr-8", name="isos", type="iso")
+    fleet = FakeFleet(msgspec.structs.replace(VIEW, srs=(*VIEW.srs, far, isos)), OTHER)
+    assert names(lookup.srs(fleet, "", "vm-1")) == ["nfs-vhd", "san"]
+    assert names(lookup.srs(fleet, "")) == ["far", "nfs-vhd", "san"]
+    assert lookup.srs(fleet, "san")[0].note == "shared, 90 GiB free, pool experiment"
+    form = form_of(REGISTRY.find("move-disks"))
+    assert Field("sr", "Storage repository", FieldKind.STORAGE, required=True) in form.fields
+
+
 def test_a_name_that_begins_so_comes_before_one_that_only_holds_it() -> None:
     fleet = FakeFleet(msgspec.structs.replace(VIEW, vms=(guest("u1", "old-web"), guest("u2", "web"), guest("u3", "a"))))
     assert names(lookup.guests(fleet, "web")) == ["web", "old-web"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import disk_facts
 import migration_facts as world
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ from bot.domain.record import Decision, JobRecord, StepRecord
 from bot.domain.texts import Phrase, plain, say
 from bot.jobs import story
 from bot.jobs.alarm import glass_broken
-from bot.operations import choosing, eject, why
+from bot.operations import choosing, eject, move_disks, why
 from bot.operations.migrate import OPERATION
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cards"
@@ -148,6 +149,10 @@ def _ejection() -> Plan:
     )
 
 
+def _disk_move(*changes: disk_facts.Change) -> Plan:
+    return move_disks.decide(disk_facts.read(*changes), ApprovalSettings())
+
+
 APPROVED = (Decision("operator", "confirm", 10_010.0), Decision("approver", "approve", 10_020.0))
 BROKEN = (Decision("operator", "confirm", 10_010.0), Decision("operator", "break_glass", 10_020.0))
 WAITING = {"approvers_needed": 2, "glass": True, "reason": "kernel update on xenserver1"}
@@ -169,6 +174,8 @@ CARDS: dict[str, Callable[[], Message]] = {
     "why": lambda: why.explained(guest(), PLACES),
     "why-nowhere": lambda: why.explained(guest(immobile=True), _places(guest(immobile=True))),
     "eject-proposed": lambda: story.card(job(_ejection(), JobState.PROPOSED), eject.OPERATION),
+    "move-disks-proposed": lambda: story.card(job(_disk_move(), JobState.PROPOSED), move_disks.OPERATION),
+    "move-disks-blocked": lambda: story.refused(_disk_move(*disk_facts.OBSTACLES), move_disks.OPERATION),
     "migrate-stale": lambda: card(tight(), JobState.STALE, decisions=APPROVED, drifted=MOVED),
     "migrate-expired-undecided": lambda: card(tight(), JobState.EXPIRED, **WAITING),
     "migrate-succeeded": lambda: card(
