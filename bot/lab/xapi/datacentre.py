@@ -30,6 +30,7 @@ from bot.lab.xapi.population_host import add_certificates
 from bot.lab.xapi.rules.toolstack import keep_looking_for_coordinator
 from bot.lab.xapi.server import HostServer
 from bot.lab.xapi.sessions import SUPERUSER
+from bot.lab.xapi.tasks import report_failure
 from bot.lab.xapi.values import Value
 
 _PORT_TRIES: Final = 50
@@ -155,11 +156,14 @@ class Datacentre:
 
     def _attend(self, pool: Pool) -> None:
         """Begins what a pool does by itself."""
-        self._following += [
+        following = [
             asyncio.create_task(self._follow(pool)),
             asyncio.create_task(upheaval.keep_collecting(pool)),
             *(asyncio.create_task(keep_looking_for_coordinator(pool, one)) for one in pool.machines.values()),
         ]
+        for work in following:
+            work.add_done_callback(report_failure)
+        self._following += following
 
     async def _bind(self) -> tuple[int, int]:
         for left in reversed(range(_PORT_TRIES if self._port == 0 else 1)):

@@ -5,9 +5,10 @@ writes to a record only while it exists.
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from bot.lab.xapi.clock import Clock
 from bot.lab.xapi.database import Database
@@ -53,6 +54,13 @@ class Runner:
         if self.work is not None and not self.work.done() and not self.is_cancelled:
             self.reason, self.is_cancelled = reason, True
             self.work.cancel()
+
+
+def report_failure(work: "asyncio.Task[Any]") -> None:
+    """Tells the event loop, which logs it, that work failed while nobody waited for it; for `add_done_callback`."""
+    if not work.cancelled() and (error := work.exception()) is not None:
+        context = {"message": "Work of the lab failed", "exception": error, "task": work}
+        work.get_loop().call_exception_handler(context)
 
 
 class Tasks:
@@ -125,19 +133,23 @@ class Tasks:
         self._runners[runner.task] = runner
         runner.work = asyncio.create_task(self._run(runner, work), name=runner.operation)
         self._works.add(runner.work)
-        runner.work.add_done_callback(self._forget)
+        runner.work.add_done_callback(functools.partial(self._conclude, runner))
         return runner.work
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Runs something beside the tasks, such as a guest that goes on booting, until `stop`."""
         running = asyncio.create_task(work)
         self._works.add(running)
-        running.add_done_callback(self._forget)
+        running.add_done_callback(self._works.discard)
+        running.add_done_callback(report_failure)
 
-    def _forget(self, work: "asyncio.Task[Value]") -> None:
+    def _conclude(self, runner: Runner, work: "asyncio.Task[Value]") -> None:
+        """Retrieves how work ended: its task tells a refusal, and a mistake of the lab's own as a real server's."""
         self._works.discard(work)
-        if not work.cancelled():
-            work.exception()  # retrieved here: the task record tells it, nobody else may be listening
+        error = None if work.cancelled() else work.exception()
+        if error is not None and not isinstance(error, ApiError):
+            self._end(runner, error_info=["INTERNAL_ERROR", repr(error)], status="failure")
+            report_failure(work)
 
     async def _run(self, runner: Runner, work: Callable[[], Awaitable[Value]]) -> Value:
         try:

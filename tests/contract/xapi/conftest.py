@@ -13,6 +13,15 @@ from datacentre_client import DEADLINE_S, PASSWORD, Connect, Rpc, Stock, Until
 from bot.lab.xapi import Datacentre
 
 
+@pytest.fixture(autouse=True)
+async def failures() -> AsyncIterator[list[object]]:
+    """What failed in the background of the lab, where no client sees it; a test that expects some clears it."""
+    found: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(context.get("exception", context)))
+    yield found
+    assert found == []
+
+
 @pytest.fixture
 async def datacentre() -> AsyncIterator[Datacentre]:
     lab = Datacentre(port=0, speed=20.0, password=PASSWORD, debug_consistency=True)

@@ -8,6 +8,7 @@ import pytest
 from datacentre_client import Connect, Rpc, Until
 
 from bot.lab.xapi import Datacentre
+from bot.lab.xapi.rules import power
 
 NULL = "OpaqueRef:NULL"
 EPOCH = "19700101T00:00:00Z"
@@ -189,3 +190,18 @@ async def test_a_reader_may_look_but_its_change_fails_in_the_task(connect: Conne
     assert (await client.fail("VM.set_name_label", guest, "x"))[0] == "RBAC_PERMISSION_DENIED"
     task = await client.call("task.create", "own", "")
     assert await client.call("task.destroy", task) == ""
+
+
+async def test_a_mistake_of_the_lab_itself_ends_the_task_and_is_reported(
+    rpc: Rpc, failures: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stumble(*_arguments: object, **_options: object) -> None:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(power, "work", stumble)
+    guest = await rpc.find("VM", "centos54")
+    record = await rpc.finish(await rpc.call("Async.VM.hard_shutdown", guest))
+    assert (record["status"], record["error_info"]) == ("failure", ["INTERNAL_ERROR", "KeyError('no such thing')"])
+    assert (await rpc.call("VM.get_current_operations", guest)) == {}
+    assert [repr(error) for error in failures] == ["KeyError('no such thing')"]
+    failures.clear()
