@@ -6,13 +6,14 @@ only addresses and secrets. Ending the lab ends everything it started.
 
 import asyncio
 import contextlib
+import fcntl
 import gc
 import json
 import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -196,7 +197,8 @@ async def run_lab(options: LabOptions) -> int:
 
     Returns:
         The exit code: 0 after a signal; 1 when the bot did not get ready and a script waits for `--json`; 2
-        when the lab could not start here (a port in use, no loopback addresses, an unknown world).
+        when the lab could not start here (a port in use, no loopback addresses, an unknown world,
+        another lab in its folder).
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -224,14 +226,32 @@ async def _run(options: LabOptions, stop: asyncio.Event) -> int:
         data = (options.data or Path(temporary)).resolve()
         try:
             data.mkdir(parents=True, exist_ok=True)
-            lab = Lab(options, data)
-            async with lab.running():
-                return await _serve(lab, options, stop)
+            with _claim(data):
+                lab = Lab(options, data)
+                async with lab.running():
+                    return await _serve(lab, options, stop)
         except LoopbackMissing as error:
             say_lines(str(error))
         except (OSError, ValueError) as error:
             say(f"The lab could not start: {error}")
         return _USAGE
+
+
+@contextlib.contextmanager
+def _claim(data: Path) -> Iterator[None]:
+    """Keeps other labs out of a folder: they would write their addresses into the configuration of this one's bot.
+
+    The claim ends with the process, however that ends.
+
+    Raises:
+        ValueError: Another lab has it.
+    """
+    with (data / "lab.lock").open("w") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"another lab keeps its data in {data}.") from error
+        yield
 
 
 async def _serve(lab: Lab, options: LabOptions, stop: asyncio.Event) -> int:

@@ -18,12 +18,13 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     data = str(tmp_path_factory.mktemp("lab"))
     command = [sys.executable, "-m", "bot.cli", "lab", "--no-bot", "--json", "--port", "0", "--xapi-port", "0"]
     with subprocess.Popen([*command, "--data", data], stdout=subprocess.PIPE, text=True) as lab:
-        assert lab.stdout is not None
-        said = lab.stdout.readline()
-        assert said
-        yield json.loads(said)
-        lab.terminate()
-        lab.wait(DEADLINE_S)
+        try:
+            assert lab.stdout is not None
+            said = lab.stdout.readline()
+            assert said
+            yield json.loads(said)
+        finally:
+            lab.kill()
 
 
 def ask(line: dict[str, Any], path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

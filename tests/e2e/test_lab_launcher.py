@@ -1,5 +1,6 @@
 """The launcher: one line for scripts, guarded doors, and an end that leaves nothing."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -23,13 +24,15 @@ sys.exit(asyncio.run(run_lab(options)))
 """
 
 
-def start_lab(data: Path, port: int = 0) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", CODE, str(data), str(port)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextlib.contextmanager
+def start_lab(data: Path, port: int = 0) -> Iterator[subprocess.Popen[str]]:
+    """A lab that does not outlive its test, also where the test fails and never ends it."""
+    command = [sys.executable, "-c", CODE, str(data), str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @dataclass(frozen=True)
@@ -155,3 +158,19 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
     assert (process.returncode, out) == (2, "")
     assert errors.startswith("The lab could not start: ")
     assert errors.count("\n") == 1
+
+
+def test_two_labs_do_not_share_a_folder(tmp_path: Path) -> None:
+    with start_lab(tmp_path) as first:
+        assert first.stdout is not None
+        line = json.loads(first.stdout.readline())
+        written = (tmp_path / "xenbot.toml").read_text()
+        with start_lab(tmp_path) as second:
+            out, errors = second.communicate(timeout=DEADLINE_S)
+        assert (second.returncode, out) == (2, "")
+        assert errors == f"The lab could not start: another lab keeps its data in {tmp_path.resolve()}.\n"
+        assert (tmp_path / "xenbot.toml").read_text() == written
+        assert RunningLab(first, line).ask("lab/state")[0] == 200
+    with start_lab(tmp_path) as third:
+        assert third.stdout is not None
+        assert third.stdout.readline(), "the folder of a killed lab is free again"

@@ -21,11 +21,13 @@ DEADLINE_S = 60
 def run_lab(data: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     command = [sys.executable, "-m", "bot.cli", "lab", "--port", "0", "--xapi-port", "0", "--json", "--data", str(data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate(timeout=DEADLINE_S)[1]
-        yield process, json.loads(line)
-        process.kill()
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line, process.communicate(timeout=DEADLINE_S)[1]
+            yield process, json.loads(line)
+        finally:
+            process.kill()
 
 
 @contextlib.contextmanager
