@@ -246,3 +246,26 @@ async def test_the_secret_is_rotated_only_with_everybody_there(datacentre: Datac
     host = await rpc.find("host", "xenserver3")
     assert await rpc.fail("pool.rotate_secret") == ["CANNOT_CONTACT_HOST", host]
     assert await rpc.fail("pool.sync_database") == ["CANNOT_CONTACT_HOST", host]
+
+
+@pytest.mark.parametrize("method", ["VM.clean_shutdown", "VM.hard_reboot", "VM.suspend", "VM.pool_migrate"])
+async def test_a_call_on_a_guest_of_a_host_that_is_cut_off_hangs_before_it_fails(
+    http: aiohttp.ClientSession, method: str
+) -> None:
+    async with running("large:2x4", http, manual_clock=True) as (lab, rpc):
+        host = await rpc.find("host", "host002")
+        guest = next(
+            ref
+            for ref, record in (await rpc.call("VM.get_all_records")).items()
+            if record["resident_on"] == host and not record["is_control_domain"]
+        )
+        await lab.do({"do": "cut_network", "host": "host002"})
+        more = [await rpc.find("host", "host001"), {}] if method == "VM.pool_migrate" else []
+        task = await rpc.call(f"Async.{method}", guest, *more)
+        await pass_time(lab, 120)
+        assert await rpc.call("task.get_status", task) == "pending"
+        assert (await rpc.call("VM.get_current_operations", guest)) == {task: method.removeprefix("VM.")}
+        await pass_time(lab, 10)
+        assert (await rpc.finish(task))["error_info"] == ["CANNOT_CONTACT_HOST", host]
+        assert (await rpc.call("VM.get_current_operations", guest)) == {}
+        assert await rpc.call("VM.get_power_state", guest) == "Running"

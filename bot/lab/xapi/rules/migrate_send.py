@@ -12,7 +12,7 @@ from bot.lab.xapi.rules.host_operations import occupy_host
 from bot.lab.xapi.rules.migrate_across import send_across
 from bot.lab.xapi.rules.migrate_checks import assert_can_migrate, list_moving
 from bot.lab.xapi.rules.migration import announce_move, arrive, stream_memory, unschedule
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_chains import compute_content
 from bot.lab.xapi.rules.storage_moves import Moves, add_snapshots, carry, finish, take_slot
 from bot.lab.xapi.rules.storage_operations import sees
@@ -59,7 +59,7 @@ async def migrate_send(
     async with operate(context, vm, "migrate_send", force=options.get("force") == "true"):
         there = assert_can_migrate(pool, vm, dest, vdi_map, vif_map, options, holds=True)
         source = find_host(pool, vm)
-        reach_host(context, source)
+        await forward(context, source)
         with take_slot(pool, source):
             if not there.is_here:
                 return await send_across(context, there, vm, source, vdi_map, vif_map, options)
@@ -70,7 +70,7 @@ async def migrate_send(
 
 async def _send_inside(context: Context, vm: str, source: str, host: str, plan: dict[str, str]) -> None:
     pool, database = context.pool, context.pool.database
-    reach_host(context, host)
+    await forward(context, host)
     add_snapshots(database, plan)
     _add_suspend_image(pool, vm, host, plan)
     with ExitStack() as reserved:

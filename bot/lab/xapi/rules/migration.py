@@ -19,7 +19,7 @@ from bot.lab.xapi.rules.guest_state import run_on
 from bot.lab.xapi.rules.host_operations import occupy_host
 from bot.lab.xapi.rules.memory import rebalance
 from bot.lab.xapi.rules.progress import advance
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.tempers import wait_for_guest
 from bot.lab.xapi.values import NULL_REF
 
@@ -49,8 +49,8 @@ async def pool_migrate(context: Context, vm: str, host: str, options: dict[str, 
             reserved.enter_context(occupy_host(context, host, "vm_migrate"))
             reserved.callback(unschedule, pool, vm, source, host)
             database.set("VM", vm, scheduled_to_be_resident_on=host)
-            reach_host(context, source)
-            reach_host(context, host)
+            await forward(context, source)
+            await forward(context, host)
             _check_network(pool, host, options)
             await stream_memory(context, vm, pool.machines[source], pool.machines[host])
             await arrive(context, vm, source, host)

@@ -20,7 +20,7 @@ from bot.lab.xapi.rules.guest_state import (
 )
 from bot.lab.xapi.rules.host_operations import occupy_host
 from bot.lab.xapi.rules.memory import compute_free
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.tempers import wait_for_guest
 from bot.lab.xapi.values import NULL_REF
 
@@ -76,7 +76,7 @@ async def _boot(context: Context, vm: str, host: str, *, paused: bool) -> None:
         reserved.enter_context(occupy_host(context, host, "vm_start"))
         reserved.callback(unschedule, pool, vm)
         pool.database.set("VM", vm, scheduled_to_be_resident_on=host)
-        reach_host(context, host)
+        await forward(context, host)
         if refused := list_refused(pool.database, vm):
             raise ApiError("VDI_NOT_AVAILABLE", pool.database.get("VBD", refused[0], "VDI"))
         context.set_progress(1 / 3)
@@ -113,7 +113,7 @@ async def clean_shutdown(context: Context, vm: str) -> str:
     """Asks the guest to shut down and waits for it, up to 20 minutes."""
     context.set_cancellable(cancellable=True)
     async with operate(context, vm, "clean_shutdown"):
-        reach_host(context, context.pool.database.get("VM", vm, "resident_on"))
+        await forward(context, context.pool.database.get("VM", vm, "resident_on"))
         await wait_for_guest(context, vm, "SHUTDOWN")
         await work(context, _SHUTDOWN_S)
         context.set_cancellable(cancellable=False)
@@ -128,7 +128,7 @@ async def hard_shutdown(context: Context, vm: str) -> str:
     async with operate(context, vm, "hard_shutdown"):
         host = context.pool.database.get("VM", vm, "resident_on")
         if host != NULL_REF:
-            reach_host(context, host)
+            await forward(context, host)
         await work(context, _HARD_S)
         halt(context.pool, vm)
         await context.pool.clock.sleep(_AFTERMATH_S)
@@ -168,7 +168,7 @@ async def hard_reboot(context: Context, vm: str) -> str:
 
 async def _reboot(context: Context, vm: str, seconds: float) -> None:
     host: str = context.pool.database.get("VM", vm, "resident_on")
-    reach_host(context, host)
+    await forward(context, host)
     await work(context, seconds)
     context.set_cancellable(cancellable=False)
     boot_on(context.pool, vm, host)

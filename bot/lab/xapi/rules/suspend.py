@@ -12,7 +12,7 @@ from bot.lab.xapi.rules.guest_operations import operate, refresh_allowed
 from bot.lab.xapi.rules.guest_state import attaching, run_on, sleep_guest
 from bot.lab.xapi.rules.host_operations import occupy_host
 from bot.lab.xapi.rules.power import list_possible_hosts, unschedule
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_operations import refresh_devices
 from bot.lab.xapi.rules.suspend_image import drop_image, lose_image, make_image
 from bot.lab.xapi.rules.tempers import wait_for_guest
@@ -30,7 +30,7 @@ async def suspend(context: Context, vm: str) -> str:
     pool, database = context.pool, context.pool.database
     context.set_cancellable(cancellable=True)
     async with operate(context, vm, "suspend"):
-        reach_host(context, database.get("VM", vm, "resident_on"))
+        await forward(context, database.get("VM", vm, "resident_on"))
         image = await make_image(context, vm)
         try:
             await wait_for_guest(context, vm, "SUSPEND")
@@ -90,7 +90,7 @@ async def _wake(context: Context, vm: str, host: str, *, paused: bool, force: bo
         reserved.enter_context(occupy_host(context, host, "vm_resume"))
         reserved.callback(unschedule, pool, vm)
         database.set("VM", vm, scheduled_to_be_resident_on=host)
-        reach_host(context, host)
+        await forward(context, host)
         with attaching(pool, vm, context.task):
             context.set_cancellable(cancellable=False)
             context.set_progress(13 / 18)
@@ -119,7 +119,7 @@ def _touch_agent(pool: Pool, vm: str) -> None:
 async def pause(context: Context, vm: str) -> str:
     """Stops the CPUs of a guest."""
     async with operate(context, vm, "pause"):
-        reach_host(context, context.pool.database.get("VM", vm, "resident_on"))
+        await forward(context, context.pool.database.get("VM", vm, "resident_on"))
         context.pool.database.set("VM", vm, power_state="Paused")
         refresh_devices(context.pool, vm)
     announce_guest(context.pool, "VM_PAUSED", vm, "paused")
@@ -129,7 +129,7 @@ async def pause(context: Context, vm: str) -> str:
 async def unpause(context: Context, vm: str) -> str:
     """Lets the CPUs of a guest go on, in the domain it has."""
     async with operate(context, vm, "unpause"):
-        reach_host(context, context.pool.database.get("VM", vm, "resident_on"))
+        await forward(context, context.pool.database.get("VM", vm, "resident_on"))
         context.pool.database.set("VM", vm, power_state="Running")
         refresh_devices(context.pool, vm)
     announce_guest(context.pool, "VM_UNPAUSED", vm, "unpaused")

@@ -7,7 +7,7 @@ from typing import Final
 from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_operations import is_written, refresh_devices, refresh_disk, sees
 from bot.lab.xapi.rules.storage_space import is_library
 from bot.lab.xapi.rules.turns import check_free, leave, mark, wait_for_turn
@@ -90,7 +90,7 @@ async def _hold(context: Context, vbd: str, operation: str) -> AsyncIterator[dic
     refresh_devices(pool, vm)
     try:
         if state == "Running":
-            reach_host(context, database.get("VM", vm, "resident_on"))
+            await forward(context, database.get("VM", vm, "resident_on"))
         yield database.record("VBD", vbd)
     finally:
         leave(pool, "VBD", vbd, context.task)
