@@ -268,6 +268,26 @@ class MigrationFacts(msgspec.Struct, frozen=True):
     srs: tuple[Sr, ...] = ()
 
 
+class LeavingFacts(msgspec.Struct, frozen=True):
+    """Everything that emptying a host is judged by, read directly at one moment.
+
+    `others` are the other hosts of its pool, `guests` what runs on it: each with its own host as the target, to be
+    judged against any of `others`.
+    """
+
+    pool: Pool
+    host: Host
+    others: tuple[Host, ...]
+    guests: tuple[MigrationFacts, ...]
+
+
+class Residents(msgspec.Struct, frozen=True):
+    """Whether a host takes guests, and the guests that run on it: names by UUID. Read directly."""
+
+    enabled: bool
+    guests: dict[str, str]
+
+
 class PowerFacts(msgspec.Struct, frozen=True):
     """Everything that starting or stopping a guest is judged by, read directly at one moment.
 

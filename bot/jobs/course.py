@@ -108,9 +108,9 @@ class Course:
 
     async def _judge(self, _record: JobRecord, index: int) -> Wait | tuple[Phrase, ...]:
         now = await self.store.job(self.number)
-        waiting = StepState.WAITING
-        begun = frozenset(step.index for step in now.steps if step.state is not waiting and step.index != index)
-        return await self.gate.judge(now, begun)
+        by_itself = self.operation.apart and not now.plan.steps[index].alone
+        begun = {step.index for step in now.steps if by_itself or step.state is not StepState.WAITING}
+        return await self.gate.judge(now, frozenset(begun - {index}))
 
     async def _one_ended(self) -> None:
         ended, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)

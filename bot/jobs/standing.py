@@ -1,4 +1,4 @@
-"""How far a running job is, and what one that ended partly has left undone. Pure."""
+"""What plans of many steps look like, how far a job is, and what one that ended partly has left undone. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import operator
 from collections.abc import Iterator
 
 from bot.domain.job import JobState
-from bot.domain.message import Progress
+from bot.domain.message import Progress, Table
+from bot.domain.plan import Plan
 from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import Phrase, many, say
 from bot.domain.words import step_word
+from bot.operations.base import Operation
 
 
 def progress(record: JobRecord, now: float) -> Progress:
@@ -41,3 +43,9 @@ def not_done(record: JobRecord) -> tuple[Phrase, ...]:
     ]
     several = record.state in {JobState.PARTIAL, JobState.NEEDS_ATTENTION} and len(record.steps) > 1
     return (say("Not done: {steps}", steps=many(left)),) if several and left else ()
+
+
+def table(plan: Plan, operation: Operation | None) -> tuple[Table, ...]:
+    """The table that goes with such a plan, if it has one."""
+    found = operation.table(plan) if operation is not None and operation.table is not None else None
+    return (found,) if found is not None else ()

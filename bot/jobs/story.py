@@ -64,7 +64,12 @@ def refused(plan: Plan, operation: Operation | None = None) -> Message:
     count = one if len(stops) == 1 else say("{n} of {all} checks stop it", n=len(stops), all=len(plan.checks))
     return Message(
         summary,
-        (Verdict(headline, (count,), Mark.REFUSED), Checks(plan.checks), *_instead(plan, operation)),
+        (
+            Verdict(headline, (count,), Mark.REFUSED),
+            Checks(plan.checks),
+            *_instead(plan, operation),
+            *standing.table(plan, operation),
+        ),
     )
 
 
@@ -79,7 +84,7 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
     match record.state:
         case JobState.PROPOSED:
             headline, mark = record.plan.title, Mark.PLAIN
-            parts += _considerations(record)
+            parts += [*_considerations(record), *standing.table(record.plan, operation)]
             ask = say("Start now: {title}?", title=record.plan.title)
             confirm = ask if record.approvers_needed == 0 else None
             go = button("Confirm", "confirm", record, style="primary", confirm=confirm)
@@ -92,7 +97,7 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
                 parts.append(Select("Other host", "retarget", options))
         case JobState.AWAITING_APPROVAL:
             headline, mark = say("Approval needed: {title}", title=record.plan.title), Mark.WAITING
-            parts += _considerations(record)
+            parts += [*_considerations(record), *standing.table(record.plan, operation)]
             parts.append(Facts((_needs(record),)))
             parts.append(Choices(_deciding(record)))
         case JobState.QUEUED:

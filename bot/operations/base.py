@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from bot.domain.message import Button
+from bot.domain.message import Button, Table
 from bot.domain.plan import Plan, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase
@@ -49,7 +49,9 @@ class Operation(msgspec.Struct, frozen=True):
 
     Of jobs of several steps: `advanced` gives what remains of an approved plan once these steps (by index) are done or
     under way, with the placements as they must be then; it is pure. `sum_up` looks, after the last step, at what is
-    true now that these steps are done: `DONE` where it is all that was wanted. `onward` gives the buttons that go on
+    true now that these steps are done: `DONE` where it is all that was wanted. With `apart` the steps are judged one by
+    one, each right before it begins and by itself, but for those that stand alone. `table` is shown with the plan.
+    `onward` gives the buttons that go on
     from, or back from, a job that ended partly. `renew` plans anew what was asked for, where that may well lead to
     other steps than `replan`, which judges those of the earlier plan.
     """
@@ -66,6 +68,8 @@ class Operation(msgspec.Struct, frozen=True):
     advanced: Callable[[Plan, frozenset[int]], Plan] | None = None
     sum_up: Callable[[Plan, frozenset[int], Facts], Awaitable[Look]] | None = None
     onward: Callable[[Plan], tuple[Button, ...]] | None = None
+    apart: bool = False
+    table: Callable[[Plan], Table | None] | None = None
     renew: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
 
     def rest(self, plan: Plan, begun: frozenset[int]) -> Plan:

@@ -63,7 +63,7 @@ def decide(
     `assess`.
     """
     vm, to = facts.vm, facts.target
-    checks = tuple(_checks(facts))
+    checks = checks_of(facts)
     risk = assess(facts, checks, approval, homes, back=back, before=before)
     call = Call("VM.pool_migrate", (Ref("VM", vm.uuid), Ref("host", to.uuid), Options({"live": "true"})))
     return Plan(
@@ -107,12 +107,17 @@ def _ways(facts: MigrationFacts) -> tuple[Way, ...]:
     return (Way("Plan: move disk" if len(stuck) == 1 else "Plan: move disks", words, says),)
 
 
+def checks_of(facts: MigrationFacts) -> tuple[Check, ...]:
+    """What speaks for and against the move, in the order a person would mend it. Never raises."""
+    return tuple(_checks(facts))
+
+
 def _source_name(facts: MigrationFacts) -> str | Phrase:
     return facts.source.name if facts.source is not None else say("no host")
 
 
 def _checks(facts: MigrationFacts) -> list[Check]:
-    """In the order a person would mend them. Across pools only what can really be judged is judged."""
+    """Across pools only what can really be judged is judged."""
     old, same = target.supported(facts.pool, (facts.source, facts.target)), placing.same_pool(facts)
     itself = [guest.power(facts), guest.foreign_work(facts), guest.blocked_operations(facts)]
     vendor = target.cpu_vendor(facts)

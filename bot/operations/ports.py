@@ -5,13 +5,26 @@ References never pass here: objects are UUIDs. Only a task's reference travels, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import Host, MigrationFacts, Pool, PoolView, PowerFacts, Sr, Vm, Whereabouts
+from bot.domain.inventory import (
+    Host,
+    LeavingFacts,
+    MigrationFacts,
+    Pool,
+    PoolView,
+    PowerFacts,
+    Residents,
+    Sr,
+    Vm,
+    Whereabouts,
+    XapiVerdict,
+)
 from bot.domain.plan import Call
 
 
@@ -83,6 +96,18 @@ class Facts(Protocol):
 
     async def disk_move(self, vm: str, sr: str) -> DiskMoveFacts:
         """All facts for moving the disks of guest `vm` to the SR `sr` (UUIDs). Raises as `migration`."""
+        ...
+
+    async def leaving(self, host: str) -> LeavingFacts:
+        """All facts for moving every guest of `host` (UUID) elsewhere, read once for all. Raises as `migration`."""
+        ...
+
+    async def verdicts(self, pairs: Sequence[tuple[str, str]]) -> tuple[XapiVerdict, ...]:
+        """For each guest and host (UUIDs) whether XAPI would let it run there. Raises as `migration`."""
+        ...
+
+    async def residents(self, pool: str, host: str) -> Residents:
+        """What runs on the host now, and whether it takes guests. Raises as `whereabouts`."""
         ...
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:

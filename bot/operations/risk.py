@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import MigrationFacts, PowerFacts
+from bot.domain.inventory import Host, MigrationFacts, PowerFacts
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
-from bot.domain.policy import ApprovalSettings
+from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import Phrase, many, say
 from bot.operations.drivers import Drivers, drivers
 from bot.operations.survival import Layout, layout
@@ -60,7 +60,37 @@ def assess(
         if not back:
             factors += [*_room(facts, after), *_survival(facts, lost)]
         survival = _what_if(facts, after, lost)
-    return _assessed(factors, facts, approval, survival)
+    return _assessed(factors, [facts], approval, survival)
+
+
+def assess_leaving(
+    moves: Sequence[tuple[MigrationFacts, tuple[Check, ...]]],
+    host: Host,
+    approval: ApprovalSettings,
+    before: Layout,
+    homes: Mapping[str, str],
+) -> Assessment:
+    """The risk of moving many guests off a host that takes none afterwards. `before` is the layout as it is.
+
+    Each reason counts once, whichever of the guests it comes from.
+    """
+    after = before
+    for facts, _ in moves:
+        after = after.moved(max(facts.vm.memory_needed, 0), host.uuid, facts.target.uuid)
+    after = Layout({uuid: free for uuid, free in after.free.items() if uuid != host.uuid}, after.needs)
+    # With one host left there is nothing to lose it to: that is what emptying one of two means.
+    lost = after.frail - before.frail if len(after.free) > 1 else frozenset()
+    factors = [_Factor(Risk.MEDIUM, say("{n} guests move", n=len(moves)))] if len(moves) > 1 else []
+    ours = {facts.vm.uuid: host.uuid for facts, _ in moves}
+    for facts, checks in moves:
+        factors += [*_tags(facts, approval), *_guest(facts, checks), *_traffic(facts, {**homes, **ours})]
+        factors += _room(facts, after)
+    survival = None
+    if moves:
+        factors += _survival(moves[0][0], lost)
+        survival = _what_if(moves[0][0], after, lost)
+    once = [factor for place, factor in enumerate(factors) if factor not in factors[:place]]
+    return _assessed(once, [facts for facts, _ in moves], approval, survival)
 
 
 def assess_power(facts: PowerFacts, own: Risk, because: Phrase | None, approval: ApprovalSettings) -> Assessment:
@@ -69,7 +99,7 @@ def assess_power(facts: PowerFacts, own: Risk, because: Phrase | None, approval:
     A start takes nothing from anybody, so a tag alone makes it no riskier: on-call must not wait for one.
     """
     factors = [_Factor(own, because), *_tags(facts, approval)] if because is not None else []
-    return _assessed(factors, facts, approval, None)
+    return _assessed(factors, [facts], approval, None)
 
 
 def assess_disk_move(facts: DiskMoveFacts, left: int | None, approval: ApprovalSettings) -> Assessment:
@@ -81,14 +111,19 @@ def assess_disk_move(facts: DiskMoveFacts, left: int | None, approval: ApprovalS
     if left is not None and left < _LOW_PERCENT:
         risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
         factors.append(_Factor(risk, say("{sr} keeps {n} % of its room free", sr=facts.target.name, n=max(0, left))))
-    return _assessed(factors, facts, approval, None)
+    return _assessed(factors, [facts], approval, None)
 
 
-def _assessed(factors: list[_Factor], facts: _Facts, approval: ApprovalSettings, survival: Phrase | None) -> Assessment:
+def _assessed(
+    factors: list[_Factor],
+    read: Sequence[_Facts],
+    approval: ApprovalSettings,
+    survival: Phrase | None,
+) -> Assessment:
     level = _together(factors)
     approvers = 0
     for rule in approval.rules:
-        if not rule.covers(frozenset({facts.pool.name, facts.pool.label, facts.pool.configured}), facts.vm.tags):
+        if not any(_covers(rule, facts) for facts in read):
             continue
         approvers = max(approvers, rule.approvers)
         if RISK_ORDER[rule.risk] > RISK_ORDER[level]:
@@ -99,6 +134,10 @@ def _assessed(factors: list[_Factor], facts: _Facts, approval: ApprovalSettings,
             level = rule.risk
     factors.sort(key=lambda factor: -RISK_ORDER[factor.risk])
     return Assessment(level, tuple(factor.reason for factor in factors), approvers, survival)
+
+
+def _covers(rule: ApprovalRule, facts: _Facts) -> bool:
+    return rule.covers(frozenset({facts.pool.name, facts.pool.label, facts.pool.configured}), facts.vm.tags)
 
 
 def _can_be(facts: MigrationFacts) -> bool:

@@ -58,18 +58,20 @@ class LiveFacts:
         if host_pool is vm_pool:
             (guest, hosts), movable, verdict = await asyncio.gather(
                 _guest(vm_pool, here, vm_ref, vm, {host_ref}),
-                _movable(vm_pool, vm_ref),
-                _verdict(vm_pool, vm_ref, host_ref),
+                may_move(vm_pool, vm_ref),
+                may_run(vm_pool, vm_ref, host_ref),
             )
             made = self._facts(vm_pool, here, guest, hosts, movable)
-            return msgspec.structs.replace(made, target=_found(hosts, host_ref, host), xapi=verdict)
+            return msgspec.structs.replace(made, target=host_in(hosts, host_ref, host), xapi=verdict)
         there = Reader(host_pool)
         (guest, hosts), movable, targets = await asyncio.gather(
-            _guest(vm_pool, here, vm_ref, vm, set()), _movable(vm_pool, vm_ref), _hosts(host_pool, there, {host_ref})
+            _guest(vm_pool, here, vm_ref, vm, set()),
+            may_move(vm_pool, vm_ref),
+            read_hosts(host_pool, there, {host_ref}),
         )
         made = self._facts(vm_pool, here, guest, hosts, movable)
-        abroad = _pool(host_pool, there)
-        return msgspec.structs.replace(made, target=_found(targets, host_ref, host), target_pool=abroad)
+        abroad = pool_of(host_pool, there)
+        return msgspec.structs.replace(made, target=host_in(targets, host_ref, host), target_pool=abroad)
 
     async def placements(self, vm: str) -> tuple[MigrationFacts, ...]:
         """The facts for moving a guest to each other host of its pool, in order of the hosts' names.
@@ -81,8 +83,8 @@ class LiveFacts:
         reader, targets = Reader(pool), sorted(pool.model.tables.of(HostRecord))
         (guest, hosts), movable, verdicts = await asyncio.gather(
             _guest(pool, reader, ref, vm, set()),
-            _movable(pool, ref),
-            asyncio.gather(*(_verdict(pool, ref, each) for each in targets)),
+            may_move(pool, ref),
+            asyncio.gather(*(may_run(pool, ref, each) for each in targets)),
         )
         made = self._facts(pool, reader, guest, hosts, movable)
         found = [
@@ -96,7 +98,7 @@ class LiveFacts:
         self, pool: LivePool, reader: Reader, guest: VmRecord, hosts: dict[str, Host], movable: XapiVerdict
     ) -> MigrationFacts:
         """All that does not depend on the target; the guest's own host, or any, stands in for it."""
-        known, own = pool.model.inventory, _pool(pool, reader)
+        known, own = pool.model.inventory, pool_of(pool, reader)
         running = (each for each in known.vms if each.power_state is PowerState.RUNNING and each.uuid != guest.uuid)
         return MigrationFacts(
             pool=own,
@@ -120,9 +122,9 @@ class LiveFacts:
         asked = asyncio.gather(*(_asked(pool, "VM.assert_operation_valid", ref, one) for one in operations))
         (guest, hosts), valid = await asyncio.gather(_guest(pool, reader, ref, vm, set()), asked)
         places = sorted(hosts) if placing else []
-        verdicts = await asyncio.gather(*(_verdict(pool, ref, each) for each in places))
+        verdicts = await asyncio.gather(*(may_run(pool, ref, each) for each in places))
         return PowerFacts(
-            pool=_pool(pool, reader),
+            pool=pool_of(pool, reader),
             vm=_vm(reader, guest),
             host=hosts.get(guest.resident_on),
             hosts=tuple(sorted(hosts.values(), key=lambda host: (host.name, host.uuid))),
@@ -145,18 +147,18 @@ class LiveFacts:
         images = await disk_facts.images(pool, reader, guest)
         abroad = Reader(home)
         if home is not pool:
-            await _hosts(home, abroad, set())
+            await read_hosts(home, abroad, set())
         found = await disk_facts.storage(reader if home is pool else abroad, sr_ref)
         if found is None:
             raise NotFound("SR", sr)
         target, record = found
-        own = _pool(pool, reader)
+        own = pool_of(pool, reader)
         return DiskMoveFacts(
             pool=own,
             vm=_vm(reader, guest),
             host=hosts.get(guest.resident_on),
             target=target,
-            target_pool=own if home is pool else _pool(home, abroad),
+            target_pool=own if home is pool else pool_of(home, abroad),
             images=images,
             target_work=tuple(sorted(record.current_operations.values())),
             promised=record.virtual_allocation,
@@ -203,15 +205,19 @@ async def _guest(
     if record is None:
         raise NotFound("guest", uuid)
     near = near | {record.resident_on}
-    hosts, *_ = await asyncio.gather(
-        _hosts(pool, reader, near),
+    hosts, _ = await asyncio.gather(read_hosts(pool, reader, near), read_guest(pool, reader, record, near))
+    return record, hosts
+
+
+async def read_guest(pool: LivePool, reader: Reader, record: VmRecord, near: set[str]) -> None:
+    """Reads all that hangs on a guest."""
+    await asyncio.gather(
         reader.one(VmMetricsRecord, record.metrics),
         reader.one(VmGuestMetricsRecord, record.guest_metrics),
         reader.some(TaskRecord, set(record.current_operations)),
         _disks(pool, reader, record, near),
         _nets(pool, reader, record, near),
     )
-    return record, hosts
 
 
 async def _disks(pool: LivePool, reader: Reader, vm: VmRecord, near: set[str]) -> None:
@@ -241,11 +247,13 @@ async def _plugs(
     await reader.some(kind, refs - far)
 
 
-async def _verdict(pool: LivePool, vm: str, host: str) -> XapiVerdict:
+async def may_run(pool: LivePool, vm: str, host: str) -> XapiVerdict:
+    """Whether XAPI would let the guest run on the host."""
     return await _asked(pool, "VM.assert_can_boot_here", vm, host)
 
 
-async def _movable(pool: LivePool, vm: str) -> XapiVerdict:
+async def may_move(pool: LivePool, vm: str) -> XapiVerdict:
+    """Whether XAPI would let the guest be moved now."""
     return await _asked(pool, "VM.assert_operation_valid", vm, "pool_migrate")
 
 
@@ -257,7 +265,7 @@ async def _asked(pool: LivePool, method: str, *args: str) -> XapiVerdict:
     return XapiVerdict("")
 
 
-async def _hosts(pool: LivePool, reader: Reader, near: set[str]) -> dict[str, Host]:
+async def read_hosts(pool: LivePool, reader: Reader, near: set[str]) -> dict[str, Host]:
     """The pool's hosts by reference; those in `near` are read, and XAPI is asked for their free memory itself."""
     tables = reader.tables
     for kind in (HostRecord, HostMetricsRecord):
@@ -291,13 +299,15 @@ async def _hosts(pool: LivePool, reader: Reader, near: set[str]) -> dict[str, Ho
     return hosts
 
 
-def _found(hosts: dict[str, Host], ref: str, uuid: str) -> Host:
+def host_in(hosts: dict[str, Host], ref: str, uuid: str) -> Host:
+    """The host of that reference. Raises NotFound."""
     if ref not in hosts:
         raise NotFound("host", uuid)
     return hosts[ref]
 
 
-def _pool(pool: LivePool, reader: Reader) -> Pool:
+def pool_of(pool: LivePool, reader: Reader) -> Pool:
+    """The pool as just read. Raises Unreachable where it showed none."""
     found = build.pool(reader.tables, pool.name)
     if found is None:
         raise Unreachable(f"pool {pool.name} answered without a pool object")

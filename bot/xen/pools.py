@@ -7,13 +7,26 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import FeedState, Host, MigrationFacts, Pool, PoolView, PowerFacts, Sr, Vm, Whereabouts
+from bot.domain.inventory import (
+    FeedState,
+    Host,
+    LeavingFacts,
+    MigrationFacts,
+    Pool,
+    PoolView,
+    PowerFacts,
+    Residents,
+    Sr,
+    Vm,
+    Whereabouts,
+    XapiVerdict,
+)
 from bot.domain.plan import Call
 from bot.errors import ConfigError, Unreachable
 from bot.operations.ports import TaskView
 from bot.xen.check import Finding, check
-from bot.xen.facts import LiveFacts
 from bot.xen.fleet import LiveFleet
+from bot.xen.host_facts import HostFacts
 from bot.xen.pool import LivePool
 from bot.xen.settings import PoolSettings, findings
 from bot.xen.tasks import LiveDriver
@@ -47,7 +60,7 @@ class Pools:
         self._own = own
         self._pools = [LivePool(pool, passwords[pool.name], clock, probe_every_s) for pool in settings]
         self._fleet = LiveFleet(self._pools)
-        self._facts = LiveFacts(self._pools, self._live, clock, own)
+        self._facts = HostFacts(self._pools, self._live, clock, own)
         self._driver = LiveDriver(self._live, self._loaded)
 
     def __repr__(self) -> str:
@@ -112,6 +125,18 @@ class Pools:
     async def disk_move(self, vm: str, sr: str) -> DiskMoveFacts:
         """See `Facts.disk_move`."""
         return await self._facts.disk_move(vm, sr)
+
+    async def leaving(self, host: str) -> LeavingFacts:
+        """See `Facts.leaving`."""
+        return await self._facts.leaving(host)
+
+    async def verdicts(self, pairs: Sequence[tuple[str, str]]) -> tuple[XapiVerdict, ...]:
+        """See `Facts.verdicts`."""
+        return await self._facts.verdicts(pairs)
+
+    async def residents(self, pool: str, host: str) -> Residents:
+        """See `Facts.residents`."""
+        return await self._facts.residents(pool, host)
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         """See `Facts.whereabouts`."""

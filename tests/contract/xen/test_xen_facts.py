@@ -134,3 +134,27 @@ async def test_with_no_host_alive_nothing_can_be_asked(lab: Datacentre, pools: P
     for name in EXPERIMENT:
         assert lab.hosts[name].address in str(caught.value)
     assert calls(lab, "Async.VM.pool_migrate") == []
+
+
+async def test_a_host_to_be_emptied_is_read_once_with_all_its_guests(lab: Datacentre, pools: Pools) -> None:
+    source, target = pools.host("xenserver1"), pools.host("xenserver3")
+    read = await pools.leaving(source.uuid)
+    assert read.host == source
+    assert read.others == (target,)
+    running = {vm.uuid: vm for vm in pools.pool("experiment").vms if vm.host == source.uuid}
+    assert {one.vm.uuid: one.vm for one in read.guests} == running, "the feed and a direct read agree"
+    assert all(one.movable is not None and one.target == source for one in read.guests)
+    vm = pools.vm("web-local").uuid
+    good, bad = await pools.verdicts([(pools.vm("centos54").uuid, target.uuid), (vm, target.uuid)])
+    assert (good.code, bad.code) == ("", "VM_REQUIRES_SR")
+
+
+async def test_who_runs_on_a_host_is_read_directly(lab: Datacentre, pools: Pools) -> None:
+    host = pools.host("xenserver3")
+    now = await pools.residents(host.pool, host.uuid)
+    assert now.enabled
+    assert list(now.guests.values()) == ["twin"]
+    await lab.do({"do": "set", "class": "host", "uuid": host.uuid, "field": "enabled", "value": False})
+    assert not (await pools.residents(host.pool, host.uuid)).enabled
+    with pytest.raises(NotFound):
+        await pools.residents(host.pool, "00000000-0000-0000-0000-000000000000")

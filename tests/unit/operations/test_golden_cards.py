@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import disk_facts
 import migration_facts as world
 import msgspec
 import pytest
+from leaving_facts import GUESTS, LOCAL, Reads, leaving
 from migration_facts import GIB, decided, facts, guest, host
 
 from bot.domain.inventory import MigrationFacts, PowerFacts, Vm, XapiVerdict
@@ -17,11 +19,11 @@ from bot.domain.message import Message
 from bot.domain.plain_text import text_of
 from bot.domain.plan import Plan, ceiling, digest
 from bot.domain.policy import ApprovalSettings
-from bot.domain.record import Decision, JobRecord, StepRecord
+from bot.domain.record import Decision, JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, plain, say
 from bot.jobs import story
 from bot.jobs.alarm import glass_broken
-from bot.operations import choosing, eject, move_disks, why
+from bot.operations import choosing, eject, evacuate, move_disks, why
 from bot.operations.migrate import OPERATION
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cards"
@@ -137,6 +139,21 @@ def _places(vm: Vm) -> tuple[choosing.Candidate, ...]:
 
 
 PLACES = _places(guest())
+EVACUATION = {
+    movable: asyncio.run(evacuate.plan("h-1", Reads(leaving(*GUESTS, LOCAL)), ApprovalSettings(), movable=movable))
+    for movable in (False, True)
+}
+
+
+def emptying(state: JobState, steps: tuple[str, ...], **changes: object) -> Message:
+    """The card of an evacuation whose steps are that far."""
+    plan = EVACUATION[True]
+    states = [*steps, *["WAITING"] * len(plan.steps)]
+    made = [
+        StepRecord(120, index, step.kind, StepState(states[index]), progress=0.5 if states[index] == "SENT" else 0.0)
+        for index, step in enumerate(plan.steps)
+    ]
+    return story.card(job(plan, state, steps=tuple(made), **changes), evacuate.OPERATION, now=10_070.0)
 
 
 def _ejection() -> Plan:
@@ -176,6 +193,17 @@ CARDS: dict[str, Callable[[], Message]] = {
     "eject-proposed": lambda: story.card(job(_ejection(), JobState.PROPOSED), eject.OPERATION),
     "move-disks-proposed": lambda: story.card(job(_disk_move(), JobState.PROPOSED), move_disks.OPERATION),
     "move-disks-blocked": lambda: story.refused(_disk_move(*disk_facts.OBSTACLES), move_disks.OPERATION),
+    "evacuate-refused": lambda: story.refused(EVACUATION[False], evacuate.OPERATION),
+    "evacuate-proposed-movable": lambda: emptying(JobState.PROPOSED, ()),
+    "evacuate-running": lambda: emptying(JobState.RUNNING, ("DONE", "DONE", "SENT", "SENT"), started_at=10_030.0),
+    "evacuate-partial": lambda: emptying(
+        JobState.PARTIAL,
+        ("DONE", "DONE", "FAILED", "WAITING"),
+        started_at=10_030.0,
+        finished_at=10_090.0,
+        outcome=say("{host} is DISABLED, {n} of {all} moved", host="xenserver1", n=1, all=3),
+        evidence=(say("Failed: {why}", why="the target refused it"),),
+    ),
     "migrate-stale": lambda: card(tight(), JobState.STALE, decisions=APPROVED, drifted=MOVED),
     "migrate-expired-undecided": lambda: card(tight(), JobState.EXPIRED, **WAITING),
     "migrate-succeeded": lambda: card(

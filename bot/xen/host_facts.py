@@ -1,0 +1,68 @@
+"""Reads for plans that are about a whole host: what runs on it, read once for all of its guests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from bot.domain.inventory import LeavingFacts, Residents, XapiVerdict
+from bot.errors import NotFound, XapiFailure
+from bot.xen.facts import LiveFacts, host_in, may_move, may_run, pool_of, read_guest, read_hosts
+from bot.xen.faults import GONE
+from bot.xen.pool import Reader
+from bot.xen.records import HostRecord, VmRecord
+
+
+class HostFacts(LiveFacts):
+    """The `Facts` port in full."""
+
+    async def leaving(self, host: str) -> LeavingFacts:
+        """All facts for moving every guest of a host elsewhere. Raises NotFound, Unreachable, CannotTell, XapiFailure.
+
+        The guests, and all hosts with their free memory, are read; how the other hosts are plugged to storage and
+        networks is as the feed last had it.
+        """
+        pool, ref = self._locate("host", "host", host)
+        reader = Reader(pool)
+        hosts = await read_hosts(pool, reader, set(pool.model.tables.of(HostRecord)))
+        here = host_in(hosts, ref, host)
+        records = await _residents(reader, ref)
+        movable, _ = await asyncio.gather(
+            asyncio.gather(*(may_move(pool, each) for each in records)),
+            asyncio.gather(*(read_guest(pool, reader, record, {ref}) for record in records.values())),
+        )
+        guests = []
+        for record, verdict in zip(records.values(), movable, strict=True):
+            guests.append(self._facts(pool, reader, record, hosts, verdict))
+            # Each looks through the pool's guests once; others wait for their answers meanwhile.
+            await asyncio.sleep(0)
+        others = sorted((each for each in hosts.values() if each is not here), key=lambda each: (each.name, each.uuid))
+        return LeavingFacts(pool_of(pool, reader), here, tuple(others), tuple(guests))
+
+    async def verdicts(self, pairs: Sequence[tuple[str, str]]) -> tuple[XapiVerdict, ...]:
+        """For each guest and host whether XAPI would let it run there. Raises as `leaving`."""
+        refs = [(self._locate("VM", "guest", vm), self._locate("host", "host", host)[1]) for vm, host in pairs]
+        return tuple(await asyncio.gather(*(may_run(pool, vm, host) for (pool, vm), host in refs)))
+
+    async def residents(self, pool: str, host: str) -> Residents:
+        """What runs on the host now, and whether it takes guests. Raises NotFound, Unreachable, XapiFailure."""
+        reader = Reader(live := self._by_uuid(pool))
+        try:
+            ref = await live.resolve("host", host)
+        except XapiFailure as failure:
+            if failure.code in GONE:
+                raise NotFound("host", host) from failure
+            raise
+        record = await reader.one(HostRecord, ref)
+        if record is None:
+            raise NotFound("host", host)
+        guests = await _residents(reader, ref)
+        return Residents(record.enabled, {guest.uuid: guest.name_label for guest in guests.values()})
+
+
+async def _residents(reader: Reader, host: str) -> dict[str, VmRecord]:
+    """The guests that a host just read names as its own, by reference, in order of names."""
+    record = reader.tables.of(HostRecord)[host]
+    read = await asyncio.gather(*(reader.one(VmRecord, each) for each in record.resident_vms))
+    found = {ref: each for ref, each in zip(record.resident_vms, read, strict=True) if each is not None and each.guest}
+    return dict(sorted(found.items(), key=lambda one: (one[1].name_label, one[1].uuid)))

@@ -1,0 +1,171 @@
+"""A host is emptied for maintenance: what goes, what stays, and what is true when it ends half-way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from story_lab import StoryLab, story_lab, strings
+
+GUESTS = ("web1", "web2", "web3", "web4", "web5")
+_WORLD = """
+[cpus.intel]
+vendor = "GenuineIntel"
+model_name = "Intel(R) Xeon(R) Gold 6226R CPU @ 2.90GHz"
+features_hvm = "1fcbfbff-f7fa3223-2d93fbff-00000523"
+features_pv = "1fc9cbf5-f6f83203-2991cbf5-00000123"
+
+[versions.xenserver-8]
+product_brand = "XenServer"
+product_version = "8.4.0"
+product_version_text = "8"
+platform_version = "3.4.0"
+xapi_build = "24.16.0"
+build_number = "cloud-24160"
+api_minor = 21
+date = "2024-07-18"
+
+[[pools]]
+name = "production"
+coordinator = "beta"
+
+[[storage]]
+name = "nfs"
+pool = "production"
+type = "nfs"
+size_gib = 2048
+device_config = { server = "nfsserver", serverpath = "/exports/vms" }
+default = true
+"""
+
+
+def _world() -> str:
+    hosts = [
+        f'[[hosts]]\nname = "{name}"\nnumber = {number}\npool = "production"\ncpu = "intel"\nversion = "xenserver-8"\n'
+        for number, name in enumerate(("alpha", "beta", "gamma"), start=1)
+    ]
+    guests = [
+        f'[[guests]]\nname = "{name}"\nhost = "alpha"\nmemory_mib = {1024 * number}\naddress = {10 + number}\n'
+        'disks = [{ storage = "nfs", size_gib = 8 }]\n'
+        for number, name in enumerate(GUESTS, start=1)
+    ]
+    return "\n".join([_WORLD, *hosts, *guests])
+
+
+@pytest.fixture
+async def three(tmp_path: Path) -> AsyncIterator[StoryLab]:
+    """Three hosts, five guests on the first, all of them fit to go."""
+    world = tmp_path / "three.toml"
+    world.write_text(_world())
+    async with story_lab(tmp_path, "--speed", "8", "--world", str(world)) as lab:
+        yield lab
+
+
+async def begun(lab: StoryLab, text: str = "evacuate alpha") -> dict[str, Any]:
+    await lab.xen(text)
+    card = await lab.sees("Evacuate", "Confirm", private=False)
+    await lab.press(card, "Confirm")
+    return card
+
+
+async def at(lab: StoryLab) -> dict[str, str | None]:
+    return {name: (await lab.guest(name))["host"] for name in GUESTS}
+
+
+async def several(lab: StoryLab) -> None:
+    """Until more than one migration is on its way."""
+
+    async def moving() -> bool:
+        return sum(one["operation"] is not None for one in (await lab.state())["guests"]) > 1
+
+    await lab.until(moving, "several migrations on their way")
+
+
+async def enabled(lab: StoryLab, name: str) -> bool:
+    return next(host["enabled"] for host in (await lab.state())["hosts"] if host["name"] == name)
+
+
+async def test_a_host_is_disabled_emptied_and_looked_at(three: StoryLab) -> None:
+    await three.xen("evacuate alpha")
+    card = await three.sees("Evacuate alpha", "5 guests move", "Confirm", private=False)
+    told = strings(card)
+    assert "web5" in told
+    assert "alpha takes no guests from then on" in told
+    await three.press(card, "Confirm")
+    await three.sees("alpha is disabled and empty", private=False)
+    assert "alpha" not in (await at(three)).values()
+    assert not await enabled(three, "alpha")
+    assert await three.migrations() == len(GUESTS)
+    # Spread over both others: the roomiest takes the next.
+    assert set((await at(three)).values()) == {"beta", "gamma"}
+
+
+async def test_a_migration_that_fails_ends_it_partly_and_continue_moves_the_rest(three: StoryLab) -> None:
+    fault = {"method": "Async.VM.pool_migrate", "when": "before", "action": "fail", "times": 1}
+    await three.lab("datacentre", do="arm", fault=fault)
+    await begun(three)
+    card = await three.sees("alpha is DISABLED", "2 of 5 moved", "Not done", "Continue", private=False)
+    assert not await enabled(three, "alpha")
+    assert list((await at(three)).values()).count("alpha") == 3
+    await three.press(card, "Continue")
+    again = await three.sees("Evacuate alpha", "3 guests move", "already", "Confirm", private=False)
+    await three.press(again, "Confirm")
+    await three.sees("alpha is disabled and empty", private=False)
+    assert "alpha" not in (await at(three)).values()
+    assert await three.migrations() == len(GUESTS)
+
+
+async def test_after_a_half_way_end_the_host_can_be_enabled_by_a_request_of_its_own(three: StoryLab) -> None:
+    fault = {"method": "Async.VM.pool_migrate", "when": "before", "action": "fail", "times": 1}
+    await three.lab("datacentre", do="arm", fault=fault)
+    await begun(three)
+    card = await three.sees("alpha is DISABLED", "Enable", private=False)
+    await three.press(card, "Enable")
+    ask = await three.sees("Enable alpha", "Confirm", private=False)
+    assert not await enabled(three, "alpha")
+    await three.press(ask, "Confirm")
+    await three.sees("alpha is enabled", private=False)
+    assert await enabled(three, "alpha")
+
+
+async def test_a_refused_disable_has_changed_nothing(three: StoryLab) -> None:
+    fault = {"method": "Async.host.disable", "when": "before", "action": "fail", "times": 1}
+    await three.lab("datacentre", do="arm", fault=fault)
+    await begun(three)
+    await three.sees("Failed", "alpha is enabled", "Ask again", private=False)
+    assert await three.migrations() == 0
+
+
+async def test_kill_9_in_the_middle_repeats_and_loses_nothing(three: StoryLab) -> None:
+    await three.lab("datacentre", do="pause_tasks", at=0.4)
+    await begun(three)
+    await several(three)
+    await three.lab("bot", do="kill")
+    await three.lab("datacentre", do="release_tasks")
+    await three.lab("bot", do="start")
+    await three.sees("alpha is disabled and empty", private=False)
+    assert await three.migrations() == len(GUESTS)
+
+
+async def test_cancel_reaches_every_migration_and_says_that_the_host_is_disabled(three: StoryLab) -> None:
+    await three.lab("datacentre", do="pause_tasks", at=0.4)
+    await begun(three)
+    await several(three)
+    card = await three.sees("Evacuating alpha", "steps done", "Cancel", private=False)
+    await three.press(card, "Cancel")
+    await three.lab("datacentre", do="release_tasks")
+    await three.sees("alpha is DISABLED", "0 of 5 moved", "Not done", "Continue", private=False)
+    assert list((await at(three)).values()).count("alpha") == len(GUESTS)
+
+
+async def test_where_some_cannot_go_the_others_are_offered_as_a_plan_of_their_own(lab: StoryLab) -> None:
+    await lab.xen("evacuate xenserver1")
+    refusal = await lab.sees("xenserver1 cannot be emptied", "3 of 7 guests", "web-local", "winxp", "db1", private=True)
+    await lab.press(refusal, "Plan: only the 4 that can go")
+    card = await lab.sees("Evacuate xenserver1", "4 guests move", "it stays", "Confirm", private=False)
+    await lab.press(card, "Confirm")
+    await lab.sees("xenserver1 is disabled: 4 moved, 3 stay as planned", private=False)
+    assert (await lab.guest("web-local"))["host"] == "xenserver1"
+    assert (await lab.guest("centos54"))["host"] == "xenserver3"
