@@ -173,6 +173,16 @@ def m003_way_back(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN back_closed INTEGER NOT NULL DEFAULT 0")
 
 
+@MIGRATIONS()
+def m004_find_by_end(db: sqlite_utils.Database) -> None:
+    """What is looked for again and again is found without reading through every plan of the past."""
+    db.execute("CREATE INDEX jobs_by_end ON jobs(pool, finished_at)")
+    db.execute(
+        "CREATE INDEX jobs_offering_back ON jobs(operation, finished_at)"
+        " WHERE state = 'SUCCEEDED' AND successor IS NULL AND back_closed = 0"
+    )
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

@@ -96,12 +96,13 @@ def jobs(
     db: sqlite_utils.Database, *, limit: int = 20, states: Sequence[JobState] = (), target: str = ""
 ) -> list[JobRecord]:
     """Newest first, of these states (all when empty), about this object (any when empty)."""
-    wanted = [state.value for state in states] or [state.value for state in JobState]
-    marks = ",".join("?" for _ in wanted)
+    # Conditions that always hold would keep SQLite from its indexes.
+    wanted = [f"state IN ({','.join('?' for _ in states)})"] if states else []
+    wanted += ["target_uuid = ?"] if target else []
+    where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
     rows = db.execute(
-        f"SELECT * FROM jobs WHERE state IN ({marks}) AND (? = '' OR target_uuid = ?)"  # noqa: S608  only marks
-        " ORDER BY number DESC LIMIT ?",
-        [*wanted, target, target, limit],
+        f"SELECT * FROM jobs {where} ORDER BY number DESC LIMIT ?",  # noqa: S608  only marks
+        [*(state.value for state in states), *([target] if target else []), limit],
     ).fetchall()
     return [to_record(db, row) for row in rows]
 
@@ -140,9 +141,9 @@ def still_offering_back(db: sqlite_utils.Database, ended_before: float, operatio
 def homes(db: sqlite_utils.Database, of: JobRecord) -> dict[str, str]:
     """Where the guests of other jobs of the pool were that ran, or run, since `of` was planned; the earliest counts."""
     rows = db.execute(
-        "SELECT plan FROM jobs WHERE pool = ? AND number <> ? AND started_at IS NOT NULL"
-        " AND (finished_at IS NULL OR finished_at >= ?) ORDER BY started_at",
-        [of.pool, of.number, of.created_at],
+        "SELECT plan FROM jobs WHERE number <> ? AND started_at IS NOT NULL"
+        " AND (pool = ? AND finished_at IS NULL OR pool = ? AND finished_at >= ?) ORDER BY started_at",
+        [of.number, of.pool, of.pool, of.created_at],
     ).fetchall()
     found: dict[str, str] = {}
     for row in rows:

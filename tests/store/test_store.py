@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import sqlite_utils
 
 from bot.domain.audit import Tag
 from bot.domain.message import Message, Verdict
 from bot.domain.texts import say
 from bot.errors import StoreError
 from bot.jobs.witness import Witness
-from bot.store import Note, Outgoing, Reader, Store
+from bot.store import Note, Outgoing, Reader, Store, rows
 
 
 @pytest.fixture
@@ -143,3 +145,28 @@ async def test_the_head_of_the_audit_is_told_once_a_day_outside_the_file(tmp_pat
     assert len(told) == 2
     assert all(head in text for text in told)
     await store.close()
+
+
+async def test_what_is_looked_for_every_second_is_found_without_reading_every_plan_of_the_past(store: Store) -> None:
+    of = SimpleNamespace(pool="p1", number=1, created_at=1.0)
+    asked: dict[str, str] = {}
+
+    def traced(db: sqlite_utils.Database, index: str, look: Callable[[], object]) -> None:
+        db.conn.set_trace_callback(lambda sql: asked.setdefault(index, sql))
+        try:
+            look()
+        finally:
+            db.conn.set_trace_callback(None)
+
+    def steps(db: sqlite_utils.Database) -> dict[str, str]:
+        traced(db, "jobs_offering_back", lambda: rows.still_offering_back(db, 1.0, ["migrate"]))
+        traced(db, "jobs_by_target", lambda: rows.jobs(db, target="vm-1"))
+        traced(db, "jobs_by_end", lambda: rows.homes(db, of))  # type: ignore[arg-type]  # all it asks of a job
+        return {
+            index: " ".join(row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
+            for index, sql in asked.items()
+        }
+
+    for index, how in (await store.database.write(steps)).items():
+        assert index in how
+        assert "SCAN jobs" not in how
