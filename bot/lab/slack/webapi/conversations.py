@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 
-from bot.lab.slack.directory import Conversation
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.messages import Message, is_ts
 from bot.lab.slack.objects import show_conversation
@@ -14,13 +13,21 @@ from bot.lab.slack.webapi.call import ANYONE, PERSON, Call, Method, page
 
 Json = dict[str, Any]
 
-_READ = ("channels:read", "groups:read", "im:read", "mpim:read")
+# Each kind of conversation has its own scopes.
+_READ = {
+    "public_channel": "channels:read",
+    "private_channel": "groups:read",
+    "mpim": "mpim:read",
+    "im": "im:read",
+}
 _HISTORY = {
     "public_channel": "channels:history",
     "private_channel": "groups:history",
     "mpim": "mpim:history",
     "im": "im:history",
 }
+_WRITE = {"im": "im:write", "mpim": "mpim:write"}
+_ANY_READ, _ANY_WRITE = tuple(_READ.values()), tuple(_WRITE.values())
 _KINDS = set(_HISTORY)
 _MOST_PARTNERS = 8
 _DISTRIBUTED_PAGE = 15
@@ -29,6 +36,7 @@ _DISTRIBUTED_PAGE = 15
 async def show_info(call: Call) -> Json:
     """Describe one conversation."""
     conversation = call.conversation()
+    call.need_scope(_READ[conversation.kind])
     shown = show_conversation(call.hub, conversation, call.caller_id)
     if call.args.flag("include_num_members"):
         shown["num_members"] = len(conversation.members)
@@ -38,7 +46,7 @@ async def show_info(call: Call) -> Json:
 async def list_history(call: Call) -> Json:
     """List the timeline, newest first, thread replies left out."""
     conversation = call.conversation(member=True)
-    _need_history(call, conversation)
+    call.need_scope(_HISTORY[conversation.kind])
     timeline = [
         message
         for message in call.hub.messages.all_in(conversation.id)
@@ -50,7 +58,7 @@ async def list_history(call: Call) -> Json:
 async def list_replies(call: Call) -> Json:
     """List a thread, parent first."""
     conversation = call.conversation(member=True)
-    _need_history(call, conversation)
+    call.need_scope(_HISTORY[conversation.kind])
     messages = call.hub.messages
     root_ts = messages.root_ts(conversation.id, call.args.need("ts"))
     root = None if root_ts is None else messages.find(conversation.id, root_ts)
@@ -61,9 +69,10 @@ async def list_replies(call: Call) -> Json:
 
 async def list_members(call: Call) -> Json:
     """List the ids of members."""
-    directory = call.hub.directory
+    directory, conversation = call.hub.directory, call.conversation()
+    call.need_scope(_READ[conversation.kind])
     gone = {person.id for person in directory.people.values() if person.deleted}
-    return page(sorted(call.conversation().members - gone), call, default=100, key="members")
+    return page(sorted(conversation.members - gone), call, default=100, key="members")
 
 
 async def list_conversations(call: Call) -> Json:
@@ -71,6 +80,8 @@ async def list_conversations(call: Call) -> Json:
     kinds = set(call.args.names("types") or ["public_channel"])
     if not kinds <= _KINDS:
         raise ApiError("invalid_types")
+    for kind in sorted(kinds):
+        call.need_scope(_READ[kind])
     only_mine = call.method == "users.conversations" or (call.person is not None and call.person.is_restricted)
     found = [
         show_conversation(call.hub, each, call.caller_id)
@@ -113,6 +124,7 @@ async def close_direct(call: Call) -> Json:
     found = call.conversation(member=True)
     if not found.is_direct:
         raise ApiError("method_not_supported_for_channel_type")
+    call.need_scope(_WRITE[found.kind])
     if not found.is_open:
         return {"ok": True, "no_op": True, "already_closed": True}
     call.hub.directory.replace_conversation(msgspec.structs.replace(found, is_open=False))
@@ -142,18 +154,13 @@ def _read_partners(call: Call) -> list[str]:
             raise ApiError("user_disabled")
         if person.is_bot or call.hub.directory.is_stranger(person):
             raise ApiError("user_not_visible")
-    if len(users) > 1:
-        call.need_scope("mpim:write")
+    call.need_scope(_WRITE["im" if len(users) == 1 else "mpim"])
     return users
 
 
 def _is_open(call: Call, users: list[str]) -> bool:
     members = frozenset({*users, call.hub.directory.bot.user_id})
     return any(each.is_direct and each.members == members for each in call.hub.directory.conversations.values())
-
-
-def _need_history(call: Call, conversation: Conversation) -> None:
-    call.need_scope(_HISTORY[conversation.kind])
 
 
 def _page_messages(call: Call, messages: list[Message], *, always: str | None = None) -> Json:
@@ -183,7 +190,7 @@ def _order(ts: str) -> tuple[int, str]:
 
 
 METHODS = (
-    Method(name="conversations.info", handler=show_info, tokens=ANYONE, scopes=_READ, tier=Tier.THREE),
+    Method(name="conversations.info", handler=show_info, tokens=ANYONE, scopes=_ANY_READ, tier=Tier.THREE),
     Method(
         name="conversations.history",
         handler=list_history,
@@ -198,10 +205,10 @@ METHODS = (
         tier=Tier.THREE,
         distributed_tier=Tier.ONE,
     ),
-    Method(name="conversations.members", handler=list_members, tokens=ANYONE, scopes=_READ, tier=Tier.FOUR),
-    Method(name="conversations.list", handler=list_conversations, tokens=ANYONE, scopes=_READ, tier=Tier.TWO),
-    Method(name="users.conversations", handler=list_conversations, tokens=ANYONE, scopes=_READ, tier=Tier.THREE),
-    Method(name="conversations.open", handler=open_direct, tokens=ANYONE, scopes=("im:write",), tier=Tier.THREE),
-    Method(name="conversations.close", handler=close_direct, tokens=ANYONE, scopes=("im:write",), tier=Tier.TWO),
+    Method(name="conversations.members", handler=list_members, tokens=ANYONE, scopes=_ANY_READ, tier=Tier.FOUR),
+    Method(name="conversations.list", handler=list_conversations, tokens=ANYONE, scopes=_ANY_READ, tier=Tier.TWO),
+    Method(name="users.conversations", handler=list_conversations, tokens=ANYONE, scopes=_ANY_READ, tier=Tier.THREE),
+    Method(name="conversations.open", handler=open_direct, tokens=ANYONE, scopes=_ANY_WRITE, tier=Tier.THREE),
+    Method(name="conversations.close", handler=close_direct, tokens=ANYONE, scopes=_ANY_WRITE, tier=Tier.TWO),
     Method(name="conversations.mark", handler=mark, tokens=PERSON),
 )
