@@ -47,6 +47,7 @@ class Machine:
         certificate: What it shows to clients, as PEM.
         is_alive: False after its power was cut; guests on it are gone then, whatever XAPI believes.
         is_cut: Whether its network is cut; it runs on and nobody hears of it.
+        silent_since: When it was last heard of, in simulated seconds, if it is silent now.
         emergency: Code and parameters that it answers every call with while it cannot find its coordinator.
         enables_itself: Whether a disabled host is enabled again when its toolstack starts.
         local_sessions: Sessions of its own, good for what must work without a coordinator.
@@ -61,6 +62,7 @@ class Machine:
     certificate: str = ""
     is_alive: bool = True
     is_cut: bool = False
+    silent_since: float = 0.0
     emergency: tuple[str, ...] = ()
     enables_itself: bool = True
     toolstack: Toolstack = field(default=Toolstack.UP)

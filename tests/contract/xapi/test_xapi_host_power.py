@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 from datacentre_client import Rpc, host_of, running
 
 from bot.lab.xapi import Datacentre
+
+WORLDS = Path(__file__).parents[3] / "bot" / "lab" / "worlds"
 
 
 @pytest.fixture
@@ -90,3 +93,33 @@ async def test_the_coordinator_cannot_forget_itself(trio: tuple[Datacentre, Rpc]
     _, rpc = trio
     host = await rpc.find("host", "host001")
     assert (await rpc.fail("host.destroy", host))[0] == "HOST_IS_LIVE"
+
+
+async def test_a_host_that_was_heard_of_meanwhile_has_its_ten_minutes_anew(trio: tuple[Datacentre, Rpc]) -> None:
+    lab, _ = trio
+    await lab.do({"do": "kill_host", "host": "host002"})
+    await pass_time(lab, 100)
+    await lab.do({"do": "start_host", "host": "host002"})
+    await pass_time(lab, 400)
+    await lab.do({"do": "kill_host", "host": "host002"})
+    await pass_time(lab, 500)
+    assert host_of(lab, "host002")["live"] is True
+    await pass_time(lab, 150)
+    assert host_of(lab, "host002")["live"] is False
+
+
+async def test_a_host_that_its_world_disables_stays_so_after_a_restart(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    world = tmp_path / "world.toml"
+    text = (WORLDS / "article.toml").read_text(encoding="utf-8")
+    assert 'name = "xenserver3"' in text
+    world.write_text(text.replace('name = "xenserver3"', 'name = "xenserver3"\nenabled = false', 1), encoding="utf-8")
+    async with running(str(world), http, manual_clock=True) as (lab, rpc):
+        await lab.do({"do": "restart_toolstack", "host": "xenserver3"})
+        await pass_time(lab, 30)
+        assert host_of(lab, "xenserver3")["enabled"] is False
+        await rpc.call("host.enable", await rpc.find("host", "xenserver3"))
+        await lab.do({"do": "restart_toolstack", "host": "xenserver3"})
+        await pass_time(lab, 30)
+        assert host_of(lab, "xenserver3")["enabled"] is True

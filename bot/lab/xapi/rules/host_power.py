@@ -17,6 +17,7 @@ _GIVEN_UP_S: Final = 60.0
 
 async def cut_power(pool: Pool, machine: Machine) -> None:
     """Ends a machine, with the work that it did; its guests are gone, which XAPI learns later."""
+    _note_silence(pool, machine)
     machine.is_alive, machine.is_cut = False, False
     end_work_of(pool, machine)
     if pool.coordinator is machine:
@@ -47,6 +48,7 @@ async def give_power(pool: Pool, machine: Machine) -> None:
 
 async def cut_network(pool: Pool, machine: Machine) -> None:
     """Cuts a machine off: it runs on with its guests, nothing reaches it, and nobody is told."""
+    _note_silence(pool, machine)
     machine.is_cut = True
     await machine.door.fall_silent()
     pool.database.notify()
@@ -78,10 +80,17 @@ async def _beat(pool: Pool, machine: Machine) -> None:
         set_live(pool, machine, live=True)
 
 
+def _note_silence(pool: Pool, machine: Machine) -> None:
+    if machine.is_reachable:
+        machine.silent_since = pool.clock.elapsed
+
+
 async def notice_silence(pool: Pool, machine: Machine) -> None:
     """Lets the coordinator call a machine dead after ten minutes of silence; it never says so of itself."""
+    since = machine.silent_since
     await pool.clock.sleep(ASSUMED_DEAD_S)
-    is_silent = not machine.is_reachable and pool.coordinator is not machine
+    # What was heard of meanwhile, and is silent again, has its ten minutes anew.
+    is_silent = not machine.is_reachable and machine.silent_since == since and pool.coordinator is not machine
     if is_silent and pool.database.has("host", machine.ref):
         set_live(pool, machine, live=False)
 
