@@ -17,7 +17,8 @@ _LABELS = {
     "pool": "Pool",
     "job": "Job number",
     "what": "What",
-    "hard": "The hard way",
+    "hard": "The hard way, without asking the guest",
+    "movable": "Only the guests that can go",
 }
 
 

@@ -17,6 +17,7 @@ from bot.operations.checks.grading import fine, warning
 from bot.operations.packing import Way, way
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
+from bot.operations.risk import at_least
 
 #: So many guests move at once: few enough for one network and for the memory that both ends hold meanwhile.
 PARALLEL = 3
@@ -96,13 +97,19 @@ def advanced(plan: Plan, begun: frozenset[int]) -> Plan:
 
 
 async def replan_one(earlier: Plan, facts: Facts, approval: ApprovalSettings, homes: Homes) -> Plan:
-    """The rest of a plan that moves one guest, judged by that guest. The risk was that of the whole, and stays."""
-    del approval, homes
+    """The rest of a plan that moves one guest, judged by that guest.
+
+    The risk was that of the whole, and stays unless the guest's tags or the rules ask for more by now.
+    """
+    del homes
     ((vm, host),) = goals(earlier).items()
     found = way(await facts.migration(vm, host))
     # What a host less does to high availability was agreed to with the whole; it shows now, by this very job.
     checks = tuple(check for check in told(found) if check.key.partition(":")[0] != "ha")
-    return msgspec.structs.replace(earlier, placements=(placement(found.facts.vm),), checks=checks)
+    risk, approvers = at_least(found.facts, earlier.risk, earlier.approvers, approval)
+    return msgspec.structs.replace(
+        earlier, placements=(placement(found.facts.vm),), checks=checks, risk=risk, approvers=approvers
+    )
 
 
 async def look(of: Plan, step: Step, facts: Facts) -> Look:

@@ -93,6 +93,12 @@ def assess_leaving(
     return _assessed(once, [facts for facts, _ in moves], approval, survival)
 
 
+def at_least(facts: MigrationFacts, agreed: Risk, approvers: int, approval: ApprovalSettings) -> tuple[Risk, int]:
+    """The risk and the approvers that were agreed to, or more where tags of the guest or rules ask for more by now."""
+    now = _assessed(list(_tags(facts, approval)), [facts], approval, None)
+    return max(agreed, now.risk, key=RISK_ORDER.__getitem__), max(approvers, now.approvers)
+
+
 def assess_power(facts: PowerFacts, own: Risk, because: Phrase | None, approval: ApprovalSettings) -> Assessment:
     """The risk of starting or stopping the guest: what the way itself is, its tags, and what rules ask for.
 

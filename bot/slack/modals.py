@@ -127,7 +127,7 @@ def _element(field: Field) -> InputInteractiveElement:
         case FieldKind.NUMBER:
             return NumberInputElement(action_id=field.name, is_decimal_allowed=False, min_value="1")
         case FieldKind.YES:
-            yes = Option(text=PlainTextObject(text="Yes, without asking the guest", emoji=False), value="yes")
+            yes = Option(text=PlainTextObject(text="Yes", emoji=False), value="yes")
             return CheckboxesElement(action_id=field.name, options=[yes])
         case kind:
             multiline = kind is FieldKind.LONG

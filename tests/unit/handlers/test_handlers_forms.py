@@ -113,3 +113,16 @@ async def test_an_option_says_where_its_guest_is() -> None:
     found = lookup.guests(Room().fleet, "")
     assert {option.value: option.note for option in found}["vm-1"] == "on xenserver1, pool experiment"
     assert {option.value: option.note for option in found}["vm-5"] == "suspended, pool experiment"
+
+
+def test_what_is_ticked_says_what_it_means() -> None:
+    ticked = {
+        field.name: field.label
+        for command in REGISTRY.commands
+        for field in form_of(command).fields
+        if field.kind is FieldKind.YES
+    }
+    assert ticked == {
+        "hard": "The hard way, without asking the guest",
+        "movable": "Only the guests that can go",
+    }

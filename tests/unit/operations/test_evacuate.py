@@ -211,3 +211,13 @@ async def test_a_rule_for_one_guest_holds_for_all() -> None:
     tagged = msgspec.structs.replace(GUESTS[0], tags=frozenset({"pci"}))
     plan = await evacuate.plan("h-1", Reads(leaving(tagged, *GUESTS[1:])), policy)  # type: ignore[arg-type]
     assert plan.approvers == 2
+
+
+async def test_a_single_guest_that_has_become_critical_since_is_not_moved_under_the_old_approval() -> None:
+    plan = await planned(Reads(leaving(running("web1", 8), enabled=False)))
+    assert (len(plan.steps), plan.risk) == (1, Risk.MEDIUM)
+    marked = Reads(leaving(running("web1", 8, tags=frozenset({"critical"})), enabled=False))
+    assert await judged(plan, marked) == ["the risk is high now, medium was agreed to"]
+    strict = ApprovalSettings(rules=(ApprovalRule(pool="experiment", approvers=1),))
+    now = await OPERATION.replan(plan, marked, strict, NOBODY)  # type: ignore[arg-type]
+    assert now.approvers == 1
