@@ -30,6 +30,7 @@ class Pace(msgspec.Struct, frozen=True):
     vanished: float = 60.0
     sends: int = 3
     tidy: float = 60.0
+    crowded: float = 10.0
 
 
 class EndKind(StrEnum):

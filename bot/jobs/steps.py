@@ -15,7 +15,7 @@ import structlog
 from bot.domain.audit import Tag
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, many, say
+from bot.domain.texts import Phrase, Span, many, say
 from bot.errors import CannotTell, OutcomeUnknown, Unreachable, XapiFailure
 from bot.jobs import story
 from bot.jobs.gate import Wait
@@ -38,8 +38,15 @@ class StepRunner(Judging):
     """Runs one step of one job."""
 
     async def run(self, record: JobRecord) -> End:
-        """Carries the step from wherever it stands to its end."""
-        step, plan_step = record.steps[self.index], record.plan.steps[self.index]
+        """Carries the step from wherever it stands to its end, as often as the pool was too busy to begin with it."""
+        end: StepRecord | End = record.steps[self.index]
+        while isinstance(end, StepRecord):
+            end = await self._once(record, end)
+        return end
+
+    async def _once(self, record: JobRecord, step: StepRecord) -> StepRecord | End:
+        """The end of the step, or the step as it was before it began."""
+        plan_step = record.plan.steps[self.index]
         self._highest = step.progress
         if step.state is StepState.WAITING:
             if self.cancel_asked.is_set():
@@ -151,7 +158,7 @@ class StepRunner(Judging):
                 return None if ended else False
             await asyncio.sleep(self.pace.retry / 4)
 
-    async def _watch(self, record: JobRecord, step: StepRecord, plan_step: Step) -> End:
+    async def _watch(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
         seen: TaskView | None = None
         told_pool = False
         while True:
@@ -170,10 +177,34 @@ class StepRunner(Judging):
             seen = view
             if view.status in {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}:
                 error = view.error if view.status is not TaskStatus.SUCCESS else ("",)
+                if error[:1] and error[0] in self.operation.crowded:
+                    return await self._later(record, step, error)
                 if view.status is TaskStatus.CANCELLED:
                     error = ("TASK_CANCELLED", *view.error[1:])
                 return await self._judge(record, step, plan_step, error)
             step = await self._advance(step, view.progress)
+
+    async def _later(self, record: JobRecord, step: StepRecord, error: tuple[str, ...]) -> StepRecord:
+        """The step as it was before it began, after a while.
+
+        The pool has said that it did nothing. The next call gets a parent of its own, so that it cannot be taken for
+        this one when its answer is lost.
+        """
+        for handle in (step.task, step.parent):
+            try:
+                await self.driver.close_task(record.pool, handle)
+            except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
+                log.info("task_left_behind", job=record.number, step=step.index, reason=str(reason))
+        waiting = msgspec.structs.replace(step, state=StepState.WAITING, task="", parent="", progress=0.0, attempts=0)
+        await self._save(waiting)
+        wait = Span(self.pace.crowded)
+        await self._hint(record, say("{why}. It is tried again every {wait}.", why=self.words(error), wait=wait))
+        try:
+            async with asyncio.timeout(self.pace.crowded):
+                await self.cancel_asked.wait()
+        except TimeoutError:
+            pass
+        return waiting
 
     async def _advance(self, step: StepRecord, progress: float) -> StepRecord:
         # XAPI's progress falls back when the domain manager starts its second list of steps; the card must not.

@@ -251,6 +251,8 @@ def _next(record: JobRecord, operation: Operation) -> tuple[Button, ...]:
         buttons.append(button("Ask again", "ask_again", record))
     if _way_back(record, operation):
         buttons.append(button("Move back", "move_back", record))
+    if record.state is JobState.SUCCEEDED and operation.then is not None:
+        buttons += operation.then(record.plan)
     if record.state is JobState.NEEDS_ATTENTION:
         buttons.append(button("Look again", "look_again", record))
     if record.state is JobState.FAILED and operation.instead is not None:

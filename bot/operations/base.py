@@ -45,7 +45,9 @@ class Operation(msgspec.Struct, frozen=True):
     pool and says whether the step's effect is there; `reverse` plans the way back. All only read. `running` is what the
     card says meanwhile; `instead` gives the buttons that ask for another way where this one was refused or failed;
     `retarget` plans the same with another host, by UUID; `when_stopped` tells whoever cancels it what will be so then;
-    `settle_s` is how long a look may still change after the pool's task failed.
+    `settle_s` is how long a look may still change after the pool's task failed. `crowded` are the error codes by which
+    XAPI says that it has not begun, since too much of the kind goes on: the step is tried again after a while. `then`
+    gives the buttons that ask for what may well follow once it is done.
 
     Of jobs of several steps: `advanced` gives what remains of an approved plan once these steps (by index) are done or
     under way, with the placements as they must be then; it is pure. `sum_up` looks, after the last step, at what is
@@ -64,6 +66,8 @@ class Operation(msgspec.Struct, frozen=True):
     instead: Callable[[Plan], tuple[Button, ...]] | None = None
     when_stopped: Phrase = Phrase("The guest stays where it is.")
     settle_s: float = 60.0
+    crowded: frozenset[str] = frozenset()
+    then: Callable[[Plan], tuple[Button, ...]] | None = None
     retarget: Callable[[Plan, str, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
     advanced: Callable[[Plan, frozenset[int]], Plan] | None = None
     sum_up: Callable[[Plan, frozenset[int], Facts], Awaitable[Look]] | None = None

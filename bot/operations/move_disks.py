@@ -219,6 +219,12 @@ def _running(of: Plan) -> Phrase:
     return say("Moving disks of {vm} → {sr}", vm=_target_of(of, "VM").name, sr=_target_of(of, "SR").name)
 
 
+def _then(of: Plan) -> tuple[Button, ...]:
+    """Storage that other hosts see lets the guest go there."""
+    vm = _target_of(of, "VM")
+    return (Button("Plan: migrate", "ask", f"migrate {vm.uuid}", says=say("Plan a migration of {vm}", vm=vm.name)),)
+
+
 def _instead(of: Plan) -> tuple[Button, ...]:
     """A guest that does not run can be started first."""
     vm = _target_of(of, "VM")
@@ -235,6 +241,8 @@ OPERATION = Operation(
     instead=_instead,
     when_stopped=say("A disk that is on its way stays where it was; disks that have moved stay there."),
     settle_s=5.0,
+    crowded=frozenset({"TOO_MANY_STORAGE_MIGRATES"}),
+    then=_then,
     advanced=_advanced,
     sum_up=_sum_up,
 )

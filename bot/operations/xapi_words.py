@@ -90,9 +90,7 @@ _TABLE = {
     "VDI_IS_ENCRYPTED": _Words("the disk {vdi} is encrypted and cannot be moved", ("vdi",)),
     "VDI_INCOMPATIBLE_TYPE": _Words("a disk of this kind cannot be moved: {vdi}", ("vdi",)),
     "VDI_NEEDS_VM_FOR_MIGRATE": _Words("the disk {vdi} is attached to no guest; copy it instead", ("vdi",)),
-    "TOO_MANY_STORAGE_MIGRATES": _Words(
-        "that host moves as many disks at once as it may ({limit}); ask again when one has ended", ("limit",)
-    ),
+    "TOO_MANY_STORAGE_MIGRATES": _Words("that host moves as many disks at once as it may ({limit})", ("limit",)),
     "SUSPEND_IMAGE_NOT_ACCESSIBLE": _Words("the image it was suspended to ({vdi}) cannot be reached", ("vdi",)),
     "MIRROR_FAILED": _Words("the copy of the disk {vdi} broke off", ("vdi",)),
     "VM_MIGRATE_FAILED": _Words("the migration broke off: {reason}", ("", "", "", "reason")),

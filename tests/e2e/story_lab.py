@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import aiohttp
+import XenAPI
 
 T = TypeVar("T")
 PATIENCE_S = 60.0
@@ -124,6 +125,18 @@ class StoryLab:
         """How often a migration really took effect at the pools."""
         calls = (await self.state())["calls"]
         return sum("pool_migrate" in call["method"] and call["outcome"] == "done" for call in calls)
+
+
+@contextmanager
+def opened(lab: StoryLab) -> Iterator[Any]:
+    """Root at the coordinator; the certificate of the lab is its own."""
+    session = XenAPI.Session(lab.info["hosts"]["xenserver1"]["https"], ignore_ssl=True)
+    session.xenapi.login_with_password(lab.info["user"], lab.info["password"], "1.0", "test")
+    try:
+        yield session.xenapi
+    finally:
+        session.xenapi.session.logout()
+        session("close")()
 
 
 @asynccontextmanager

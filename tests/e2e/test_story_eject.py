@@ -3,24 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
-import XenAPI
-from story_lab import StoryLab
-
-
-@contextmanager
-def opened(lab: StoryLab) -> Iterator[Any]:
-    """Root at the coordinator; the certificate of the lab is its own."""
-    session = XenAPI.Session(lab.info["hosts"]["xenserver1"]["https"], ignore_ssl=True)
-    session.xenapi.login_with_password(lab.info["user"], lab.info["password"], "1.0", "test")
-    try:
-        yield session.xenapi
-    finally:
-        session.xenapi.session.logout()
-        session("close")()
+from story_lab import StoryLab, opened
 
 
 def local_medium(lab: StoryLab) -> tuple[str, str]:
