@@ -85,6 +85,7 @@ class BotProcess:
         self._ready = False
         self._ended: str | None = "not started yet"
         self._expected = False
+        self._is_over = False
         self._last_lines: deque[str] = deque(maxlen=15)
         self._one_at_a_time = asyncio.Lock()
 
@@ -100,7 +101,7 @@ class BotProcess:
         """Starts the bot and returns when its `/readyz` answers 200; does nothing when it is ready already.
 
         Raises:
-            BotFailedError: It ended first, or was not ready within a minute.
+            BotFailedError: It ended first, was not ready within a minute, or the lab ends.
         """
         async with self._one_at_a_time:
             if not self.state.alive:
@@ -119,7 +120,8 @@ class BotProcess:
         return True
 
     async def stop(self) -> None:
-        """Ends the bot with SIGTERM, after ten seconds with SIGKILL, and lets the leash go."""
+        """Ends the bot with SIGTERM, after ten seconds with SIGKILL, and lets the leash go; nothing starts any more."""
+        self._is_over = True
         process = self._process
         if process is not None and process.returncode is None:
             self._expected = True
@@ -130,10 +132,13 @@ class BotProcess:
             except TimeoutError:
                 say("The bot did not stop within 10 s of SIGTERM, so it was killed.")
                 await self.kill()
-        if self._leash is not None and self._leash.stdin is not None:
-            self._leash.stdin.close()
-            await self._leash.wait()
-            self._leash = None
+        await self._drop_leash()
+
+    async def _drop_leash(self) -> None:
+        leash, self._leash = self._leash, None
+        if leash is not None and leash.stdin is not None:
+            leash.stdin.close()
+            await leash.wait()
 
     async def _spawn(self) -> None:
         self._ready, self._expected, self._ended = False, False, None
@@ -162,6 +167,12 @@ class BotProcess:
             env=self._environment,
             start_new_session=True,
         )
+        if self._is_over:
+            # The lab ended while the process came up, and has stopped what there was: nobody would end this one.
+            self._process.kill()
+            await self._process.wait()
+            await self._drop_leash()
+            raise BotFailedError("The lab ends.")
         await self._order(f"hold {self._process.pid}")
         self._watcher = asyncio.create_task(self._watch(self._process), name="lab-bot-watch")
         self._changed()

@@ -1,5 +1,6 @@
 """The bot as the lab's child: what is seen of it when it does not come up."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -41,3 +42,14 @@ async def test_a_bot_that_is_not_there_cannot_be_killed(tmp_path: Path) -> None:
     bot = make_bot(tmp_path, [])
     assert await bot.kill() is False
     await bot.stop()
+
+
+async def test_a_bot_that_comes_up_while_the_lab_ends_does_not_outlive_it(tmp_path: Path) -> None:
+    bot = make_bot(tmp_path, [])
+    starting = asyncio.create_task(bot.start())
+    await asyncio.sleep(0)  # it begins
+    await bot.stop()
+    with pytest.raises(BotFailedError, match=r"^The lab ends\.$"):
+        await starting
+    assert bot.state.alive is False
+    assert not (tmp_path / "bot.log").exists()
