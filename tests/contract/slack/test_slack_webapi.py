@@ -276,36 +276,3 @@ async def test_text_is_stored_as_given(workplace: Workplace) -> None:
     text = "<!channel> *bold* &amp; `code` \u202e :x: ~s~ <https://a|b>"
     await _post(workplace, text=text)
     assert (await _history(workplace))[0]["text"] == text
-
-
-@pytest.mark.parametrize(
-    ("method", "kind", "needed"),
-    [
-        ("conversations.info", "private", "groups:read"),
-        ("conversations.members", "private", "groups:read"),
-        ("conversations.info", "direct", "im:read"),
-        ("conversations.list", "private", "groups:read"),
-        ("users.conversations", "direct", "im:read"),
-        ("conversations.open", "group", "mpim:write"),
-    ],
-)
-async def test_each_kind_of_conversation_needs_its_own_scope(method: str, kind: str, needed: str) -> None:
-    workplace = Workplace(port=0, scopes=("channels:read", "groups:history", "im:write", "chat:write"))
-    await workplace.start()
-    try:
-        person_ids = [workplace.people[key].id for key in ("operator", "viewer")]
-        direct = (await bot(workplace).post("conversations.open", users=person_ids[0]))["channel"]["id"]
-        admin = person(workplace, "admin")
-        private = (await admin.post("conversations.create", name="war-room", is_private=True))["channel"]["id"]
-        assert (await admin.post("conversations.invite", channel=private, users=workplace.bot_user_id))["ok"]
-        asked: dict[str, object] = {"channel": {"private": private, "direct": direct}.get(kind, "")}
-        if method in ("conversations.list", "users.conversations"):
-            asked = {"types": {"private": "public_channel,private_channel", "direct": "im"}[kind]}
-        if method == "conversations.open":
-            asked = {"users": ",".join(person_ids)}
-        answer = await bot(workplace).post(method, **asked)
-        public = await bot(workplace).post("conversations.info", channel=workplace.channels["ops"])
-    finally:
-        await workplace.stop()
-    assert (answer.get("error"), answer.get("needed")) == ("missing_scope", needed)
-    assert public["ok"] is True
