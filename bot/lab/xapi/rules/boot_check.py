@@ -5,6 +5,7 @@ from typing import Final
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.guest_operations import is_upgrading
 from bot.lab.xapi.rules.ha import assert_plan_survives
 from bot.lab.xapi.rules.memory import compute_free, compute_need
 from bot.lab.xapi.values import NULL_REF, Value
@@ -71,9 +72,7 @@ def _check_capacity(pool: Pool, vm: str, host: str, *, with_memory: bool) -> Non
 
 
 def _check_upgrade(pool: Pool, vm: str, host: str) -> None:
-    database = pool.database
-    upgrading = "rolling_upgrade_in_progress" in database.get("pool", pool.ref, "other_config")
-    if upgrading and is_older(database, host, database.get("VM", vm, "resident_on")):
+    if is_upgrading(pool) and is_older(pool.database, host, pool.database.get("VM", vm, "resident_on")):
         raise ApiError("VM_HOST_INCOMPATIBLE_VERSION", host, vm)
 
 

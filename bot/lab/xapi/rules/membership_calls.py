@@ -8,6 +8,7 @@ from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.evacuation import list_guests
 from bot.lab.xapi.rules.forgetting import forget_host
+from bot.lab.xapi.rules.guest_operations import is_upgrading
 from bot.lab.xapi.rules.half_joined import add_half_joined
 from bot.lab.xapi.rules.join_checks import check_join
 from bot.lab.xapi.rules.membership import found_pool, move_in
@@ -77,7 +78,7 @@ async def eject(context: Context, host: str) -> str:
     database.record("host", host)
     if record["ha_enabled"]:
         raise ApiError("HA_IS_ENABLED")
-    if "rolling_upgrade_in_progress" in record["other_config"]:
+    if is_upgrading(pool):
         raise ApiError("NOT_SUPPORTED_DURING_UPGRADE")
     if record["master"] == host:
         raise ApiError("INTERNAL_ERROR", 'Failure("Pool.eject: cannot eject the pool master")')

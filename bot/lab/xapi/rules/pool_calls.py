@@ -4,6 +4,7 @@ from typing import Final
 
 from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.rules.guest_operations import is_upgrading
 from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.values import Value
 
@@ -29,11 +30,10 @@ async def rotate_secret(context: Context) -> str:
     Raises:
         ApiError: `HA_IS_ENABLED`, `NOT_SUPPORTED_DURING_UPGRADE`, `HOST_OFFLINE` / `CANNOT_CONTACT_HOST`.
     """
-    pool, database = context.pool, context.pool.database
-    record = database.record("pool", pool.ref)
-    if record["ha_enabled"]:
+    pool = context.pool
+    if pool.database.get("pool", pool.ref, "ha_enabled"):
         raise ApiError("HA_IS_ENABLED")
-    if "rolling_upgrade_in_progress" in record["other_config"]:
+    if is_upgrading(pool):
         raise ApiError("NOT_SUPPORTED_DURING_UPGRADE")
     return await sync_database(context)
 
