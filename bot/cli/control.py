@@ -38,7 +38,7 @@ def cancel(ctx: click.Context, *, path: Path, as_json: bool, job: int) -> None:
 @CONFIG
 @JSON
 @click.argument("job", type=click.IntRange(1))
-@click.argument("verdict", default="", type=click.Choice(["", "moved", "not-moved"]))
+@click.argument("verdict", default="", metavar="[done|not-done]")
 @click.pass_context
 def resolve(ctx: click.Context, *, path: Path, as_json: bool, job: int, verdict: str) -> None:
     """Look at the pool and close a job that needs a person."""

@@ -54,7 +54,7 @@ class JobControl(Protocol):
         ...
 
     async def resolve(self, number: int, person: Person, verdict: str) -> Message:
-        """Looks at the pool and closes a job that needs a person: verdict "", "moved" or "not-moved"."""
+        """Looks at the pool and closes a job that needs a person: verdict "", "done" or "not-done"."""
         ...
 
     async def freeze(self, person: Person, reason: str) -> Message:

@@ -64,12 +64,12 @@ class Control:
         seen_done = look.seen is Seen.DONE
         if look.seen is Seen.GOING_ON:
             return brief(say("It is still going on: {what}", what=look.headline), *look.evidence)
-        if verdict and seen_done != (verdict == "moved"):
+        if verdict and seen_done != (verdict == "done"):
             raise Refused(
                 f"The pool shows otherwise: {plain(look.headline)}.", f"Look once more with `/xen resolve {number}`."
             )
         if not verdict and not seen_done:
-            close = Code(f"/xen resolve {number} not-moved")
+            close = Code(f"/xen resolve {number} not-done")
             return brief(look.headline, *look.evidence, say("If that is right, close it with {close}.", close=close))
         note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(look.headline)})
         closed = msgspec.structs.replace(step, state=StepState.DONE if seen_done else StepState.FAILED)

@@ -272,10 +272,10 @@ async def test_a_job_that_was_lost_sight_of_is_closed_by_an_admin_who_looks(benc
     await bench.press(number, "confirm")
     await bench.ended(number, "NEEDS_ATTENTION")
     with pytest.raises(NotAllowed):
-        await bench.control.resolve(number, await world.person("T", OPERATOR), "moved")
+        await bench.control.resolve(number, await world.person("T", OPERATOR), "done")
     admin = await world.person("T", ADMIN)
     with pytest.raises(Refused, match="shows otherwise"):
-        await bench.control.resolve(number, admin, "moved")
-    await bench.control.resolve(number, admin, "not-moved")
+        await bench.control.resolve(number, admin, "done")
+    await bench.control.resolve(number, admin, "not-done")
     record = await bench.ended(number, "FAILED")
     assert plain(record.outcome) == "centos54 still runs on host1"

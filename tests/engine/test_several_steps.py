@@ -344,7 +344,7 @@ async def _killed_at(fold: FoldBench, world: Fold, point: int) -> bool:
         assert unclear
         assert not {("h1", *GUESTS)[index] for index in unclear}.intersection(world.begun), (point, states(record))
         for _ in unclear:
-            await fold.control.resolve(number, await world.person("T", ADMIN), "not-moved")
+            await fold.control.resolve(number, await world.person("T", ADMIN), "not-done")
         assert (await fold.store.job(number)).state is (JobState.PARTIAL if world.begun else JobState.FAILED)
     else:
         assert record.state is JobState.SUCCEEDED, (point, plain(record.outcome), states(record))

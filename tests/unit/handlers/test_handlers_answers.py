@@ -291,9 +291,9 @@ async def test_control_commands_reach_the_control_port() -> None:
         ("freeze", "U1", "storage work"),
         ("unfreeze", "U1"),
         ("resolve", 12, "U1", ""),
-        ("resolve", 12, "U1", "moved"),
-        ("resolve", 12, "U1", "not-moved"),
-        ("resolve", 12, "U1", "not-moved"),
+        ("resolve", 12, "U1", "done"),
+        ("resolve", 12, "U1", "not-done"),
+        ("resolve", 12, "U1", "not-done"),
     ]
     for wrong in ("resolve twelve", "resolve 12 maybe", "resolve ٣"):
         with pytest.raises(NotUnderstood):
