@@ -248,7 +248,7 @@ async def test_the_secret_is_rotated_only_with_everybody_there(datacentre: Datac
     assert await rpc.fail("pool.sync_database") == ["CANNOT_CONTACT_HOST", host]
 
 
-@pytest.mark.parametrize("method", ["VM.clean_shutdown", "VM.hard_reboot", "VM.suspend", "VM.pool_migrate"])
+@pytest.mark.parametrize("method", ["VM.clean_shutdown", "VM.suspend", "VM.pool_migrate", "VM.snapshot"])
 async def test_a_call_on_a_guest_of_a_host_that_is_cut_off_hangs_before_it_fails(
     http: aiohttp.ClientSession, method: str
 ) -> None:
@@ -260,8 +260,11 @@ async def test_a_call_on_a_guest_of_a_host_that_is_cut_off_hangs_before_it_fails
             if record["resident_on"] == host and not record["is_control_domain"]
         )
         await lab.do({"do": "cut_network", "host": "host002"})
-        more = [await rpc.find("host", "host001"), {}] if method == "VM.pool_migrate" else []
-        task = await rpc.call(f"Async.{method}", guest, *more)
+        more: dict[str, list[Any]] = {
+            "VM.pool_migrate": [await rpc.find("host", "host001"), {}],
+            "VM.snapshot": ["before"],
+        }
+        task = await rpc.call(f"Async.{method}", guest, *more.get(method, []))
         await pass_time(lab, 120)
         assert await rpc.call("task.get_status", task) == "pending"
         assert (await rpc.call("VM.get_current_operations", guest)) == {task: method.removeprefix("VM.")}

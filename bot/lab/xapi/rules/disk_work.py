@@ -8,7 +8,7 @@ from bot.lab.xapi.calls import Context
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import driver_failure
 from bot.lab.xapi.rules.progress import advance
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_chains import branch, compute_content
 from bot.lab.xapi.rules.storage_operations import find_worker, hold_storage, refresh_disk
 from bot.lab.xapi.rules.storage_space import (
@@ -45,7 +45,7 @@ async def create_disk(context: Context, storage: str, *, virtual_size: int, **va
     """
     pool, database = context.pool, context.pool.database
     async with hold_storage(context, storage, "vdi_create"):
-        reach_host(context, find_worker(pool, storage))
+        await forward(context, find_worker(pool, storage))
         if virtual_size > LARGEST_DISK:
             raise driver_failure(79, "VDI Invalid size [opterr=VDI size too large]")
         used = compute_initial(database, storage, virtual_size)
@@ -60,7 +60,7 @@ async def create_disk(context: Context, storage: str, *, virtual_size: int, **va
 async def take_snapshot(context: Context, vdi: str, driver_params: dict[str, str]) -> str:
     """Makes the snapshot of a disk that the caller holds; fails as `branch` does."""
     pool, database = context.pool, context.pool.database
-    reach_host(context, find_worker(pool, database.get("VDI", vdi, "SR")))
+    await forward(context, find_worker(pool, database.get("VDI", vdi, "SR")))
     await pool.clock.sleep(SNAPSHOT_S)
     values = describe_copy(database, vdi)
     values["other_config"].pop("content_id", None)
@@ -81,7 +81,7 @@ async def take_snapshot(context: Context, vdi: str, driver_params: dict[str, str
 async def make_clone(context: Context, vdi: str) -> str:
     """Makes the clone of a disk that the caller holds; fails as `branch` does."""
     pool = context.pool
-    reach_host(context, find_worker(pool, pool.database.get("VDI", vdi, "SR")))
+    await forward(context, find_worker(pool, pool.database.get("VDI", vdi, "SR")))
     await pool.clock.sleep(SNAPSHOT_S)
     made = branch(pool, vdi, **describe_copy(pool.database, vdi))
     refresh_disk(pool, made)
@@ -95,7 +95,7 @@ async def copy_disk(context: Context, vdi: str, storage: str) -> str:
     made = await create_disk(context, storage, virtual_size=database.get("VDI", vdi, "virtual_size"), **values)
     with ExitStack() as undo:
         undo.callback(discard, context, made)
-        reach_host(context, find_worker(context.pool, database.get("VDI", vdi, "SR")))
+        await forward(context, find_worker(context.pool, database.get("VDI", vdi, "SR")))
         await fill(context, vdi, made, copy_rate)
         undo.pop_all()
     refresh_disk(context.pool, made)

@@ -9,7 +9,7 @@ from bot.lab.xapi.rules.announcements import announce_guest
 from bot.lab.xapi.rules.guest_copies import copy_devices, copy_guest, delete_guest, find_host, make_disks
 from bot.lab.xapi.rules.guest_operations import check_operation, operate, refresh_allowed
 from bot.lab.xapi.rules.memory import compute_vm_overhead
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_operations import refresh_devices, refresh_disk
 from bot.lab.xapi.values import NULL_REF, Value, new_uuid
 
@@ -67,7 +67,7 @@ async def copy(context: Context, vm: str, name: str, storage: str) -> str:
 
 async def _make_second(context: Context, vm: str, name: str, how: str, storage: str) -> str:
     pool = context.pool
-    reach_host(context, find_host(pool, vm))
+    await forward(context, find_host(pool, vm))
     disks = await make_disks(context, vm, how, storage=storage)
     other_config = {**pool.database.get("VM", vm, "other_config"), "mac_seed": new_uuid()}
     other_config.pop("default_template", None)

@@ -6,7 +6,7 @@ from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_operations import hold_storage, refresh_disk, refresh_storage
 from bot.lab.xapi.values import Value
 
@@ -50,7 +50,7 @@ async def plug(context: Context, pbd: str) -> str:
             for other in database.get("SR", storage, "PBDs"):
                 if other != pbd and database.get("PBD", other, "currently_attached"):
                     raise ApiError("SR_NOT_SHARABLE", storage, host)
-        reach_host(context, host)
+        await forward(context, host)
         await pool.clock.sleep(_PLUG_S)
         await pool.faults.strike(context.call, "during")
         database.set("PBD", pbd, currently_attached=True)
@@ -68,7 +68,7 @@ async def unplug(context: Context, pbd: str) -> str:
     if (used := find_used_disk(database, storage, host)) is not None:
         raise ApiError("VDI_IN_USE", used)
     async with hold_storage(context, storage, "unplug"):
-        reach_host(context, host)
+        await forward(context, host)
         await pool.clock.sleep(_PLUG_S)
         await pool.faults.strike(context.call, "during")
         if (used := find_used_disk(database, storage, host)) is not None:

@@ -10,13 +10,6 @@ from bot.lab.xapi.pool import Pool
 _HANDSHAKES_S: Final = 127.0
 
 
-def reach_host(context: Context, host: str) -> None:
-    """Forwards the work to a host, which from here on can end it by dying; fails as `check_alive` does."""
-    check_alive(context.pool, host)
-    if context.runner is not None:
-        context.runner.machines.add(host)
-
-
 def check_alive(pool: Pool, host: str) -> None:
     """Refuses to work with a host that does not answer.
 
@@ -31,9 +24,10 @@ def check_alive(pool: Pool, host: str) -> None:
 
 
 async def forward(context: Context, host: str) -> None:
-    """Forwards as `reach_host`, with the silence before: a host that was cut off refuses nothing, it only hangs.
+    """Forwards the work to a host, which from here on can end it by dying; fails as `check_alive` does.
 
-    A host that joined only half-way has no address, and what is forwarded to it hangs for good.
+    There is silence before: a host that was cut off refuses nothing, it only hangs. One that joined only half-way has
+    no address, and what is forwarded to it hangs for good.
     """
     pool = context.pool
     machine = pool.machines.get(host)
@@ -43,4 +37,6 @@ async def forward(context: Context, host: str) -> None:
     is_live = pool.database.get("host_metrics", pool.database.get("host", host, "metrics"), "live")
     if machine is not None and machine.is_cut and is_live:
         await pool.clock.sleep(_HANDSHAKES_S)
-    reach_host(context, host)
+    check_alive(pool, host)
+    if context.runner is not None:
+        context.runner.machines.add(host)

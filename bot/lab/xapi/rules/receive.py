@@ -7,7 +7,7 @@ from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ async def migrate_receive(context: Context, host: str, network: str, options: di
     database.record("host", host)
     database.record("network", network)
     address = find_address(database, host, network)
-    reach_host(context, host)
+    await forward(context, host)
     session = context.pool.sessions.open(context.session.account, "migrate_receive", host)
     return {
         "host": host,

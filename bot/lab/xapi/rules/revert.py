@@ -11,7 +11,7 @@ from bot.lab.xapi.rules.guest_copies import OWN, copy_devices, copy_metrics, fin
 from bot.lab.xapi.rules.guest_operations import check_operation, operate, refresh_allowed
 from bot.lab.xapi.rules.guest_records import show
 from bot.lab.xapi.rules.guest_state import halt
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_chains import drop_leaf
 from bot.lab.xapi.rules.storage_operations import hold_disk_below
 from bot.lab.xapi.values import NULL_REF, Value
@@ -32,7 +32,7 @@ async def revert(context: Context, snapshot: str) -> str:
     if not database.has("VM", vm):
         raise ApiError("VM_REVERT_FAILED", snapshot, vm)
     async with operate(context, snapshot, "revert"), operate(context, vm, "reverting"):
-        reach_host(context, find_host(pool, snapshot))
+        await forward(context, find_host(pool, snapshot))
         context.set_cancellable(cancellable=False)
         context.set_progress(0.1)
         if database.get("VM", vm, "power_state") != "Halted":

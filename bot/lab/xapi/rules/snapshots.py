@@ -13,7 +13,7 @@ from bot.lab.xapi.rules.guest_operations import operate, refresh_allowed
 from bot.lab.xapi.rules.guest_records import show
 from bot.lab.xapi.rules.guest_state import run_on
 from bot.lab.xapi.rules.query import print_value
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_operations import hold_disk_below, refresh_devices
 from bot.lab.xapi.rules.suspend_image import drop_image, lose_image, make_image
 from bot.lab.xapi.values import NULL_REF
@@ -27,7 +27,7 @@ async def snapshot(context: Context, vm: str, name: str, ignored: list[str] | No
     context.pool.database.record("VM", vm)
     context.set_cancellable(cancellable=True)
     async with operate(context, vm, "snapshot"):
-        reach_host(context, find_host(context.pool, vm))
+        await forward(context, find_host(context.pool, vm))
         disks = await make_disks(context, vm, "snapshot", ignored=frozenset(ignored or ()))
         context.set_cancellable(cancellable=False)
         made = _record(context, vm, name, disks)
@@ -73,7 +73,7 @@ async def checkpoint(context: Context, vm: str, name: str) -> str:
     context.set_cancellable(cancellable=True)
     async with operate(context, vm, "checkpoint"):
         state: str = database.get("VM", vm, "power_state")
-        reach_host(context, find_host(pool, vm))
+        await forward(context, find_host(pool, vm))
         if state == "Suspended":
             made = await _keep(context, vm, name, state)
         else:

@@ -7,7 +7,7 @@ from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.errors import ApiError, driver_failure
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.disk_work import KEPT
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_chains import schedule_coalescing
 from bot.lab.xapi.rules.storage_operations import (
     drop_reference,
@@ -165,7 +165,7 @@ async def scan(context: Context, storage: str) -> str:
     """Looks at what is in a repository, and lets its garbage collection start."""
     pool = context.pool
     async with hold_storage(context, storage, "scan"):
-        reach_host(context, find_worker(pool, storage))
+        await forward(context, find_worker(pool, storage))
         await pool.clock.sleep(_SCAN_S)
         _find_disks(pool, storage)
     schedule_coalescing(pool, storage)
@@ -200,7 +200,7 @@ def _find_disks(pool: Pool, storage: str) -> None:
 async def update(context: Context, storage: str) -> str:
     """Reads the figures of a repository again."""
     async with hold_storage(context, storage, "update"):
-        reach_host(context, find_worker(context.pool, storage))
+        await forward(context, find_worker(context.pool, storage))
         await context.pool.clock.sleep(_SCAN_S / 2)
     return ""
 

@@ -14,7 +14,7 @@ from bot.lab.xapi.rules.disk_work import (
     make_clone,
     take_snapshot,
 )
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.sr_calls import remember_disk
 from bot.lab.xapi.rules.storage_chains import drop_leaf, list_children
 from bot.lab.xapi.rules.storage_operations import find_worker, hold_disk, hold_storage, is_written, refresh_disk
@@ -30,7 +30,7 @@ async def create(context: Context, fields: dict[str, Value]) -> str:
 async def destroy(context: Context, vdi: str) -> str:
     """Deletes a disk. Its snapshots stay; shared data below is freed later, by the coalescing of the repository."""
     async with hold_disk(context, vdi, "destroy"):
-        reach_host(context, find_worker(context.pool, context.pool.database.get("VDI", vdi, "SR")))
+        await forward(context, find_worker(context.pool, context.pool.database.get("VDI", vdi, "SR")))
         if list_children(context.pool.database, vdi):
             raise driver_failure(80, "Failed to mark VDI hidden [opterr=it has children]")
         await context.pool.clock.sleep(QUICK_S)
@@ -62,7 +62,7 @@ async def copy(context: Context, vdi: str, storage: str, base_vdi: str = NULL_RE
         if target["virtual_size"] < database.get("VDI", vdi, "virtual_size"):
             raise ApiError("VDI_TOO_SMALL", into_vdi, str(database.get("VDI", vdi, "virtual_size")))
         async with hold_disk(context, vdi, "copy"):
-            reach_host(context, find_worker(pool, database.get("VDI", vdi, "SR")))
+            await forward(context, find_worker(pool, database.get("VDI", vdi, "SR")))
             await fill(context, vdi, into_vdi, copy_rate)
         return into_vdi
     if storage == NULL_REF:

@@ -7,7 +7,7 @@ from typing import Final
 from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
-from bot.lab.xapi.rules.reach import reach_host
+from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_operations import refresh_devices
 from bot.lab.xapi.values import NULL_REF, Value
 
@@ -71,7 +71,7 @@ async def plug(context: Context, vif: str) -> str:
     if record["currently_attached"]:
         raise ApiError("DEVICE_ALREADY_ATTACHED", vif)
     _check_network(database, record["network"], host)
-    reach_host(context, host)
+    await forward(context, host)
     await context.pool.clock.sleep(_PLUG_S)
     await context.pool.faults.strike(context.call, "during")
     _attach(context, vif, attached=True)
@@ -85,7 +85,7 @@ async def unplug(context: Context, vif: str) -> str:
     host = _find_host(database, record["VM"])
     if not record["currently_attached"]:
         raise ApiError("DEVICE_ALREADY_DETACHED", vif)
-    reach_host(context, host)
+    await forward(context, host)
     await context.pool.clock.sleep(_PLUG_S)
     await context.pool.faults.strike(context.call, "during")
     _attach(context, vif, attached=False)
@@ -100,7 +100,7 @@ async def move(context: Context, vif: str, network: str) -> str:
     host: str = database.get("VM", record["VM"], "resident_on")
     if record["currently_attached"] and host != NULL_REF:
         _check_network(database, network, host)
-        reach_host(context, host)
+        await forward(context, host)
         await context.pool.clock.sleep(_PLUG_S)
     database.set("VIF", vif, network=network)
     return ""
