@@ -221,7 +221,9 @@ async def _look(of: Plan, _step: Step, facts: Facts) -> Look:
         evidence.append(say("the pool still names a migration of {vm}", vm=vm.name))
         return Look(Seen.GOING_ON, say("{vm} is on its way to {host}", vm=vm.name, host=to.name), tuple(evidence))
     if now.power_state is not PowerState.RUNNING:
-        headline = say("{vm} is {state}, it ran before", vm=vm.name, state=say(power_word(now.power_state)))
+        headline = say(
+            "GUEST IS DOWN: {vm} is {state}, it ran before", vm=vm.name, state=say(power_word(now.power_state))
+        )
         return Look(Seen.HARMED, headline, tuple(evidence))
     if now.scheduled_host is not None or now.host is None:
         evidence.append(say("the pool has not settled where {vm} runs", vm=vm.name))

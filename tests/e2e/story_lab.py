@@ -14,7 +14,8 @@ import aiohttp
 import XenAPI
 
 T = TypeVar("T")
-PATIENCE_S = 60.0
+# Longer than the minute for which the bot looks at what a failed migration left.
+PATIENCE_S = 90.0
 
 
 def strings(value: Any) -> str:
@@ -50,10 +51,12 @@ class StoryLab:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
+    async def get(self, path: str) -> dict[str, Any]:
+        async with self.http.get(f"{self.info['page'].rstrip('/')}/lab/{path}") as answer:
+            return await answer.json()
+
     async def state(self) -> dict[str, Any]:
-        async with self.http.get(f"{self.info['page'].rstrip('/')}/lab/state") as answer:
-            found = await answer.json()
-        return found.get("datacentre", found)
+        return await self.get("state")
 
     async def xen(self, text: str, who: str = "operator", channel: str = "") -> dict[str, Any]:
         return await self.call("chat.command", who, channel=channel or self.ops, command="/xen", text=text)
@@ -64,11 +67,11 @@ class StoryLab:
         assert answer["ok"], answer
         return answer["messages"]
 
-    async def until(self, look: Callable[[], Awaitable[T | None]], what: str = "") -> T:
+    async def until(self, look: Callable[[], Awaitable[T | None]], what: str = "", patience_s: float = PATIENCE_S) -> T:
         """What `look` gives once it gives something; a poll of the page, bounded in time."""
         pause = asyncio.Event()
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 while True:
                     found = await look()
                     if found:

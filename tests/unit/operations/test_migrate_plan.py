@@ -186,8 +186,8 @@ async def test_the_final_word_is_said_only_of_what_was_seen() -> None:
         ({"scheduled_host": "h-3"}, Seen.GOING_ON, "centos54 is on its way to xenserver3"),
         ({"host": None}, Seen.GOING_ON, "centos54 is on its way to xenserver3"),
         ({"host": "h-3", "operations": ("snapshot",)}, Seen.DONE, "centos54 now runs on xenserver3"),
-        ({"host": None, "power_state": Power.HALTED}, Seen.HARMED, "centos54 is halted, it ran before"),
-        ({"power_state": Power.PAUSED}, Seen.HARMED, "centos54 is paused, it ran before"),
+        ({"host": None, "power_state": Power.HALTED}, Seen.HARMED, "GUEST IS DOWN: centos54 is halted, it ran before"),
+        ({"power_state": Power.PAUSED}, Seen.HARMED, "GUEST IS DOWN: centos54 is paused, it ran before"),
     ],
 )
 async def test_a_look_tells_what_is_true(changes: dict[str, object], seen: Seen, headline: str) -> None:
