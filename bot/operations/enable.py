@@ -11,7 +11,7 @@ from bot.operations.base import NOBODY, Homes, Operation
 from bot.operations.checks.grading import blocked, fine
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
-from bot.operations.risk import assess_leaving
+from bot.operations.risk import assess_many
 from bot.operations.survival import Layout
 
 NAME = "enable"
@@ -25,7 +25,7 @@ async def plan(host: str, facts: Facts, approval: ApprovalSettings) -> Plan:
 def decide(read: LeavingFacts, approval: ApprovalSettings) -> Plan:
     """The plan that follows from the facts. Never raises."""
     host = read.host
-    risk = assess_leaving((), host, approval, Layout({}, {}), NOBODY)
+    risk = assess_many((), approval, Layout({}, {}), NOBODY)
     return Plan(
         operation=NAME,
         pool=read.pool.uuid,

@@ -24,14 +24,11 @@ from bot.operations.checks.target import supported
 from bot.operations.packing import Way
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
-from bot.operations.risk import assess_leaving
+from bot.operations.risk import assess_many
 from bot.operations.survival import Layout, layout
 
 NAME = "evacuate"
 _LEAVING = {"evacuate", "shutdown", "reboot"}
-# As for a single migration; they share one network at the host that is emptied.
-_BYTES_PER_S = 100 << 20
-_LEAST_S = 10.0
 
 
 async def plan(host: str, facts: Facts, approval: ApprovalSettings, *, movable: bool = False) -> Plan:
@@ -72,7 +69,8 @@ def decide(
     checks = [*_of_host(read), *(check for one in going for check in flock.told(one))]
     checks += [flock.stays(one) for one in stuck] if movable else [check for one in stuck for check in flock.told(one)]
     before = layout(read.guests[0], homes) if read.guests else Layout({}, {})
-    risk = assess_leaving([(one.facts, one.checks) for one in going], host, approval, before, homes)
+    moves = [(one.facts, one.checks) for one in going]
+    risk = assess_many(moves, approval, before, homes, closing=host.uuid)
     steps: list[Step] = [flock.switching(host, on=False)] if host.enabled else []
     steps += [flock.moving(one) for one in going]
     count = counted(len(going), "guest moves", "guests move")
@@ -89,7 +87,7 @@ def decide(
         steps=tuple(steps),
         locks=_locks(read, going),
         after=_after(read, risk.survival, len(going)),
-        estimate_s=_estimate(going),
+        estimate_s=flock.estimate(going),
         names=_names(read, found),
         approvers=risk.approvers,
         parallel=flock.PARALLEL,
@@ -143,11 +141,6 @@ def _after(read: LeavingFacts, survival: Phrase | None, count: int) -> tuple[Phr
     if count:
         lines.append(say("The guests keep running; at most {n} move at once.", n=flock.PARALLEL))
     return tuple(lines)
-
-
-def _estimate(going: Sequence[Way]) -> float:
-    total = sum(one.facts.vm.memory_actual or one.facts.vm.memory_dynamic_max for one in going)
-    return max(total / _BYTES_PER_S, _LEAST_S * -(-len(going) // flock.PARALLEL))
 
 
 def _names(read: LeavingFacts, found: Iterable[Way]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -23,6 +23,11 @@ from bot.operations.risk import at_least
 PARALLEL = 3
 #: The guest of such a check stays where it is; everybody who agrees to the plan agrees to that.
 STAYS = "stays"
+#: The kind of the step that closes a host.
+DISABLE = "host.disable"
+# As for a single migration; they share one network at the host that they leave or come to.
+_BYTES_PER_S = 100 << 20
+_LEAST_S = 10.0
 
 
 def moving(one: Way) -> Step:
@@ -35,9 +40,15 @@ def moving(one: Way) -> Step:
 
 def switching(host: Host, *, on: bool) -> Step:
     """The step that lets a host take guests again, or no longer; nothing else runs beside it."""
-    method = "host.enable" if on else "host.disable"
+    method = "host.enable" if on else DISABLE
     title = say("Enable {host}" if on else "Disable {host}", host=host.name)
     return Step(method, title, Call(method, (Ref("host", host.uuid),)), alone=True)
+
+
+def estimate(going: Sequence[Way]) -> float:
+    """Seconds that these moves may take."""
+    total = sum(one.facts.vm.memory_actual or one.facts.vm.memory_dynamic_max for one in going)
+    return max(total / _BYTES_PER_S, _LEAST_S * -(-len(going) // PARALLEL))
 
 
 def subject(step: Step, kind: str) -> str:

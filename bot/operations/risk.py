@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import Host, MigrationFacts, PowerFacts
+from bot.domain.inventory import MigrationFacts, PowerFacts
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import Phrase, many, say
@@ -63,25 +63,26 @@ def assess(
     return _assessed(factors, [facts], approval, survival)
 
 
-def assess_leaving(
+def assess_many(
     moves: Sequence[tuple[MigrationFacts, tuple[Check, ...]]],
-    host: Host,
     approval: ApprovalSettings,
     before: Layout,
     homes: Mapping[str, str],
+    *,
+    closing: str = "",
 ) -> Assessment:
-    """The risk of moving many guests off a host that takes none afterwards. `before` is the layout as it is.
+    """The risk of moving many guests, off a host `closing` (UUID) that takes none afterwards, if there is one.
 
-    Each reason counts once, whichever of the guests it comes from.
+    `before` is the layout as it is. Each reason counts once, whichever of the guests it comes from.
     """
     after = before
     for facts, _ in moves:
-        after = after.moved(max(facts.vm.memory_needed, 0), host.uuid, facts.target.uuid)
-    after = Layout({uuid: free for uuid, free in after.free.items() if uuid != host.uuid}, after.needs)
+        after = after.moved(max(facts.vm.memory_needed, 0), facts.vm.host or "", facts.target.uuid)
+    after = Layout({uuid: free for uuid, free in after.free.items() if uuid != closing}, after.needs)
     # With one host left there is nothing to lose it to: that is what emptying one of two means.
     lost = after.frail - before.frail if len(after.free) > 1 else frozenset()
     factors = [_Factor(Risk.MEDIUM, say("{n} guests move", n=len(moves)))] if len(moves) > 1 else []
-    ours = {facts.vm.uuid: host.uuid for facts, _ in moves}
+    ours = {facts.vm.uuid: facts.vm.host or "" for facts, _ in moves}
     for facts, checks in moves:
         factors += [*_tags(facts, approval), *_guest(facts, checks), *_traffic(facts, {**homes, **ours})]
         factors += _room(facts, after)

@@ -47,7 +47,7 @@ def _world() -> str:
         for number, name in enumerate(("alpha", "beta", "gamma"), start=1)
     ]
     guests = [
-        f'[[guests]]\nname = "{name}"\nhost = "alpha"\nmemory_mib = {1024 * number}\naddress = {10 + number}\n'
+        f'[[guests]]\nname = "{name}"\nhost = "alpha"\nmemory_mib = {256 * number}\naddress = {10 + number}\n'
         'disks = [{ storage = "nfs", size_gib = 8 }]\n'
         for number, name in enumerate(GUESTS, start=1)
     ]
@@ -106,11 +106,15 @@ async def test_a_migration_that_fails_ends_it_partly_and_continue_moves_the_rest
     fault = {"method": "Async.VM.pool_migrate", "when": "before", "action": "fail", "times": 1}
     await three.lab("datacentre", do="arm", fault=fault)
     await begun(three)
-    card = await three.sees("alpha is DISABLED", "2 of 5 moved", "Not done", "Continue", private=False)
+    card = await three.sees("alpha is DISABLED", "of 5 moved", "Not done", "Continue", private=False)
     assert not await enabled(three, "alpha")
-    assert list((await at(three)).values()).count("alpha") == 3
+    # How many others were let begin before the failure was certain is a matter of time; what is told of them is not.
+    left = list((await at(three)).values()).count("alpha")
+    assert 1 <= left < len(GUESTS)
+    assert f"alpha is DISABLED, {len(GUESTS) - left} of 5 moved" in strings(card)
     await three.press(card, "Continue")
-    again = await three.sees("Evacuate alpha", "3 guests move", "already", "Confirm", private=False)
+    moves = "1 guest moves" if left == 1 else f"{left} guests move"
+    again = await three.sees(f"Evacuate alpha: {moves}", "already", "Confirm", private=False)
     await three.press(again, "Confirm")
     await three.sees("alpha is disabled and empty", private=False)
     assert "alpha" not in (await at(three)).values()
@@ -169,3 +173,17 @@ async def test_where_some_cannot_go_the_others_are_offered_as_a_plan_of_their_ow
     await lab.sees("xenserver1 is disabled: 4 moved, 3 stay as planned", private=False)
     assert (await lab.guest("web-local"))["host"] == "xenserver1"
     assert (await lab.guest("centos54"))["host"] == "xenserver3"
+
+
+async def test_after_its_maintenance_a_host_gets_its_guests_back(three: StoryLab) -> None:
+    await begun(three)
+    await three.sees("alpha is disabled and empty", private=False)
+    await three.xen("return alpha")
+    card = await three.sees("Return alpha", "5 guests come home", "Confirm", private=False)
+    assert not await enabled(three, "alpha")
+    await three.press(card, "Confirm")
+    await three.sees("alpha is enabled, 5 of 5 are home", private=False)
+    assert set((await at(three)).values()) == {"alpha"}
+    assert await enabled(three, "alpha")
+    await three.xen("return alpha")
+    await three.sees("No evacuation of alpha by xenbot is known", private=True)

@@ -9,6 +9,7 @@ import msgspec
 from migration_facts import GIB, facts, guest, host
 
 from bot.domain.inventory import Host, LeavingFacts, MigrationFacts, Residents, Vm, Whereabouts, XapiVerdict
+from bot.errors import NotFound
 
 ALL = frozenset({"h-1", "h-3", "h-4"})
 NETWORK = msgspec.structs.replace(world.NETWORK, hosts=ALL)
@@ -50,6 +51,7 @@ class Reads:
         self.read = read
         self.refused: dict[str, XapiVerdict] = {}
         self.elsewhere: dict[str, Whereabouts] = {}
+        self.away: dict[str, MigrationFacts] = {}
         self.asked = 0
 
     async def leaving(self, host: str) -> LeavingFacts:
@@ -61,7 +63,11 @@ class Reads:
         return tuple(self.refused.get(vm, XapiVerdict("")) for vm, _ in pairs)
 
     async def migration(self, vm: str, host: str) -> MigrationFacts:
-        found = next(one for one in self.read.guests if one.vm.uuid == vm)
+        if vm in self.away:
+            return self.away[vm]
+        found = next((one for one in self.read.guests if one.vm.uuid == vm), None)
+        if found is None:
+            raise NotFound("guest", vm)
         target = next(one for one in self.read.others if one.uuid == host)
         return msgspec.structs.replace(found, target=target, xapi=XapiVerdict(""))
 
