@@ -14,6 +14,7 @@ from bot.domain.words import state_word, step_word
 
 _DECIDED = {
     "confirm": "confirmed",
+    "retarget": "given another host",
     "approve": "approved",
     "break_glass": "started without approval (break glass)",
     "deny": "denied",

@@ -174,7 +174,9 @@ def _considerations(record: JobRecord) -> list[Part]:
     if record.state is JobState.PROPOSED and record.approvers_needed:
         needed = people(record.approvers_needed)
         parts.append(Facts((say("After you confirm it, {n} with the approver role must approve.", n=needed),)))
-    parts.append(Small(say("Checked {when}; checked again before it starts.", when=Moment(record.created_at))))
+    # With another host chosen it was planned, and checked, once more.
+    checked = max([record.created_at, *(one.at for one in record.decisions if one.verdict == "retarget")])
+    parts.append(Small(say("Checked {when}; checked again before it starts.", when=Moment(checked))))
     return parts
 
 

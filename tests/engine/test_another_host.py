@@ -7,9 +7,9 @@ import pytest
 from engine_bench import APPROVER, OPERATOR, SECOND, Bench, World
 
 from bot.domain.job import JobState
-from bot.domain.message import Choices, Message, Option, Select
+from bot.domain.message import Choices, Message, Option, Select, Small
 from bot.domain.plan import Check, Choice, Grade, Plan, Risk
-from bot.domain.texts import plain, say
+from bot.domain.texts import Moment, plain, say
 from bot.errors import NotAllowed, Refused
 from bot.jobs import story
 
@@ -152,3 +152,11 @@ async def test_a_riskier_host_asks_for_its_own_number_of_approvers(choosing: Ben
     await choose(choosing, number, "h3")
     record = await choosing.store.job(number)
     assert (record.approvers_needed, record.ceiling.risk) == (2, Risk.CRITICAL)
+
+
+async def test_the_card_says_when_the_chosen_host_was_checked(choosing: Bench, world: World) -> None:
+    number = await choosing.propose(plan=offered(world))
+    choosing.now += 300
+    await choose(choosing, number, "h3")
+    small = next(part.line for part in (await card(choosing, number)).parts if isinstance(part, Small))
+    assert small.values["when"] == Moment(choosing.now)
