@@ -15,7 +15,7 @@ class Parcel(msgspec.Struct, frozen=True):
     A "card" is the one message of a job, edited in place (`message_ts` is "" until it was posted); a "reply" goes into
     its thread, a "post" into the channel, a "private" one is seen by `user` alone. `urgent` marks decisions and
     results, which never wait behind progress. `nonce` finds a post again whose answer was lost; `attempts` counts the
-    tries.
+    tries. A card that is `edit_only` brings no news: where its message is gone, it is not posted again.
     """
 
     id: int
@@ -29,3 +29,4 @@ class Parcel(msgspec.Struct, frozen=True):
     message: Message
     attempts: int
     nonce: str
+    edit_only: bool = False

@@ -88,7 +88,8 @@ class Deadlines:
         await self.store.annotate(record.number, changes, note, lambda _job: (story.reply(line),))
 
     def _card(self, record: JobRecord) -> list[Outgoing]:
-        return [Outgoing("card", story.card(record, self.operations[record.operation]), urgent=False)]
+        card = story.card(record, self.operations[record.operation])
+        return [Outgoing("card", card, urgent=False, edit_only=True)]
 
     def _ended(self, record: JobRecord) -> list[Outgoing]:
         operation = self.operations[record.operation]

@@ -230,6 +230,9 @@ class Delivery:
             if judge(error) is not Fault.GONE:
                 raise
             log.warning("card_gone", parcel=parcel.id, job=parcel.job, error=code_of(error))
+            if parcel.edit_only:
+                # Posted now, an old result would read as news, and may no longer be true.
+                return parcel.message_ts
             self._pace.posted(parcel.channel)
             return await self._place_once(parcel, rendered)
         self._remember(place, print_now)

@@ -183,6 +183,12 @@ def m004_find_by_end(db: sqlite_utils.Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m005_edits_that_are_no_news(db: sqlite_utils.Database) -> None:
+    """Whether a card only tidies the one that stands there, and is not posted where that one is gone."""
+    db.execute("ALTER TABLE outbox ADD COLUMN edit_only INTEGER NOT NULL DEFAULT 0")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

@@ -14,26 +14,31 @@ from bot.store.rows import encode
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """Something a job or a command wants said. A "card" replaces the card that waits to be sent, if one does."""
+    """Something a job or a command wants said. A "card" replaces the card that waits to be sent, if one does.
+
+    `edit_only` is for a card that only tidies the one that stands there, and is no news where that one is gone.
+    """
 
     kind: str
     message: Message
     urgent: bool = True
     channel: str = ""
     person: str = ""
+    edit_only: bool = False
 
 
 def put(db: sqlite_utils.Database, at: float, outgoing: Sequence[Outgoing], record: JobRecord | None = None) -> None:
     """Adds messages, in order. The newest card of a job wins; urgency and earlier attempts are inherited."""
     for item in outgoing:
-        urgent, attempts = item.urgent, 0
+        urgent, attempts, edit_only = item.urgent, 0, item.edit_only
         if item.kind == "card" and record is not None:
             waiting = db.execute(
-                "SELECT id, urgent, attempts FROM outbox WHERE job = ? AND kind = 'card' AND state = 'due'",
+                "SELECT id, urgent, attempts, edit_only FROM outbox WHERE job = ? AND kind = 'card' AND state = 'due'",
                 [record.number],
             ).fetchone()
             if waiting is not None:
                 urgent, attempts = urgent or bool(waiting["urgent"]), waiting["attempts"]
+                edit_only = edit_only and bool(waiting["edit_only"])
                 db.execute("UPDATE outbox SET state = 'superseded' WHERE id = ?", [waiting["id"]])
         row = db.table("outbox").insert(
             {
@@ -45,6 +50,7 @@ def put(db: sqlite_utils.Database, at: float, outgoing: Sequence[Outgoing], reco
                 "message": encode(item.message),
                 "nonce": "",
                 "attempts": attempts,
+                "edit_only": int(edit_only),
                 "created_at": at,
             }
         )
@@ -59,7 +65,7 @@ def due(db: sqlite_utils.Database, at: float, limit: int) -> list[Parcel]:
         """
         SELECT outbox.*, coalesce(jobs.card_ts, '') AS card_ts FROM outbox LEFT JOIN jobs ON jobs.number = outbox.job
         WHERE outbox.state = 'due' AND outbox.not_before <= :at
-          AND (outbox.kind <> 'reply' OR jobs.card_ts <> '')
+          AND ((outbox.kind <> 'reply' AND outbox.edit_only = 0) OR jobs.card_ts <> '')
           AND NOT EXISTS (
             SELECT 1 FROM outbox AS earlier
             WHERE earlier.job = outbox.job AND earlier.kind = 'reply' AND outbox.kind = 'reply'
@@ -81,6 +87,7 @@ def due(db: sqlite_utils.Database, at: float, limit: int) -> list[Parcel]:
             message=msgspec.json.decode(row["message"], type=Message),
             attempts=row["attempts"],
             nonce=row["nonce"],
+            edit_only=bool(row["edit_only"]),
         )
         for row in rows
     ]

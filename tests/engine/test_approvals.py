@@ -194,6 +194,27 @@ async def test_the_last_look_knows_what_our_other_jobs_moved_since_the_plan(benc
     assert world.homes == {"v1": "h1"}
 
 
+@pytest.mark.parametrize("told", [True, False])
+async def test_the_end_of_the_way_back_is_news_only_where_the_result_was_not_told_yet(
+    bench: Bench, world: World, *, told: bool
+) -> None:
+    async def reverse(*_args: object) -> Plan:
+        return world.plan()
+
+    known = {"move": msgspec.structs.replace(bench.engine.operations["move"], reverse=reverse)}
+    bench.engine.operations = bench.engine.deadlines.operations = known
+    number = await bench.propose()
+    await bench.press(number, "confirm")
+    await bench.ended(number, "SUCCEEDED")
+    if told:
+        for parcel in await bench.store.due():
+            await bench.store.delivered(parcel.id, "1.1")
+    bench.now += 16 * MINUTE
+    await bench.engine.deadlines.look()
+    (left,) = [parcel for parcel in await bench.store.due() if parcel.kind == "card"]
+    assert left.edit_only is told
+
+
 async def test_the_way_back_is_offered_for_a_quarter_of_an_hour(bench: Bench, world: World) -> None:
     async def reverse(*_args: object) -> Plan:
         return world.plan()

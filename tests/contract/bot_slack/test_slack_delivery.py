@@ -209,6 +209,18 @@ async def test_deleted_card_is_posted_again(
     assert outbox.cards[7] == seen[-1]["ts"] != gone
 
 
+async def test_card_that_brings_no_news_is_not_posted_again_where_it_was_deleted(
+    delivery: Delivery, client: AsyncWebClient, outbox: FakeOutbox, ops: str, hands: Callable[[str], Hands]
+) -> None:
+    outbox.put(kind="card", channel=ops, job=7, message=note("It runs on host2", Choices((Button("Back", "b", "1"),))))
+    await outbox.until(lambda: 7 in outbox.cards)
+    await client.chat_delete(channel=ops, ts=outbox.cards[7])
+    outbox.put(kind="card", channel=ops, job=7, message=note("It runs on host2"), edit_only=True)
+    outbox.put(channel=ops, message=note("Something else"))
+    await outbox.until(lambda: not outbox.rows)
+    assert [words_of(one) for one in await hands("viewer").messages()] == ["Something else"]
+
+
 async def test_channel_that_does_not_exist_is_given_up(delivery: Delivery, outbox: FakeOutbox, ops: str) -> None:
     outbox.put(channel="C0NOWHERE", message=note("To nobody"))
     outbox.put(channel=ops, message=note("To ops"))
