@@ -204,7 +204,7 @@ async def run_lab(options: LabOptions) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    work = asyncio.create_task(_run(options, stop), name="lab")
+    work = asyncio.create_task(_run(options), name="lab")
     ending = asyncio.create_task(stop.wait(), name="lab-signal")
     try:
         await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -221,7 +221,7 @@ async def run_lab(options: LabOptions) -> int:
             loop.remove_signal_handler(number)
 
 
-async def _run(options: LabOptions, stop: asyncio.Event) -> int:
+async def _run(options: LabOptions) -> int:
     with tempfile.TemporaryDirectory(prefix="xenbot-lab-", ignore_cleanup_errors=True) as temporary:
         data = (options.data or Path(temporary)).resolve()
         try:
@@ -229,7 +229,7 @@ async def _run(options: LabOptions, stop: asyncio.Event) -> int:
             with _claim(data):
                 lab = Lab(options, data)
                 async with lab.running():
-                    return await _serve(lab, options, stop)
+                    return await _serve(lab, options)
         except LoopbackMissing as error:
             say_lines(str(error))
         except (OSError, ValueError) as error:
@@ -254,7 +254,7 @@ def _claim(data: Path) -> Iterator[None]:
         yield
 
 
-async def _serve(lab: Lab, options: LabOptions, stop: asyncio.Event) -> int:
+async def _serve(lab: Lab, options: LabOptions) -> int:
     try:
         await lab.start_bot()
     except BotFailedError as error:
@@ -264,8 +264,9 @@ async def _serve(lab: Lab, options: LabOptions, stop: asyncio.Event) -> int:
     if options.json:
         print(json.dumps(lab.describe()), flush=True)  # noqa: T201  the one line that scripts read
     say(f"The lab is ready: {lab.describe()['page']}  (Ctrl-C ends it)")
-    await stop.wait()
-    return 0
+    # Only the cancellation ends this: one that came when the lab is ending already would break its ending off.
+    forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    return await forever
 
 
 def say_lines(text: str) -> None:

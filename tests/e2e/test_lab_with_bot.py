@@ -69,6 +69,8 @@ def test_the_bot_is_ready_when_the_line_comes_and_ends_with_the_lab(tmp_path: Pa
             rest, _ = process.communicate(timeout=DEADLINE_S)
             assert is_gone(bot)
         assert (process.returncode, rest) == (0, "")
+    # It was asked to end, and had the time to.
+    assert '"event": "stopping"' in (tmp_path / "bot.log").read_text()
 
 
 def test_a_killed_lab_takes_its_bot_along(tmp_path: Path) -> None:
