@@ -69,6 +69,7 @@ class Button(msgspec.Struct, frozen=True):
     """A button. `label` is part of the contract; `action` and `target` say which decision, by an opaque id.
 
     With the action "ask" the button types a command for whoever presses it, and `target` is what it types after `/xen`.
+    `yes` and `no` are the answers to the question `confirm`; without them they are the label and "Back".
     """
 
     label: str
@@ -77,6 +78,8 @@ class Button(msgspec.Struct, frozen=True):
     style: str = ""
     says: Phrase | None = None
     confirm: Phrase | None = None
+    yes: str = ""
+    no: str = ""
 
 
 class Option(msgspec.Struct, frozen=True):

@@ -128,7 +128,9 @@ def _under_way(record: JobRecord, operation: Operation, hint: Phrase | None, now
         yield Facts((hint,))
     if not record.cancel_by:
         stop = say("Stop it: {title}? {then}", title=record.plan.title, then=operation.when_stopped)
-        yield Choices((button("Cancel", "cancel", record, style="danger", confirm=stop),))
+        cancel = button("Cancel", "cancel", record, style="danger", confirm=stop)
+        # "Cancel" as an answer could mean the question as well as the job.
+        yield Choices((msgspec.structs.replace(cancel, yes="Stop the job", no="Let it run"),))
 
 
 def _deciding(record: JobRecord) -> tuple[Button, ...]:

@@ -1,6 +1,6 @@
 """Buttons, menus and tables: the parts of a card that are more than text, cut to Slack's limits.
 
-Labels are plain text with emoji off; only a confirm dialog needs mrkdwn, for it may name people and times.
+Labels are plain text with emoji off; a confirm dialog needs mrkdwn only where it names people or times.
 """
 
 from __future__ import annotations
@@ -65,12 +65,15 @@ def _button(button: said.Button, action_id: str) -> ButtonElement:
 
 
 def _confirm(button: said.Button) -> ConfirmObject:
-    question = fallback.mrkdwn(button.confirm or say("Sure?"), limit=300)
+    question = button.confirm or say("Sure?")
     return ConfirmObject(
         title=_label(button.label, 100),
-        text=MarkdownTextObject(text=question, verbatim=True),
-        confirm=_label(button.label, 30),
-        deny=_label(plain(say("Back")), 30),
+        # Literal text shows a foreign name as it is, whatever marks it holds.
+        text=_label(plain(question), 300)
+        if fallback.is_literal(question)
+        else MarkdownTextObject(text=fallback.mrkdwn(question, limit=300), verbatim=True),
+        confirm=_label(button.yes or button.label, 30),
+        deny=_label(button.no or plain(say("Back")), 30),
         style=button.style if button.style in {"primary", "danger"} else None,
     )
 

@@ -80,8 +80,20 @@ function readShape(property, door, name) {
   return { kind: "text", isAny: property.type === undefined };
 }
 
-/** The values a field may take that the lab knows now. */
+/** What a field may take that the lab knows now: [{ value, label }]. Objects of one name are told apart by where they
+ *  are, and given by UUID. */
 export function knownValues({ from, door }) {
-  if (from === "methods") return methods[door] ?? [];
-  return [...new Set((state.datacentre?.[from] ?? []).map((one) => one.name))];
+  if (from === "methods") return (methods[door] ?? []).map((name) => ({ value: name, label: name }));
+  const known = state.datacentre?.[from] ?? [];
+  const count = Map.groupBy(known, (one) => one.name);
+  const values = known.map((one) => (count.get(one.name).length > 1 && one.uuid ? { value: one.uuid, label: `${one.name} (${sayPlace(one)})` } : { value: one.name, label: one.name }));
+  return values.filter((one, index) => values.findIndex((other) => other.value === one.value) === index);
+}
+
+function sayPlace(one) {
+  const { hosts, pools } = state.datacentre;
+  const on = hosts.filter((host) => host.uuid === one.host || (one.hosts ?? []).includes(host.uuid)).map((host) => host.name);
+  const pool = pools.find((each) => each.uuid === one.pool);
+  const place = on.length > 0 ? `on ${on.join(", ")}` : `in ${pool?.name || hosts.find((host) => host.pool === one.pool)?.name || "no pool"}, on no host`;
+  return `${place}, ${one.uuid.slice(0, 8)}`;
 }

@@ -65,7 +65,7 @@ function drawFields(fields, values, prefix) {
 
 function drawInput(field, id, shown, set) {
   const read = (event) => set(event.target.value);
-  const choices = field.choices ?? (field.kind === "known" && field.from !== "methods" ? knownValues(field).map((value) => ({ value, label: value })) : null);
+  const choices = field.choices ?? (field.kind === "known" && field.from !== "methods" ? knownValues(field) : null);
   if (field.kind === "switch") return h("input", { id, type: "checkbox", checked: shown === true, onchange: (event) => set(event.target.checked) });
   if (choices && field.kind === "list") return h("select", { id, class: "select", multiple: true, onchange: (event) => set([...event.target.selectedOptions].map((option) => option.value)) }, drawOptions(choices));
   if (choices) {
@@ -89,7 +89,7 @@ function drawInput(field, id, shown, set) {
       value: Array.isArray(shown) ? shown.join(", ") : String(shown),
       oninput: read,
     }),
-    list && h("datalist", { id: list }, knownValues(field).map((name) => h("option", { value: name }))),
+    list && h("datalist", { id: list }, knownValues(field).map(({ value }) => h("option", { value }))),
   ];
 }
 

@@ -127,6 +127,8 @@ class Hands:
         names = {"", pool.name, pool.database.get("pool", pool.ref, "uuid")}
         if control.pool not in names:
             raise ValueError(f"Host {control.host!r} is not in pool {control.pool!r}.")
+        if not machine.is_alive:
+            raise ValueError(f"Host {control.host!r} is off: it cannot become the coordinator before it is started.")
         toolstack.take_over(pool, machine, told=list(pool.machines.values()))
 
     def _check_fault(self, host: str) -> None:

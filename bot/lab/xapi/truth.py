@@ -1,5 +1,7 @@
 """The state of the datacentre for people and tests: what is true, whatever XAPI believes."""
 
+import re
+
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.values import NULL_REF, Value
 
@@ -9,13 +11,22 @@ def describe_pools(pools: list[Pool]) -> dict[str, list[dict[str, Value]]]:
     return {
         "pools": [_describe_pool(pool) for pool in pools],
         # A host that joined only half-way is a record without a machine: its machine is a pool of its own.
-        "hosts": [
-            _describe_host(pool, ref) for pool in pools for ref in pool.database.refs("host") if ref in pool.machines
-        ],
+        "hosts": [_describe_host(pool, ref) for pool in pools for ref in _list_hosts(pool)],
         "guests": [_describe_guest(pool, ref) for pool in pools for ref in _list_guests(pool)],
         "srs": [_describe_storage(pool, ref) for pool in pools for ref in pool.database.refs("SR")],
         "tasks": [_describe_task(pool, ref) for pool in pools for ref in pool.database.refs("task")],
     }
+
+
+def _list_hosts(pool: Pool) -> list[str]:
+    """Returns the hosts that have a machine by name: records come by last change, which would move them about."""
+    present = [ref for ref in pool.database.refs("host") if ref in pool.machines]
+    return sorted(present, key=lambda ref: (_split_numbers(pool.machines[ref].name), ref))
+
+
+def _split_numbers(name: str) -> list[tuple[int, str]]:
+    """Returns what sorts a name as people count: host2 before host10."""
+    return [(int(digits or 0), words) for words, digits in re.findall(r"(\D*)([0-9]*)", name)]
 
 
 def _list_guests(pool: Pool) -> list[str]:

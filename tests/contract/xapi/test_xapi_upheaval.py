@@ -220,6 +220,25 @@ async def test_bad_requests_are_refused_in_a_sentence(
         await datacentre.do(request_)
 
 
+async def test_a_host_that_is_off_cannot_become_the_coordinator(datacentre: Datacentre) -> None:
+    await datacentre.do({"do": "kill_host", "host": "xenserver3"})
+    with pytest.raises(ValueError, match="Host 'xenserver3' is off"):
+        await datacentre.do({"do": "move_coordinator", "host": "xenserver3"})
+    assert host_of(datacentre, "xenserver1")["coordinator"]
+
+
+async def test_hosts_keep_their_places_when_their_records_change(
+    datacentre: Datacentre, rpc: Rpc, until: Until
+) -> None:
+    names = [host["name"] for host in datacentre.state()["hosts"]]
+    guest, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
+    assert (await rpc.finish(await rpc.call(METHOD, guest, host, {})))["status"] == "success"
+    assert [host["name"] for host in datacentre.state()["hosts"]] == names
+    await datacentre.do({"do": "kill_host", "host": "xenserver1"})
+    await until(lambda: not host_of(datacentre, "xenserver1")["alive"])
+    assert [host["name"] for host in datacentre.state()["hosts"]] == names
+
+
 async def test_the_state_shows_the_last_changes_and_who_made_them(datacentre: Datacentre, rpc: Rpc) -> None:
     await rpc.call("task.create", "seen", "")
     await rpc.fail("VM.pool_migrate", "OpaqueRef:x", "OpaqueRef:y", {})

@@ -31,4 +31,5 @@ async def test_whoever_cancels_a_running_job_reads_what_becomes_of_the_guest(wor
     buttons: list[Button] = [button for part in card.parts if isinstance(part, Choices) for button in part.buttons]
     cancel = next(button for button in buttons if button.label == "Cancel")
     assert cancel.confirm is not None
+    assert (cancel.yes, cancel.no) == ("Stop the job", "Let it run")
     assert plain(cancel.confirm) == f"Stop it: {plain(plan.title)}? {then}"

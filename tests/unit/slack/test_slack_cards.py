@@ -212,8 +212,19 @@ def test_button_carries_action_target_style_voice_and_question() -> None:
     assert first["text"] == {"type": "plain_text", "text": "Cancel", "emoji": False}
     assert (first["action_id"], first["value"], first["style"]) == ("cancel", "key", "danger")
     assert first["accessibility_label"] == "Cancel job 3"
-    assert first["confirm"]["text"]["text"] == "Stop moving &lt;!here&gt;?"
+    assert first["confirm"]["text"] == {"type": "plain_text", "text": "Stop moving <!here>?", "emoji": False}
+    assert [first["confirm"][answer]["text"] for answer in ("confirm", "deny")] == ["Cancel", "Back"]
     assert second["action_id"] == "cancel#2"
+
+
+def test_a_question_has_its_own_answers_and_is_marked_up_only_to_name_people() -> None:
+    asks = say("Stop what {who} began on {vm}?", who=Who("U1234"), vm="*bold*")
+    button = Button("Cancel", "cancel", "key", confirm=asks, yes="Stop the job", no="Let it run")
+    (row,) = render(Message(say("x"), (Choices((button,)),))).blocks
+    confirm = row["elements"][0]["confirm"]
+    assert (confirm["confirm"]["text"], confirm["deny"]["text"]) == ("Stop the job", "Let it run")
+    assert confirm["text"]["type"] == "mrkdwn"
+    assert "<@U1234>" in confirm["text"]["text"]
 
 
 def test_buttons_survive_a_message_with_too_many_parts() -> None:
