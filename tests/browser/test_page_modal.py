@@ -16,6 +16,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "address": {"type": "url_text_input"},
     "rich": {"type": "rich_text_input"},
     "host": {"type": "static_select", "options": offer("xenserver1", "xenserver3")},
+    "guest": {"type": "external_select", "min_query_length": 0},
     "guests": {"type": "multi_external_select", "min_query_length": 0},
     "person": {"type": "users_select"},
     "people": {"type": "multi_users_select"},
@@ -54,7 +55,7 @@ def open_view(page: Page, app: App, view: dict[str, Any]) -> Locator:
 
 
 def test_every_kind_of_input_reaches_the_app(page: Page, app: App) -> None:
-    dialog = open_view(page, app, make_view("Everything", *INPUTS))
+    dialog = open_view(page, app, make_view("Everything", *(name for name in INPUTS if name != "guest")))
     dialog.get_by_label("The text").fill("plain & <b>bold</b>")
     dialog.get_by_label("The lines").fill("one\ntwo")
     dialog.get_by_label("The number").fill("42")
@@ -157,4 +158,35 @@ def test_options_that_do_not_come_are_said_to_be_missing_and_typing_asks_again(p
     guests.press("Escape")
     expect(dialog.locator(".option")).to_have_count(0)
     guests.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_field_that_is_left_takes_the_only_match_and_keeps_what_fits_nothing(page: Page, app: App) -> None:
+    view = make_view("Move a guest", "guest", "text")
+    dialog = open_view(page, app, view)
+    guest = dialog.get_by_role("combobox", name="The guest")
+    guest.press_sequentially("centos54")
+    expect(dialog.get_by_role("option")).to_have_text(["centos54"])
+    guest.press("Tab")
+    expect(guest).to_have_value("centos54")
+    expect(guest).not_to_have_attribute("aria-invalid", "true")
+
+    guest.fill("nobody")
+    expect(dialog.locator(".option-note")).to_have_text("Nothing found")
+    guest.press("Escape")
+    expect(guest).to_have_value("nobody")
+    dialog.get_by_label("The text").fill("a reason")
+    expect(dialog.get_by_text("Choose one")).to_be_visible()
+    dialog.get_by_role("button", name="Request").click()
+    expect(guest).to_be_focused()
+    expect(dialog).to_be_visible()
+    assert all(payload.get("type") != "view_submission" for payload in list(app.got.queue))
+
+    # Left at once, before the app has said what fits.
+    guest.fill("日本")
+    guest.press("Tab")
+    expect(guest).to_have_value("日本語サーバー")
+    dialog.get_by_role("button", name="Request").click()
+    values = app.next("view_submission")["view"]["state"]["values"]
+    assert values["guest"]["guest"]["selected_option"]["value"] == "日本語サーバー"
     expect(dialog).to_have_count(0)

@@ -1,5 +1,6 @@
 // The external select: its options come from the app while a person types. It is a combobox with a list box, so that
-// arrow keys, Enter and Escape work; an app that does not answer shows as a load failure, and typing asks again.
+// arrow keys, Enter and Escape work; an app that does not answer shows as a load failure, and typing asks again. Text
+// that was typed and not chosen yet is "loose": it is never thrown away, and a dialogue does not go with it.
 
 import { askOptions, controlName } from "./actions.js";
 import { classes, h } from "./dom.js";
@@ -10,7 +11,7 @@ const PAUSE_MS = 250;
 const boxes = new Map(); // control → what its list shows
 
 function boxOf(name) {
-  if (!boxes.has(name)) boxes.set(name, { typed: "", options: [], active: 0, wait: null, asked: 0, note: "", isStale: false });
+  if (!boxes.has(name)) boxes.set(name, { typed: "", options: [], active: 0, wait: null, asked: 0, note: "", isStale: false, loose: "", leaving: null });
   return boxes.get(name);
 }
 
@@ -27,9 +28,13 @@ export function drawExternalSelect(element, blockId, context) {
   const isMany = element.type === "multi_external_select";
   const chosen = isMany ? null : (context.chosen?.(blockId, element) ?? box.chosen ?? element.initial_option ?? null);
   const many = isMany ? (context.chosenValue?.(blockId, element, "selected_options") ?? box.many ?? element.initial_options ?? []) : [];
+  const close = () => {
+    box.loose = "";
+    if (state.menu === name) update({ menu: null });
+  };
   const chooseMany = (options) => {
     box.many = options;
-    update({ menu: null });
+    close();
     context.chose(blockId, element, { selected_options: options });
   };
   const open = () => openList(box, name, context, blockId, element);
@@ -39,12 +44,13 @@ export function drawExternalSelect(element, blockId, context) {
       return;
     }
     box.chosen = option;
-    update({ menu: null });
+    close();
     context.chose(blockId, element, { selected_option: option });
   };
+  const isLoose = !isOpen && box.loose !== "";
   return h(
     "span",
-    { class: "combobox" },
+    { class: classes("combobox", isLoose && "combobox-loose") },
     many.length > 0 && h("span", { class: "picked" }, many.map((option) => h("button", { key: option.value, type: "button", class: "chip", "aria-label": `Remove ${plainText(option.text)}`, onclick: () => chooseMany(many.filter((one) => one !== option)) }, plainText(option.text), " ×"))),
     h("input", {
       id,
@@ -57,12 +63,17 @@ export function drawExternalSelect(element, blockId, context) {
       "aria-activedescendant": isOpen && box.options.length > 0 ? `${id}-${box.active}` : null,
       "aria-label": context.labelled ? null : plainText(element.placeholder) || "Choose",
       placeholder: plainText(element.placeholder) || "Type to search",
-      value: isOpen ? box.typed : plainText(chosen?.text),
+      "aria-invalid": isLoose ? "true" : null,
+      "aria-describedby": isLoose ? `${id}-loose` : null,
+      value: isOpen ? box.typed : box.loose || plainText(chosen?.text),
       onclick: open,
       oninput: (event) => type(box, name, event.target.value, context, blockId, element),
-      onblur: () => state.menu === name && update({ menu: null }),
+      onblur: () => {
+        box.leaving = leave(box, name, choose, () => ask(box, context, blockId, element));
+      },
       onkeydown: (event) => steer(event, box, name, open, choose),
     }),
+    isLoose && h("span", { id: `${id}-loose`, class: "field-error", role: "alert" }, "Choose one"),
     isOpen && drawList(box, id, choose),
   );
 }
@@ -93,17 +104,43 @@ function drawList(box, id, choose) {
 
 function openList(box, name, context, blockId, element) {
   if (state.menu === name) return;
-  Object.assign(box, { typed: "", options: [], active: 0 });
+  Object.assign(box, { typed: box.loose, options: [], active: 0, isStale: true });
   update({ menu: name });
   ask(box, context, blockId, element);
 }
 
 function type(box, name, text, context, blockId, element) {
   // What is listed belongs to other words until the app has answered: Enter must not take it.
-  Object.assign(box, { typed: text, isStale: true, ...(state.menu === name ? {} : { options: [], note: "Loading…" }) });
+  Object.assign(box, { typed: text, loose: text.trim(), isStale: true, ...(state.menu === name ? {} : { options: [], note: "Loading…" }) });
   update({ menu: name });
   clearTimeout(box.wait);
   box.wait = setTimeout(() => ask(box, context, blockId, element), PAUSE_MS);
+}
+
+// Who leaves the field with words that fit one option only has chosen it; the app may still have to say so.
+async function leave(box, name, choose, askNow) {
+  if (state.menu === name) update({ menu: null });
+  if (box.loose === "") return;
+  if (box.isStale) {
+    clearTimeout(box.wait);
+    await askNow();
+  }
+  if (box.loose === "" || box.isStale || state.menu === name) return;
+  const exact = box.options.filter((option) => plainText(option.text).trim() === box.loose);
+  const fitting = exact.length > 0 ? exact : box.options;
+  if (fitting.length === 1) choose(fitting[0]);
+}
+
+/** Waits until the fields of a view that were left have settled, and gives the id of the first whose text is not one of
+ *  its options; null when the view may go. */
+export async function findLoose(view, context) {
+  const fields = (view.blocks ?? []).flatMap((block) => [block.element, block.accessory, ...(block.elements ?? [])].filter((element) => /external_select$/.test(element?.type ?? "")).map((element) => [block.block_id, element]));
+  for (const [blockId, element] of fields) {
+    const box = boxes.get(controlName(context, blockId, element));
+    await box?.leaving;
+    if (box && box.loose !== "") return fieldId(context, blockId, element);
+  }
+  return null;
 }
 
 async function ask(box, context, blockId, element) {
@@ -137,9 +174,10 @@ function steer(event, box, name, open, choose) {
     event.preventDefault();
     box.active = (box.active + step + box.options.length) % box.options.length;
     redraw();
-  } else if (event.key === "Enter" && !event.isComposing && state.menu === name && !box.isStale && box.options[box.active]) {
+  } else if (event.key === "Enter" && !event.isComposing && (box.loose !== "" || (state.menu === name && box.options[box.active]))) {
+    // Words that nobody has looked up yet neither choose nor send.
     event.preventDefault();
-    choose(box.options[box.active]);
+    if (state.menu === name && !box.isStale && box.options[box.active]) choose(box.options[box.active]);
   } else if (event.key === "Escape" && state.menu === name) {
     event.stopPropagation();
     event.preventDefault();

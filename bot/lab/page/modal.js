@@ -3,6 +3,7 @@
 import { use } from "./actions.js";
 import { call } from "./api.js";
 import { drawBlocks } from "./blocks.js";
+import { findLoose } from "./combobox.js";
 import { classes, h, icon } from "./dom.js";
 import { plainText, drawText } from "./elements.js";
 import { collect, enter, entered, forget } from "./form.js";
@@ -90,6 +91,14 @@ export function viewContext(view) {
 async function submit(view) {
   if (state.busy[view.id]) return;
   update({ busy: { ...state.busy, [view.id]: "busy" }, viewFailed: { ...state.viewFailed, [view.id]: undefined } });
+  const loose = await findLoose(view, viewContext(view));
+  if (loose !== null) {
+    const idle = { ...state.busy };
+    delete idle[view.id];
+    update({ busy: idle });
+    document.getElementById(loose)?.focus();
+    return;
+  }
   const answer = await call("views.submit", me().token, { view_id: view.id, values: collect(view) });
   const busy = { ...state.busy };
   delete busy[view.id];
