@@ -98,8 +98,11 @@ async def list_flaws(rpc: Rpc, vm: str, host: str) -> list[Flaw]:
         Flaw("host", host, "enabled", False, ["HOST_DISABLED", host]),
         Flaw("host", host, "virtual_hardware_platform_versions", [0], [platform, host, "[0]", vm, "2"]),
         Flaw("PBD", plug, "currently_attached", False, ["VM_REQUIRES_SR", vm, storage]),
+        Flaw("host", host, "chipset_info", {"iommu": "false"}, ["VM_REQUIRES_IOMMU", host]),
+        Flaw("VM", vm, "other_config", {"pci": "0/0000:02:00.0"}, []),
         Flaw("host_metrics", metrics, "memory_total", 17 * GIB, ["HOST_NOT_ENOUGH_FREE_MEMORY"]),
         Flaw("VM", vm, "VCPUs_max", 64, ["HOST_NOT_ENOUGH_PCPUS", "64", "32"]),
+        Flaw("pool", pool, "restrictions", {"restrict_xen_motion": "true"}, ["LICENCE_RESTRICTION", "Xen_motion"]),
         Flaw(
             "host",
             host,
@@ -172,3 +175,45 @@ async def test_a_dangling_host_or_guest_is_a_bad_handle(rpc: Rpc) -> None:
         host,
         "OpaqueRef:x",
     ]
+
+
+async def test_a_usb_device_that_is_not_plugged_into_a_host_keeps_a_guest_away(
+    datacentre: Datacentre, rpc: Rpc
+) -> None:
+    vm, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
+    await put(datacentre, rpc, Flaw("VM", vm, "VUSBs", None, []), ["OpaqueRef:vusb"])
+    text = f"VUSB OpaqueRef:vusb is not available on Host {host}"
+    assert await rpc.fail("VM.assert_can_boot_here", vm, host) == ["OPERATION_NOT_ALLOWED", text]
+    assert await rpc.call("VM.assert_can_boot_here", vm, await rpc.find("host", "xenserver1")) == ""
+
+
+async def test_an_edition_without_storage_migration_refuses_all_its_calls(datacentre: Datacentre, rpc: Rpc) -> None:
+    vm, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
+    pool = (await rpc.call("pool.get_all"))[0]
+    network = next(iter([pif for pif in await rpc.call("host.get_PIFs", host) if await rpc.call("PIF.get_IP", pif)]))
+    network = await rpc.call("PIF.get_network", network)
+    dest = await rpc.call("host.migrate_receive", host, network, {})
+    disk = await rpc.call("VBD.get_VDI", (await rpc.call("VM.get_VBDs", vm))[0])
+    storage = await rpc.call("VDI.get_SR", disk)
+    await put(datacentre, rpc, Flaw("pool", pool, "restrictions", None, []), {"restrict_storage_xen_motion": "true"})
+    refused = ["LICENCE_RESTRICTION", "Storage_motion"]
+    assert await rpc.fail("host.migrate_receive", host, network, {}) == refused
+    assert await rpc.fail("VM.migrate_send", vm, dest, True, {}, {}, {}) == refused
+    assert await rpc.fail("VM.assert_can_migrate", vm, dest, True, {}, {}, {}) == refused
+    assert await rpc.fail("VDI.pool_migrate", disk, storage, {}) == refused
+    assert await rpc.call("VM.pool_migrate", vm, host, {}) == ""
+
+
+async def test_a_move_to_a_host_that_was_cut_off_hangs_before_it_fails(datacentre: Datacentre, rpc: Rpc) -> None:
+    vm, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
+    await datacentre.do({"do": "stop_clock"})
+    await datacentre.do({"do": "cut_network", "host": "xenserver3"})
+    task = await rpc.call("Async.VM.pool_migrate", vm, host, {})
+    await datacentre.do({"do": "advance", "seconds": 120})
+    record = await rpc.call("task.get_record", task)
+    assert (record["status"], record["allowed_operations"]) == ("pending", ["cancel"])
+    assert await rpc.call("VM.get_scheduled_to_be_resident_on", vm) == host
+    await datacentre.do({"do": "advance", "seconds": 10})
+    assert await rpc.call("task.get_error_info", task) == ["CANNOT_CONTACT_HOST", host]
+    assert await rpc.call("VM.get_current_operations", vm) == {}
+    assert await rpc.call("VM.get_scheduled_to_be_resident_on", vm) == "OpaqueRef:NULL"

@@ -5,6 +5,7 @@ from typing import Final
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.boot_devices import check_devices, check_networks
 from bot.lab.xapi.rules.guest_operations import is_upgrading
 from bot.lab.xapi.rules.ha import assert_plan_survives
 from bot.lab.xapi.rules.memory import compute_free, compute_need
@@ -53,10 +54,8 @@ def assert_can_boot(
         check_cpu(database, vm, host)
     if with_storage:
         _check_storage(database, vm, host)
-    _check_networks(database, vm, host)
-    needs_iommu = record["attached_PCIs"] or record["other_config"].get("pci")
-    if needs_iommu and database.get("host", host, "chipset_info").get("iommu") != "true":
-        raise ApiError("VM_REQUIRES_IOMMU", host)
+    check_networks(database, vm, host)
+    check_devices(database, vm, host)
     if record["domain_type"] == "hvm" and not database.get("host", host, "cpu_info").get("features_hvm"):
         raise ApiError("VM_HVM_REQUIRED", vm)
     _check_capacity(pool, vm, host, with_memory=with_memory)
@@ -138,22 +137,6 @@ def _check_storage(database: Database, vm: str, host: str) -> None:
         storage = database.get("VDI", disk["VDI"], "SR")
         if storage not in plugged:
             raise ApiError("VM_REQUIRES_SR", vm, storage)
-
-
-def _check_networks(database: Database, vm: str, host: str) -> None:
-    for vif in database.get("VM", vm, "VIFs"):
-        network = database.get("VIF", vif, "network")
-        interfaces = database.get("network", network, "PIFs")
-        if interfaces:
-            if all(database.get("PIF", pif, "host") != host for pif in interfaces):
-                raise ApiError("VM_REQUIRES_NETWORK", vm, network)
-            continue
-        # A network without interfaces exists on one host at a time: where its running guests are.
-        for other in database.get("network", network, "VIFs"):
-            guest = database.record("VM", database.get("VIF", other, "VM"))
-            is_elsewhere = guest["resident_on"] not in {NULL_REF, host}
-            if is_elsewhere and database.get("VIF", other, "currently_attached"):
-                raise ApiError("VM_REQUIRES_NETWORK", vm, network)
 
 
 def check_memory(database: Database, vm: str, host: str) -> None:

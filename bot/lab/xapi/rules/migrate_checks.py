@@ -6,6 +6,7 @@ from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.boot_check import assert_can_boot, check_cpu_count_of, check_cpu_of, is_older, read_version
 from bot.lab.xapi.rules.guest_copies import list_disks
 from bot.lab.xapi.rules.guest_operations import check_operation, is_upgrading
+from bot.lab.xapi.rules.licence import assert_licensed
 from bot.lab.xapi.rules.memory import compute_free, compute_need
 from bot.lab.xapi.rules.receive import Destination, find_destination
 from bot.lab.xapi.rules.storage_moves import check_disk_movable, check_support
@@ -38,6 +39,7 @@ def assert_can_migrate(
     force = options.get("force") == "true"
     if not holds:
         check_operation(pool, vm, "migrate_send", force=force)
+    assert_licensed(pool, "Storage_motion")
     there = find_destination(pool, dest)
     _check_disk_map(pool.database, there, vm, vdi_map)
     if there.is_here:

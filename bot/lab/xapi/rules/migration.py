@@ -17,6 +17,7 @@ from bot.lab.xapi.rules.boot_check import assert_can_boot, check_cpu, is_older
 from bot.lab.xapi.rules.guest_operations import is_upgrading, operate
 from bot.lab.xapi.rules.guest_state import run_on
 from bot.lab.xapi.rules.host_operations import occupy_host
+from bot.lab.xapi.rules.licence import assert_licensed
 from bot.lab.xapi.rules.memory import rebalance
 from bot.lab.xapi.rules.progress import advance
 from bot.lab.xapi.rules.reach import forward
@@ -50,6 +51,7 @@ async def pool_migrate(context: Context, vm: str, host: str, options: dict[str, 
             reserved.callback(unschedule, pool, vm, source, host)
             database.set("VM", vm, scheduled_to_be_resident_on=host)
             await forward(context, source)
+            assert_licensed(pool, "Xen_motion")
             await forward(context, host)
             _check_network(pool, host, options)
             await stream_memory(context, vm, pool.machines[source], pool.machines[host])

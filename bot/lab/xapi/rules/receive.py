@@ -7,6 +7,7 @@ from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.licence import assert_licensed
 from bot.lab.xapi.rules.reach import forward
 
 
@@ -31,6 +32,7 @@ async def migrate_receive(context: Context, host: str, network: str, options: di
     database = context.pool.database
     database.record("host", host)
     database.record("network", network)
+    assert_licensed(context.pool, "Storage_motion")
     address = find_address(database, host, network)
     await forward(context, host)
     session = context.pool.sessions.open(context.session.account, "migrate_receive", host)

@@ -18,6 +18,7 @@ from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.disk_work import COPY_BYTES_PER_S, create_disk, describe_copy, fill, take_snapshot
 from bot.lab.xapi.rules.guest_copies import find_host
 from bot.lab.xapi.rules.guest_operations import operate
+from bot.lab.xapi.rules.licence import assert_licensed
 from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_chains import compute_content, drop_leaf
 from bot.lab.xapi.rules.storage_operations import hold_disk, hold_storage, is_written, refresh_disk, sees
@@ -211,6 +212,7 @@ async def pool_migrate(context: Context, vdi: str, storage: str, options: dict[s
     vm: str = database.get("VBD", used[0], "VM")
     context.set_cancellable(cancellable=True)
     async with operate(context, vm, "migrate_send", force=options.get("force") == "true"):
+        assert_licensed(pool, "Storage_motion")
         check_support(database, vdi, storage)
         check_disk_movable(database, vdi)
         host = find_host(pool, vm)
