@@ -35,6 +35,7 @@ class Pool:
         tempers: What guests do when they are asked to stop or to sleep; none is in it that obeys.
         peers: All pools of the datacentre, this one as well: what another pool's hosts can be reached by.
         adopt: Is told of a pool that a host founds when it is ejected from this one.
+        restarts_held_until: When high availability may restart guests again, in simulated seconds.
         login_delay_s: Simulated seconds before a refused login is answered.
     """
 
@@ -56,6 +57,7 @@ class Pool:
     tempers: dict[str, Temper] = field(default_factory=dict)
     peers: "list[Pool]" = field(default_factory=list, repr=False)
     adopt: "Callable[[Pool], None]" = lambda _pool: None
+    restarts_held_until: float = 0.0
     login_delay_s: float = 5.0
 
     @property

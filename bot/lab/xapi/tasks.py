@@ -115,7 +115,14 @@ class Tasks:
         self._created_at[task] = self._clock.elapsed
         if session is not None:
             self._owners[task] = session
+            self._show(session.ref, task, belongs=True)
         return task
+
+    def _show(self, session: str, task: str, *, belongs: bool) -> None:
+        """Lists a task in its session, or no longer."""
+        if self._database.has("session", session):
+            others = [one for one in self._database.get("session", session, "tasks") if one != task]
+            self._database.set("session", session, tasks=[*others, task] if belongs else others)
 
     def is_owned_by(self, task: str, user: str) -> bool:
         """Tells whether a task was made by a call of that user."""
@@ -190,7 +197,9 @@ class Tasks:
         """Removes a record."""
         if self._database.has("task", task):
             self._database.delete("task", task)
-        for noted in (self._finished_at, self._created_at, self._seen_progress, self._owners):
+        if owner := self._owners.pop(task, None):
+            self._show(owner.ref, task, belongs=False)
+        for noted in (self._finished_at, self._created_at, self._seen_progress):
             noted.pop(task, None)
 
     def destroy(self, task: str) -> None:

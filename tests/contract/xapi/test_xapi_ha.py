@@ -12,6 +12,7 @@ from bot.lab.xapi import Datacentre
 
 README = Path(__file__).parents[3] / "bot" / "lab" / "worlds" / "README.md"
 GIB = 1024**3
+NOT_ENABLED = {"field": "enabled", "value": False}
 
 
 @pytest.fixture
@@ -140,3 +141,73 @@ async def test_calls_forwarded_to_a_half_joined_host_hang_until_it_is_forgotten(
     assert await asyncio.wait_for(hanging, 10) == ["HANDLE_INVALID", "host", gamma]
     assert "gamma" in lab.hosts  # the machine goes on as a pool of its own
     await Rpc(rpc.http, lab.hosts["gamma"].http).login()
+
+
+async def switch_on(lab: Datacentre, rpc: Rpc) -> None:
+    storage = await rpc.find("SR", "nfs-large")
+    enabling = asyncio.create_task(rpc.call("pool.enable_ha", [storage], {"timeout": "60"}))
+    while not await rpc.call("pool.get_all_records_where", 'field "ha_enabled"="true"'):
+        await lab.do({"do": "advance", "seconds": 5})
+    assert await enabling == ""
+
+
+async def list_guests(rpc: Rpc, host: str) -> list[str]:
+    resident = await rpc.call("host.get_resident_VMs", host)
+    return [vm for vm in resident if not await rpc.call("VM.get_is_control_domain", vm)]
+
+
+async def read_messages(rpc: Rpc, name: str) -> list[tuple[int, str]]:
+    messages = (await rpc.call("message.get_all_records")).values()
+    return [(message["priority"], message["obj_uuid"]) for message in messages if message["name"] == name]
+
+
+async def test_protected_guests_of_a_dead_host_restart_elsewhere(http: aiohttp.ClientSession) -> None:
+    async with running("large:3x12", http, manual_clock=True) as (lab, rpc):
+        await switch_on(lab, rpc)
+        dead = await rpc.find("host", "host003")
+        first, second, third, *others = await list_guests(rpc, dead)
+        await rpc.call("VM.set_ha_restart_priority", first, "restart")
+        await rpc.call("VM.set_ha_restart_priority", second, "best-effort")
+        await rpc.call("VM.set_ha_restart_priority", third, "")
+        await lab.do({"do": "kill_host", "host": "host003"})
+        await lab.do({"do": "advance", "seconds": 55})
+        assert await rpc.call("VM.get_resident_on", first) == dead
+        await lab.do({"do": "advance", "seconds": 30})
+        assert await read_messages(rpc, "HA_HOST_FAILED") == [(3, await rpc.call("host.get_uuid", dead))]
+        for vm in (first, second):
+            record = await rpc.call("VM.get_record", vm)
+            assert (record["power_state"], record["current_operations"]) == ("Running", {})
+            assert record["resident_on"] not in {dead, "OpaqueRef:NULL"}
+        for vm in (third, *others):
+            assert await rpc.call("VM.get_power_state", vm) == "Halted"
+        assert len(await read_messages(rpc, "VM_STARTED")) == 2
+
+
+async def test_restarts_can_be_held_back_and_a_guest_that_fits_nowhere_is_told(http: aiohttp.ClientSession) -> None:
+    async with running("large:2x4", http, manual_clock=True) as (lab, rpc):
+        await switch_on(lab, rpc)
+        dead, left = await rpc.find("host", "host002"), await rpc.find("host", "host001")
+        vm, *_ = await list_guests(rpc, dead)
+        await rpc.call("VM.set_ha_restart_priority", vm, "restart")
+        await rpc.call("pool.ha_prevent_restarts_for", 600)
+        await lab.do({"do": "kill_host", "host": "host002"})
+        await lab.do({"do": "advance", "seconds": 500})
+        assert await rpc.call("VM.get_power_state", vm) == "Halted"
+        assert await read_messages(rpc, "HA_PROTECTED_VM_RESTART_FAILED") == []
+        await lab.do({"do": "set", "class": "host", "uuid": await rpc.call("host.get_uuid", left)} | NOT_ENABLED)
+        await lab.do({"do": "advance", "seconds": 200})
+        assert await rpc.call("VM.get_power_state", vm) == "Halted"
+        uuid = await rpc.call("VM.get_uuid", vm)
+        assert await read_messages(rpc, "HA_PROTECTED_VM_RESTART_FAILED") == [(2, uuid)]
+
+
+async def test_a_host_without_its_shared_storage_cannot_be_enabled(http: aiohttp.ClientSession) -> None:
+    async with running("large:3x3", http, manual_clock=True) as (lab, rpc):
+        await switch_on(lab, rpc)
+        host = await rpc.find("host", "host003")
+        await rpc.call("host.disable", host)
+        await lab.do({"do": "unplug_pbd", "sr": "nfs-large", "host": "host003"})
+        assert await rpc.fail("host.enable", host) == ["HOST_DISABLED_INDEFINITELY", host]
+        assert await rpc.call("host.get_enabled", host) is False
+        await rpc.call("pool.disable_ha")
+        assert await rpc.call("host.enable", host) == ""

@@ -123,3 +123,17 @@ async def test_a_host_that_its_world_disables_stays_so_after_a_restart(
         await lab.do({"do": "restart_toolstack", "host": "xenserver3"})
         await pass_time(lab, 30)
         assert host_of(lab, "xenserver3")["enabled"] is True
+
+
+async def test_a_host_that_goes_down_is_not_enabled_even_when_its_mark_is_lost(http: aiohttp.ClientSession) -> None:
+    async with running("large:3x3", http, manual_clock=True) as (lab, rpc):
+        host = await rpc.find("host", "host003")
+        await rpc.call("host.disable", host)
+        await rpc.call("host.reboot", host)
+        await lab.do({"do": "restart_toolstack", "host": "host001"})
+        await lab.do({"do": "advance", "seconds": 5})
+        await rpc.login()
+        assert await rpc.call("host.get_current_operations", host) == {}
+        assert await rpc.fail("host.enable", host) == ["HOST_DISABLED_UNTIL_REBOOT", host]
+        await lab.do({"do": "advance", "seconds": 300})
+        assert await rpc.call("host.get_enabled", host) is True

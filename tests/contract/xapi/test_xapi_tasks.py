@@ -205,3 +205,15 @@ async def test_a_mistake_of_the_lab_itself_ends_the_task_and_is_reported(
     assert (await rpc.call("VM.get_current_operations", guest)) == {}
     assert [repr(error) for error in failures] == ["KeyError('no such thing')"]
     failures.clear()
+
+
+async def test_a_session_lists_its_tasks_while_they_are_there(datacentre: Datacentre, rpc: Rpc) -> None:
+    await datacentre.do({"do": "hold_tasks"})
+    guest, host = await rpc.find("VM", "centos54"), await rpc.find("host", "xenserver3")
+    task = await rpc.call("Async.VM.pool_migrate", guest, host, {})
+    own = await rpc.call("task.create", "own", "")
+    assert set(await rpc.call("session.get_tasks", rpc.session)) == {task, own}
+    await datacentre.do({"do": "release_tasks"})
+    await rpc.finish(task)
+    await rpc.call("task.destroy", task)
+    assert await rpc.call("session.get_tasks", rpc.session) == [own]

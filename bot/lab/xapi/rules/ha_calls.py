@@ -150,10 +150,11 @@ async def compute_vm_failover_plan(context: Context, failed_hosts: list[str], fa
     return plan
 
 
-async def prevent_restarts_for(context: Context, _seconds: int) -> str:
-    """Holds restarts back for a while; simulated hosts restart no guests, so nothing is held."""
+async def prevent_restarts_for(context: Context, seconds: int) -> str:
+    """Holds restarts of guests back for so many seconds."""
     if not context.pool.database.get("pool", context.pool.ref, "ha_enabled"):
         raise ApiError("HA_NOT_ENABLED")
+    context.pool.restarts_held_until = context.pool.clock.elapsed + seconds
     return ""
 
 

@@ -10,6 +10,7 @@ from bot.lab.xapi.rules.ha import assert_plan_survives, refresh_plan
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host, wait_for_host
 from bot.lab.xapi.rules.memory import compute_free
 from bot.lab.xapi.rules.reach import forward
+from bot.lab.xapi.rules.toolstack import find_bar
 from bot.lab.xapi.values import Date, Value
 
 _POWER_ON_MODES: Final = re.compile(r"|wake-on-lan|iLO|DRAC|IPMI|[\w.-]+", re.ASCII)
@@ -47,10 +48,19 @@ async def disable(context: Context, host: str, auto_enable: bool = True) -> str:
 
 
 async def enable(context: Context, host: str) -> str:
-    """Lets guests start on a host again."""
+    """Lets guests start on a host again.
+
+    Raises:
+        ApiError: `HOST_DISABLED_UNTIL_REBOOT` for one that goes down, `HOST_DISABLED_INDEFINITELY` for one that lacks
+            shared storage while high availability is on.
+    """
     await forward(context, host)
     await wait_for_host(context, host, "enable")
-    context.pool.machines[host].enables_itself = True
+    machine = context.pool.machines[host]
+    bar = find_bar(context.pool, machine)
+    if bar and not context.pool.database.get("host", host, "enabled"):
+        raise ApiError(bar, host)
+    machine.enables_itself = True
     context.pool.database.set("host", host, enabled=True)
     refresh_plan(context.pool)
     refresh_allowed_host(context.pool, host)

@@ -7,6 +7,7 @@ from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.guest_state import halt
+from bot.lab.xapi.rules.ha_restart import restart_guests
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
 from bot.lab.xapi.rules.toolstack import boot_toolstack, find_source, lose_memory
 
@@ -34,7 +35,7 @@ async def give_power(pool: Pool, machine: Machine) -> None:
         OSError: Another program has taken its ports meanwhile.
     """
     await machine.door.open()
-    machine.is_alive = True
+    machine.is_alive, machine.goes_down = True, False
     database = pool.database
     if database.has("host", machine.ref):
         for vm in list(database.get("host", machine.ref, "resident_VMs")):
@@ -86,13 +87,21 @@ def _note_silence(pool: Pool, machine: Machine) -> None:
 
 
 async def notice_silence(pool: Pool, machine: Machine) -> None:
-    """Lets the coordinator call a machine dead after ten minutes of silence; it never says so of itself."""
-    since = machine.silent_since
-    await pool.clock.sleep(ASSUMED_DEAD_S)
-    # What was heard of meanwhile, and is silent again, has its ten minutes anew.
+    """Lets the coordinator call a machine dead after ten minutes of silence; it never says so of itself.
+
+    With high availability it is the time of `ha_configuration`, and guests of a dead machine are restarted.
+    """
+    database, since = pool.database, machine.silent_since
+    settings = database.record("pool", pool.ref)
+    has_ha: bool = settings["ha_enabled"]
+    await pool.clock.sleep(float(settings["ha_configuration"]["timeout"]) if has_ha else ASSUMED_DEAD_S)
+    # What was heard of meanwhile, and is silent again, has its time anew.
     is_silent = not machine.is_reachable and machine.silent_since == since and pool.coordinator is not machine
-    if is_silent and pool.database.has("host", machine.ref):
+    if is_silent and database.has("host", machine.ref):
+        is_news = database.get("host_metrics", database.get("host", machine.ref, "metrics"), "live")
         set_live(pool, machine, live=False)
+        if has_ha and is_news and not machine.is_alive:
+            await restart_guests(pool, machine)
 
 
 def set_live(pool: Pool, machine: Machine, *, live: bool) -> None:

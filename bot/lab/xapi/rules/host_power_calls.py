@@ -39,6 +39,7 @@ async def _go_down(context: Context, host: str, operation: str) -> None:
     await wait_for_host(context, host, operation)
     # The mark outlives the task: until the host is down, later calls on it wait.
     hold_host(context, host, operation)
+    pool.machines[host].goes_down = True
     pool.tasks.spawn(_leave(pool, pool.machines[host], context.task, returns=operation == "reboot"))
 
 

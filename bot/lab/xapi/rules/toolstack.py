@@ -57,10 +57,24 @@ async def boot_toolstack(pool: Pool, machine: Machine) -> None:
     machine.emergency = find_emergency(pool, machine)
     machine.toolstack = Toolstack.UP
     is_known = pool.database.has("host", machine.ref)
-    if machine.enables_itself and is_known and not machine.emergency:
+    if machine.enables_itself and is_known and not machine.emergency and not find_bar(pool, machine):
         pool.database.set("host", machine.ref, enabled=True)
     refresh_allowed_host(pool, machine.ref)
     pool.database.notify()
+
+
+def find_bar(pool: Pool, machine: Machine) -> str:
+    """Returns why a disabled host cannot be enabled, as an error code; nothing when it can."""
+    if machine.goes_down:
+        return "HOST_DISABLED_UNTIL_REBOOT"
+    if not pool.database.get("pool", pool.ref, "ha_enabled"):
+        return ""
+    # A guest that is restarted must find its disks on every enabled host.
+    plugs = [pool.database.record("PBD", pbd) for pbd in pool.database.get("host", machine.ref, "PBDs")]
+    missing = [
+        plug for plug in plugs if not plug["currently_attached"] and pool.database.get("SR", plug["SR"], "shared")
+    ]
+    return "HOST_DISABLED_INDEFINITELY" if missing else ""
 
 
 def lose_memory(pool: Pool) -> None:
