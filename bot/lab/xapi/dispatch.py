@@ -14,6 +14,7 @@ from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules import (
     appliance_calls,
     coordinator_calls,
+    data_sources,
     event_calls,
     generic,
     guest_calls,
@@ -58,6 +59,7 @@ from bot.lab.xapi.values import NULL_REF, Value
 _MODULES: Final = (
     appliance_calls,
     coordinator_calls,
+    data_sources,
     event_calls,
     guest_calls,
     guest_records,

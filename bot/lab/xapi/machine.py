@@ -50,6 +50,7 @@ class Machine:
         silent_since: When it was last heard of, in simulated seconds, if it is silent now.
         emergency: Code and parameters that it answers every call with while it cannot find its coordinator.
         enables_itself: Whether a disabled host is enabled again when its toolstack starts.
+        sched_gran: How Xen schedules virtual CPUs there: by `cpu`, `core` or `socket`.
         goes_down: Whether it was told to shut down or to reboot; until it is up again nobody can enable it.
         local_sessions: Sessions of its own, good for what must work without a coordinator.
         streams: How many guests' memory it sends or gets now.
@@ -66,6 +67,7 @@ class Machine:
     silent_since: float = 0.0
     emergency: tuple[str, ...] = ()
     enables_itself: bool = True
+    sched_gran: str = "cpu"
     goes_down: bool = False
     toolstack: Toolstack = field(default=Toolstack.UP)
     streams: int = 0

@@ -16,6 +16,7 @@ from bot.lab.xapi.database import Row
 from bot.lab.xapi.errors import ApiError, ConnectionDroppedError
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine, Toolstack
+from bot.lab.xapi.patience import HEAD_S, READ_S, PatientHandler, PatientServer
 from bot.lab.xapi.values import Value
 from bot.lab.xapi.wire import jsonrpc, pages, xml_values, xmlrpc
 from bot.lab.xapi.wire.request import BadRequestError, Request
@@ -57,12 +58,21 @@ class HostServer:
         machine: The host.
         answerer: Does the calls.
         context: The certificate to serve.
+        patience: Seconds for each read of a request's head, and for the whole.
     """
 
-    def __init__(self, machine: Machine, answerer: Answerer, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        answerer: Answerer,
+        context: ssl.SSLContext,
+        *,
+        patience: tuple[float, float] = (READ_S, HEAD_S),
+    ) -> None:
         self._machine = machine
         self._answerer = answerer
         self._context = context
+        self._patience = patience
         self._runner: web.ServerRunner | None = None
         self._server: web.Server | None = None
         self._sites: list[web.TCPSite] = []
@@ -82,7 +92,12 @@ class HostServer:
 
     async def open(self) -> None:
         """Listens on its ports; fails as `listen`."""
-        server = web.Server(self._handle, access_log=None, keepalive_timeout=_KEEP_ALIVE_S)
+        server = PatientServer(
+            self._handle,
+            patience=self._patience,
+            is_heard=self._heard.is_set,
+            keepalive_s=_KEEP_ALIVE_S,
+        )
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         self._server, self._runner = server, runner
@@ -137,6 +152,8 @@ class HostServer:
                 connection.transport.abort()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if isinstance(request.protocol, PatientHandler):
+            request.protocol.note_head()
         response = await self._respond(request)
         await self._heard.wait()
         if request.version < HttpVersion11:

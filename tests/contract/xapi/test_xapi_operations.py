@@ -164,3 +164,51 @@ async def test_a_host_that_dies_takes_the_move_of_a_guest_and_its_disks_with_it(
     assert await rpc.call("SR.get_VDIs", target) == []
     assert await list_disks(rpc, guest) == before
     assert await rpc.call("VM.get_current_operations", guest) == {}
+
+
+@pytest.mark.parametrize(
+    ("operation", "states"),
+    [
+        ("data_source_op", "running"),
+        ("call_plugin", "running"),
+        ("shutdown", "paused, suspended, running"),
+        ("create_template", "halted"),
+        ("csvm", "suspended"),
+        ("import", ""),
+    ],
+)
+async def test_operations_that_no_list_shows_have_their_power_states_too(rpc: Rpc, operation: str, states: str) -> None:
+    for name, state in (("centos54", "running"), ("sleeper", "suspended")):
+        guest = await rpc.find("VM", name)
+        if state in states:
+            assert await rpc.call("VM.assert_operation_valid", guest, operation) == ""
+        else:
+            expected = ["VM_BAD_POWER_STATE", guest, states, state]
+            assert await rpc.fail("VM.assert_operation_valid", guest, operation) == expected
+        assert operation not in await rpc.call("VM.get_allowed_operations", guest)
+
+
+async def test_a_name_that_nothing_is_measured_under_is_unknown(rpc: Rpc) -> None:
+    up, asleep = await rpc.find("VM", "centos54"), await rpc.find("VM", "sleeper")
+    host, storage = await rpc.find("host", "xenserver1"), (await rpc.call("SR.get_all"))[0]
+    for method in ("query_data_source", "record_data_source"):
+        error = await rpc.fail(f"VM.{method}", asleep, "cpu0")
+        assert error == ["VM_BAD_POWER_STATE", asleep, "running", "suspended"]
+        for class_name, ref in (("VM", up), ("host", host), ("SR", storage)):
+            assert await rpc.fail(f"{class_name}.{method}", ref, "cpu0") == ["INTERNAL_ERROR", "Not_found"]
+    for class_name, ref in (("VM", up), ("host", host), ("SR", storage)):
+        assert await rpc.call(f"{class_name}.get_data_sources", ref) == []
+        assert await rpc.call(f"{class_name}.forget_data_source_archives", ref, "cpu0") == ""
+
+
+async def test_settings_that_hosts_keep_for_themselves(rpc: Rpc) -> None:
+    host = await rpc.find("host", "xenserver1")
+    assert await rpc.call("host.get_sched_gran", host) == "cpu"
+    assert await rpc.call("host.set_sched_gran", host, "core") == ""
+    assert await rpc.call("host.get_sched_gran", host) == "core"
+    assert await rpc.call("host.get_sched_gran", await rpc.find("host", "xenserver3")) == "cpu"
+    for method, verifies in (("disable", False), ("reenable", True)):
+        assert await rpc.call(f"host.emergency_{method}_tls_verification") == ""
+        assert await rpc.call("host.get_tls_verification_enabled", host) is verifies
+    assert await rpc.call("host.emergency_clear_mandatory_guidance") == ""
+    assert await rpc.call("host.get_pending_guidances", host) == []

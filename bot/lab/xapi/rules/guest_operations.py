@@ -49,6 +49,17 @@ STATES: Final[Mapping[str, tuple[str, ...]]] = {
     "export": ("Halted", "Suspended"),
     "destroy": ("Halted", "Suspended"),
 }
+# The same of operations that no list shows.
+_STATES_BESIDE: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("get_boot_record", "query_services", "assert_operation_valid", "update_allowed_operations"), _ANY),
+    **dict.fromkeys(("send_sysrq", "send_trigger", "call_plugin", "data_source_op"), ("Running",)),
+    **dict.fromkeys(("changing_memory_live", "awaiting_memory_live", "changing_shadow_memory_live"), ("Running",)),
+    "snapshot_with_quiesce": ("Running",),
+    "shutdown": ("Paused", "Suspended", "Running"),
+    "create_template": ("Halted",),
+    "csvm": ("Suspended",),
+    "import": (),  # of a file, which is in no power state
+}
 # What a real server leaves out of `allowed_operations`, though it accepts it.
 _UNLISTED: Final = frozenset({"reverting", "power_state_reset", "changing_memory_limits", "changing_VCPUs"})
 # Operations that may go on together; everything else waits for its turn.
@@ -91,7 +102,7 @@ def check_operation(pool: Pool, vm: str, operation: str, *, force: bool = False)
     record = pool.database.record("VM", vm)
     if operation in record["blocked_operations"]:
         raise ApiError("OPERATION_BLOCKED", vm, record["blocked_operations"][operation])
-    wanted = STATES[operation]
+    wanted = STATES[operation] if operation in STATES else _STATES_BESIDE[operation]
     if record["is_a_snapshot"] and operation in {"clone", "copy"}:
         wanted = ("Halted", "Suspended")
     if record["power_state"] not in wanted:

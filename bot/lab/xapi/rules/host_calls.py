@@ -129,6 +129,33 @@ async def has_extension(context: Context, host: str, _name: str) -> bool:
     return False
 
 
+async def get_sched_gran(context: Context, host: str) -> str:
+    """Returns how Xen schedules virtual CPUs on a host."""
+    await forward(context, host)
+    return context.pool.machines[host].sched_gran
+
+
+async def set_sched_gran(context: Context, host: str, value: str) -> str:
+    """Says how Xen schedules virtual CPUs on a host."""
+    await forward(context, host)
+    context.pool.machines[host].sched_gran = value
+    return ""
+
+
+async def clear_mandatory_guidance(context: Context) -> str:
+    """Forgets what the addressed host was told to do after an update."""
+    context.pool.database.set("host", context.machine.ref, pending_guidances=[])
+    return ""
+
+
+def _verify_tls(*, on: bool) -> Handler:
+    async def switch(context: Context) -> str:
+        context.pool.database.set("host", context.machine.ref, tls_verification_enabled=on)
+        return ""
+
+    return switch
+
+
 async def retrieve_wlb_evacuate_recommendations(context: Context, host: str) -> Value:
     """Refuses: no simulated pool is connected to a workload balancer."""
     context.pool.database.record("host", host)
@@ -163,6 +190,11 @@ CALLS: Final[tuple[Call, ...]] = (
     declare("host.set_multipathing", set_multipathing),
     declare("host.set_ssl_legacy", _set_plain("ssl_legacy")),
     declare("host.set_https_only", _set_plain("https_only")),
+    declare("host.get_sched_gran", get_sched_gran),
+    declare("host.set_sched_gran", set_sched_gran),
+    declare("host.emergency_clear_mandatory_guidance", clear_mandatory_guidance),
+    declare("host.emergency_disable_tls_verification", _verify_tls(on=False)),
+    declare("host.emergency_reenable_tls_verification", _verify_tls(on=True)),
     declare("host.call_plugin", call_plugin),
     declare("host.has_extension", has_extension),
 )

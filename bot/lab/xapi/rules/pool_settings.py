@@ -213,7 +213,6 @@ CALLS: Final[tuple[Call, ...]] = (
     declare("pool.certificate_list", list_nothing),
     declare("pool.crl_list", list_nothing),
     declare("host.disable_external_auth", _on("host", "")),
-    declare("host.get_sched_gran", _on("host", "cpu")),
     declare("host.license_remove", _on("host", "")),
     declare("host.sync_data", _on("host", "")),
     declare("host.syslog_reconfigure", _on("host", "")),
@@ -222,9 +221,6 @@ CALLS: Final[tuple[Call, ...]] = (
     declare("host.dmesg", _on("host", "")),
     declare("host.dmesg_clear", _on("host", "")),
     declare("host.get_log", _on("host", "")),
-    declare("host.get_data_sources", _on("host", [])),
-    declare("VM.get_data_sources", _on("VM", [])),
-    declare("SR.get_data_sources", _on("SR", [])),
     declare("session.get_all_subject_identifiers", list_nothing),
     declare("session.logout_subject_identifier", nothing),
 )
