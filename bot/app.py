@@ -68,7 +68,7 @@ class App:
             Registry.discover(),
             proposals,
             Decisions(self.store, self.engine, people, proposals, self.pools, config.approval),
-            Control(self.store, self.engine, self.pools),
+            Control(self.store, self.engine, self.pools, config.slack.channels[0]),
             config.approval,
             metrics=self.metrics,
             channels=config.slack.channels,

@@ -10,8 +10,8 @@ from bot.domain.job import JobEvent, JobState
 from bot.domain.message import Facts as FactsPart
 from bot.domain.message import Message, Verdict
 from bot.domain.policy import ApprovalSettings, Person, Role
-from bot.domain.record import JobRecord
-from bot.domain.texts import Phrase, plain, say
+from bot.domain.record import Freeze, JobRecord
+from bot.domain.texts import Code, Moment, Phrase, Quote, Who, plain, say
 from bot.domain.words import state_word
 from bot.errors import NotAllowed, Refused
 from bot.jobs import story
@@ -27,6 +27,14 @@ def brief(line: Phrase, *more: Phrase) -> Message:
     """A short private answer."""
     parts = (Verdict(line), FactsPart(more)) if more else (Verdict(line),)
     return Message(line, parts)
+
+
+def frozen(freeze: Freeze) -> Message:
+    """The answer to whoever wants something started while a freeze holds."""
+    why = say(": {reason}", reason=Quote(freeze.reason)) if freeze.reason else say("")
+    line = say("Everything that changes a pool is frozen{why}", why=why)
+    by = say("Frozen by {who}, {when}.", who=Who(freeze.by), when=Moment(freeze.at))
+    return brief(line, by, say("An admin ends it with {unfreeze}.", unfreeze=Code("/xen unfreeze")))
 
 
 class Answered(NotAllowed):

@@ -9,11 +9,11 @@ from bot.domain.job import JobEvent, JobState
 from bot.domain.message import Message
 from bot.domain.policy import Person, Role
 from bot.domain.record import Freeze, JobRecord, StepState
-from bot.domain.texts import Code, Quote, Who, plain, say
+from bot.domain.texts import Code, Moment, Quote, Who, plain, say
 from bot.domain.words import state_word
 from bot.errors import NotAllowed, NotFound, Refused
 from bot.jobs import story
-from bot.jobs.claims import brief
+from bot.jobs.claims import brief, frozen
 from bot.jobs.engine import Engine
 from bot.operations.base import Look, Seen
 from bot.operations.ports import Facts
@@ -21,12 +21,13 @@ from bot.store import Note, Outgoing, Store
 
 
 class Control:
-    """Implements `bot.commands.JobControl`."""
+    """Implements `bot.commands.JobControl`. `channel` is where everybody is told of a freeze and of its end."""
 
-    def __init__(self, store: Store, engine: Engine, facts: Facts) -> None:
+    def __init__(self, store: Store, engine: Engine, facts: Facts, channel: str) -> None:
         self.store = store
         self.engine = engine
         self.facts = facts
+        self.channel = channel
 
     async def cancel(self, number: int, person: Person) -> Message:
         """Asks a queued or running job to stop; withdraws one that waits for a decision."""
@@ -38,7 +39,7 @@ class Control:
                 if person.id != record.requester and Role.ADMIN not in person.roles:
                     raise NotAllowed(f"Only the person who asked for job {number}, or an admin, may withdraw it.")
                 note = Note(Tag.JOB_WITHDRAWN, person.team, person.id)
-                ended = {"finished_at": self.store.clock()}
+                ended = {"finished_at": self.store.clock(), "cancel_by": person.id}
                 await self.store.move(number, JobEvent.WITHDRAW, note, self._ended, expect=record.state, changes=ended)
                 return brief(say("Job {n} is withdrawn; it had not started.", n=number))
             case JobState.QUEUED | JobState.RUNNING:
@@ -95,16 +96,28 @@ class Control:
         """Stops every changing job from starting, at once, for everyone."""
         self._admin(person)
         freeze = Freeze(person.id, self.store.clock(), reason)
-        await self.store.set_freeze(freeze, Note(Tag.FREEZE, person.team, person.id, {"reason": reason}))
+        earlier, note = await self.store.frozen(), Note(Tag.FREEZE, person.team, person.id, {"reason": reason})
+        if earlier is not None and not reason:
+            await self.store.set_freeze(freeze, note)
+            return frozen(earlier)
+        said = [say("Reason given: “{reason}”", reason=Quote(reason))] if reason else []
+        public = say("Frozen by {who}, {when}: no job starts.", who=Who(person.id), when=Moment(freeze.at))
+        await self.store.set_freeze(freeze, note, self._post(brief(public, *said)))
         line = say("Frozen by {who}: nothing that changes a pool starts now.", who=Who(person.id))
         return brief(line, say("Looking, cancelling and denying still work. Running jobs go on."))
 
     async def unfreeze(self, person: Person) -> Message:
         """Lets jobs start again."""
         self._admin(person)
-        await self.store.set_freeze(None, Note(Tag.UNFREEZE, person.team, person.id))
+        if await self.store.frozen() is None:
+            return brief(say("Nothing is frozen, so there is nothing to end."))
+        public = say("{who} ended the freeze, {when}.", who=Who(person.id), when=Moment(self.store.clock()))
+        await self.store.set_freeze(None, Note(Tag.UNFREEZE, person.team, person.id), self._post(brief(public)))
         self.engine.kick()
         return brief(say("The freeze is over. Queued jobs start after they were checked again."))
+
+    def _post(self, message: Message) -> list[Outgoing]:
+        return [Outgoing("post", message, channel=self.channel)]
 
     @staticmethod
     def _admin(person: Person) -> None:

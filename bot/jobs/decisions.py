@@ -17,7 +17,7 @@ from bot.domain.texts import Phrase, Who, many, say
 from bot.errors import DirectorySilent, IllegalTransition, NotAllowed, Refused, UserError
 from bot.jobs import story
 from bot.jobs.alarm import glass_broken
-from bot.jobs.claims import Answered, Claims, brief
+from bot.jobs.claims import Answered, Claims, brief, frozen
 from bot.operations.base import NOBODY
 from bot.store import Note, Outgoing
 from bot.store.clicks import StoredClick
@@ -98,7 +98,7 @@ class Decisions(Claims):
             raise Refused(f"The card of job {record.number} was changed since.", "Look at it once more, then confirm.")
         freeze = await self.store.frozen()
         if freeze is not None:
-            raise Refused("Everything that changes a pool is frozen.", "An admin ends it with `/xen unfreeze`.")
+            raise Answered(frozen(freeze))
         if record.approvers_needed == 0:
             await self._queue(click, person, record, Tag.JOB_CONFIRMED, JobState.PROPOSED)
             return
@@ -172,6 +172,7 @@ class Decisions(Claims):
         if record.successor is not None:
             raise Refused(f"Job {record.number} was asked again as job {record.successor}.")
         operation = self.engine.operations[record.operation]
+        reason = record.reason
         if click.action == "ask_again":
             # Asked again, the way back is a move like any other: the moment it undid may be long ago.
             earlier = msgspec.structs.replace(operation.rest(record.plan, record.done), back=False)
@@ -184,8 +185,10 @@ class Decisions(Claims):
             if operation.reverse is None or late:
                 raise Refused("It is too late for Move back.", "Ask for the move with `/xen migrate`.")
             plan = await operation.reverse(record.plan, self.facts, self.approval)
+            # Why it went is no reason why it comes back; that someone gave one still counts for breaking glass.
+            reason = f"way back of job {record.number}" if record.reason else ""
         answer, new = await self.proposals.propose(
-            plan, person, record.channel, record.reason, after=record.number, click=click.id
+            plan, person, record.channel, reason, after=record.number, click=click.id
         )
         if new is None:
             await self.store.refuse_click(click.id, record.number)

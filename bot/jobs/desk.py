@@ -13,6 +13,7 @@ from bot.commands import Change, Command, Context, Control, Query, Registry
 from bot.domain.audit import Tag
 from bot.domain.message import Message
 from bot.domain.policy import ApprovalSettings, Person, Role
+from bot.domain.record import Freeze
 from bot.domain.texts import plain
 from bot.errors import (
     Ambiguous,
@@ -29,7 +30,7 @@ from bot.errors import (
     XapiFailure,
 )
 from bot.jobs import story
-from bot.jobs.claims import Answered
+from bot.jobs.claims import Answered, frozen
 from bot.jobs.control import Control as JobControl
 from bot.jobs.decisions import Decisions
 from bot.jobs.ports import Click, Directory, Words
@@ -185,21 +186,20 @@ class Desk:
             case Control(act=act):
                 return await act(arguments, context)
             case Change(plan=plan):
-                await self._not_frozen()
+                held = await self._frozen()
+                if held is not None:
+                    return frozen(held)
                 reason = str(getattr(arguments, "reason", ""))
                 refusal, _record = await self.proposals.propose(await plan(arguments, context), person, channel, reason)
                 return refusal
 
-    async def _not_frozen(self) -> None:
+    async def _frozen(self) -> Freeze | None:
         try:
-            freeze = await self.store.frozen()
+            return await self.store.frozen()
         except StoreError as doubt:
             raise Refused(
                 "The store is in doubt, so nothing that changes a pool is taken.", "See the runbook."
             ) from doubt
-        if freeze is not None:
-            why = f": {freeze.reason}" if freeze.reason else ""
-            raise Refused(f"Everything that changes a pool is frozen{why}.", "An admin ends it with `/xen unfreeze`.")
 
     async def note_click(self, click: Click) -> int:
         """Stores a click in one insert."""

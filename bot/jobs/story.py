@@ -224,6 +224,8 @@ def _ending(record: JobRecord) -> tuple[Phrase, Mark]:
 def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
     parts: list[Part] = []
     lines = [*decisions(record), *record.evidence, *standing.not_done(record)]
+    if record.state is JobState.WITHDRAWN and record.cancel_by:
+        lines.append(say("Withdrawn by {who}", who=Who(record.cancel_by)))
     if record.reason and record.state is not JobState.WITHDRAWN:
         lines.append(say("Reason given: “{reason}”", reason=Quote(record.reason)))
     if record.successor is not None:

@@ -52,16 +52,23 @@ class Ledger:
 
         return await self.database.write(work)
 
-    async def set_freeze(self, freeze: Freeze | None, note: Note) -> None:
-        """Puts a freeze in force or lifts it."""
+    async def set_freeze(self, freeze: Freeze | None, note: Note, story: Sequence[Outgoing] = ()) -> None:
+        """Puts a freeze in force or lifts it, with messages if any.
+
+        One without a reason leaves another that holds as it is: its reason is what people go by.
+        """
 
         def work(db: sqlite_utils.Database) -> None:
-            db.execute("DELETE FROM settings WHERE key = 'freeze'")
-            if freeze is not None:
-                db.table("settings").insert({"key": "freeze", "value": rows.encode(freeze)})
+            held = db.execute("SELECT 1 FROM settings WHERE key = 'freeze'").fetchone() is not None
+            if freeze is None or freeze.reason or not held:
+                db.execute("DELETE FROM settings WHERE key = 'freeze'")
+                if freeze is not None:
+                    db.table("settings").insert({"key": "freeze", "value": rows.encode(freeze)})
             audit.append(db, self.clock(), note)
+            outbox.put(db, self.clock(), story)
 
         await self.database.write(work)
+        self._news.set()
 
     async def day_is_over(self, key: str, day_s: float) -> bool:
         """Whether a day has passed since this last said yes for `key`; the first time only starts the day."""

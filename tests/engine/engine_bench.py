@@ -204,7 +204,7 @@ class Bench:
         self.engine = Engine(self.store, world, world, world, operations, self.approval, _words, pace=QUICK)
         self.proposals = Proposals(self.store, world, operations, self.approval)
         self.decisions = Decisions(self.store, self.engine, world, self.proposals, world, self.approval)
-        self.control = Control(self.store, self.engine, world)
+        self.control = Control(self.store, self.engine, world, "C1")
         self._running = asyncio.create_task(self.engine.run())
 
     async def crash(self) -> None:

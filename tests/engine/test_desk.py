@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 from engine_bench import ADMIN, APPROVER, OPERATOR, Bench, World
 
 from bot.commands import Registry
 from bot.domain.job import JobState
+from bot.domain.message import Facts, Message
 from bot.domain.plan import Risk
+from bot.domain.texts import Moment, Who, plain
 from bot.errors import DirectorySilent, NotAllowed
 from bot.jobs.counter import Counter
 from bot.jobs.desk import Desk
@@ -123,3 +126,45 @@ async def test_the_homes_of_one_moment_are_made_of_one_reading(bench: Bench) -> 
     for who in (OPERATOR, APPROVER, ADMIN, OPERATOR, APPROVER):
         await counter.home("T", who)
     assert len(read) == 2
+
+
+async def test_everybody_is_told_of_a_freeze_and_of_its_end_and_a_second_one_keeps_the_reason(bench: Bench) -> None:
+    admin = await bench.world.person("T", ADMIN)
+    desk = desk_of(bench)
+    nothing = await bench.control.unfreeze(admin)
+    assert "Nothing is frozen" in plain(nothing.summary)
+    assert await bench.store.due() == []
+    await bench.control.freeze(admin, "storage is down")
+    await bench.control.freeze(admin, "")
+    (post,) = await bench.store.due()
+    assert (post.kind, post.channel) == ("post", "C1")
+    assert "Frozen by" in str(post.message)
+    assert "storage is down" in str(post.message)
+    held = await bench.store.frozen()
+    assert held is not None
+    assert (held.by, held.reason) == (ADMIN, "storage is down")
+
+    number = await bench.propose()
+    asked = await click(bench, number, "confirm", OPERATOR)
+    refusal = await desk.settle(asked)
+    assert refusal is not None
+    assert {Who(ADMIN), Moment(held.at)} <= set(values(refusal))
+    assert (await bench.store.job(number)).state is JobState.PROPOSED
+
+    await bench.control.unfreeze(admin)
+    posts = [parcel for parcel in await bench.store.due() if parcel.kind == "post"]
+    assert "ended the freeze" in str(posts[-1].message)
+    assert len(posts) == 2
+
+
+def values(message: Message) -> Iterator[object]:
+    for part in message.parts:
+        for line in part.lines if isinstance(part, Facts) else ():
+            yield from line.values.values()
+
+
+async def test_a_job_that_was_withdrawn_by_a_command_names_who_did_it(bench: Bench) -> None:
+    number = await bench.propose()
+    await bench.control.cancel(number, await bench.world.person("T", ADMIN))
+    (card,) = [parcel for parcel in await bench.store.due() if parcel.kind == "card"]
+    assert Who(ADMIN) in set(values(card.message))
