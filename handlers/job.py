@@ -68,8 +68,8 @@ def _story(record: JobRecord) -> list[Phrase]:
         lines.append(say("Needs {n} more with the approver role, until {at}", n=missing, at=Moment(record.expires_at)))
     lines += [_step(record, index) for index in range(len(record.steps))]
     if record.cancel_by:
-        did = "Withdrawn by {who}" if record.state is JobState.WITHDRAWN else "{who} asked to stop it"
-        lines.append(say(did, who=Who(record.cancel_by)))
+        did_so = "Withdrawn by {who}" if record.state is JobState.WITHDRAWN else "{who} asked to stop it"
+        lines.append(say(did_so, who=Who(record.cancel_by)))
     lines += [say("Moved since: {what}", what=what) for what in record.drifted]
     if record.outcome is not None:
         lines.append(say("Outcome: {outcome}", outcome=record.outcome))

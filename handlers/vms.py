@@ -39,8 +39,13 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     page = min(max(1, arguments.page), pages)
     shown = found[(page - 1) * PAGE : page * PAGE]
     headline = _headline(found, page, pages)
+    silent = next(
+        (host for view in views for host in view.hosts if host.uuid == wanted.host and host.silent_since), None
+    )
+    if silent is not None:
+        headline = say("{host} is silent, so this is not confirmed: {guests}", host=silent.name, guests=headline)
     doubts = tuple(doubt for view in views for doubt in overview.doubts(view))
-    parts: list[Part] = [Verdict(headline, mark=Mark.ATTENTION if doubts else Mark.PLAIN)]
+    parts: list[Part] = [Verdict(headline, mark=Mark.ATTENTION if doubts or silent is not None else Mark.PLAIN)]
     if doubts:
         parts.append(Facts(doubts))
     if shown:

@@ -8,12 +8,14 @@ from bot.commands import Command
 from bot.domain.message import Message, Option, Part, Select, Small, Verdict
 from bot.domain.policy import Person
 from bot.domain.texts import Code, Quote, many, plain, say
-from bot.errors import Ambiguous, NotFound
+from bot.errors import Ambiguous, Candidate, NotFound
 from bot.operations.lookalike import spellings
 from bot.store import Store
 
 # Slack takes no longer value in a menu; it holds our opaque id besides the name.
 _LONGEST_NAME = 120
+# Two of them, the start of a UUID and what stands between fit a label of a menu.
+_PART = 30
 
 
 class Questions:
@@ -27,7 +29,7 @@ class Questions:
         pick = await self._keep(command, written, person, several.name)
         line = say("{n} objects are called “{name}”. Which one?", n=len(several.candidates), name=several.name)
         options = tuple(
-            Option(label=plain(one.name), value=f"{pick}:{one.uuid}", note=plain(one.where))
+            Option(label=_told_apart(one), value=f"{pick}:{one.uuid}", note=plain(one.where))
             for one in several.candidates
         )
         hint = say("Or write its UUID instead of the name, for example {uuid}.", uuid=Code(several.candidates[0].uuid))
@@ -51,6 +53,11 @@ class Questions:
     async def _keep(self, command: Command, written: Mapping[str, str], person: Person, name: str) -> str:
         slot = next(iter(_slots(written, name)), next(iter(written), ""))
         return await self._store.keep_pick(person.id, command.word, dict(written), slot)
+
+
+def _told_apart(one: Candidate) -> str:
+    """A label of at most 75 characters that differs for two of one name, since not every client shows the note."""
+    return f"{one.name[:_PART]} · {one.where[:_PART]} · {one.uuid[:8]}"
 
 
 def _slots(written: Mapping[str, str], name: str) -> list[str]:

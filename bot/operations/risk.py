@@ -176,7 +176,7 @@ def _room(facts: MigrationFacts, after: Layout) -> Iterator[_Factor]:
 
 def _survival(facts: MigrationFacts, lost: frozenset[str]) -> Iterator[_Factor]:
     if lost:
-        hosts = many(_named(facts, lost))
+        hosts = _any_of(facts, lost)
         yield _Factor(Risk.HIGH, say("the pool would no longer survive the loss of {hosts}", hosts=hosts))
 
 
@@ -187,8 +187,14 @@ def _what_if(facts: MigrationFacts, after: Layout, lost: frozenset[str]) -> Phra
     if not frail:
         return say("by memory the pool still survives the loss of any one host")
     if lost:
-        return say("by memory the pool would no longer survive the loss of {hosts}", hosts=many(_named(facts, lost)))
-    return say("as before, by memory the pool does not survive the loss of {hosts}", hosts=many(_named(facts, frail)))
+        return say("by memory the pool would no longer survive the loss of {hosts}", hosts=_any_of(facts, lost))
+    return say("as before, by memory the pool does not survive the loss of {hosts}", hosts=_any_of(facts, frail))
+
+
+def _any_of(facts: MigrationFacts, uuids: frozenset[str]) -> Phrase:
+    """Hosts of which one alone may be lost, so that nobody reads all of them at once."""
+    names = many(_named(facts, uuids))
+    return say("any one of {hosts}", hosts=names) if len(uuids) > 1 else say("{host}", host=names)
 
 
 def _named(facts: MigrationFacts, uuids: frozenset[str]) -> list[str]:

@@ -90,6 +90,8 @@ async def test_a_name_that_means_two_guests_is_asked_back(lab: StoryLab) -> None
         for element in [*block.get("elements", []), block.get("accessory", {})]
         if element.get("type") == "static_select"
     )
+    labels = [one["text"]["text"] for one in select[1]["options"]]
+    assert ["xenserver1" in label for label in labels].count(True) == 1, labels
     option = next(one for one in select[1]["options"] if "xenserver1" in strings(one))
     await lab.call(
         "blocks.actions",
@@ -117,19 +119,22 @@ async def test_a_double_click_and_two_approvers_run_a_job_once(lab: StoryLab) ->
 async def test_a_freeze_stops_new_work_and_ends(lab: StoryLab) -> None:
     await lab.xen("freeze storage work", who="admin")
     await lab.sees("Frozen", who="admin", private=True)
+    await lab.sees("Frozen by", "storage work", private=False)
     await lab.xen("migrate centos54 to xenserver3")
     await lab.sees("frozen", private=True)
     await lab.xen("unfreeze", who="admin")
     await lab.sees("freeze is over", who="admin", private=True)
+    await lab.sees("ended the freeze", private=False)
     await lab.xen("migrate centos54 to xenserver3")
     await lab.sees("Migrate centos54", "Confirm")
 
 
 async def test_move_back_is_a_request_of_its_own_and_brings_the_guest_home(lab: StoryLab) -> None:
-    await lab.xen("migrate centos54 to xenserver3")
+    await lab.xen("migrate centos54 to xenserver3 reason cooling fails")
     await lab.press(await lab.sees("Migrate centos54", "Confirm"), "Confirm")
     await lab.press(await lab.sees("centos54 now runs on xenserver3", "Move back"), "Move back")
-    card = await lab.sees("Migrate centos54: xenserver3 → xenserver1", "Confirm")
+    card = await lab.sees("Migrate centos54: xenserver3 → xenserver1", "way back of job 1", "Confirm")
+    assert "cooling" not in strings(card)
     assert (await lab.guest("centos54"))["host"] == "xenserver3"
     await lab.press(card, "Confirm")
     await lab.sees("centos54 now runs on xenserver1")

@@ -142,3 +142,12 @@ async def test_disks_name_their_storage_and_whether_others_can_reach_it() -> Non
     disk = msgspec.structs.replace(VIEW.vms[0].disks[0], sr=local)
     text = await card(Room(view(vms=(guest("vm-1", "web", disks=(disk,)),))), "status web")
     assert "Disk 0: 20 GiB on Local storage (local)" in text
+
+
+async def test_the_guests_of_a_silent_host_are_told_as_unconfirmed_in_the_first_line() -> None:
+    room = Room(view(hosts=(host(1), host(3, silent_since=NOW - 120))))
+    assert (
+        "xenserver3 is silent, so this is not confirmed: 1 guest"
+        in (await card(room, "vms xenserver3")).splitlines()[0]
+    )
+    assert "not confirmed" not in await card(room, "vms xenserver1")
