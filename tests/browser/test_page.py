@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -185,7 +186,10 @@ def is_at_end(page: Page) -> bool:
 def test_the_list_follows_new_messages_only_from_its_end(page: Page, lab_say: Callable[..., object]) -> None:
     lab_say("\n".join(f"line {number}" for number in range(80)))
     expect(last_message(page)).to_contain_text("line 79")
-    assert is_at_end(page)
+    # One that is taller than the list is read from its first line.
+    script = "node => node.lastElementChild.getBoundingClientRect().top - node.getBoundingClientRect().top"
+    assert page.locator(".channel .messages").evaluate(script) == pytest.approx(0, abs=1)
+    assert not is_at_end(page)
     lab_say("the end is followed")
     expect(last_message(page)).to_contain_text("the end is followed")
     assert is_at_end(page)
@@ -216,6 +220,37 @@ def test_on_a_phone_the_panes_are_tabs(page: Page) -> None:
     expect(page.locator(".composer")).to_be_hidden()
     page.get_by_role("navigation", name="Panes").get_by_role("button", name="Chat").click()
     expect(page.locator(".composer")).to_be_visible()
+
+
+@pytest.mark.parametrize("page", [(390, 800)], indirect=True)
+def test_on_a_phone_the_guide_is_one_line_after_the_first_message_until_it_is_touched(
+    page: Page, lab_say: Callable[..., object]
+) -> None:
+    guide = page.get_by_role("region", name="Your first minute")
+    lab_say("an answer")
+    steps = guide.get_by_role("list")
+    expect(steps).to_be_hidden()
+    box = guide.bounding_box()
+    assert box is not None
+    assert box["height"] < 60
+    guide.get_by_role("button", name="The steps of the guide").click()
+    expect(steps).to_be_visible()
+    guide.locator(".step-current .suggestion").click()
+    expect(steps).to_be_hidden()
+    expect(page.get_by_text("now press Enter, or Send")).to_be_visible()
+    page.locator(".channel .composer textarea").press("x")
+    expect(page.get_by_text("now press Enter, or Send")).to_have_count(0)
+
+
+def test_guests_of_a_host_that_does_not_answer_are_not_shown_as_running(page: Page, lab: Any) -> None:
+    host = page.get_by_role("region", name="Host xenserver2")
+    guest = host.locator(".guest", has_text="test1")
+    expect(guest.get_by_role("button")).to_have_accessible_name(re.compile("running"))
+    lab.post("lab/datacentre", "", {"do": "cut_network", "host": "xenserver2"})
+    expect(guest).to_have_class(re.compile("guest-unknown"))
+    expect(guest.get_by_role("button")).to_have_accessible_name(re.compile("its host does not answer"))
+    lab.post("lab/datacentre", "", {"do": "restore_network", "host": "xenserver2"})
+    expect(guest).not_to_have_class(re.compile("guest-unknown"))
 
 
 def test_a_permalink_leads_to_its_message(page: Page, lab_say: Callable[..., dict[str, str]]) -> None:

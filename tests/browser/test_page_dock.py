@@ -173,6 +173,25 @@ def test_a_control_with_a_choice_of_what_is_there_does_what_it_says(faults: Loca
     assert int(storage["free"]) == 3 << 30
 
 
+def test_guests_of_one_name_are_told_apart_by_hand(faults: Locator, lab: Any) -> None:
+    faults.get_by_label("Anything the lab understands").select_option("datacentre/crash_guest")
+    twins = faults.locator(".control-fields [id$=-guest] option", has_text="twin")
+    labels = twins.all_inner_texts()
+    assert len(labels) == 2
+    assert [any(f"on {host}," in label for label in labels) for host in ("xenserver1", "xenserver3")] == [True, True]
+    uuids = {one["uuid"] for one in truth(lab)["guests"] if one["name"] == "twin"}
+    assert set(twins.evaluate_all("options => options.map(option => option.value)")) == uuids
+
+
+def test_a_guest_that_is_clicked_above_the_open_dock_shows_its_card(page: Page, faults: Locator) -> None:
+    expect(faults).to_be_visible()
+    for name in ("winxp", "db1"):
+        page.get_by_role("region", name="Pool experiment").locator(".guest-button", has_text=name).click()
+        card = page.get_by_role("region", name=f"About {name}")
+        expect(card).to_be_in_viewport()
+        expect(card.get_by_role("button", name=f"/xen why {name}")).to_be_in_viewport()
+
+
 def test_the_clock_of_the_datacentre_is_stopped_and_runs_again(faults: Locator, lab: Any) -> None:
     stop = faults.get_by_role("button", name="Stop the clock")
     stop.click()

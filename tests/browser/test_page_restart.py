@@ -19,6 +19,12 @@ def test_a_lab_that_ended_is_missed_and_one_that_is_back_is_taken_up(browser: Br
         page.locator(".channel .composer textarea").wait_for()
         page.evaluate("window.kept = true")
     expect(page.locator(".top")).to_contain_text("the lab does not answer")
+    expect(page.locator(".top")).to_contain_text("bot unknown")
+    field = page.locator(".channel .composer textarea")
+    field.fill("/xen status")
+    field.press("Enter")
+    expect(page.locator(".toast")).to_contain_text("The lab does not answer")
+    expect(field).to_have_value("/xen status")
     with run_lab(tmp_path / "second", speed=1, bot=False, port=urlsplit(first.page).port or 0) as second:
         assert second.token("operator") != first.token("operator")
         expect(page.locator(".top")).not_to_contain_text("the lab does not answer", timeout=30_000)

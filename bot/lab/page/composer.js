@@ -12,12 +12,23 @@ const TALLEST_PX = 180;
 const NONE = -1;
 
 const drafts = new Map(); // place → text
+const filled = new Map(); // place → the suggestion that was put there
 const asking = { place: null, active: NONE };
 
-/** Puts text into the composer of a place and moves the cursor to its end. */
+/** Puts a suggestion into the composer of a place, moves the cursor to its end, and says that it is not sent yet. */
 export function fill(place, text) {
+  filled.set(place, text);
+  bringBack(place, text);
+}
+
+function bringBack(place, text) {
   put(place, text);
   asking.place = null;
+}
+
+/** Whether the composer of a place holds a suggestion as it was filled in. */
+export function isFilled(place) {
+  return filled.has(place) && drafts.get(place) === filled.get(place);
 }
 
 function put(place, text) {
@@ -147,23 +158,24 @@ function walk(event, place) {
   const text = isAtEdge ? walkSent(state.me, field.value, step) : null;
   if (text === null) return;
   event.preventDefault();
-  fill(place, text);
+  bringBack(place, text);
 }
 
 async function submit(channel, threadTs, place) {
   const text = (drafts.get(place) ?? "").trim();
   if (text === "") return;
   drafts.set(place, "");
+  filled.delete(place);
   asking.place = null;
   rememberSent(state.me, text);
   const field = fieldOf(place);
   if (field) field.value = "";
   update({ toast: null });
   const answer = text.startsWith("/") ? await command(channel, threadTs, text) : await post(channel, threadTs, text);
-  if (!answer.ok && !answer.notice && !text.startsWith("/")) {
-    update({ toast: `Your message was not sent (${answer.error}).` });
-    if (!drafts.get(place)) fill(place, text);
-  }
+  const isUnsent = answer.error === "lab_unreachable";
+  if (!answer.ok && !answer.notice && !text.startsWith("/")) update({ toast: `Your message was not sent (${isUnsent ? "the lab does not answer" : answer.error}).` });
+  else if (!isUnsent) return;
+  if (!drafts.get(place)) bringBack(place, text);
 }
 
 async function command(channel, threadTs, text) {
@@ -182,8 +194,9 @@ async function command(channel, threadTs, text) {
   return answer;
 }
 
-/** What became of the last command, in one line below the messages. */
+/** What is to be done with a suggestion, or what became of the last command, in one line below the messages. */
 export function sayAsked(channel) {
+  if (isFilled(channel)) return "It is in the field below: now press Enter, or Send.";
   const { asked } = state;
   if (asked?.channel !== channel || asked.person !== state.me) return "";
   return asked.ackMs === null ? `Asking xenbot: ${asked.text}` : `${asked.text} · xenbot took it in ${Math.max(1, Math.round(asked.ackMs))} ms`;

@@ -2,7 +2,7 @@
 // seen to move.
 
 import { classes, h } from "./dom.js";
-import { drawGuestCard, drawGuests } from "./guests.js";
+import { drawGuestCard, drawGuests, isGoneHost } from "./guests.js";
 import { state, update } from "./store.js";
 import { sayBytes } from "./units.js";
 
@@ -88,7 +88,7 @@ function drawHost(host, guests, storage, isAlone) {
   const free = Number(host.memory_free);
   const used = total > 0 ? Math.min(1, Math.max(0, 1 - free / total)) : 0;
   const local = storage.filter((sr) => !sr.shared && (sr.hosts ?? []).includes(host.uuid));
-  const isGone = host.silent === true || host.live === false;
+  const isGone = isGoneHost(host);
   return h(
     "section",
     { key: host.uuid, class: classes("host", isGone && "host-gone", host.enabled === false && "host-disabled"), "data-host": host.uuid, "aria-label": `Host ${host.name}` },
@@ -100,7 +100,7 @@ function drawHost(host, guests, storage, isAlone) {
       h("div", { class: classes("memory-used", used > 0.9 && "memory-tight"), style: { "--part": String(used) } }),
     ),
     h("p", { class: "memory-text" }, `${sayBytes(free)} of ${sayBytes(total)} memory free`),
-    guests.length > 0 ? drawGuests(guests, `Guests on ${host.name}`, isAlone) : h("p", { class: "empty" }, "no guests"),
+    guests.length > 0 ? drawGuests(guests, `Guests on ${host.name}`, { isAlone, isGone }) : h("p", { class: "empty" }, "no guests"),
     local.map((sr) => drawStorage(sr, "local")),
   );
 }

@@ -23,6 +23,7 @@ export function drawBotState() {
   const truth = state.datacentre;
   if (!truth) return null;
   const bot = truth.bot;
+  if (state.connected === false) return h("span", { class: "bot-state", title: "What is known of the bot is old: the lab does not answer" }, h("i", { class: "lamp lamp-off" }), "bot unknown");
   if (!bot) return h("span", { class: "bot-state", title: "This lab was started with --no-bot" }, h("i", { class: "lamp lamp-off" }), "no bot");
   if (bot.alive) return h("span", { class: "bot-state" }, h("i", { class: `lamp ${bot.ready ? "lamp-on" : "lamp-wait"}` }), bot.ready ? "bot running" : "bot starting");
   return h(
@@ -95,7 +96,7 @@ function drawHostRow(host, truth) {
       host.silent
         ? hostButton("Start", host, "Switch it on again", () => give("datacentre", { do: "start_host", host: host.name }, `${host.name} is back.`))
         : hostButton("Kill", host, "As if its power were cut", () => give("datacentre", { do: "kill_host", host: host.name }, `${host.name} is dead.`), "button-danger"),
-      !host.coordinator && !isAlone && button("Make coordinator", `Move the coordinator role to ${host.name}`, () => give("datacentre", { do: "move_coordinator", host: host.name }, `${host.name} is the coordinator.`)),
+      !host.coordinator && !host.silent && !isAlone && button("Make coordinator", `Move the coordinator role to ${host.name}`, () => give("datacentre", { do: "move_coordinator", host: host.name }, `${host.name} is the coordinator.`)),
     ),
   );
 }

@@ -26,12 +26,13 @@ const OPERATIONS = {
   export: "exporting",
 };
 
-/** Draws a list of guests and of those on their way here; on a host that `isAlone` nothing can move anyway. */
-export function drawGuests(entries, label, isAlone = false) {
+/** Draws a list of guests and of those on their way here; on a host that `isAlone` nothing can move anyway, and of
+ *  those on a host that `isGone` nobody knows whether they run. */
+export function drawGuests(entries, label, { isAlone = false, isGone = false } = {}) {
   // In a large world a host shows what is busy and a few of the rest.
   const most = state.datacentre.guests.length > LARGE_WORLD ? SHOWN_IN_LARGE : LARGE_WORLD;
   const ordered = entries.length > most ? [...entries].sort((one, other) => Boolean(other.guest.operation) - Boolean(one.guest.operation)) : entries;
-  const shown = ordered.slice(0, most).map(({ guest, isGhost }) => (isGhost ? drawGhost(guest) : drawGuest(guest, isAlone)));
+  const shown = ordered.slice(0, most).map(({ guest, isGhost }) => (isGhost ? drawGhost(guest) : drawGuest(guest, isAlone, isGone)));
   const hidden = entries.length - shown.length;
   return h("ul", { class: "guests", "aria-label": label, hook: rove }, shown, hidden > 0 && h("li", { key: "more", class: "empty" }, `and ${hidden} more`));
 }
@@ -45,7 +46,7 @@ function readPart(guest) {
   return guest.operation && guest.progress !== null && Number.isFinite(part) ? part : null;
 }
 
-function drawGuest(guest, isAlone) {
+function drawGuest(guest, isAlone, isGone) {
   const doing = sayDoing(guest);
   const part = readPart(guest);
   const power = String(guest.power_state).toLowerCase();
@@ -58,13 +59,13 @@ function drawGuest(guest, isAlone) {
   ];
   return h(
     "li",
-    { key: guest.uuid, class: classes("guest", `guest-${power}`, doing && "guest-busy", isOpen && "guest-open"), "data-guest": guest.uuid },
+    { key: guest.uuid, class: classes("guest", `guest-${power}`, isGone && "guest-unknown", doing && "guest-busy", isOpen && "guest-open"), "data-guest": guest.uuid },
     h(
       "button",
       { type: "button", class: "guest-button", "data-rove": true, "aria-expanded": String(isOpen), "aria-haspopup": "true", onclick: () => update({ menu: isOpen ? null : guestMenu(guest) }) },
       h("span", { class: "power", "aria-hidden": "true" }),
       h("span", { class: "guest-name", dir: "auto" }, guest.name),
-      h("span", { class: "unseen" }, ` ${power}`),
+      h("span", { class: "unseen" }, isGone ? ` last known ${power}; its host does not answer` : ` ${power}`),
       tags,
     ),
     doing && h("span", { class: "guest-doing" }, part === null ? doing : `${doing} ${Math.round(part * 100)} %`),
@@ -99,8 +100,18 @@ function drawGhost(guest) {
   return h("li", { key: `ghost-${guest.uuid}`, class: "guest guest-ghost", "aria-label": `${guest.name} is on its way here` }, h("span", { class: "power", "aria-hidden": "true" }), h("span", { class: "guest-name", dir: "auto" }, guest.name), h("span", { class: "guest-doing" }, "arriving"));
 }
 
+/** Whether a host is silent, or given up by XAPI. */
+export function isGoneHost(host) {
+  return host?.silent === true || host?.live === false;
+}
+
 function guestMenu(guest) {
   return `guest-${guest.uuid}`;
+}
+
+// A node that was just made has no place yet.
+function showOnce(node, isNew) {
+  if (isNew) queueMicrotask(() => node.scrollIntoView({ block: "nearest" }));
 }
 
 /** Draws the card of the guest that was opened, if it is one of these. */
@@ -110,7 +121,7 @@ export function drawGuestCard(entries) {
   const { hosts } = state.datacentre;
   const host = hosts.find((one) => one.uuid === guest.host);
   const facts = [
-    ["State", [guest.power_state.toLowerCase(), host && `on ${host.name}`].filter(Boolean).join(" ")],
+    ["State", [guest.power_state.toLowerCase(), host && `on ${host.name}`, isGoneHost(host) && "(last known: the host does not answer)"].filter(Boolean).join(" ")],
     ["Memory", sayBytes(guest.memory)],
     ["Guest tools", guest.tools ? "in order" : "none"],
     ["Disks", guest.bound ? "one lies on one host only" : "on shared storage"],
@@ -119,7 +130,7 @@ export function drawGuestCard(entries) {
   ].filter(Boolean);
   return h(
     "section",
-    { class: "guest-card", key: "guest-card", "aria-label": `About ${guest.name}`, hook: (node, isNew) => isNew && node.scrollIntoView({ block: "nearest" }) },
+    { class: "guest-card", key: `card-${guest.uuid}`, "aria-label": `About ${guest.name}`, hook: showOnce },
     h("header", {}, h("strong", { dir: "auto" }, guest.name), h("button", { type: "button", class: "icon-button", "aria-label": `Close the card of ${guest.name}`, onclick: () => update({ menu: null }) }, icon("close"))),
     h("dl", {}, facts.map(([name, value]) => h("div", { key: name }, h("dt", {}, name), h("dd", {}, value)))),
     h("div", { class: "guest-asks" }, listAsks(guest, hosts).map((words) => h("button", { key: words, type: "button", class: "suggestion", title: "Puts this into the message field", onclick: () => ask(words) }, `${state.command} ${words}`))),

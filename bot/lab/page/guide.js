@@ -24,13 +24,14 @@ export function drawGuide(channel) {
   const isShort = done > 0 || (state.screens[channel]?.messages.length ?? 0) > 0;
   return h(
     "section",
-    { class: classes("guide", isShort && "guide-short", current === null && "guide-over"), key: "guide", "aria-label": "Your first minute" },
+    { class: classes("guide", isShort && "guide-short", isShort && !state.isGuideUnfolded && "guide-folded", current === null && "guide-over"), key: "guide", "aria-label": "Your first minute" },
     h(
       "header",
       { class: "guide-head" },
       h("h2", {}, "Your first minute"),
       h("span", { class: "guide-count" }, current === null ? "all three done" : `${done} of ${steps.length} done`),
-      h("button", { type: "button", class: "icon-button", "aria-label": "Close the guide", title: "Close the guide; the button at the top brings it back", onclick: () => showGuide(false) }, icon("close")),
+      isShort && h("button", { type: "button", class: "icon-button guide-fold", "aria-expanded": String(state.isGuideUnfolded), "aria-label": "The steps of the guide", onclick: () => update({ isGuideUnfolded: !state.isGuideUnfolded }) }, icon("down")),
+      h("button", { type: "button", class: "icon-button guide-close", "aria-label": "Close the guide", title: "Close the guide; the button at the top brings it back", onclick: () => showGuide(false) }, icon("close")),
     ),
     !isShort && drawIntroduction(),
     drawRole(),
@@ -62,13 +63,19 @@ function drawStep(step, index, isCurrent, channel) {
     step.isDone && h("span", { class: "unseen" }, "Done: "),
     h(
       "button",
-      { type: "button", class: "suggestion", title: "Puts this into the message field", onclick: () => fill(channel, `${state.command} ${step.words}`) },
+      { type: "button", class: "suggestion", title: "Puts this into the message field", onclick: () => take(channel, step) },
       h("span", { class: "unseen" }, isCurrent ? "Try " : ""),
       `${state.command} ${step.words}`,
     ),
     h("span", { class: "meaning" }, step.says),
     isCurrent && step.now && h("strong", { class: "now" }, step.now),
   );
+}
+
+// On a phone the steps make room for the answer.
+function take(channel, step) {
+  update({ isGuideUnfolded: false });
+  fill(channel, `${state.command} ${step.words}`);
 }
 
 function drawMore() {

@@ -150,12 +150,13 @@ function drawNotice(notice) {
   );
 }
 
-/** A hook: the end of a list stays in sight when it was in sight; a reader further up is not moved. */
+/** A hook: the end of a list stays in sight when it was in sight, or the first line of a last message that is taller
+ *  than the list; a reader further up is not moved. */
 export function followEnd(node, isNew) {
   if (isNew) {
     node.atEnd = true;
     node.addEventListener("scroll", () => {
-      node.atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < NEAR_END_PX;
+      node.atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < NEAR_END_PX || Math.abs(node.scrollTop - node.placedAt) < 2;
       // Further up the browser holds on to what is being read while something above it grows or shrinks.
       node.style.overflowAnchor = node.atEnd ? "none" : "auto";
     });
@@ -165,5 +166,8 @@ export function followEnd(node, isNew) {
 }
 
 function toEnd(node) {
-  node.scrollTop = node.scrollHeight;
+  const last = node.lastElementChild;
+  const isTall = last !== null && last.offsetHeight > node.clientHeight;
+  node.scrollTop = isTall ? node.scrollTop + last.getBoundingClientRect().top - node.getBoundingClientRect().top : node.scrollHeight;
+  node.placedAt = node.scrollTop;
 }

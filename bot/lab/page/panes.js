@@ -1,7 +1,7 @@
 // The panes of the workplace: the list of channels, the open channel or home, and the thread.
 
 import { drawBlocks } from "./blocks.js";
-import { drawComposer, sayAsked } from "./composer.js";
+import { drawComposer, isFilled, sayAsked } from "./composer.js";
 import { classes, h, icon } from "./dom.js";
 import { drawGuide } from "./guide.js";
 import { drawMessages } from "./messages.js";
@@ -68,7 +68,7 @@ export function drawMain() {
       readBy: me()?.id,
     }),
     screen && screen.messages.length + noticesOf(screen, channel.id).length === 0 && h("p", { class: "quiet" }, "Nothing was said here yet."),
-    h("p", { class: classes("waiting-line", isWaiting && "waiting-busy") }, sayAsked(channel.id)),
+    h("p", { class: classes("waiting-line", isWaiting && "waiting-busy", isFilled(channel.id) && "waiting-you"), "aria-live": "polite" }, sayAsked(channel.id)),
     drawComposer(channel.id, null, `Message ${isDirect(channel) ? channelTitle(channel) : `#${channel.name}`}, or ${state.command} for a command`),
   );
 }

@@ -21,6 +21,7 @@ export const state = {
   viewFailed: {}, // view id → sentence
   busy: {}, // control → "busy" | "failed"
   confirm: null,
+  isGuideUnfolded: false,
   menu: null, // id of the open menu
   datacentre: null,
   connected: null, // false once the stream to the lab has broken
