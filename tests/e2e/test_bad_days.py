@@ -35,6 +35,7 @@ async def arrived(lab: StoryLab) -> None:
     assert (await lab.guest("centos54"))["host"] == "xenserver3"
     assert await lab.migrations() == 1
     await lab.xen("audit verify")
+    await lab.sees("The audit trail is whole", private=True)
 
 
 async def test_kill_9_in_the_middle_of_a_migration(lab: StoryLab) -> None:
