@@ -26,12 +26,12 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     fleet, journal, now = context.fleet, context.journal, context.now
     if not arguments.what:
         jobs = await journal.jobs(open_only=True, limit=_JOBS)
-        return overview.pools(fleet.pools(), jobs, await journal.frozen(), now)
+        return overview.pools(fleet.pools(), jobs, await journal.frozen(), context.person, now)
     found = subject(fleet, arguments.what)
     if isinstance(found, PoolView):
         uuid = found.pool.uuid if found.pool is not None else ""
         jobs = [record for record in await journal.jobs(open_only=True, limit=_JOBS) if record.pool == uuid]
-        return overview.pools([found], jobs, await journal.frozen(), now)
+        return overview.pools([found], jobs, await journal.frozen(), context.person, now)
     view = next(one for one in fleet.pools() if one.pool is not None and one.pool.uuid == found.pool)
     if isinstance(found, Host):
         touching = [

@@ -200,10 +200,14 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A management address and whether it answers our own probe; `silent_since` in Unix seconds, None while it does."""
+    """A management address and whether it answers our own probe; `silent_since` in Unix seconds, None while it does.
+
+    `age_s` is the time since the probe began that says so, in seconds.
+    """
 
     address: str
     silent_since: float | None
+    age_s: float = 0.0
 
 
 class PoolView(msgspec.Struct, frozen=True):

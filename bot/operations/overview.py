@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bot.domain.inventory import Alert, FeedState, Host, PoolView
 from bot.domain.job import JobState
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Verdict
+from bot.domain.policy import Person, Role
 from bot.domain.record import Freeze, JobRecord, StepState
 from bot.domain.texts import Code, Moment, Phrase, Size, Span, Who, many, say
 from bot.domain.words import counted, feed_word, state_word
@@ -25,29 +26,38 @@ _ALERT_LINES = 3
 _NEED_LINES = 8
 
 
-def pools(views: Sequence[PoolView], jobs: Sequence[JobRecord], freeze: Freeze | None, now: float) -> Message:
-    """Every given pool in a few lines, those that need a person first."""
+def pools(
+    views: Sequence[PoolView], jobs: Sequence[JobRecord], freeze: Freeze | None, person: Person, now: float
+) -> Message:
+    """Every given pool in a few lines, a freeze first, then the pools that need a person, then the others.
+
+    `person` is who asks: jobs that wait for their decision are among what needs them.
+    """
     parts: list[Part] = []
     troubled: list[Phrase] = []
-    needs = {view.name: _needs(view, jobs, now) for view in views}
+    needs = {view.name: _needs(view, jobs, person, now) for view in views}
+    frozen = _frozen(freeze)
+    parts += [Verdict(line, mark=Mark.ATTENTION) for line in frozen]
     room = sum(len(view.hosts) for view in views) <= _HOST_LINES
     for view in sorted(views, key=lambda view: not needs[view.name]):
         found = needs[view.name]
-        headline = _pool_headline(view, len(found))
+        headline = _pool_headline(view, len(found) - _advice(view), frozen=freeze is not None)
         if found:
             troubled.append(headline)
         parts.append(Verdict(headline, (age(view),), Mark.ATTENTION if found else Mark.PLAIN))
         lines = [*_bounded(found, _NEED_LINES), *_hosts(view, whole=room), *_alerts(view, now)]
         if lines:
             parts.append(Facts(tuple(lines)))
-    running = [record for record in jobs if record.state is not JobState.NEEDS_ATTENTION]
-    work = [*_frozen(freeze), *_bounded([job_line(record) for record in running], _JOB_LINES)]
+    running = [
+        record for record in jobs if record.state is not JobState.NEEDS_ATTENTION and not _waits_for(record, person)
+    ]
+    work = _bounded([job_line(record) for record in running], _JOB_LINES)
     if work:
         parts.append(Facts(tuple(work)))
     if not views:
         parts.insert(0, Verdict(say("No pool is configured"), mark=Mark.ATTENTION))
     parts.append(Choices(_buttons(views)))
-    return Message(_pools_summary(views, troubled), tuple(parts))
+    return Message(_pools_summary(views, [*frozen, *troubled]), tuple(parts))
 
 
 def _buttons(views: Sequence[PoolView]) -> tuple[Button, ...]:
@@ -72,9 +82,11 @@ def _pools_summary(views: Sequence[PoolView], troubled: Sequence[Phrase]) -> Phr
     return say("Nothing needs you: {pools}", pools=many([view.name for view in views]))
 
 
-def _pool_headline(view: PoolView, needs: int) -> Phrase:
+def _pool_headline(view: PoolView, needs: int, *, frozen: bool) -> Phrase:
     if view.state is FeedState.LOADING:
         return say("{pool}: not known yet, still loading", pool=view.name)
+    if not needs and frozen:
+        return say("{pool}: frozen, else in order", pool=view.name)
     if not needs:
         return say("{pool}: nothing needs you", pool=view.name)
     return say("{pool}: {n} you", pool=view.name, n=counted(needs, "thing needs", "things need"))
@@ -108,25 +120,38 @@ def doubts(view: PoolView) -> list[Phrase]:
     return []
 
 
+def _advice(view: PoolView) -> int:
+    """How many lines of doubt tell no trouble of their own but more about the first."""
+    return max(0, len(doubts(view)) - 1)
+
+
 def _members(view: PoolView) -> list[Phrase]:
     """With nobody who speaks for the pool: who answers at all, and where the way out is written down."""
     names = {host.address: host.name for host in view.hosts}
-    answering = [names.get(one.address, one.address) for one in view.members if one.silent_since is None]
-    silent = [names.get(one.address, one.address) for one in view.members if one.silent_since is not None]
-    if not view.members:
+    # What was heard before the pool fell silent says nothing about now.
+    since = [one for one in view.members if view.state is not FeedState.LOST or one.age_s <= view.age_s]
+    answering = [names.get(one.address, one.address) for one in since if one.silent_since is None]
+    silent = [names.get(one.address, one.address) for one in since if one.silent_since is not None]
+    if not since:
         return []
+    age_s = Span(max(one.age_s for one in since))
     if not answering:
-        return [say("None of its hosts answers our probe: {silent}", silent=many(silent))]
+        return [say("None of its hosts answered our probe {age} ago: {silent}", age=age_s, silent=many(silent))]
     if not silent:
-        return [say("All its hosts answer our probe: {names}", names=many(answering))]
-    line = say("Answering our probe: {names}. Silent: {silent}", names=many(answering), silent=many(silent))
+        return [say("All its hosts answered our probe {age} ago: {names}", age=age_s, names=many(answering))]
+    line = say(
+        "Answering our probe: {names}. Silent: {silent}. Probed {age} ago",
+        names=many(answering),
+        silent=many(silent),
+        age=age_s,
+    )
     coordinator = next((host for host in view.hosts if host.coordinator), None)
     if coordinator is not None and coordinator.silent_since is None:
         return [line]
     return [line, say("What to do is in the runbook, section “No coordinator”")]
 
 
-def _needs(view: PoolView, jobs: Sequence[JobRecord], now: float) -> list[Phrase]:
+def _needs(view: PoolView, jobs: Sequence[JobRecord], person: Person, now: float) -> list[Phrase]:
     found = doubts(view)
     for host in view.hosts:
         if host.silent_since is not None:
@@ -141,16 +166,34 @@ def _needs(view: PoolView, jobs: Sequence[JobRecord], now: float) -> list[Phrase
         for record in own
         if record.state is JobState.NEEDS_ATTENTION
     ]
-    return found
+    return [*found, *(line for record in own for line in _waits_for(record, person))]
+
+
+def _waits_for(record: JobRecord, person: Person) -> list[Phrase]:
+    """The line of a job that waits for a decision of this person; empty for any other."""
+    mine = record.requester == person.id
+    if record.state is JobState.PROPOSED and mine:
+        what = "Job {n} waits for your Confirm: {title}"
+    elif (
+        record.state is JobState.AWAITING_APPROVAL
+        and not mine
+        and Role.APPROVER in person.roles
+        and person.id not in record.approved_by
+    ):
+        what = "Job {n} waits for your approval: {title}"
+    else:
+        return []
+    return [say(what, n=Code(str(record.number)), title=record.plan.title)]
 
 
 def silent(host: Host, now: float) -> Phrase:
     """What our own probe says against XAPI's belief, which stays "live" for up to ten minutes after a host died."""
     since = Span(max(0.0, now - (host.silent_since or now)))
     believed = "XAPI still says live" if host.live else "XAPI has lost it too"
-    guests = counted(host.guests, "guest there is", "guests there are")
-    line = "{host} is silent for {since} (our probe); " + believed + ". {guests} unconfirmed"
-    return say(line, host=host.name, since=since, guests=guests)
+    line = say("{host} is silent for {since} (our probe); " + believed, host=host.name, since=since)
+    if not host.guests:
+        return line
+    return say("{line}. {n} unconfirmed", line=line, n=counted(host.guests, "guest there is", "guests there are"))
 
 
 def _hosts(view: PoolView, *, whole: bool) -> list[Phrase]:

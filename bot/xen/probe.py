@@ -29,7 +29,8 @@ class Probe:
         self._clock = clock
         self._every_s = every_s
         self._silent: dict[str, float] = {}
-        self.members: tuple[Member, ...] = ()
+        self._heard: tuple[str, ...] = ()
+        self._looked_at = 0.0
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # It asks only "is anybody there": no secret is sent, so whose certificate it is does not matter here.
         self._tls.check_hostname = False
@@ -41,6 +42,12 @@ class Probe:
             await self.look()
             await asyncio.sleep(self._every_s)
 
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The addresses of the last round, what each said, and how long ago that is; empty before the first."""
+        age_s = max(0.0, self._clock() - self._looked_at)
+        return tuple(Member(address, self._silent.get(address), age_s) for address in self._heard)
+
     async def look(self) -> None:
         """One round over all hosts, at the same time."""
         began = self._clock()
@@ -48,7 +55,7 @@ class Probe:
         answers = await asyncio.gather(*(self._answers(*target) for target in addresses))
         heard = {target[0]: ok for target, ok in zip(addresses, answers, strict=True)}
         self._silent = {address: self._silent.get(address, began) for address, ok in heard.items() if not ok}
-        self.members = tuple(Member(address, self._silent.get(address)) for address in heard)
+        self._heard, self._looked_at = tuple(heard), began
         await self._model.silence(self._silent)
 
     def _addresses(self) -> list[tuple[str, int, bool]]:

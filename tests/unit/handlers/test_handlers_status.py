@@ -13,7 +13,8 @@ from bot.domain.inventory import Alert, FeedState, Member, Network, PowerState, 
 from bot.domain.job import JobState
 from bot.domain.message import Message
 from bot.domain.plain_text import text_of
-from bot.domain.record import StepRecord, StepState
+from bot.domain.policy import Role
+from bot.domain.record import Freeze, StepRecord, StepState
 from bot.domain.texts import say
 from bot.operations.drivers import Drivers, drivers
 
@@ -151,3 +152,40 @@ async def test_the_guests_of_a_silent_host_are_told_as_unconfirmed_in_the_first_
         in (await card(room, "vms xenserver3")).splitlines()[0]
     )
     assert "not confirmed" not in await card(room, "vms xenserver1")
+
+
+async def test_only_what_was_probed_since_a_pool_fell_silent_is_told_and_with_its_age() -> None:
+    before = (Member("192.0.2.1", None, age_s=20.0), Member("192.0.2.3", None, age_s=20.0))
+    lost = view(state=FeedState.LOST, age_s=12.0, reason="nobody answers", members=before)
+    text = await card(Room(lost), "status")
+    assert "answered our probe" not in text
+    since = tuple(msgspec.structs.replace(one, age_s=3.0) for one in before)
+    text = await card(Room(msgspec.structs.replace(lost, members=since)), "status")
+    assert "All its hosts answered our probe 3 s ago: xenserver1, xenserver3" in text
+    assert "1 thing needs you" in text
+
+
+async def test_a_silent_host_without_guests_has_none_to_confirm() -> None:
+    room = Room(view(hosts=(host(1), host(3, silent_since=NOW - 120, guests=0))))
+    assert "unconfirmed" not in await card(room, "status")
+
+
+async def test_a_freeze_and_what_waits_for_the_one_who_asks_come_first() -> None:
+    room = Room()
+    room.journal.records = [record(7, JobState.PROPOSED, requester="U1"), record(8, JobState.PROPOSED, requester="U2")]
+    text = await card(room, "status")
+    assert "1 thing needs you" in text.splitlines()[0]
+    assert "Job 7 waits for your Confirm" in text.splitlines()[1]
+    room.journal.records = []
+    room.journal.freeze = Freeze("U9", NOW, "storage work")
+    text = await card(room, "status")
+    assert "Frozen by" in text.splitlines()[0]
+    assert "nothing needs you" not in text
+
+
+async def test_what_waits_for_an_approval_is_told_to_those_who_can_give_it() -> None:
+    room = Room()
+    room.journal.records = [record(7, JobState.AWAITING_APPROVAL, requester="U2")]
+    assert "nothing needs you" in await card(room, "status")
+    room.person = msgspec.structs.replace(room.person, roles=frozenset({Role.VIEWER, Role.APPROVER}))
+    assert "Job 7 waits for your approval" in await card(room, "status")
