@@ -222,26 +222,6 @@ def test_on_a_phone_the_panes_are_tabs(page: Page) -> None:
     expect(page.locator(".composer")).to_be_visible()
 
 
-@pytest.mark.parametrize("page", [(390, 800)], indirect=True)
-def test_on_a_phone_the_guide_is_one_line_after_the_first_message_until_it_is_touched(
-    page: Page, lab_say: Callable[..., object]
-) -> None:
-    guide = page.get_by_role("region", name="Your first minute")
-    lab_say("an answer")
-    steps = guide.get_by_role("list")
-    expect(steps).to_be_hidden()
-    box = guide.bounding_box()
-    assert box is not None
-    assert box["height"] < 60
-    guide.get_by_role("button", name="The steps of the guide").click()
-    expect(steps).to_be_visible()
-    guide.locator(".step-current .suggestion").click()
-    expect(steps).to_be_hidden()
-    expect(page.get_by_text("now press Enter, or Send")).to_be_visible()
-    page.locator(".channel .composer textarea").press("x")
-    expect(page.get_by_text("now press Enter, or Send")).to_have_count(0)
-
-
 def test_guests_of_a_host_that_does_not_answer_are_not_shown_as_running(page: Page, lab: Any) -> None:
     host = page.get_by_role("region", name="Host xenserver2")
     guest = host.locator(".guest", has_text="test1")
