@@ -30,6 +30,7 @@ class Check(msgspec.Struct, frozen=True):
     """One thing that could stop or endanger the work: what was seen, and what would mend it.
 
     `key` is stable; `title` names the subject in a word or two. `fix` is absent where nothing is wrong.
+    `idle` tells that things are as asked for already: nothing is wrong, there is only nothing to do.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Check(msgspec.Struct, frozen=True):
     title: str
     fact: Phrase
     fix: Phrase | None = None
+    idle: bool = False
 
 
 class Risk(StrEnum):

@@ -57,6 +57,10 @@ def _inside(title: str) -> str:
 def refused(plan: Plan, operation: Operation | None = None) -> Message:
     """The answer to a request that cannot be done: every reason with its fix."""
     stops = plan.blocked
+    idle = [check.fact for check in stops if check.idle]
+    if idle:
+        line = say("Nothing has to be done: {facts}", facts=many(idle))
+        return Message(line, (Verdict(line),))
     reasons = many([_inside(check.title) for check in stops])
     headline = plan.refusal or say("Not possible: {title}", title=plan.title)
     summary = say("{headline}: {reasons}", headline=headline, reasons=reasons)

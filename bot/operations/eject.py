@@ -11,7 +11,7 @@ from bot.domain.plan import Call, Check, LockKey, Plan, Ref, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say
 from bot.operations.base import Homes, Look, Operation, Seen
-from bot.operations.checks.grading import blocked, fine
+from bot.operations.checks.grading import already, fine
 from bot.operations.checks.guest import foreign_work
 from bot.operations.checks.target import supported
 from bot.operations.placement import placement
@@ -70,7 +70,7 @@ def _drive(vm: Vm, inserted: list[Disk]) -> Check:
         cds = many([_medium(disk) for disk in inserted])
         return fine(key, title, say("{cds} is in the drive of {vm}", cds=cds, vm=vm.name))
     fact = say("no drive of {vm} holds a CD", vm=vm.name)
-    return blocked(key, title, fact, say("Nothing has to be done."))
+    return already(key, title, fact)
 
 
 async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _homes: Homes) -> Plan:

@@ -8,7 +8,7 @@ from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, say
 from bot.operations import flock
 from bot.operations.base import NOBODY, Homes, Operation
-from bot.operations.checks.grading import blocked, fine
+from bot.operations.checks.grading import already, blocked, fine
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_many
@@ -48,7 +48,7 @@ def _disabled(read: LeavingFacts) -> Check:
     key, title, host = "disabled", "Host disabled", read.host
     if not host.enabled:
         return fine(key, title, say("{host} is disabled", host=host.name))
-    return blocked(key, title, say("{host} is enabled already", host=host.name), say("Nothing has to be done."))
+    return already(key, title, say("{host} is enabled already", host=host.name))
 
 
 def _live(read: LeavingFacts) -> Check:

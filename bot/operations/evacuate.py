@@ -19,7 +19,7 @@ from bot.domain.words import counted
 from bot.errors import NotFound, Refused
 from bot.operations import flock, packing
 from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
-from bot.operations.checks.grading import blocked, fine, warning
+from bot.operations.checks.grading import already, blocked, fine, warning
 from bot.operations.checks.target import supported
 from bot.operations.packing import Way
 from bot.operations.placement import placement
@@ -103,7 +103,7 @@ def _of_host(read: LeavingFacts) -> Iterator[Check]:
         yield blocked("host-busy", "Other work on the host", fact, say("Wait until that has ended."))
     elif not host.enabled and not read.guests:
         fact = say("{host} is disabled and empty already", host=host.name)
-        yield blocked("empty", "Nothing to do", fact, say("Nothing has to be done."))
+        yield already("empty", "Nothing to do", fact)
     else:
         yield fine("host-busy", "Other work on the host", say("{host} is not busy", host=host.name))
 

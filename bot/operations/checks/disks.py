@@ -7,7 +7,7 @@ from bot.domain.inventory import Disk, PowerState, Sr
 from bot.domain.plan import Check
 from bot.domain.texts import Phrase, Size, many, say
 from bot.domain.words import counted, power_word
-from bot.operations.checks.grading import blocked, fine, unknown, warning
+from bot.operations.checks.grading import already, blocked, fine, unknown, warning
 from bot.operations.space import copied, free_on, holds_disks, least, most
 
 # What XAPI never mirrors: disks that hold its own state.
@@ -147,10 +147,10 @@ def each(facts: DiskMoveFacts, chosen: list[Disk], devices: frozenset[str]) -> l
         known = [say("{device}", device=disk.userdevice) for disk in facts.vm.disks if disk.vdi and not disk.cd]
         return [blocked("disks", "Disks", fact, say("Its disks are: {known}.", known=many(known)))]
     if not chosen:
-        return [blocked("disks", "Disks", say("{vm} has no disk", **_of(facts)), say("Nothing has to be done."))]
+        return [already("disks", "Disks", say("{vm} has no disk", **_of(facts)))]
     if all(_there(facts, disk) for disk in chosen):
         fact = say("every disk asked for is on {sr} already", sr=facts.target.name)
-        return [blocked("disks", "Disks", fact, say("Nothing has to be done."))]
+        return [already("disks", "Disks", fact)]
     return [check for disk in chosen for check in _disk(facts, disk)]
 
 

@@ -1,9 +1,9 @@
-"""The four ways to grade, so that each check reads as one line."""
+"""The five ways to grade, so that each check reads as one line."""
 
 from __future__ import annotations
 
 from bot.domain.plan import Check, Grade
-from bot.domain.texts import Phrase
+from bot.domain.texts import Phrase, say
 
 
 def fine(key: str, title: str, fact: Phrase) -> Check:
@@ -24,3 +24,8 @@ def unknown(key: str, title: str, fact: Phrase, fix: Phrase | None = None) -> Ch
 def blocked(key: str, title: str, fact: Phrase, fix: Phrase) -> Check:
     """It cannot be done; `fix` is the way out."""
     return Check(key, Grade.BLOCKED, title, fact, fix)
+
+
+def already(key: str, title: str, fact: Phrase) -> Check:
+    """It is not done because things are so already, as `fact` says."""
+    return Check(key, Grade.BLOCKED, title, fact, say("Nothing has to be done."), idle=True)

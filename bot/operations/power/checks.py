@@ -15,7 +15,7 @@ from bot.domain.plan import Check, Plan
 from bot.domain.texts import Code, Phrase, many, say
 from bot.domain.words import power_word
 from bot.operations import drivers
-from bot.operations.checks.grading import blocked, fine, unknown, warning
+from bot.operations.checks.grading import already, blocked, fine, unknown, warning
 from bot.operations.checks.guest import OWN_BLOCK, foreign_work
 from bot.operations.checks.target import supported
 from bot.operations.drivers import Drivers
@@ -29,7 +29,10 @@ _SAID = {"OPERATION_BLOCKED", "VM_BAD_POWER_STATE", "OTHER_OPERATION_IN_PROGRESS
 def before_start(facts: PowerFacts, operation: str) -> list[Check]:
     """Checks of a start, a resume or an unpause (the XAPI operation)."""
     states = {PowerState.HALTED, PowerState.SUSPENDED, PowerState.PAUSED}
-    checks = [supported(facts.pool, facts.hosts), _state(facts.vm, states, say("it can be started"))]
+    checks = [
+        supported(facts.pool, facts.hosts),
+        _state(facts.vm, states, say("it can be started"), PowerState.RUNNING),
+    ]
     checks += [foreign_work(facts), _blocks(facts.vm, operation)]
     if operation != "unpause":
         checks.append(_somewhere(facts))
@@ -43,7 +46,8 @@ def before_stop(facts: PowerFacts, operation: str, *, hard: bool) -> list[Check]
     if hard:
         states |= {PowerState.PAUSED} if operation == "hard_reboot" else {PowerState.PAUSED, PowerState.SUSPENDED}
     checks = [supported(facts.pool, facts.hosts), _itself(facts)]
-    checks += [_state(vm, states, say("it can be stopped")), _blocks(vm, operation)]
+    asked = PowerState.HALTED if operation.endswith("shutdown") else None
+    checks += [_state(vm, states, say("it can be stopped"), asked), _blocks(vm, operation)]
     if not hard:
         return [*checks, foreign_work(facts), _cooperation(facts, operation), *_xapi(facts, operation)]
     return [*checks, _overtaken(vm), _loss(vm), *_xapi(facts, operation)]
@@ -64,14 +68,16 @@ def _itself(facts: PowerFacts) -> Check:
     )
 
 
-def _state(vm: Vm, states: set[PowerState], then: Phrase) -> Check:
+def _state(vm: Vm, states: set[PowerState], then: Phrase, asked: PowerState | None) -> Check:
+    """`asked` is the state the work would bring about, None where it ends as it began."""
     key, title = "power", "Power state"
     now = say(power_word(vm.power_state))
     if vm.power_state in states:
         return fine(key, title, say("{vm} is {state}, so {then}", vm=vm.name, state=now, then=then))
+    if vm.power_state is asked:
+        return already(key, title, say("{vm} is {state} already", vm=vm.name, state=now))
     ways = {
-        PowerState.RUNNING: say("Nothing has to be done: {vm} runs.", vm=vm.name),
-        PowerState.HALTED: say("Nothing has to be done: {vm} is off.", vm=vm.name),
+        PowerState.HALTED: say("Start {vm} with {start}.", vm=vm.name, start=Code(f"/xen start {vm.uuid}")),
         PowerState.SUSPENDED: say("Resume {vm} first with {start}.", vm=vm.name, start=Code(f"/xen start {vm.uuid}")),
         PowerState.PAUSED: say("Unpause {vm} first with {start}.", vm=vm.name, start=Code(f"/xen start {vm.uuid}")),
     }

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools, Whereabouts, XapiVerdict
+from bot.domain.message import Mark, Verdict
 from bot.domain.plain_text import text_of
 from bot.domain.plan import Call, Check, Flag, Grade, Plan, Ref, Risk, ceiling, digest, drift
 from bot.domain.policy import ApprovalRule, ApprovalSettings
@@ -297,3 +298,17 @@ async def test_the_look_says_what_is_true(operation: Operation, plan: Plan, pool
     look = await operation.look(plan, plan.steps[0], pool)
     assert look.seen is seen
     assert words in plain(look.headline)
+
+
+def test_what_is_so_already_is_told_as_a_fact_and_not_as_a_failure() -> None:
+    for plan, said in (
+        (start.decide(facts(), SETTINGS), "centos54 is running already"),
+        (stop.decide(halted(), SETTINGS, hard=False), "centos54 is halted already"),
+    ):
+        assert plan.blocked
+        answer = story.refused(plan)
+        (verdict,) = answer.parts
+        assert isinstance(verdict, Verdict)
+        assert (plain(verdict.headline), verdict.mark) == (f"Nothing has to be done: {said}", Mark.PLAIN)
+    off = story.refused(reboot.decide(halted(), SETTINGS, hard=False))
+    assert "cannot be rebooted" in plain(off.summary)
