@@ -101,7 +101,9 @@ def age(view: PoolView) -> Phrase:
 
 def doubts(view: PoolView) -> list[Phrase]:
     """Why the facts of a pool may not be true now; empty while its feed is live and fresh."""
-    reason = say(": {reason}", reason=view.reason) if view.reason else say("")
+    # The error of a call begins with which pool it was, as the line that it becomes part of does too.
+    why = view.reason.removeprefix(f"pool {view.name} could not be asked: ")
+    reason = say(": {reason}", reason=why) if why else say("")
     if view.state is FeedState.LOADING:
         lines = [say("{pool} is {state}{reason}", pool=view.name, state=say(feed_word(view.state)), reason=reason)]
         return [*lines, *_members(view)]

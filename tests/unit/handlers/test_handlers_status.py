@@ -189,3 +189,10 @@ async def test_what_waits_for_an_approval_is_told_to_those_who_can_give_it() -> 
     assert "nothing needs you" in await card(room, "status")
     room.person = msgspec.structs.replace(room.person, roles=frozenset({Role.VIEWER, Role.APPROVER}))
     assert "Job 7 waits for your approval" in await card(room, "status")
+
+
+async def test_a_lost_pool_is_said_once_to_be_lost() -> None:
+    lost = view(state=FeedState.LOST, age_s=12.0, reason="pool experiment could not be asked: 192.0.2.1 timed out")
+    assert "Contact with experiment is lost: 192.0.2.1 timed out. Facts are 12 s old" in await card(
+        Room(lost), "status"
+    )
