@@ -110,7 +110,8 @@ def test_a_move_survives_the_death_of_the_bot_before_the_eyes_of_a_person(story:
     page = person.page
     story.turn("pause_tasks", at=0.5)
     person.types("/xen migrate <!channel> & *bold* to xenserver3")
-    person.presses_and_says_yes(person.sees("Migrate <!channel>", private=False), "Confirm")
+    asked = person.presses_and_says_yes(person.sees("Migrate <!channel>", private=False), "Confirm")
+    assert "<!channel> & *bold*" in asked
     expect(person.host("xenserver1")).to_contain_text("moving 50 %")
     page.get_by_role("button", name="What goes wrong").click()
     page.get_by_role("button", name="Kill bot").click()
