@@ -76,7 +76,7 @@ def _make_room(facts: MigrationFacts, short: int, limit: int) -> Phrase:
 
 def _movers(facts: MigrationFacts, short: int) -> list[Vm]:
     """Few guests of the target whose leaving would free enough: the smallest single one, else the largest together."""
-    there = [each for each in facts.neighbours if each.host == facts.target.uuid and _can_leave(each)]
+    there = [each for each in facts.neighbours if each.host == facts.target.uuid and _can_leave(each, facts)]
     there.sort(key=lambda each: (each.memory_needed, each.name))
     alone = next((each for each in there if each.memory_needed >= short), None)
     if alone is not None:
@@ -89,8 +89,17 @@ def _movers(facts: MigrationFacts, short: int) -> list[Vm]:
     return []
 
 
-def _can_leave(vm: Vm) -> bool:
-    return vm.can_suspend and not (vm.immobile or vm.nested or vm.pci or vm.vgpu or vm.usb)
+def _can_leave(vm: Vm, facts: MigrationFacts) -> bool:
+    """Whether it can be moved live and another host has the memory and sees its disks: else it is no way out."""
+    if not vm.can_suspend or vm.immobile or vm.nested or vm.pci or vm.vgpu or vm.usb:
+        return False
+    return any(_takes(host, vm) for host in facts.pool_hosts if host.uuid != facts.target.uuid)
+
+
+def _takes(host: Host, vm: Vm) -> bool:
+    there = host.enabled and host.live and host.silent_since is None
+    seen = all(disk.sr is not None and host.uuid in disk.sr.hosts for disk in vm.disks if disk.vdi)
+    return there and seen and host.memory_free >= vm.memory_needed
 
 
 def _has_room(host: Host, facts: MigrationFacts) -> bool:

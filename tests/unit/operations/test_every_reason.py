@@ -70,10 +70,20 @@ def test_whose_leaving_would_make_room_is_named(sizes: tuple[int, ...], named: s
     )
     elsewhere = guest("far", uuid="vm-99", host="h-1", memory_needed=64 * GIB)
     pinned = guest("pinned", uuid="vm-98", host="h-3", memory_needed=28 * GIB, immobile=True)
-    read = msgspec.structs.replace(world.db1(), neighbours=(*there, elsewhere, pinned))
+    blank = world.db1()
+    hosts = (host(1, memory_free=40 * GIB), host(3))
+    read = msgspec.structs.replace(blank, neighbours=(*there, elsewhere, pinned), pool_hosts=hosts)
     said = text(check(decided(read), "memory"))
     assert (named in said) if named else ("would do" not in said)
     assert "pinned" not in said
+
+
+def test_a_guest_that_has_nowhere_to_go_is_no_way_to_make_room() -> None:
+    big = guest("big", uuid="vm-10", host="h-3", memory_needed=30 * GIB)
+    read = msgspec.structs.replace(world.db1(), neighbours=(big,), pool_hosts=(host(3), host(1, memory_free=29 * GIB)))
+    assert "would do" not in text(check(decided(read), "memory"))
+    wide = msgspec.structs.replace(read, pool_hosts=(host(3), host(1, memory_free=30 * GIB)))
+    assert "(big 30 GiB would do)" in text(check(decided(wide), "memory"))
 
 
 def test_the_figure_that_other_tools_call_free_memory_is_told_beside_ours() -> None:
