@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bot.domain.audit import Tag
 from bot.domain.job import JobState
-from bot.domain.message import Message, Verdict
+from bot.domain.message import Button, Choices, Message, Verdict
 from bot.domain.plan import Plan, ceiling, digest
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import JobRecord
@@ -120,7 +120,8 @@ class Proposals:
                 line = say(
                     "Job {n} asks for that already; it is {state}.", n=other.number, state=state_word(other.state)
                 )
-                return Message(line, (Verdict(line),))
+                look = Choices((Button(f"Job {other.number}", "ask", f"job {other.number}"),))
+                return Message(line, (Verdict(line), look))
         return None
 
     async def _asked_for(self, plan: Plan, person: Person, reason: str) -> tuple[int, bool]:

@@ -10,7 +10,7 @@ from engine_bench import ADMIN, APPROVER, OPERATOR, Bench, World
 
 from bot.commands import Registry
 from bot.domain.job import JobState
-from bot.domain.message import Facts, Message
+from bot.domain.message import Choices, Facts, Message
 from bot.domain.plan import Risk
 from bot.domain.texts import Moment, Who, plain
 from bot.errors import DirectorySilent, NotAllowed
@@ -168,3 +168,13 @@ async def test_a_job_that_was_withdrawn_by_a_command_names_who_did_it(bench: Ben
     await bench.control.cancel(number, await bench.world.person("T", ADMIN))
     (card,) = [parcel for parcel in await bench.store.due() if parcel.kind == "card"]
     assert Who(ADMIN) in set(values(card.message))
+
+
+async def test_who_asks_for_what_is_asked_for_already_is_led_to_that_job(bench: Bench) -> None:
+    number = await bench.propose()
+    person = await bench.world.person("T", OPERATOR)
+    answer, record = await bench.proposals.propose(bench.world.plan(), person, "C1", "")
+    assert record is None
+    assert answer is not None
+    (choices,) = [part for part in answer.parts if isinstance(part, Choices)]
+    assert [(one.action, one.target) for one in choices.buttons] == [("ask", f"job {number}")]
