@@ -11,6 +11,9 @@ from playwright.sync_api import Browser, Page, expect
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[1] / "witness" / "node_modules" / "axe-core" / "axe.min.js"
+needs_axe = pytest.mark.skipif(
+    not AXE.is_file(), reason="axe-core is not installed with tests/witness, so the page was not checked by it"
+)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 NAMES = [
@@ -60,8 +63,6 @@ CARD = [
 
 def find_faults(page: Page) -> list[str]:
     """What the checker finds wrong, one line for each rule with the first place."""
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed with tests/witness, so the page was not checked for accessibility")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate(
         "tags => axe.run(document, { runOnly: tags, resultTypes: ['violations'] }).then(done => done.violations)", RULES
@@ -78,6 +79,7 @@ def in_both_schemes(page: Page) -> list[str]:
     return found
 
 
+@needs_axe
 @pytest.mark.parametrize("page", [(1440, 900), (390, 844)], indirect=True)
 def test_the_checker_finds_nothing_in_the_chat_with_a_card(page: Page, lab_say: Callable[..., Any]) -> None:
     lab_say("Migrate 日本語サーバー", blocks=CARD)
@@ -85,6 +87,7 @@ def test_the_checker_finds_nothing_in_the_chat_with_a_card(page: Page, lab_say: 
     assert in_both_schemes(page) == []
 
 
+@needs_axe
 @pytest.mark.parametrize("page", [(1440, 900), (390, 844)], indirect=True)
 @pytest.mark.parametrize("panel", ["What goes wrong", "What crossed the wire"])
 def test_the_checker_finds_nothing_in_the_panels_below_the_datacentre(page: Page, lab: Any, panel: str) -> None:
@@ -99,6 +102,7 @@ def test_the_checker_finds_nothing_in_the_panels_below_the_datacentre(page: Page
     assert found == []
 
 
+@needs_axe
 def test_the_checker_finds_nothing_in_menus_and_suggestions(page: Page) -> None:
     page.locator(".channel .composer textarea").press_sequentially("/xen migrate ")
     expect(page.get_by_role("listbox", name="What can follow").get_by_role("option").first).to_be_visible()
@@ -108,6 +112,7 @@ def test_the_checker_finds_nothing_in_menus_and_suggestions(page: Page) -> None:
     assert in_both_schemes(page) == []
 
 
+@needs_axe
 def test_the_checker_finds_nothing_in_a_confirm_dialog(page: Page, lab_say: Callable[..., Any]) -> None:
     confirm = {
         "title": {"type": "plain_text", "text": "Confirm"},
