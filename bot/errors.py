@@ -13,7 +13,9 @@ XenbotError
 │   ├── XapiFailure      the server answered with a failure code
 │   ├── Unreachable      nothing was sent, or the call only reads: repeating is safe
 │   ├── OutcomeUnknown   a changing call was sent and its answer was lost: look, never repeat
+│   ├── StreamCut        an export or import broke off after its first byte: its task tells what the pool made of it
 │   └── CannotTell       the feed has not loaded, or the pool has no coordinator: no fact, hence no verdict
+├── TargetFailed         the place where backups are kept cannot be read or written
 ├── StoreError           the database cannot be trusted or written
 └── IllegalTransition    a job was asked to move along no line of its table
 """
@@ -119,8 +121,21 @@ class OutcomeUnknown(XenError):
         self.ended = ended
 
 
+class StreamCut(XenError):
+    """The stream of an export or import broke off; the sentence names the address, how far it came and the reason."""
+
+
 class CannotTell(XenError):
     """There is no fact to judge by at present."""
+
+
+class TargetFailed(XenbotError):
+    """A file of the archive could not be read or written: `message` names the path and why, `fix` what to do."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(f"{message} {fix}")
+        self.message = message
+        self.fix = fix
 
 
 class StoreError(XenbotError):
