@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bot.domain.audit import ANY, Break, Entry, Wanted
+from bot.domain.backup import Backup
 from bot.domain.message import Message
 from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings, Person, Role
@@ -20,7 +21,7 @@ from bot.operations.ports import Facts, Fleet
 
 
 class Journal(Protocol):
-    """What the store tells: jobs, the audit trail, the freeze."""
+    """What the store tells: jobs, the audit trail, the freeze, the catalogue of backups."""
 
     async def jobs(self, *, limit: int = 20, open_only: bool = False, target: str = "") -> Sequence[JobRecord]:
         """Newest first; `target` (a UUID) keeps only jobs about that object."""
@@ -40,6 +41,10 @@ class Journal(Protocol):
 
     async def frozen(self) -> Freeze | None:
         """The freeze in force."""
+        ...
+
+    async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
+        """The catalogue, newest first; `guest` (a UUID) keeps only its own. Those that are gone are left out."""
         ...
 
 

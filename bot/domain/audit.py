@@ -38,6 +38,7 @@ class Tag(StrEnum):
     COMMAND_REFUSED = "command:refuse"
     FREEZE = "freeze:on"
     UNFREEZE = "freeze:off"
+    BACKUP_VERIFIED = "backup:verify"
     STARTED = "bot:start"
     STOPPED = "bot:stop"
 

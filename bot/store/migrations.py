@@ -189,6 +189,24 @@ def m005_edits_that_are_no_news(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE outbox ADD COLUMN edit_only INTEGER NOT NULL DEFAULT 0")
 
 
+@MIGRATIONS()
+def m006_backups(db: sqlite_utils.Database) -> None:
+    """The catalogue of backups, and the view of it that people read."""
+    db.execute(
+        "CREATE TABLE backups (id TEXT PRIMARY KEY, guest TEXT NOT NULL, name TEXT NOT NULL, pool TEXT NOT NULL,"
+        " pool_name TEXT NOT NULL, at REAL NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, job INTEGER,"
+        " who TEXT NOT NULL, verified_at REAL, verified_how TEXT NOT NULL, verified_by TEXT NOT NULL,"
+        " damage TEXT NOT NULL, kept_until REAL, state TEXT NOT NULL) STRICT"
+    )
+    db.execute("CREATE INDEX backups_by_guest ON backups(guest, at)")
+    db.execute(
+        "CREATE VIEW backup_catalogue AS SELECT id AS backup, name AS guest, pool_name AS pool,"
+        " datetime(at, 'unixepoch') AS made, size, state, datetime(verified_at, 'unixepoch') AS verified,"
+        " verified_how AS how, verified_by AS by, datetime(kept_until, 'unixepoch') AS kept_until, job, sha256"
+        " FROM backups ORDER BY at DESC"
+    )
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

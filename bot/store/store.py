@@ -16,6 +16,7 @@ from bot.domain.record import JobRecord, StepRecord
 from bot.errors import Refused
 from bot.store import audit, locks, outbox, rows
 from bot.store.audit import Note
+from bot.store.catalogue import Catalogue
 from bot.store.clicks import ClickBook
 from bot.store.database import Database
 from bot.store.ledger import Ledger
@@ -30,8 +31,8 @@ def silent(_record: JobRecord) -> Sequence[Outgoing]:
     return ()
 
 
-class Store(ClickBook, Ledger, Mail):
-    """Jobs and their locks; clicks, the audit, the freeze and the outbox come with its bases."""
+class Store(ClickBook, Ledger, Mail, Catalogue):
+    """Jobs and their locks; clicks, the audit, the freeze, the outbox and the catalogue come with its bases."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.database = Database(path)

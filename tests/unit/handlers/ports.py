@@ -9,6 +9,7 @@ import msgspec
 
 from bot.commands import Change, Context, Control, Query, Registry, first_word, resolve, split
 from bot.domain.audit import ANY, Break, Entry, Wanted
+from bot.domain.backup import Backup
 from bot.domain.disk_moves import DiskMoveFacts, Image
 from bot.domain.inventory import (
     Disk,
@@ -217,6 +218,7 @@ class FakeJournal:
         self.entries: list[Entry] = []
         self.freeze: Freeze | None = None
         self.wanted = ANY
+        self.catalogue: list[Backup] = []
         self.verdict: tuple[int, str, Break | None] = (0, "0" * 64, None)
 
     async def jobs(self, *, limit: int = 20, open_only: bool = False, target: str = "") -> Sequence[JobRecord]:
@@ -243,6 +245,9 @@ class FakeJournal:
 
     async def frozen(self) -> Freeze | None:
         return self.freeze
+
+    async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
+        return [one for one in self.catalogue if not guest or one.guest == guest][:limit]
 
 
 class FakeControl:

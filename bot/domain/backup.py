@@ -1,0 +1,98 @@
+"""A backup as the catalogue knows it: whose, how large, since when, and what was proved of it when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+
+class BackupState(StrEnum):
+    """What is known of a backup. GONE is one that was catalogued and is no longer in the archive."""
+
+    WHOLE = "whole"
+    DAMAGED = "damaged"
+    TRASHED = "in the trash"
+    GONE = "gone"
+
+
+class Proof(StrEnum):
+    """How a backup was verified: every block as it arrived, every block read again, or a random part of them."""
+
+    STREAM = "stream"
+    FULL = "full"
+    SAMPLE = "sample"
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """One look at a backup. `at` in Unix seconds, `who` a user id or the bot; `damage` names what was found, if any."""
+
+    at: float
+    how: Proof
+    who: str
+    damage: tuple[str, ...] = ()
+
+
+class Backup(msgspec.Struct, frozen=True):
+    """One backup. `id` sorts by time and is safe in file names; `guest` and `pool` are UUIDs, `at` is when it was made.
+
+    Times in Unix seconds, `size` in bytes as stored, `job` the number of the job that made it (None where the archive
+    came from elsewhere), `kept_until` None where no rule says when it may go. `verified` is the newest look at it.
+    """
+
+    id: str
+    guest: str
+    name: str
+    pool: str
+    pool_name: str
+    at: float
+    size: int
+    sha256: str
+    job: int | None
+    who: str
+    verified: Verification | None = None
+    kept_until: float | None = None
+    state: BackupState = BackupState.WHOLE
+
+    @property
+    def good(self) -> bool:
+        """Whether it was found whole when last looked at, and is still there."""
+        return self.state is BackupState.WHOLE and self.verified is not None and not self.verified.damage
+
+
+def looked_at(backup: Backup, look: Verification) -> Backup:
+    """The backup after a look at it; a sample that found nothing does not mend what was found damaged before."""
+    known = backup.verified
+    if known is not None and known.damage and look.how is Proof.SAMPLE and not look.damage:
+        return backup
+    state = BackupState.DAMAGED if look.damage else BackupState.WHOLE
+    return msgspec.structs.replace(backup, verified=look, state=state)
+
+
+def newest_good(backups: Iterable[Backup]) -> Backup | None:
+    """The newest backup that was found whole when last looked at."""
+    return max((one for one in backups if one.good), key=lambda one: (one.at, one.id), default=None)
+
+
+def merged(known: Sequence[Backup], found: Sequence[Backup]) -> list[Backup]:
+    """The catalogue as the archive shows it: what is there counts, and of two verifications the newer one.
+
+    What was known and is not `found` any more stays as GONE, so that a backup somebody removed is no riddle.
+    """
+    by_id = {one.id: one for one in known}
+    there = {one.id for one in found}
+    now = [_newer(by_id.get(one.id), one) for one in found]
+    gone = [msgspec.structs.replace(one, state=BackupState.GONE) for one in known if one.id not in there]
+    return sorted((*now, *gone), key=lambda one: (one.at, one.id))
+
+
+def _newer(known: Backup | None, found: Backup) -> Backup:
+    if known is None or known.verified is None or known.sha256 != found.sha256:
+        return found
+    if found.verified is not None and found.verified.at >= known.verified.at:
+        return found
+    state = found.state
+    if state in {BackupState.WHOLE, BackupState.DAMAGED}:
+        state = BackupState.DAMAGED if known.verified.damage else BackupState.WHOLE
+    return msgspec.structs.replace(found, verified=known.verified, state=state)

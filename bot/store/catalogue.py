@@ -1,0 +1,116 @@
+"""The part of the store that keeps the catalogue of backups. The archive is the truth; this is what is quick to ask."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import sqlite_utils
+
+from bot.domain.backup import Backup, BackupState, Proof, Verification, looked_at, merged
+from bot.errors import NotFound
+from bot.store import audit
+from bot.store.audit import Note
+from bot.store.database import Database
+
+
+class Catalogue:
+    """Backups."""
+
+    database: Database
+    clock: Callable[[], float]
+
+    async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
+        """Newest first; `guest` (a UUID) keeps only its own. Those that are gone are left out."""
+        where, values = ("AND guest = ?", [guest]) if guest else ("", [])
+        query = f"SELECT * FROM backups WHERE state <> ? {where} ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608  marks
+        return await self.database.read(
+            lambda db: [_backup(row) for row in db.execute(query, [BackupState.GONE.value, *values, limit]).fetchall()]
+        )
+
+    async def backup(self, identity: str) -> Backup:
+        """The backup of that id. Raises NotFound."""
+        return await self.database.read(lambda db: _one(db, identity))
+
+    async def keep_backup(self, backup: Backup, note: Note | None = None) -> None:
+        """Catalogues a backup, or what is new of one that is known."""
+
+        def work(db: sqlite_utils.Database) -> None:
+            _put(db, backup)
+            if note is not None:
+                audit.append(db, self.clock(), note, None, (backup.guest, backup.name))
+
+        await self.database.write(work)
+
+    async def verified_backup(self, identity: str, verification: Verification, note: Note) -> Backup:
+        """Records what a look at a backup found; gives it as it is catalogued now. Raises NotFound."""
+
+        def work(db: sqlite_utils.Database) -> Backup:
+            backup = looked_at(_one(db, identity), verification)
+            _put(db, backup)
+            audit.append(db, self.clock(), note, None, (backup.guest, backup.name))
+            return backup
+
+        return await self.database.write(work)
+
+    async def rebuild_backups(self, found: Sequence[Backup]) -> tuple[int, int]:
+        """Makes the catalogue say what the archive shows; how many entries came or changed, and how many are gone."""
+
+        def work(db: sqlite_utils.Database) -> tuple[int, int]:
+            known = [_backup(row) for row in db.execute("SELECT * FROM backups").fetchall()]
+            before = {one.id: one for one in known}
+            changed = [one for one in merged(known, found) if before.get(one.id) != one]
+            for one in changed:
+                _put(db, one)
+            gone = sum(one.state is BackupState.GONE for one in changed)
+            return len(changed) - gone, gone
+
+        return await self.database.write(work)
+
+
+def _one(db: sqlite_utils.Database, identity: str) -> Backup:
+    row = db.execute("SELECT * FROM backups WHERE id = ?", [identity]).fetchone()
+    if row is None:
+        raise NotFound("backup", identity)
+    return _backup(row)
+
+
+def _put(db: sqlite_utils.Database, backup: Backup) -> None:
+    db.table("backups").upsert(_columns(backup), pk="id")
+
+
+def _columns(backup: Backup) -> dict[str, Any]:
+    verified = backup.verified
+    columns = msgspec.structs.asdict(backup)
+    del columns["verified"]
+    return columns | {
+        "state": backup.state.value,
+        "verified_at": verified.at if verified else None,
+        "verified_how": verified.how.value if verified else "",
+        "verified_by": verified.who if verified else "",
+        "damage": msgspec.json.encode(verified.damage if verified else ()).decode(),
+    }
+
+
+def _backup(row: sqlite3.Row) -> Backup:
+    verified = None
+    if row["verified_at"] is not None:
+        damage = tuple(msgspec.json.decode(row["damage"], type=tuple[str, ...]))
+        verified = Verification(row["verified_at"], Proof(row["verified_how"]), row["verified_by"], damage)
+    return Backup(
+        id=row["id"],
+        guest=row["guest"],
+        name=row["name"],
+        pool=row["pool"],
+        pool_name=row["pool_name"],
+        at=row["at"],
+        size=row["size"],
+        sha256=row["sha256"],
+        job=row["job"],
+        who=row["who"],
+        verified=verified,
+        kept_until=row["kept_until"],
+        state=BackupState(row["state"]),
+    )

@@ -1,0 +1,82 @@
+"""The catalogue of backups: what the archive shows counts, and no verification is forgotten."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bot.domain.audit import Tag
+from bot.domain.backup import Backup, BackupState, Proof, Verification
+from bot.errors import NotFound
+from bot.store import Note, Store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = Store(tmp_path / "xenbot.sqlite")
+    await store.open()
+    yield store
+    await store.close()
+
+
+def backup(identity: str = "b1", **changes: Any) -> Backup:
+    made = Backup(identity, "vm-1", "日本語\n<b>", "p-1", "experiment", 1000.0, 2 << 30, "a" * 64, 7, "U1")
+    return msgspec.structs.replace(made, **changes)
+
+
+HURT = Verification(2000.0, Proof.FULL, "U2", ("disk 0: block 7 differs",))
+
+
+async def test_what_is_kept_comes_back_as_it_was(store: Store) -> None:
+    one = backup(verified=HURT, state=BackupState.DAMAGED, kept_until=9.0)
+    await store.keep_backup(one)
+    assert await store.backup("b1") == one
+    assert list(await store.backups(guest="vm-1")) == [one]
+    assert not await store.backups(guest="vm-2")
+    with pytest.raises(NotFound):
+        await store.backup("b2")
+
+
+async def test_a_lost_catalogue_is_rebuilt_and_one_that_differs_follows_the_archive(store: Store) -> None:
+    await store.keep_backup(backup("gone"))
+    await store.keep_backup(backup("b1", size=1, verified=HURT))
+    assert await store.rebuild_backups([backup("b1"), backup("b2", at=2000.0)]) == (2, 1)
+    kept = {one.id: one for one in await store.backups()}
+    assert list(kept) == ["b2", "b1"]
+    assert kept["b1"].size == 2 << 30
+    assert kept["b1"].verified == HURT
+    assert kept["b1"].state is BackupState.DAMAGED
+    assert (await store.backup("gone")).state is BackupState.GONE
+    assert await store.rebuild_backups([backup("b1"), backup("b2", at=2000.0)]) == (0, 0)
+    assert await store.rebuild_backups([backup("gone"), backup("b1"), backup("b2", at=2000.0)]) == (1, 0)
+
+
+async def test_what_was_proved_of_other_bytes_proves_nothing(store: Store) -> None:
+    await store.keep_backup(backup(verified=Verification(3000.0, Proof.FULL, "U2")))
+    await store.rebuild_backups([backup(sha256="b" * 64)])
+    assert (await store.backup("b1")).verified is None
+
+
+async def test_a_verification_is_catalogued_and_audited_together(store: Store) -> None:
+    await store.keep_backup(backup())
+    note = Note(Tag.BACKUP_VERIFIED, "T1", "U2", {"damage": list(HURT.damage)})
+    assert (await store.verified_backup("b1", HURT, note)).state is BackupState.DAMAGED
+    (entry, *_) = await store.audit()
+    assert (entry.tag, entry.target_uuid) == ("backup:verify", "vm-1")
+    sample = Verification(3000.0, Proof.SAMPLE, "U2")
+    assert (await store.verified_backup("b1", sample, note)).verified == HURT
+    good = Verification(4000.0, Proof.FULL, "U2")
+    assert (await store.verified_backup("b1", good, note)).good
+
+
+async def test_people_read_the_catalogue_with_any_sqlite_tool(store: Store) -> None:
+    await store.keep_backup(backup(verified=HURT))
+    with sqlite3.connect(store.database.path) as other:
+        row = other.execute("SELECT backup, guest, made, verified, how, by FROM backup_catalogue").fetchone()
+    other.close()
+    assert row == ("b1", "日本語\n<b>", "1970-01-01 00:16:40", "1970-01-01 00:33:20", "full", "U2")

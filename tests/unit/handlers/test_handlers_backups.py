@@ -1,0 +1,101 @@
+"""`/xen backups`, and which backup a person means who writes a guest's name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from ports import NOW, VIEW, Room, guest
+
+from bot.domain.backup import Backup, BackupState, Proof, Verification
+from bot.domain.message import Choices, Table
+from bot.domain.texts import plain
+from bot.errors import Ambiguous, NotFound, Refused
+from bot.operations.backed_up import meant, one_meant
+
+DAY = 86400.0
+WELL = Verification(NOW - DAY, Proof.STREAM, "xenbot")
+
+
+def backup(number: int, **changes: Any) -> Backup:
+    made = Backup(
+        id=f"20261126-{number:06}",
+        guest="vm-1",
+        name="centos54",
+        pool="p-1",
+        pool_name="experiment",
+        at=NOW - 10 * DAY + number,
+        size=2 << 30,
+        sha256="a" * 64,
+        job=37,
+        who="U1",
+        verified=WELL,
+        kept_until=NOW + DAY,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+HURT = Verification(NOW - 60, Proof.FULL, "U2", ("disk 0: block 7 differs",))
+
+
+async def test_the_list_tells_age_size_what_was_proved_and_until_when_each_is_kept() -> None:
+    where = Room(VIEW)
+    where.journal.catalogue = [backup(2), backup(1, verified=HURT, state=BackupState.DAMAGED, name="<!channel>")]
+    said = await where.read("backups")
+    assert "2 backups of centos54, 1 found whole" in said
+    assert "20261126-000001 of <!channel> is damaged: disk 0: block 7 differs" in said
+    assert "every block, as it was made" in said
+    assert "10 d" in said
+    assert "2 GiB" in said
+    assert "@U2" in said
+
+
+async def test_an_empty_archive_says_how_a_backup_is_made() -> None:
+    assert "/xen backup <vm>" in await Room(VIEW).read("backups")
+
+
+async def test_a_long_list_is_read_page_by_page_and_no_backup_twice() -> None:
+    where = Room(VIEW)
+    where.journal.catalogue = [backup(number) for number in range(50, 0, -1)]
+    seen: list[str] = []
+    words = "backups centos54"
+    while words:
+        answer = await where.type(words)
+        parts = answer.parts
+        seen += [plain(row[0]) for part in parts if isinstance(part, Table) for row in part.rows]
+        buttons = [one for part in parts if isinstance(part, Choices) for one in part.buttons]
+        words = next((one.target for one in buttons if one.label == "Next"), "")
+    assert seen == [f"20261126-{number:06}" for number in range(50, 0, -1)]
+
+
+def test_a_guest_means_its_newest_backup_that_was_found_whole() -> None:
+    known = [backup(1), backup(2), backup(3, verified=HURT, state=BackupState.DAMAGED), backup(4, verified=None)]
+    assert one_meant("centos54", Room(VIEW).fleet, known).id == "20261126-000002"
+    assert one_meant("20261126-000003", Room(VIEW).fleet, known).state is BackupState.DAMAGED
+    with pytest.raises(Refused, match="found whole"):
+        one_meant("centos54", Room(VIEW).fleet, known[2:])
+
+
+def test_a_guest_that_is_gone_goes_by_the_name_it_had_and_two_of_one_name_are_told_apart() -> None:
+    fleet = Room(VIEW).fleet
+    gone = [backup(1, guest="old-1", name="web"), backup(2, guest="old-1", name="web")]
+    assert [one.id for one in meant("WEB", fleet, gone)] == ["20261126-000002", "20261126-000001"]
+    both = [*gone, backup(3, guest="old-2", name="web")]
+    with pytest.raises(Ambiguous) as several:
+        meant("web", fleet, both)
+    assert {one.uuid for one in several.value.candidates} == {"old-1", "old-2"}
+    assert [one.guest for one in meant("old-2", fleet, both)] == ["old-2"]
+    with pytest.raises(NotFound) as none:
+        meant("wep", fleet, both)
+    assert none.value.nearest == ("web",)
+
+
+def test_a_name_that_began_the_names_of_living_guests_still_means_the_one_that_is_gone() -> None:
+    fleet = Room(msgspec.structs.replace(VIEW, vms=(guest("u1", "website1"), guest("u2", "website2")))).fleet
+    assert meant("website", fleet, [backup(1, guest="old", name="website")])[0].guest == "old"
+
+
+def test_of_two_guests_that_had_the_name_the_one_that_still_has_it_is_meant() -> None:
+    known = [backup(1, guest="old"), backup(2, guest="vm-1")]
+    assert [one.guest for one in meant("centos54", Room(VIEW).fleet, known)] == ["vm-1"]
