@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bot.commands import Annotated, Command, Context, Query, after
-from bot.domain.backup import Backup, BackupState, Proof
+from bot.domain.catalogue import Backup, BackupState, Proof
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Table, Verdict
 from bot.domain.policy import Role
 from bot.domain.texts import Code, Moment, Phrase, Size, Span, Value, Who, many, say

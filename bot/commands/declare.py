@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bot.domain.audit import ANY, Break, Entry, Wanted
-from bot.domain.backup import Backup
+from bot.domain.catalogue import Backup
 from bot.domain.message import Message
 from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings, Person, Role

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from bot.domain.backup import Backup, newest_good
+from bot.domain.catalogue import Backup, newest_good
 from bot.domain.texts import clean
 from bot.errors import Ambiguous, Candidate, NotFound, Refused
 from bot.operations.lookalike import folded, spellings

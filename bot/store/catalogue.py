@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import sqlite_utils
 
-from bot.domain.backup import Backup, BackupState, Proof, Verification, looked_at, merged
+from bot.domain.catalogue import Backup, BackupState, Proof, Verification, looked_at, merged
 from bot.errors import NotFound
 from bot.store import audit
 from bot.store.audit import Note

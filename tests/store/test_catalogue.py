@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from bot.domain.audit import Tag
-from bot.domain.backup import Backup, BackupState, Proof, Verification
+from bot.domain.catalogue import Backup, BackupState, Proof, Verification
 from bot.errors import NotFound
 from bot.store import Note, Store
 

@@ -9,7 +9,7 @@ import msgspec
 
 from bot.commands import Change, Context, Control, Query, Registry, first_word, resolve, split
 from bot.domain.audit import ANY, Break, Entry, Wanted
-from bot.domain.backup import Backup
+from bot.domain.catalogue import Backup
 from bot.domain.disk_moves import DiskMoveFacts, Image
 from bot.domain.inventory import (
     Disk,

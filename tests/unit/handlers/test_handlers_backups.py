@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from ports import NOW, VIEW, Room, guest
 
-from bot.domain.backup import Backup, BackupState, Proof, Verification
+from bot.domain.catalogue import Backup, BackupState, Proof, Verification
 from bot.domain.message import Choices, Table
 from bot.domain.texts import plain
 from bot.errors import Ambiguous, NotFound, Refused
