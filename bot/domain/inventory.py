@@ -227,6 +227,7 @@ class PoolView(msgspec.Struct, frozen=True):
     srs: tuple[Sr, ...]
     alerts: tuple[Alert, ...] = ()
     members: tuple[Member, ...] = ()
+    networks: tuple[Network, ...] = ()
 
 
 class Whereabouts(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ from bot.domain.inventory import (
     XapiVerdict,
 )
 from bot.domain.plan import Call
+from bot.domain.restores import Coming, RestoreFacts
 
 
 class TaskStatus(StrEnum):
@@ -97,6 +98,13 @@ class Facts(Protocol):
 
     async def disk_move(self, vm: str, sr: str) -> DiskMoveFacts:
         """All facts for moving the disks of guest `vm` to the SR `sr` (UUIDs). Raises as `migration`."""
+        ...
+
+    async def restore(self, guest: Coming, pool: str, host: str, sr: str) -> RestoreFacts:
+        """All facts for restoring a guest to a pool (UUID), its disks to the SR `sr` (or the default, "").
+
+        With `host` ("" for any) it shall run there. Raises as `migration`.
+        """
         ...
 
     async def leaving(self, host: str) -> LeavingFacts:

@@ -58,6 +58,7 @@ class Inventory:
     vms: tuple[Vm, ...] = ()
     srs: tuple[Sr, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    networks: tuple[Network, ...] = ()
 
 
 @dataclass
@@ -238,6 +239,7 @@ class Model:
         pool = self._inventory.pool
         if stale.pool or pool is None:
             pool = build.pool(self._tables, self._name)
+        networks = bool(stale.networks)
         self._build_srs(stale)
         self._build_networks(stale)
         hosts = self._tables.of(HostRecord)
@@ -262,6 +264,7 @@ class Model:
             vms=tuple(self._vms[ref] for ref in self._tables.of(VmRecord) if ref in self._vms),
             srs=tuple(sorted(self._srs.values(), key=_by_name)),
             alerts=build.alerts(self._tables) if stale.alerts else self._inventory.alerts,
+            networks=tuple(sorted(self._networks.values(), key=_by_name)) if networks else self._inventory.networks,
         )
         self._bell.ring()
 
@@ -316,5 +319,5 @@ class Model:
             bell.ring()
 
 
-def _by_name(item: Host | Sr) -> tuple[str, str]:
+def _by_name(item: Host | Sr | Network) -> tuple[str, str]:
     return item.name, item.uuid

@@ -56,6 +56,7 @@ class LivePool:
             srs=inventory.srs,
             alerts=inventory.alerts,
             members=self.probe.members,
+            networks=inventory.networks,
         )
 
     def name_of(self, ref: str) -> str | None:

@@ -22,12 +22,13 @@ from bot.domain.inventory import (
     XapiVerdict,
 )
 from bot.domain.plan import Call
+from bot.domain.restores import Coming, RestoreFacts
 from bot.errors import ConfigError, Unreachable
 from bot.operations.ports import TaskView
 from bot.xen.check import Finding, check
 from bot.xen.fleet import LiveFleet
-from bot.xen.host_facts import HostFacts
 from bot.xen.pool import LivePool
+from bot.xen.restore_facts import RestoreReads
 from bot.xen.settings import PoolSettings, findings
 from bot.xen.tasks import LiveDriver
 
@@ -60,7 +61,7 @@ class Pools:
         self._own = own
         self._pools = [LivePool(pool, passwords[pool.name], clock, probe_every_s) for pool in settings]
         self._fleet = LiveFleet(self._pools)
-        self._facts = HostFacts(self._pools, self._live, clock, own)
+        self._facts = RestoreReads(self._pools, self._live, clock, own)
         self._driver = LiveDriver(self._live, self._loaded)
 
     def __repr__(self) -> str:
@@ -125,6 +126,10 @@ class Pools:
     async def disk_move(self, vm: str, sr: str) -> DiskMoveFacts:
         """See `Facts.disk_move`."""
         return await self._facts.disk_move(vm, sr)
+
+    async def restore(self, guest: Coming, pool: str, host: str, sr: str) -> RestoreFacts:
+        """See `Facts.restore`."""
+        return await self._facts.restore(guest, pool, host, sr)
 
     async def leaving(self, host: str) -> LeavingFacts:
         """See `Facts.leaving`."""

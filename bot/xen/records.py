@@ -195,12 +195,14 @@ class PbdRecord(Record, frozen=True, gc=False, rename={"sr": "SR"}):
     currently_attached: bool = False
 
 
-class VifRecord(Record, frozen=True, gc=False, rename={"vm": "VM"}):
+class VifRecord(Record, frozen=True, gc=False, rename={"vm": "VM", "mac": "MAC"}):
     """A `VIF`."""
 
     cls: ClassVar[str] = "VIF"
     vm: str = NULL_REF
     network: str = NULL_REF
+    device: str = ""
+    mac: str = ""
 
 
 class NetworkRecord(Record, frozen=True, gc=False, rename={"pifs": "PIFs", "vifs": "VIFs"}):
