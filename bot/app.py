@@ -30,7 +30,7 @@ from bot.jobs.witness import Witness
 from bot.metrics import Metrics
 from bot.operations.discover import operations
 from bot.operations.xapi_words import explain
-from bot.slack import Delivery, Dialogues, Gateway, Homes, People, close_client, open_client
+from bot.slack import Delivery, Dialogues, Gateway, Homes, Links, People, close_client, open_client
 from bot.store import Note, Store
 from bot.web import Health, Web
 from bot.xen import Pools, own_uuids
@@ -85,7 +85,8 @@ class App:
             client=self.client,
             observe_ack=self.metrics.observe_ack,
         )
-        self.delivery = Delivery(self.client, self.store)
+        self.links = Links(self.client, self.store)
+        self.delivery = Delivery(self.client, self.store, on_card=self.links.posted)
         self.witness = Witness(self.store, config.slack.alerts_channel or config.slack.channels[0])
         self.door = Door(Path(config.store.path), Console(self.desk, config.slack.team).run)
         self.web = Web(config.web, health=self.health, metrics=self.metrics)
@@ -132,6 +133,7 @@ class App:
             running = [
                 group.create_task(self.engine.run(), name="engine"),
                 group.create_task(self.delivery.run(), name="delivery"),
+                group.create_task(self.links.run(), name="links"),
                 group.create_task(self._measure(), name="measure"),
                 group.create_task(self._measure_lag(), name="measure lag"),
                 group.create_task(self.desk.settle_left_behind(), name="old clicks"),

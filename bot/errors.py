@@ -63,8 +63,8 @@ class Candidate:
 class NotFound(UserError):
     """No object has that name; `nearest` holds names that are close to it."""
 
-    def __init__(self, kind: str, name: str, nearest: Sequence[str] = ()) -> None:
-        super().__init__(f"There is no {kind} called “{name}”.")
+    def __init__(self, kind: str, name: str, nearest: Sequence[str] = (), fix: str = "") -> None:
+        super().__init__(f"There is no {kind} called “{name}”.", fix)
         self.kind = kind
         self.name = name
         self.nearest = tuple(nearest)

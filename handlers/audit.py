@@ -60,6 +60,8 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     parts_of = say(", page {page}", page=page) if page > 1 else say("")
     headline = say("Audit{filters}: {entries}{more}{page}", filters=filters, entries=entries, more=more, page=parts_of)
     parts: list[Part] = [Verdict(headline)]
+    if not shown:
+        parts.append(Facts((_elsewhere(found_before=page > 1, filtered=bool(filters.values)),)))
     if shown:
         parts.append(Table(("Entry", "When", "Who", "What", "Job", "About"), tuple(_row(entry) for entry in shown)))
     words = _words(arguments, wanted)
@@ -68,6 +70,15 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         buttons.append(Button("As CSV", "ask", f"audit csv {words}"))
         parts.append(Choices(tuple(buttons)))
     return Message(headline, tuple(parts))
+
+
+def _elsewhere(*, found_before: bool, filtered: bool) -> Phrase:
+    """What to do about an empty list."""
+    if found_before:
+        return say("There is no such page; leave out {page} for the newest.", page=Code("page …"))
+    if filtered:
+        return say("Nothing fits all of that. Leave a filter out, or see {all}.", all=Code("/xen audit"))
+    return say("Whatever is asked, refused or done is listed here from now on.")
 
 
 def _wanted(arguments: Arguments, context: Context) -> Wanted:

@@ -10,7 +10,7 @@ from bot.domain.message import Checks, Facts, Mark, Message, Part, Verdict
 from bot.domain.policy import Role
 from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import Code, Moment, Phrase, Span, Who, many, say
-from bot.domain.words import state_word, step_word
+from bot.domain.words import at_card, numbered, state_word, step_word
 
 _DECIDED = {
     "confirm": "confirmed",
@@ -47,9 +47,12 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     """The job as the store has it."""
     record = await context.journal.job(arguments.job)
     state = say(state_word(record.state))
-    headline = say("Job {n}, {state}: {title}", n=Code(str(record.number)), state=state, title=record.plan.title)
+    headline = say("Job {n}, {state}: {title}", n=numbered(record), state=state, title=record.plan.title)
     beside = (say("{risk} risk", risk=record.plan.risk.value),)
-    parts: list[Part] = [Verdict(headline, beside, _MARKS.get(record.state, Mark.PLAIN)), Facts(tuple(_story(record)))]
+    parts: list[Part] = [
+        Verdict(headline, beside, _MARKS.get(record.state, Mark.PLAIN)),
+        Facts((*_story(record), *at_card(record))),
+    ]
     parts.append(Checks(record.plan.checks))
     return Message(headline, tuple(parts))
 

@@ -10,7 +10,7 @@ from bot.domain.message import Facts, Mark, Message, Small, Table, Verdict
 from bot.domain.policy import Role
 from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Moment, Phrase, Value, Who, say
-from bot.domain.words import counted, state_word
+from bot.domain.words import counted, numbered, state_word
 
 _WAITING = {JobState.PROPOSED, JobState.AWAITING_APPROVAL, JobState.NEEDS_ATTENTION}
 _SHOWN = 20
@@ -52,9 +52,8 @@ def _frozen(by: str, at: float) -> Phrase:
 
 
 def _row(record: JobRecord) -> tuple[Value, ...]:
-    number = Code(str(record.number))
     state = say(state_word(record.state))
-    return number, state, record.plan.title, Who(record.requester), Moment(record.created_at)
+    return numbered(record), state, record.plan.title, Who(record.requester), Moment(record.created_at)
 
 
 COMMAND = Command(

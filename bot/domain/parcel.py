@@ -9,6 +9,14 @@ import msgspec
 from bot.domain.message import Message
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where the card of a job is in Slack."""
+
+    job: int
+    channel: str
+    message_ts: str
+
+
 class Parcel(msgspec.Struct, frozen=True):
     """One delivery.
 

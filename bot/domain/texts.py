@@ -50,6 +50,13 @@ class Code(msgspec.Struct, frozen=True, tag="code"):
     text: str
 
 
+class Link(msgspec.Struct, frozen=True, tag="link"):
+    """An address of Slack's own to follow, with our words for it; never one that a person typed."""
+
+    text: str
+    url: str
+
+
 class Quote(msgspec.Struct, frozen=True, tag="quote"):
     """Foreign text longer than a name: a reason someone typed, a sentence that is ready."""
 
@@ -69,7 +76,7 @@ class Many(msgspec.Struct, frozen=True, tag="many"):
     items: tuple[Value, ...]
 
 
-Value = str | int | Size | Span | Moment | Who | Group | Code | Quote | Many | Phrase
+Value = str | int | Size | Span | Moment | Who | Group | Code | Link | Quote | Many | Phrase
 
 PLACE = re.compile(r"\{([a-z_]+)\}")
 _UNITS = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
@@ -134,7 +141,7 @@ def plain(value: Value) -> str:
             return f"@{at:.0f}"
         case Who(id=identity) | Group(id=identity):
             return f"@{identity}"
-        case Code(text=text) | Quote(text=text):
+        case Code(text=text) | Link(text=text) | Quote(text=text):
             return clean(text, limit=400)
         case int():
             return f"{value:,}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.domain.inventory import FeedState, PowerState, Tools
 from bot.domain.job import JobState
-from bot.domain.record import StepState
-from bot.domain.texts import Phrase, say
+from bot.domain.record import JobRecord, StepState
+from bot.domain.texts import Code, Link, Phrase, Value, say
 
 _JOB_WORDS = {
     JobState.PROPOSED: "waiting for confirmation",
@@ -77,6 +77,18 @@ def tools_word(tools: Tools) -> str:
 def feed_word(state: FeedState) -> str:
     """How the state of a pool's live inventory reads."""
     return _FEED_WORDS[state]
+
+
+def numbered(record: JobRecord) -> Value:
+    """A job's number, leading to its card where that is known."""
+    return Link(str(record.number), record.card_link) if record.card_link else Code(str(record.number))
+
+
+def at_card(record: JobRecord) -> tuple[Phrase, ...]:
+    """The line that leads to a job's card; none before Slack has told where it is."""
+    if not record.card_link:
+        return ()
+    return (say("Go to {card}.", card=Link(f"the card of job {record.number}", record.card_link)),)
 
 
 def counted(number: int, one: str, several: str) -> Phrase:

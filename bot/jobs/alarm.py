@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bot.domain.message import Facts, Mark, Message, Verdict
 from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Quote, Who, many, say
+from bot.domain.words import at_card
 
 
 def glass_broken(record: JobRecord, person: str, told: Sequence[str]) -> Message:
@@ -25,5 +26,6 @@ def glass_broken(record: JobRecord, person: str, told: Sequence[str]) -> Message
         lines.append(say("Told: {who}, who could have approved it.", who=many([Who(one) for one in told])))
     look, stop = Code(f"/xen job {record.number}"), Code(f"/xen cancel {record.number}")
     lines.append(say("{look} shows what runs; {stop} stops it.", look=look, stop=stop))
+    lines += at_card(record)
     beside = say("job {number}", number=record.number)
     return Message(headline, (Verdict(headline, (beside,), Mark.ATTENTION), Facts(tuple(lines))))

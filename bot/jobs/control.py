@@ -10,7 +10,7 @@ from bot.domain.message import Message
 from bot.domain.policy import Person, Role
 from bot.domain.record import Freeze, JobRecord, StepState
 from bot.domain.texts import Code, Moment, Quote, Who, plain, say
-from bot.domain.words import state_word
+from bot.domain.words import at_card, state_word
 from bot.errors import NotAllowed, NotFound, Refused
 from bot.jobs import story
 from bot.jobs.claims import brief, frozen
@@ -37,7 +37,10 @@ class Control:
         match record.state:
             case JobState.PROPOSED | JobState.AWAITING_APPROVAL:
                 if person.id != record.requester and Role.ADMIN not in person.roles:
-                    raise NotAllowed(f"Only the person who asked for job {number}, or an admin, may withdraw it.")
+                    raise NotAllowed(
+                        f"Only the person who asked for job {number}, or an admin, may withdraw it.",
+                        "An approver can deny it on its card.",
+                    )
                 note = Note(Tag.JOB_WITHDRAWN, person.team, person.id)
                 ended = {"finished_at": self.store.clock(), "cancel_by": person.id}
                 await self.store.move(number, JobEvent.WITHDRAW, note, self._ended, expect=record.state, changes=ended)
@@ -47,9 +50,12 @@ class Control:
                 changes = {"cancel_by": record.cancel_by or person.id}
                 await self.store.annotate(number, changes, note, self._asked)
                 self.engine.ask_cancel(number)
-                return brief(say("Job {n} was asked to stop. Its card says how it ends.", n=number))
+                return brief(say("Job {n} was asked to stop. Its card says how it ends.", n=number), *at_card(record))
             case _:
-                raise Refused(f"Job {number} cannot be cancelled: it is {state_word(record.state)}.")
+                raise Refused(
+                    f"Job {number} cannot be cancelled: it is {state_word(record.state)}.",
+                    f"`/xen job {number}` shows what became of it.",
+                )
 
     async def resolve(self, number: int, person: Person, verdict: str) -> Message:
         """Looks at the pool, and closes a job that needs a person when what is seen agrees."""
@@ -57,7 +63,10 @@ class Control:
         if Role.ADMIN not in person.roles:
             raise NotAllowed("To resolve a job you need the admin role.", "Ask an admin of xenbot.")
         if record.state is not JobState.NEEDS_ATTENTION:
-            raise Refused(f"Job {number} needs nobody: it is {state_word(record.state)}.")
+            raise Refused(
+                f"Job {number} needs nobody: it is {state_word(record.state)}.",
+                f"`/xen job {number}` shows it; `/xen jobs` lists what waits for someone first.",
+            )
         open_steps = [one for one in record.steps if one.state is not StepState.DONE] or [record.steps[-1]]
         # The ones nobody could judge come first; the rest of a job of several steps was never begun, or ended clearly.
         step = next((one for one in open_steps if one.state is StepState.UNCLEAR), open_steps[0])

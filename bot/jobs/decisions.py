@@ -13,13 +13,14 @@ from bot.domain.job import FINAL, JobEvent, JobState
 from bot.domain.message import Message
 from bot.domain.policy import Person, Role
 from bot.domain.record import JobRecord
-from bot.domain.texts import Phrase, Who, many, say
+from bot.domain.texts import Code, Phrase, Quote, Who, many, say
+from bot.domain.words import at_card
 from bot.errors import DirectorySilent, IllegalTransition, NotAllowed, Refused, UserError
 from bot.jobs import story
 from bot.jobs.alarm import glass_broken
 from bot.jobs.claims import Answered, Claims, brief, frozen
 from bot.operations.base import NOBODY
-from bot.store import Note, Outgoing
+from bot.store import Held, Note, Outgoing
 from bot.store.clicks import StoredClick
 
 log = structlog.get_logger()
@@ -46,6 +47,9 @@ class Decisions(Claims):
                 return await self._act(click, person, record)
         except DirectorySilent:
             raise  # not an answer about this person: whoever asked says whether the click is judged again later
+        except Held as busy:
+            await self._refuse(click, number, busy)
+            raise Answered(await self._busy(busy)) from busy
         except (UserError, IllegalTransition) as refusal:
             await self._refuse(click, number, refusal)
             if isinstance(refusal, IllegalTransition):
@@ -56,7 +60,9 @@ class Decisions(Claims):
     def _is_this_card(self, click: StoredClick, record: JobRecord) -> None:
         other_message = record.card_ts not in {"", click.message_ts}
         if click.channel != record.channel or other_message:
-            raise Refused(f"This is not the card of job {record.number}.", f"Use `/xen job {record.number}`.")
+            line = say("This is not the card of job {n}; nothing was changed.", n=record.number)
+            look = say("{look} shows it.", look=Code(f"/xen job {record.number}"))
+            raise Answered(brief(line, *(at_card(record) or (look,))))
 
     async def _act(self, click: StoredClick, person: Person, record: JobRecord) -> Message | None:
         match click.action:
@@ -170,7 +176,12 @@ class Decisions(Claims):
         if record.state not in FINAL:
             raise Refused(f"Job {record.number} is not over yet.")
         if record.successor is not None:
-            raise Refused(f"Job {record.number} was asked again as job {record.successor}.")
+            raise Answered(
+                brief(
+                    say("Job {n} was asked again as job {next}.", n=record.number, next=record.successor),
+                    *at_card(await self.store.job(record.successor)),
+                )
+            )
         operation = self.engine.operations[record.operation]
         reason = record.reason
         if click.action == "ask_again":
@@ -195,6 +206,14 @@ class Decisions(Claims):
         else:
             await self.store.annotate(record.number, {}, story=self._card)
         return answer
+
+    async def _busy(self, busy: Held) -> Message:
+        look, stop = Code(f"/xen job {busy.job}"), Code(f"/xen cancel {busy.job}")
+        return brief(
+            say("{why}", why=Quote(busy.message)),
+            say("Wait until it ends ({look}) or cancel it ({stop}).", look=look, stop=stop),
+            *at_card(await self.store.job(busy.job)),
+        )
 
     async def _refuse(self, click: StoredClick, number: int, refusal: Exception) -> None:
         record = await self.store.job(number)

@@ -12,8 +12,8 @@ from bot.domain.job import FINAL, JobState
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Small, Verdict
 from bot.domain.policy import Person, Role
 from bot.domain.record import JobRecord
-from bot.domain.texts import Code, Moment, Phrase, Size, Who, say
-from bot.domain.words import counted, state_word
+from bot.domain.texts import Moment, Phrase, Size, Who, say
+from bot.domain.words import counted, numbered, state_word
 from bot.operations import overview
 from bot.operations.ports import Fleet
 
@@ -84,7 +84,7 @@ def _waits_for(record: JobRecord, person: Person) -> bool:
 def _waiting_line(record: JobRecord) -> Phrase:
     line = say(
         "Job {n}, {state}: {title}, asked by {who}",
-        n=Code(str(record.number)),
+        n=numbered(record),
         state=say(state_word(record.state)),
         title=record.plan.title,
         who=Who(record.requester),
@@ -125,8 +125,9 @@ def _pool_line(view: PoolView) -> Phrase:
 def _ended_line(record: JobRecord) -> Phrase:
     ended = Moment(record.finished_at or record.updated_at)
     state = say(state_word(record.state))
-    number = Code(str(record.number))
-    return say("Job {n}, {state}: {title}, {when}", n=number, state=state, title=record.plan.title, when=ended)
+    return say(
+        "Job {n}, {state}: {title}, {when}", n=numbered(record), state=state, title=record.plan.title, when=ended
+    )
 
 
 def _forms(person: Person, registry: Registry) -> list[Button]:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from bot.domain.audit import Tag
 from bot.domain.job import JobState
-from bot.domain.message import Button, Choices, Message, Verdict
+from bot.domain.message import Button, Choices, Facts, Message, Verdict
 from bot.domain.plan import Plan, ceiling, digest
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import JobRecord
 from bot.domain.texts import plain, say
-from bot.domain.words import state_word
+from bot.domain.words import at_card, state_word
 from bot.errors import Refused
 from bot.jobs import story
 from bot.jobs.ports import Directory
@@ -121,7 +121,7 @@ class Proposals:
                     "Job {n} asks for that already; it is {state}.", n=other.number, state=state_word(other.state)
                 )
                 look = Choices((Button(f"Job {other.number}", "ask", f"job {other.number}"),))
-                return Message(line, (Verdict(line), look))
+                return Message(line, (Verdict(line), Facts(at_card(other)), look))
         return None
 
     async def _asked_for(self, plan: Plan, person: Person, reason: str) -> tuple[int, bool]:

@@ -12,8 +12,8 @@ from bot.domain.job import JobState
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Verdict
 from bot.domain.policy import Person, Role
 from bot.domain.record import Freeze, JobRecord, StepState
-from bot.domain.texts import Code, Moment, Phrase, Size, Span, Who, many, say
-from bot.domain.words import counted, feed_word, state_word
+from bot.domain.texts import Moment, Phrase, Size, Span, Who, many, say
+from bot.domain.words import counted, feed_word, numbered, state_word
 from bot.operations import alert_words
 
 # Older facts are called old: the feed answers every five seconds or so while all is well.
@@ -164,7 +164,7 @@ def _needs(view: PoolView, jobs: Sequence[JobRecord], person: Person, now: float
         found.append(say("{pool} is in a rolling upgrade", pool=view.name))
     own = [record for record in jobs if view.pool is not None and record.pool == view.pool.uuid]
     found += [
-        say("Job {n} needs a person: {title}", n=Code(str(record.number)), title=record.plan.title)
+        say("Job {n} needs a person: {title}", n=numbered(record), title=record.plan.title)
         for record in own
         if record.state is JobState.NEEDS_ATTENTION
     ]
@@ -185,7 +185,7 @@ def _waits_for(record: JobRecord, person: Person) -> list[Phrase]:
         what = "Job {n} waits for your approval: {title}"
     else:
         return []
-    return [say(what, n=Code(str(record.number)), title=record.plan.title)]
+    return [say(what, n=numbered(record), title=record.plan.title)]
 
 
 def silent(host: Host, now: float) -> Phrase:
@@ -264,7 +264,7 @@ def _frozen(freeze: Freeze | None) -> list[Phrase]:
 def job_line(record: JobRecord) -> Phrase:
     """A job in one line, with how far it is while it runs."""
     state = say(state_word(record.state))
-    line = say("Job {n}, {state}: {title}", n=Code(str(record.number)), state=state, title=record.plan.title)
+    line = say("Job {n}, {state}: {title}", n=numbered(record), state=state, title=record.plan.title)
     going = next((step for step in record.steps if step.state is StepState.SENT), None)
     if record.state is JobState.RUNNING and going is not None:
         return say("{line}, {percent} %", line=line, percent=int(going.progress * 100))

@@ -6,10 +6,12 @@ Nothing below this package knows that Slack exists; nothing here decides what ma
 from bot.slack.cards import Rendered, render
 from bot.slack.check import check
 from bot.slack.client import close_client, open_client
-from bot.slack.delivery import Delivery, Outbox
+from bot.slack.delivery import Delivery
 from bot.slack.dialogues import Dialogues
 from bot.slack.gateway import Gateway, GatewayStatus
 from bot.slack.homes import Homes
+from bot.slack.lanes import Outbox
+from bot.slack.links import Links
 from bot.slack.manifest import manifest, manifest_text
 from bot.slack.people import People
 from bot.slack.settings import RoleSettings, SlackSettings
@@ -20,6 +22,7 @@ __all__ = [
     "Gateway",
     "GatewayStatus",
     "Homes",
+    "Links",
     "Outbox",
     "People",
     "Rendered",

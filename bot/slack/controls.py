@@ -23,7 +23,7 @@ from slack_sdk.models.blocks import (
 )
 
 from bot.domain import message as said
-from bot.domain.texts import Code, Group, Many, Moment, Phrase, Value, Who, clean, plain, say
+from bot.domain.texts import Code, Group, Link, Many, Moment, Phrase, Value, Who, clean, plain, say
 from bot.slack import fallback, richtext
 
 BUTTONS_PER_ROW = 25
@@ -129,7 +129,7 @@ def _cell(value: Value) -> RawTextObject | RichTextBlock:
 
 def _is_styled(value: Value) -> bool:
     match value:
-        case Who() | Group() | Moment() | Code():
+        case Who() | Group() | Moment() | Code() | Link():
             return True
         case Many(items=items):
             return any(_is_styled(item) for item in items)

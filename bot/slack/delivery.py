@@ -11,7 +11,6 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -21,6 +20,7 @@ from bot.domain.parcel import Parcel
 from bot.errors import StoreError
 from bot.slack.cards import Rendered, render
 from bot.slack.faults import CALL_ERRORS, Fault, code_of, judge, retry_after_s
+from bot.slack.lanes import Outbox, by_lane, method_of, place_of
 from bot.slack.pacing import Pace
 from bot.slack.sending import Sender
 
@@ -33,37 +33,18 @@ _SHOWN_LIMIT = 1000
 _ACCOUNT_RETRY_S = 60.0
 
 
-class Outbox(Protocol):
-    """What is to be delivered, as the store keeps it."""
-
-    async def due(self, limit: int = 20) -> Sequence[Parcel]:
-        """Parcels ready to go, urgent ones first, in order per thread; a reply only once its job's card has a ts.
-
-        There is one pending card per job, the newest state; a newer state is a parcel with another id.
-        """
-        ...
-
-    async def attempted(self, parcel: int) -> None:
-        """Committed before a post whose answer may get lost."""
-        ...
-
-    async def delivered(self, parcel: int, ts: str) -> None:
-        """Out; for a card the ts goes to its job too."""
-        ...
-
-    async def failed(self, parcel: int, error: str, retry_after_s: float | None) -> None:
-        """Not out: to be tried again after so many seconds, or never (None)."""
-        ...
-
-    async def wait(self, timeout_s: float) -> None:
-        """Returns when something new was put in, or when the time is over."""
-        ...
-
-
 class Delivery:
-    """Delivers until cancelled. `clock` is monotonic seconds."""
+    """Delivers until cancelled. `clock` is monotonic seconds; `on_card` is called when a card was posted."""
 
-    def __init__(self, client: AsyncWebClient, outbox: Outbox, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        outbox: Outbox,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        on_card: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_card = on_card
         self._sender = Sender(client)
         self._outbox = outbox
         self._clock = clock
@@ -116,7 +97,7 @@ class Delivery:
         wake_s = IDLE_S
         # A lane that ends while the outbox is being read would find its parcels in there, sent already.
         busy = set(self._lanes)
-        for lane, parcels in _by_lane(await self._outbox.due(BATCH)).items():
+        for lane, parcels in by_lane(await self._outbox.due(BATCH)).items():
             if lane in busy:
                 continue
             held_s = self._held.get(lane, 0.0) - self._clock()
@@ -138,7 +119,7 @@ class Delivery:
         ready: list[Parcel] = []
         wake_s, post_waits = IDLE_S, False
         for parcel in parcels:
-            is_post = _method(parcel) != "chat.update"
+            is_post = method_of(parcel) != "chat.update"
             if is_post and post_waits:
                 continue
             wait_s = self._wait_s(parcel, hurry=hurry)
@@ -151,8 +132,8 @@ class Delivery:
         return ready, wake_s
 
     def _count(self, parcel: Parcel) -> None:
-        if _method(parcel) == "chat.update":
-            self._pace.edited(_place(parcel))
+        if method_of(parcel) == "chat.update":
+            self._pace.edited(place_of(parcel))
         else:
             self._pace.posted(parcel.channel or parcel.user)
 
@@ -176,16 +157,16 @@ class Delivery:
                 return
 
     def _wait_s(self, parcel: Parcel, *, hurry: bool) -> float:
-        method = _method(parcel)
+        method = method_of(parcel)
         if hurry:
             return self._pace.pause_s(method)
         if method == "chat.update":
-            return self._pace.edit_wait_s(_place(parcel), urgent=parcel.urgent)
+            return self._pace.edit_wait_s(place_of(parcel), urgent=parcel.urgent)
         return self._pace.post_wait_s(method, parcel.channel or parcel.user)
 
     async def _deliver(self, parcel: Parcel) -> float | None:
         """One parcel; None when it is settled for good, else the seconds until its next try."""
-        method = _method(parcel)
+        method = method_of(parcel)
         try:
             ts = await self._send(parcel, render(parcel.message))
         except CALL_ERRORS as error:
@@ -194,6 +175,8 @@ class Delivery:
             return retry_s
         self._refused.discard(parcel.id)
         await self._outbox.delivered(parcel.id, ts)
+        if parcel.kind == "card" and ts != parcel.message_ts:
+            self._on_card()
         return None
 
     async def _send(self, parcel: Parcel, rendered: Rendered) -> str:
@@ -219,7 +202,7 @@ class Delivery:
         return await self._edit(card, rendered)
 
     async def _edit(self, parcel: Parcel, rendered: Rendered) -> str:
-        place = _place(parcel)
+        place = place_of(parcel)
         print_now = _fingerprint(rendered)
         if self._shown.get(place) == print_now:
             return parcel.message_ts
@@ -276,35 +259,6 @@ class Delivery:
             return _ACCOUNT_RETRY_S
         log.error("delivery_given_up", channel=parcel.channel, **known)
         return None
-
-
-def _by_lane(parcels: Iterable[Parcel]) -> dict[str, list[Parcel]]:
-    lanes: dict[str, list[Parcel]] = {}
-    for parcel in parcels:
-        lanes.setdefault(_lane(parcel), []).append(parcel)
-    return lanes
-
-
-def _lane(parcel: Parcel) -> str:
-    """What must stay in order among itself: a job's card and thread, one person's messages, a channel's posts.
-
-    A post is none of its job's thread: one approver who cannot be written to must hold up neither card nor the others.
-    """
-    if parcel.kind == "private":
-        return f"user:{parcel.user}"
-    if parcel.job is not None and parcel.kind != "post":
-        return f"job:{parcel.job}"
-    return f"channel:{parcel.channel}:{parcel.thread_ts}"
-
-
-def _method(parcel: Parcel) -> str:
-    if parcel.kind == "private":
-        return "chat.postEphemeral"
-    return "chat.update" if parcel.kind == "card" and parcel.message_ts else "chat.postMessage"
-
-
-def _place(parcel: Parcel) -> str:
-    return f"{parcel.channel}:{parcel.message_ts}"
 
 
 def _fingerprint(rendered: Rendered) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from bot.domain.texts import Code, Group, Moment, Phrase, Value, Who, clean, pieces, plain
+from bot.domain.texts import Code, Group, Link, Moment, Phrase, Value, Who, clean, pieces, plain
 from bot.slack.richtext import DATE_FORMAT, is_user, is_usergroup, stamp
 
 TEXT_LIMIT = 3500
@@ -42,7 +42,7 @@ def sentence(text: str, *, limit: int = TEXT_LIMIT) -> str:
 def is_literal(phrase: Phrase) -> bool:
     """Whether the phrase needs no markup, so that plain text can carry it."""
     return all(
-        "`" not in piece if isinstance(piece, str) else not isinstance(piece[0], Who | Group | Moment | Code)
+        "`" not in piece if isinstance(piece, str) else not isinstance(piece[0], Who | Group | Moment | Code | Link)
         for piece in pieces(phrase)
     )
 
@@ -59,6 +59,8 @@ def _value(value: Value) -> str:
             return f"<!subteam^{identity}>"
         case Moment(at=at):
             return f"<!date^{int(at)}^{DATE_FORMAT}|{stamp(at)}>"
+        case Link(url=url):
+            return f"<{escape(url).replace('|', '%7C')}|{defuse(plain(value))}>"
         case Code():
             # A backtick would end the code span, hence the look-alike; markup is inert inside.
             return "`" + escape(plain(value).replace("`", "ʼ")) + "`"

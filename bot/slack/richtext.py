@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from slack_sdk.models.blocks import RichTextElement, RichTextElementParts, RichTextSectionElement
 
-from bot.domain.texts import Code, Group, Moment, Phrase, Value, Who, clean, pieces, plain
+from bot.domain.texts import Code, Group, Link, Moment, Phrase, Value, Who, clean, pieces, plain
 
 Parts = RichTextElementParts
 
@@ -87,6 +87,8 @@ def _foreign(value: Value, *, bold: bool, code: bool) -> RichTextElement:
             return Parts.Date(timestamp=int(at), format=DATE_FORMAT, fallback=stamp(at))
         case Code():
             return _text(plain(value), bold=bold, code=True)
+        case Link(url=url):
+            return Parts.Link(url=url, text=plain(value) or None, style=_style(bold=bold))
         case _:
             return _text(plain(value), bold=bold, code=code)
 

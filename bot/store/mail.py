@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from bot.domain.parcel import Parcel
+from bot.domain.parcel import Parcel, Place
 from bot.store import outbox
 from bot.store.database import Database
 from bot.store.outbox import Outgoing
@@ -34,6 +34,14 @@ class Mail:
     async def delivered(self, parcel: int, ts: str) -> None:
         """It is in Slack."""
         await self.database.write(lambda db: outbox.delivered(db, parcel, ts))
+
+    async def unlinked(self, limit: int = 20) -> Sequence[Place]:
+        """Cards in Slack whose address is not known yet, the newest first."""
+        return await self.database.read(lambda db: outbox.unlinked(db, limit))
+
+    async def linked(self, place: Place, link: str) -> None:
+        """Keeps the address of a card."""
+        await self.database.write(lambda db: outbox.linked(db, place, link))
 
     async def failed(self, parcel: int, error: str, retry_after_s: float | None) -> None:
         """It did not arrive."""

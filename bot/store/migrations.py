@@ -207,6 +207,13 @@ def m006_backups(db: sqlite_utils.Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m007_where_cards_are(db: sqlite_utils.Database) -> None:
+    """The address of each job's card, and which cards still lack one."""
+    db.execute("ALTER TABLE jobs ADD COLUMN card_link TEXT NOT NULL DEFAULT ''")
+    db.execute("CREATE INDEX jobs_unlinked ON jobs(number) WHERE card_ts <> '' AND card_link = ''")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

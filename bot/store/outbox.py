@@ -8,7 +8,7 @@ import msgspec
 import sqlite_utils
 
 from bot.domain.message import Message
-from bot.domain.parcel import Parcel
+from bot.domain.parcel import Parcel, Place
 from bot.domain.record import JobRecord
 from bot.store.rows import encode
 
@@ -110,7 +110,24 @@ def delivered(db: sqlite_utils.Database, parcel: int, ts: str) -> None:
     row = db.execute("SELECT job, kind FROM outbox WHERE id = ?", [parcel]).fetchone()
     db.execute("UPDATE outbox SET state = 'sent', ts = ? WHERE id = ? AND state <> 'superseded'", [ts, parcel])
     if row is not None and row["kind"] == "card" and ts:
-        db.execute("UPDATE jobs SET card_ts = ? WHERE number = ?", [ts, row["job"]])
+        # A card that was posted anew is somewhere else.
+        db.execute(
+            "UPDATE jobs SET card_ts = ?, card_link = '' WHERE number = ? AND card_ts <> ?", [ts, row["job"], ts]
+        )
+
+
+def unlinked(db: sqlite_utils.Database, limit: int) -> list[Place]:
+    """Cards in Slack whose address is not known yet, the newest first."""
+    rows = db.execute(
+        "SELECT number, channel, card_ts FROM jobs WHERE card_ts <> '' AND card_link = '' ORDER BY number DESC LIMIT ?",
+        [limit],
+    ).fetchall()
+    return [Place(row["number"], row["channel"], row["card_ts"]) for row in rows]
+
+
+def linked(db: sqlite_utils.Database, place: Place, link: str) -> None:
+    """Where a card is; nothing when it has been posted anew meanwhile."""
+    db.execute("UPDATE jobs SET card_link = ? WHERE number = ? AND card_ts = ?", [link, place.job, place.message_ts])
 
 
 def failed(db: sqlite_utils.Database, at: float, parcel: int, error: str, retry_after_s: float | None) -> None:

@@ -81,6 +81,7 @@ def to_record(db: sqlite_utils.Database, row: sqlite3.Row) -> JobRecord:
         glass="glass" in columns and bool(row["glass"]),
         reminded_at=row["reminded_at"] if "reminded_at" in columns else None,
         back_closed="back_closed" in columns and bool(row["back_closed"]),
+        card_link=row["card_link"] if "card_link" in columns else "",
     )
 
 
@@ -88,7 +89,7 @@ def job(db: sqlite_utils.Database, number: int) -> JobRecord:
     """The job of that number. Raises NotFound."""
     row = db.execute("SELECT * FROM jobs WHERE number = ?", [number]).fetchone()
     if row is None:
-        raise NotFound("job", str(number))
+        raise NotFound("job", str(number), fix="`/xen jobs` lists the newest ones.")
     return to_record(db, row)
 
 

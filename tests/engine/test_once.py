@@ -14,6 +14,7 @@ from bot.domain.plan import Grade, Risk
 from bot.domain.policy import Role
 from bot.domain.texts import plain
 from bot.errors import NotAllowed, Refused, UserError
+from bot.jobs.claims import Answered
 
 
 async def test_a_confirmed_job_runs_and_reports_what_was_seen(bench: Bench, world: World) -> None:
@@ -179,7 +180,7 @@ async def test_a_second_job_for_a_busy_guest_is_refused_with_its_holder(bench: B
     world.risk = Risk.MEDIUM
     world.at = "h3"
     second = await bench.propose()
-    with pytest.raises(Refused, match=f"busy with job {first}"):
+    with pytest.raises(Answered, match=f"busy with job {first}"):
         await bench.press(second, "confirm")
     world.at = "h1"
     world.released.set()

@@ -20,7 +20,7 @@ from bot.domain.message import (
     Ways,
 )
 from bot.domain.plan import Check, Grade
-from bot.domain.texts import Code, Group, Moment, Phrase, Size, Who, clean, many, say
+from bot.domain.texts import Code, Group, Link, Moment, Phrase, Size, Who, clean, many, say
 from bot.lab.slack.blocks import complete_message_blocks
 from bot.slack.cards import Rendered, render, render_bare, render_refusal
 
@@ -49,6 +49,7 @@ VALUES = st.one_of(
     st.builds(Who, HOSTILE | st.just("U12345")),
     st.builds(Group, HOSTILE | st.just("S12345")),
     st.builds(Code, HOSTILE),
+    st.builds(Link, HOSTILE, st.just("https://acme.example/archives/C1/p1?thread_ts=1.2&cid=C1")),
     st.builds(many, st.lists(HOSTILE, max_size=40)),
 )
 PHRASES: st.SearchStrategy[Phrase] = st.builds(
@@ -166,6 +167,15 @@ def test_people_groups_times_and_code_are_what_they_are() -> None:
     assert rendered.text == (
         "<@U1234> of <!subteam^S1234> at <!date^0^{date_short_pretty} at {time}|1970-01-01 00:00 UTC>: `/xen`"
     )
+
+
+def test_a_link_shows_its_words_as_they_are_and_leads_where_slack_said() -> None:
+    url = "https://acme.example/archives/C1/p2?thread_ts=1.2&cid=C1"
+    rendered = render(
+        Message(say("at {card}", card=Link("*card* <1>", url)), (Facts((say("{a}", a=Link("7", url)),)),))
+    )
+    assert rendered.blocks[0]["elements"][0]["elements"] == [{"type": "link", "url": url, "text": "7"}]
+    assert rendered.text == f"at <{url.replace('&', '&amp;')}|*\u200bcard*\u200b &lt;1&gt;>"
 
 
 def test_person_of_the_console_is_text() -> None:
