@@ -16,6 +16,7 @@ XenbotError
 │   ├── StreamCut        an export or import broke off after its first byte: its task tells what the pool made of it
 │   └── CannotTell       the feed has not loaded, or the pool has no coordinator: no fact, hence no verdict
 ├── TargetFailed         the place where backups are kept cannot be read or written
+├── Damaged              an archive is not what it has to be; says which block of which disk, and where
 ├── StoreError           the database cannot be trusted or written
 └── IllegalTransition    a job was asked to move along no line of its table
 """
@@ -136,6 +137,22 @@ class TargetFailed(XenbotError):
         super().__init__(f"{message} {fix}")
         self.message = message
         self.fix = fix
+
+
+class Damaged(XenbotError):
+    """An archive of a guest is cut, altered or none at all; the sentence is for a person.
+
+    `block` is the name of the member it was found at ("" when it lies in none), `disk` the disk as people call it
+    ("" when no disk is concerned), `offset` the byte where the thing that is wrong begins: in the archive itself, or
+    in what it holds unpacked where the sentence says so.
+    """
+
+    def __init__(self, message: str, *, block: str = "", disk: str = "", offset: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.block = block
+        self.disk = disk
+        self.offset = offset
 
 
 class StoreError(XenbotError):

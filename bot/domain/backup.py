@@ -1,0 +1,90 @@
+"""What a backup holds, as its archive says. Names are of whoever made the guest: text to be shown as text."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ArchivedDisk(msgspec.Struct, frozen=True, gc=False):
+    """One disk in an archive, in the order in which the archive holds them.
+
+    `device` is the position at the guest (userdevice; "" for an image of suspended memory), `size` its length as the
+    guest sees it and `stored` how much of it the archive holds (the rest is zeros), both in bytes. `sr` and `sr_name`
+    are the storage it lay on.
+    """
+
+    device: str
+    name: str
+    uuid: str
+    size: int
+    stored: int
+    sr: str = ""
+    sr_name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What people call it: the position and the name."""
+        return disk_label(self.device, self.name)
+
+
+class ArchivedNic(msgspec.Struct, frozen=True, gc=False):
+    """One network interface in an archive: position, MAC, and the network by UUID and name."""
+
+    device: str
+    mac: str
+    network: str
+    network_name: str
+
+
+class ArchivedGuest(msgspec.Struct, frozen=True):
+    """The guest of an archive. An exported snapshot is marked as template and has the UUID of the snapshot.
+
+    `memory` is its static maximum in bytes; `mac_seed` is what XAPI derives MACs from ("" when it has none).
+    """
+
+    uuid: str
+    name: str
+    template: bool
+    power_state: str
+    memory: int
+    vcpus: int
+    mac_seed: str
+    nics: tuple[ArchivedNic, ...] = ()
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """What a whole archive was found to hold.
+
+    Attributes:
+        guest: The guest.
+        disks: Its disks.
+        xapi_major: With `xapi_minor`, the version of XAPI that wrote it: an older host refuses to import it.
+        xapi_minor: See `xapi_major`.
+        product: The product's version, as the archive says.
+        compression: How it is packed: "none", "gzip" or "zstd".
+        checks: What protects each block: "XXH64" or "SHA-1"; "" when there is no block.
+        size: Bytes of the archive as received.
+        unpacked: Bytes of the archive when unpacked.
+        members: How many members it has.
+        blocks: How many blocks of disks it stores, blocks without content included.
+        ova_sha256: SHA-256 of its description of the guest, which nothing in the archive itself protects.
+    """
+
+    guest: ArchivedGuest
+    disks: tuple[ArchivedDisk, ...]
+    xapi_major: int
+    xapi_minor: int
+    product: str
+    compression: str
+    checks: str
+    size: int
+    unpacked: int
+    members: int
+    blocks: int
+    ova_sha256: str
+
+
+def disk_label(device: str, name: str) -> str:
+    """Returns a disk as people call it."""
+    position = f"disk {device}" if device else "the image of its memory"
+    return f"{position} (“{name}”)" if name else position
