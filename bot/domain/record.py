@@ -26,7 +26,8 @@ class StepState(StrEnum):
 class StepRecord(msgspec.Struct, frozen=True):
     """One step of a job. `parent` and `task` are opaque handles of the pool, "" until known. Times in Unix seconds.
 
-    `attempts` counts how often the call was sent; it only grows when the pool proved that nothing had arrived.
+    `attempts` counts how often the call was sent; it only grows when the pool proved that nothing had arrived. `nonce`
+    is the end of the label of a parent task that may be at the pool without being stored here; "" where there is none.
     """
 
     job: int
@@ -40,6 +41,7 @@ class StepRecord(msgspec.Struct, frozen=True):
     finished_at: float | None = None
     progress: float = 0.0
     error: tuple[str, ...] = ()
+    nonce: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import msgspec
 
@@ -126,11 +127,15 @@ class Course:
             self._last = ends.pop()
         for end in ends:
             if end.step is not None:
-                await self.store.save_step(end.step, story=self._card)
+                await self.store.save_step(end.step, story=partial(self._told_now, end))
 
-    def _card(self, record: JobRecord) -> tuple[Outgoing, ...]:
+    def _told_now(self, end: End, record: JobRecord) -> tuple[Outgoing, ...]:
+        """The card with one step more that has ended; that something went wrong does not wait for the others."""
         hint = next(iter(self._hints.values()), None)
-        return (Outgoing("card", story.card(record, self.operation, hint=hint, now=self.store.clock()), urgent=False),)
+        message = story.card(record, self.operation, hint=hint, now=self.store.clock())
+        card = Outgoing("card", message, urgent=end.kind is not EndKind.DONE)
+        # An edited card notifies nobody.
+        return (card, story.harm_reply(record, end.headline)) if end.harmed else (card,)
 
     # The end
 

@@ -253,13 +253,14 @@ class Engine:
             if self.driver.known(pool) is None:
                 continue
             try:
-                for handle in (step.task, step.parent):
+                left = await self.driver.labelled(pool, step.nonce) if step.nonce else ()
+                for handle in dict.fromkeys((step.task, step.parent, *left)):
                     if handle:
                         await self.driver.close_task(pool, handle)
             except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
                 log.info("task_left_for_later", job=step.job, reason=str(reason))
             else:
-                await self.store.save_step(msgspec.structs.replace(step, parent=""))
+                await self.store.save_step(msgspec.structs.replace(step, parent="", nonce=""))
 
     def _started(self, record: JobRecord) -> list[Outgoing]:
         operation = self.operations[record.operation]

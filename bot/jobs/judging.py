@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from enum import StrEnum
 
 import msgspec
 
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, Quote, plain, say
+from bot.domain.texts import Moment, Phrase, Quote, plain, say
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.jobs import story
 from bot.jobs.gate import Wait
@@ -31,6 +32,7 @@ class Pace(msgspec.Struct, frozen=True):
     sends: int = 3
     tidy: float = 60.0
     crowded: float = 10.0
+    waiting: float = 20.0
 
 
 class EndKind(StrEnum):
@@ -85,6 +87,7 @@ class Judging:
         self._card_at = 0.0
         self._highest = 0.0
         self._ended = False
+        self._look_at = 0.0
 
     async def _judge(self, record: JobRecord, step: StepRecord, plan_step: Step, error: tuple[str, ...] | None) -> End:
         """Looks at the object until the truth is clear. `error` is None when the task is gone, ("",) on success."""
@@ -94,20 +97,36 @@ class Judging:
         elif error is not None:
             began = self._highest > 0 and error[0] != "TASK_CANCELLED"
             patience = self.operation.settle_s if began else self.pace.early_failure
-        started = time.monotonic()
+        started, until = time.monotonic(), self.store.clock() + patience
         while True:
             look = await self._seen(record, plan_step)
             waited = time.monotonic() - started
             if look is None:
-                started += self.pace.retry  # time in which nobody answered is no time spent looking
+                # Time in which nobody answered is no time spent looking.
+                started, until = started + self.pace.retry, until + self.pace.retry
                 await self._hint(record, say("The pool does not answer; looking again."))
             elif look.seen is Seen.DONE:
                 return self._finish(step, self._arrived(look, step, error))
             elif look.seen is not Seen.GOING_ON and waited >= patience:
                 return self._finish(step, self._verdict(look, error))
             elif look.seen is Seen.GOING_ON:
-                started = time.monotonic()
+                started, until = time.monotonic(), self.store.clock() + patience
+            if look is not None and patience > self.pace.early_failure and (error != ("",) or waited >= self.pace.card):
+                await self._hint(record, self._settling(look, error, until))
             await asyncio.sleep(self.pace.retry / 2)
+
+    def _settling(self, look: Look, error: tuple[str, ...] | None, until: float) -> Phrase:
+        """What is known while it may still change: a failed migration may yet show its guest at the target."""
+        if error is None:
+            why = say("the pool has lost its task")
+        elif error == ("",):
+            why = say("the pool calls it done")
+        else:
+            why = say("the pool reports a failure: {why}", why=self.words(error))
+        if look.seen is Seen.GOING_ON:
+            return say("{look}; {why}, and still works on it.", look=look.headline, why=why)
+        line = "{look}; {why}. Looked at again until {when}, since this may still change."
+        return say(line, look=look.headline, why=why, when=Moment(until))
 
     def _arrived(self, look: Look, step: StepRecord, error: tuple[str, ...] | None) -> End:
         why = self._why(error)
@@ -154,6 +173,22 @@ class Judging:
         if self.hints.get(self.index) != hint:
             self.hints[self.index] = hint
             await self.store.annotate(record.number, {}, story=self._card)
+
+    @asynccontextmanager
+    async def _told_if_slow(self, record: JobRecord, hint: Phrase) -> AsyncIterator[None]:
+        """Says `hint` when the block takes longer than a card may go without news."""
+
+        async def tell() -> None:
+            await asyncio.sleep(self.pace.card)
+            await self._hint(record, hint)
+
+        telling = asyncio.create_task(tell())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            # What the store could not take is met again by whatever is stored next.
+            await asyncio.gather(telling, return_exceptions=True)
 
     async def _seen(self, record: JobRecord, plan_step: Step) -> Look | None:
         """What the pool shows, None when it does not answer."""

@@ -9,7 +9,7 @@ from bot.domain.job import JobState
 from bot.domain.message import Progress, Table
 from bot.domain.plan import Plan
 from bot.domain.record import JobRecord, StepState
-from bot.domain.texts import Phrase, many, say
+from bot.domain.texts import Phrase, Quote, many, say
 from bot.domain.words import step_word
 from bot.operations.base import Operation
 
@@ -32,6 +32,12 @@ def steps(record: JobRecord) -> Iterator[Phrase]:
     going = [one.title for one, state in zip(record.plan.steps, states, strict=True) if state in begun]
     if going:
         yield say("Under way: {steps}", steps=many(going))
+    bad = {StepState.FAILED, StepState.CANCELLED, StepState.UNCLEAR}
+    ended = [step for step in record.steps if step.state in bad]
+    for step in ended:
+        yield say("{step}: {end}", step=record.plan.steps[step.index].title, end=Quote(" ".join(step.error)))
+    if ended:
+        yield say("Nothing more begins; what is under way is watched to its end.")
 
 
 def not_done(record: JobRecord) -> tuple[Phrase, ...]:

@@ -7,6 +7,7 @@ the task, wait, look. After a crash the same function goes on from what was stor
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 
 import msgspec
@@ -15,11 +16,12 @@ import structlog
 from bot.domain.audit import Tag
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, Span, many, say
+from bot.domain.texts import Moment, Phrase, Span, many, say
 from bot.errors import CannotTell, OutcomeUnknown, Unreachable, XapiFailure
 from bot.jobs import story
 from bot.jobs.gate import Wait
 from bot.jobs.judging import End, EndKind, Judging
+from bot.operations.base import Seen
 from bot.operations.ports import TaskStatus, TaskView
 from bot.store import Note
 
@@ -27,6 +29,9 @@ log = structlog.get_logger()
 
 
 _ALIVE = {TaskStatus.PENDING, TaskStatus.SUCCESS}
+_UNSENT = say("The pool does not answer; nothing was sent yet.")
+_AWAY = say("The pool does not answer; the work there goes on without us.")
+_SLOW = say("The pool takes its time to answer the call; should it not answer at all, the call is looked for.")
 
 
 def _before(record: JobRecord, step: Step) -> Phrase:
@@ -63,26 +68,46 @@ class StepRunner(Judging):
         return await self._watch(record, step, plan_step)
 
     async def _open(self, record: JobRecord, step: StepRecord) -> StepRecord | End:
-        label = f"xenbot job {record.number}: {story.plain_title(record)}"
+        # Stored before the label exists at the pool: what is left there without being known here is found by it.
+        doubtful = bool(step.nonce)
+        if not doubtful:
+            step = msgspec.structs.replace(step, nonce=secrets.token_hex(8))
+            await self.store.save_step(step)
+        label = f"xenbot job {record.number}: {story.plain_title(record)} · {step.nonce}"
         for attempt in range(self.pace.sends):
             try:
-                parent = await self.driver.open_task(record.pool, label, f"asked by {record.requester}")
+                async with self._told_if_slow(record, _SLOW):
+                    parent = await self.driver.open_task(record.pool, label, f"asked by {record.requester}")
             except XapiFailure as failure:
                 words = self.words((failure.code, *failure.params))
                 return self._finish(step, End(EndKind.FAILED, say("Not started: {words}", words=words)))
-            except (Unreachable, CannotTell, OutcomeUnknown):
+            except (Unreachable, CannotTell, OutcomeUnknown) as lost:
                 # A parent task that was made though its answer was lost is an empty label: it changes nothing. But
                 # time has passed since the last look, in which a freeze or anything else may have come.
                 self.just_judged = False
+                doubtful = doubtful or isinstance(lost, OutcomeUnknown)
+                await self._hint(record, _UNSENT)
                 await asyncio.sleep(self.pace.retry * (attempt + 1))
                 continue
+            nonce = step.nonce if doubtful else ""
             opened = msgspec.structs.replace(
-                step, state=StepState.INTENT, parent=parent, started_at=self.store.clock(), attempts=0
+                step, state=StepState.INTENT, parent=parent, started_at=self.store.clock(), attempts=0, nonce=nonce
             )
             await self._save(opened)
+            await self._remove_others(record, opened)
             return opened
         silent = say("Not started: the pool does not answer. Nothing was changed.")
         return self._finish(step, End(EndKind.FAILED, silent))
+
+    async def _remove_others(self, record: JobRecord, step: StepRecord) -> None:
+        """Removes parents that earlier tries may have made: no call was ever sent under them."""
+        try:
+            for handle in await self.driver.labelled(record.pool, step.nonce) if step.nonce else ():
+                if handle != step.parent:
+                    await self.driver.close_task(record.pool, handle)
+        except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
+            # The nonce stays with the step, so it is tried again when the job is over.
+            log.info("task_left_for_later", job=record.number, step=step.index, reason=str(reason))
 
     async def _send(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
         # After a crash nobody knows how the connection ended, so a call that was tried is never sent again.
@@ -106,19 +131,19 @@ class StepRunner(Judging):
     async def _begin(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
         """Sends the call: the step with its task, its end, or the step as it was where no task is known."""
         try:
-            task = await self.driver.begin(record.pool, plan_step.call, parent=step.parent, job=str(record.number))
+            async with self._told_if_slow(record, _SLOW):
+                task = await self.driver.begin(record.pool, plan_step.call, parent=step.parent, job=str(record.number))
         except XapiFailure as failure:
             return await self._judge(record, step, plan_step, (failure.code, *failure.params))
         except (Unreachable, CannotTell):
             # Certainly not sent, and written down as such: after a crash it may be tried as if it never had been.
             unsent = msgspec.structs.replace(step, attempts=step.attempts - 1)
             await self._save(unsent)
-            await self._hint(record, say("The pool does not answer; nothing was sent yet."))
+            await self._hint(record, _UNSENT)
             await asyncio.sleep(self.pace.retry)
             return unsent
         except OutcomeUnknown as lost:
             log.warning("answer_lost", job=record.number, step=step.index, reason=str(lost))
-            await self._hint(record, say("The answer was lost. Looking at the pool before anything else is done."))
             self._ended = lost.ended
             return step
         return await self._sent(step, task)
@@ -138,6 +163,8 @@ class StepRunner(Judging):
         """
         quiet = self.pace.quiet if ended else self.pace.vanished
         first_empty: float | None = None
+        looking = self._looking_for(record, quiet)
+        await self._hint(record, looking)
         while True:
             try:
                 children = await self.driver.children(record.pool, step.parent)
@@ -153,27 +180,39 @@ class StepRunner(Judging):
                 await self.store.save_step(step, Note(Tag.JOB_ADOPTED, record.team, "xenbot", task=child.handle))
                 return await self._sent(step, child.handle)
             if first_empty is None:
-                first_empty = time.monotonic()
+                first_empty, looking = time.monotonic(), self._looking_for(record, quiet)
             elif time.monotonic() - first_empty >= quiet:
                 return None if ended else False
+            await self._hint(record, looking)
             await asyncio.sleep(self.pace.retry / 4)
+
+    def _looking_for(self, record: JobRecord, quiet: float) -> Phrase:
+        return say(
+            "Nobody knows yet whether the pool got the call “{step}”. Its task is looked for until {when}, for {time}"
+            " at most; meanwhile nothing is sent again.",
+            step=record.plan.steps[self.index].title,
+            when=Moment(self.store.clock() + quiet),
+            time=Span(quiet),
+        )
 
     async def _watch(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
         seen: TaskView | None = None
         told_pool = False
+        self._look_at = 0.0
         while True:
             if self.cancel_asked.is_set() and not told_pool:
                 told_pool = await self._told(record, step)
             try:
                 view = await self.driver.wait(record.pool, step.task, seen=seen, at_most_s=self.pace.retry)
             except (Unreachable, CannotTell, XapiFailure):
-                await self._hint(record, say("The pool does not answer; the work there goes on without us."))
+                await self._hint(record, _AWAY)
                 await asyncio.sleep(self.pace.retry)
                 continue
             if view is None:
                 return await self._judge(record, step, plan_step, None)
-            if self.hints.pop(self.index, None) is not None:
-                self._card_at = 0.0
+            # What the card says of a pool that waits holds until the work begins.
+            if view.progress or self.hints.get(self.index) == _AWAY:
+                self._card_at = 0.0 if self.hints.pop(self.index, None) is not None else self._card_at
             seen = view
             if view.status in {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}:
                 error = view.error if view.status is not TaskStatus.SUCCESS else ("",)
@@ -183,6 +222,21 @@ class StepRunner(Judging):
                     error = ("TASK_CANCELLED", *view.error[1:])
                 return await self._judge(record, step, plan_step, error)
             step = await self._advance(step, view.progress)
+            await self._tell_of_waiting(record, step, plan_step)
+
+    async def _tell_of_waiting(self, record: JobRecord, step: StepRecord, plan_step: Step) -> None:
+        """Says so when XAPI has taken the call and does nothing: it waits for other work to end, for up to two hours.
+
+        Such a call is a pending task and shows nowhere on the object it is about.
+        """
+        waited = self.store.clock() - (step.started_at or self.store.clock())
+        if self._highest or waited < self.pace.waiting or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + self.pace.waiting
+        look = await self._seen(record, plan_step)
+        if look is not None and look.seen is Seen.NOT_DONE:
+            line = "XAPI has been waiting for another operation to end for {time}; it begins then by itself."
+            await self._hint(record, say(line, time=Span(waited)))
 
     async def _later(self, record: JobRecord, step: StepRecord, error: tuple[str, ...]) -> StepRecord:
         """The step as it was before it began, after a while.

@@ -303,6 +303,11 @@ def ending_reply(record: JobRecord) -> Outgoing:
     return reply(line, *record.evidence, *record.drifted)
 
 
+def harm_reply(record: JobRecord, headline: Phrase) -> Outgoing:
+    """Tells the requester that a guest is worse off than before, while other steps of the job are under way."""
+    return reply(say("{who} {headline}", who=Who(record.requester), headline=headline))
+
+
 def plain_title(record: JobRecord) -> str:
     """The title without markup, for logs and task names."""
     return plain(record.plan.title)

@@ -135,6 +135,10 @@ class Driver(Protocol):
         """Makes a parent task (task.create) and gives its handle. Raises Unreachable, OutcomeUnknown, XapiFailure."""
         ...
 
+    async def labelled(self, pool: str, nonce: str) -> tuple[str, ...]:
+        """The handles of the tasks of `open_task` whose label ends with `nonce`. Raises Unreachable, XapiFailure."""
+        ...
+
     async def begin(self, pool: str, call: Call, *, parent: str, job: str) -> str:
         """Sends `Async.<call>` as a child of `parent`, marked with the job; gives the child's handle.
 

@@ -214,6 +214,12 @@ def m007_where_cards_are(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX jobs_unlinked ON jobs(number) WHERE card_ts <> '' AND card_link = ''")
 
 
+@MIGRATIONS()
+def m008_labels_in_doubt(db: sqlite_utils.Database) -> None:
+    """How the parent task is marked that a step may have left at its pool without storing it."""
+    db.execute("ALTER TABLE steps ADD COLUMN nonce TEXT NOT NULL DEFAULT ''")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

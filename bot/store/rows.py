@@ -36,6 +36,7 @@ def steps_of(db: sqlite_utils.Database, number: int) -> tuple[StepRecord, ...]:
             finished_at=row["finished_at"],
             progress=row["progress"],
             error=tuple(msgspec.json.decode(row["error"])),
+            nonce=row["nonce"] if "nonce" in row.keys() else "",  # noqa: SIM118  a row holds values, keys only so
         )
         for row in db.execute('SELECT * FROM steps WHERE job = ? ORDER BY "index"', [number])
     )

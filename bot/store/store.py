@@ -169,16 +169,24 @@ class Store(ClickBook, Ledger, Mail, Catalogue):
         return await self._told(work)
 
     async def open_parents(self) -> Sequence[tuple[str, StepRecord]]:
-        """Steps of jobs that are over whose tasks at the pool were not tidied yet, with their pool."""
+        """Steps of jobs that are over whose tasks at the pool, or what may be left of them, were not tidied yet.
+
+        Each comes with its pool.
+        """
         marks = ",".join("?" for _ in FINAL)
 
         def work(db: sqlite_utils.Database) -> Sequence[tuple[str, StepRecord]]:
             found = db.execute(
                 "SELECT DISTINCT steps.job, jobs.pool FROM steps JOIN jobs ON jobs.number = steps.job"  # noqa: S608  marks
-                f" WHERE steps.parent <> '' AND jobs.state IN ({marks})",
+                f" WHERE (steps.parent <> '' OR steps.nonce <> '') AND jobs.state IN ({marks})",
                 [state.value for state in FINAL],
             ).fetchall()
-            return [(row["pool"], step) for row in found for step in rows.steps_of(db, row["job"]) if step.parent]
+            return [
+                (row["pool"], step)
+                for row in found
+                for step in rows.steps_of(db, row["job"])
+                if step.parent or step.nonce
+            ]
 
         return await self.database.write(work)
 

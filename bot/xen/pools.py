@@ -155,6 +155,10 @@ class Pools:
         """See `Driver.open_task`."""
         return await self._driver.open_task(pool, label, description)
 
+    async def labelled(self, pool: str, nonce: str) -> tuple[str, ...]:
+        """See `Driver.labelled`."""
+        return await self._driver.labelled(pool, nonce)
+
     async def begin(self, pool: str, call: Call, *, parent: str, job: str) -> str:
         """See `Driver.begin`."""
         return await self._driver.begin(pool, call, parent=parent, job=job)

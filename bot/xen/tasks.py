@@ -43,6 +43,18 @@ class LiveDriver:
         """Makes a parent task. Raises Unreachable, OutcomeUnknown, XapiFailure."""
         return await self._by_uuid(pool).sessions.change("task.create", label, description)
 
+    async def labelled(self, pool: str, nonce: str) -> tuple[str, ...]:
+        """The handles of the tasks of `open_task` whose label ends with `nonce`. Raises Unreachable, XapiFailure."""
+        if not nonce:
+            return ()
+        # Read in full and compared here: a label holds foreign names, which have no place in a query.
+        wire = await self._by_uuid(pool).sessions.read("task.get_all_records")
+        return tuple(
+            handle
+            for handle, one in wire.items()
+            if one.get("name_label", "").endswith(nonce) and one.get("subtask_of", NULL_REF) == NULL_REF
+        )
+
     async def begin(self, pool: str, call: Call, *, parent: str, job: str) -> str:
         """Sends `Async.<call>` at most once. Raises Unreachable, OutcomeUnknown, XapiFailure."""
         live = self._by_uuid(pool)

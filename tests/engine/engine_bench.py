@@ -53,6 +53,7 @@ class World:
         self.operations: tuple[str, ...] = ()
         self.tasks: dict[str, TaskView] = {}
         self.parents: dict[str, list[str]] = {}
+        self.labels: dict[str, str] = {}
         self.executed = 0
         self.lose = ""
         self.duration = 0
@@ -97,7 +98,14 @@ class World:
     async def open_task(self, pool: str, label: str, description: str) -> str:
         handle = f"parent{len(self.parents)}"
         self.parents[handle] = []
+        self.labels[handle] = label
+        if self.lose == "label":
+            self.lose = ""
+            raise OutcomeUnknown("connection reset", ended=True)
         return handle
+
+    async def labelled(self, pool: str, nonce: str) -> tuple[str, ...]:
+        return tuple(handle for handle, label in self.labels.items() if label.endswith(nonce))
 
     async def begin(self, pool: str, call: Call, *, parent: str, job: str) -> str:
         if self.lose == "before":
@@ -146,6 +154,7 @@ class World:
 
     async def close_task(self, pool: str, handle: str) -> None:
         self.closed.append(handle)
+        self.labels.pop(handle, None)
 
     # The operation
     def plan(self) -> Plan:

@@ -63,6 +63,16 @@ async def test_a_migration_is_a_marked_child_of_our_task_and_ends_at_the_target(
     assert lab.state()["tasks"] == []
 
 
+async def test_a_label_is_found_by_its_nonce_and_nothing_else_is(lab: Datacentre, pools: Pools, pool: str) -> None:
+    parent = await pools.open_task(pool, 'xenbot job 7: Migrate "a" or true · 1f3a', "")
+    await pools.open_task(pool, "xenbot job 8: Migrate b · 2e4b", "")
+    await lab.do({"do": "hold_tasks"})
+    await pools.begin(pool, migrate(pools, "centos54", "xenserver3"), parent=parent, job="7")
+    assert await pools.labelled(pool, "1f3a") == (parent,)
+    assert await pools.labelled(pool, "ffff") == ()
+    assert await pools.labelled(pool, "") == ()
+
+
 async def test_waiting_is_woken_by_the_feed(lab: Datacentre, pools: Pools, pool: str) -> None:
     parent = await pools.open_task(pool, "xenbot job", "")
     await lab.do({"do": "hold_tasks"})
