@@ -86,42 +86,31 @@ class Flag(msgspec.Struct, frozen=True, tag="flag"):
     value: bool
 
 
-Argument = Ref | Text | Options | Flag
+class Made(msgspec.Struct, frozen=True, tag="made"):
+    """An argument that is an object which an earlier step makes: class, and the name under which its UUID is stored."""
+
+    kind: str
+    name: str
 
 
-class Call(msgspec.Struct, frozen=True):
-    """One XAPI call, by method name and typed arguments, the session left out."""
+class Marked(msgspec.Struct, frozen=True, tag="marked"):
+    """An argument that is a string ending in the job's nonce, by which what bears it is known as made by this job."""
+
+    value: str
+
+
+Argument = Ref | Text | Options | Flag | Made | Marked
+
+
+class Call(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One XAPI call, by method name and typed arguments, the session left out.
+
+    Where it is the bot's `own` work, such as receiving a stream, the method names the worker that does it.
+    """
 
     method: str
     args: tuple[Argument, ...]
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One changing call: `kind` names the code that knows how to look whether it happened.
-
-    A step that stands `alone` waits for all steps before it and is waited for by all after it. `weight` is its share of
-    the job's progress, in any unit that all steps of a plan have in common.
-    """
-
-    kind: str
-    title: Phrase
-    call: Call
-    alone: bool = False
-    weight: float = 1.0
-
-
-class Placement(msgspec.Struct, frozen=True):
-    """Where a guest is when planned.
-
-    Disks are keyed by userdevice: a moved disk gets a new UUID, its place does not. `booted_at` (Unix seconds) is kept
-    where it matters that the guest has not been rebooted since.
-    """
-
-    vm: str
-    host: str | None
-    power_state: str
-    disks: tuple[tuple[str, str], ...]
-    booted_at: float | None = None
+    own: bool = False
 
 
 class LockKey(msgspec.Struct, frozen=True):
@@ -140,6 +129,45 @@ class LockKey(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """The key as stored."""
         return f"{self.kind}:{self.uuid}"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One changing call: `kind` names the code that knows how to look whether it happened.
+
+    A step that stands `alone` waits for all steps before it and is waited for by all after it. `weight` is its share of
+    the job's progress, in any unit that all steps of a plan have in common.
+
+    In a plan whose steps have a `lane`, those of one lane run one after the other, the lanes beside one another, and a
+    step that does not go well ends its own lane only. What a step brings about is named by `makes`; a later one of its
+    lane that `undoes` it runs once that one has begun, whatever happens between them: a failure, a wish to stop, a
+    crash of the bot. With `unless_well` it runs only where the lane did not go well. What the first step of a lane
+    `holds` it holds for the whole lane: so many lanes of all jobs may hold one key at once as the settings say.
+    """
+
+    kind: str
+    title: Phrase
+    call: Call
+    alone: bool = False
+    weight: float = 1.0
+    lane: str = ""
+    makes: str = ""
+    undoes: str = ""
+    unless_well: bool = False
+    holds: tuple[LockKey, ...] = ()
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """Where a guest is when planned.
+
+    Disks are keyed by userdevice: a moved disk gets a new UUID, its place does not. `booted_at` (Unix seconds) is kept
+    where it matters that the guest has not been rebooted since.
+    """
+
+    vm: str
+    host: str | None
+    power_state: str
+    disks: tuple[tuple[str, str], ...]
+    booted_at: float | None = None
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -217,10 +245,16 @@ def digest(plan: Plan) -> str:
         "operation": plan.operation,
         "pool": plan.pool,
         "targets": sorted((target.kind, target.uuid) for target in plan.targets),
-        "steps": [(step.kind, step.call) for step in plan.steps],
+        "steps": [_promised(step) for step in plan.steps],
         "placements": plan.placements,
     }
     return hashlib.sha256(msgspec.json.encode(promise, order="deterministic")).hexdigest()
+
+
+def _promised(step: Step) -> tuple[object, ...]:
+    # What is taken back, and when, is as much a part of what people agree to as what is done.
+    lane = (step.lane, step.makes, step.undoes, step.unless_well)
+    return (step.kind, step.call, *lane) if step.lane else (step.kind, step.call)
 
 
 def ceiling(plan: Plan) -> Ceiling:

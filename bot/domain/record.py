@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 
 import msgspec
 
 from bot.domain.job import JobState
-from bot.domain.plan import Ceiling, Plan
+from bot.domain.plan import Argument, Ceiling, Made, Marked, Plan, Ref, Step, Text
 from bot.domain.texts import Phrase
 
 
@@ -26,8 +27,10 @@ class StepState(StrEnum):
 class StepRecord(msgspec.Struct, frozen=True):
     """One step of a job. `parent` and `task` are opaque handles of the pool, "" until known. Times in Unix seconds.
 
-    `attempts` counts how often the call was sent; it only grows when the pool proved that nothing had arrived. `nonce`
-    is the end of the label of a parent task that may be at the pool without being stored here; "" where there is none.
+    `attempts` counts how often the call was sent; it only grows when the pool proved that nothing had arrived, or where
+    work of the bot itself is begun again. `nonce` is the end of the label of a parent task that may be at the pool
+    without being stored here; "" where there is none. `made` holds the UUIDs of what the step made, by the names that
+    later steps refer to. `said` is how far it is, or how it ended, in a sentence.
     """
 
     job: int
@@ -42,6 +45,8 @@ class StepRecord(msgspec.Struct, frozen=True):
     progress: float = 0.0
     error: tuple[str, ...] = ()
     nonce: str = ""
+    made: dict[str, str] = {}
+    said: Phrase | None = None
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -93,6 +98,32 @@ class JobRecord(msgspec.Struct, frozen=True):
     card_link: str = ""
 
     @property
+    def nonce(self) -> str:
+        """Sixteen hex digits that only this job puts into the names of what it makes."""
+        return hashlib.sha256(f"nonce {self.target}".encode()).hexdigest()[:16]
+
+    @property
+    def made(self) -> dict[str, str]:
+        """The UUIDs of everything that the steps have made, by name."""
+        return {name: uuid for step in self.steps for name, uuid in step.made.items()}
+
+    def step(self, index: int) -> Step | None:
+        """The planned step with everything filled in that it refers to; None where that was not made."""
+        planned, made = self.plan.steps[index], self.made
+        args: list[Argument] = []
+        for one in planned.call.args:
+            if isinstance(one, Made) and one.name not in made:
+                return None
+            args.append(_filled(one, made, self.nonce))
+        return msgspec.structs.replace(planned, call=msgspec.structs.replace(planned.call, args=tuple(args)))
+
+    @property
+    def filled(self) -> Plan:
+        """The plan with everything filled in that is known by now."""
+        steps = tuple(self.step(index) or step for index, step in enumerate(self.plan.steps))
+        return msgspec.structs.replace(self.plan, steps=steps)
+
+    @property
     def done(self) -> frozenset[int]:
         """The steps that are done, by index."""
         return frozenset(step.index for step in self.steps if step.state is StepState.DONE)
@@ -106,6 +137,16 @@ class JobRecord(msgspec.Struct, frozen=True):
     def glass_broken_by(self) -> str:
         """Who let the job run without the approvals it needs; "" when nobody did."""
         return next((one.person for one in self.decisions if one.verdict == "break_glass"), "")
+
+
+def _filled(argument: Argument, made: dict[str, str], nonce: str) -> Argument:
+    match argument:
+        case Made(kind, name):
+            return Ref(kind, made[name])
+        case Marked(value):
+            return Text(f"{value} {nonce}")
+        case _:
+            return argument
 
 
 class Freeze(msgspec.Struct, frozen=True):

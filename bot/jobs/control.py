@@ -97,7 +97,7 @@ class Control:
     async def _look(self, record: JobRecord, index: int) -> Look:
         operation = self.engine.operations[record.operation]
         try:
-            return await operation.look(record.plan, record.plan.steps[index], self.facts)
+            return await operation.look(record.filled, record.filled.steps[index], self.facts)
         except NotFound as gone:
             return Look(Seen.HARMED, say("{what}", what=Quote(gone.message)), ())
 

@@ -1,31 +1,33 @@
 """A job's way through its steps: which may begin now, what follows when one fails, and what is true in the end.
 
-Nothing new begins once a step has ended otherwise than well, or somebody asked to stop; what is under way is watched to
-its end. After a crash the same way is gone on from what was stored: steps that were begun are taken up first.
+Nothing new begins once a step has ended otherwise than well, or somebody asked to stop, but for what takes back what
+was begun; what is under way is watched to its end. After a crash the same way is gone on from what was stored: steps
+that were begun are taken up first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 import msgspec
 
+from bot.domain.plan import LockKey
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, Quote, say
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
-from bot.jobs import story
+from bot.jobs import lanes, story
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace
+from bot.jobs.own_work import OwnWork
+from bot.jobs.slots import Slots
 from bot.jobs.steps import StepRunner
 from bot.operations.base import Look, Operation, Seen
 from bot.operations.ports import Driver, Facts
+from bot.operations.work import Worker
 from bot.store import Outgoing, Store
-
-_BEGUN = {StepState.INTENT, StepState.SENT}
-_BAD = {StepState.FAILED, StepState.CANCELLED, StepState.UNCLEAR}
 
 
 class Course:
@@ -41,6 +43,9 @@ class Course:
         words: Callable[[tuple[str, ...]], Phrase],
         pace: Pace,
         gate: Gate,
+        *,
+        workers: Mapping[str, Worker],
+        slots: Slots,
     ) -> None:
         self.number = number
         self.operation = operation
@@ -50,12 +55,15 @@ class Course:
         self.words = words
         self.pace = pace
         self.gate = gate
+        self.workers = workers
+        self.slots = slots
         self.just_judged = False
         self.cancel_asked = asyncio.Event()
         self._hints: dict[int, Phrase] = {}
         self._running: dict[asyncio.Task[End], int] = {}
         self._bad: list[End] = []
         self._last: End | None = None
+        self._crowded: LockKey | None = None
 
     async def run(self) -> tuple[JobRecord, End]:
         """Carries the job from wherever it stands to its end; gives it as last stored, and how it ended.
@@ -65,65 +73,106 @@ class Course:
         try:
             record = await self.store.job(self.number)
             while True:
-                for index in list(self._next(record)):
+                # Taken before any place is asked for, so that none given back meanwhile is slept through.
+                freed = self.slots.bell
+                self._hold(record)
+                for index in self._next(record, may_open=partial(self._may_open, record)):
                     self._begin(record, index)
-                if not self._running:
+                if self._running:
+                    await self._one_ended(freed)
+                elif self._next(record):
+                    await self._a_place(record, freed)
+                else:
                     return record, await self._sum_up(record)
-                await self._one_ended()
                 record = await self.store.job(self.number)
         finally:
+            self.slots.leave(self.number)
             # Whoever stops us stops watching; what the pool does goes on.
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
 
-    def _next(self, record: JobRecord) -> Iterator[int]:
+    def _next(self, record: JobRecord, *, may_open: Callable[[int], bool] = lambda _first: True) -> list[int]:
         """The steps that may begin, or be taken up, beside those that run."""
-        held = set(self._running.values()) | ({self._last.step.index} if self._last and self._last.step else set())
-        steps = [step for step in record.steps if step.index not in held]
-        adopted = [step.index for step in steps if step.state in _BEGUN]
-        yield from adopted
-        taken = len(self._running) + len(adopted)
-        if self._last is not None or self._bad or any(step.state in _BAD for step in record.steps):
-            return
-        # Somebody wants it stopped: one step more says so, unless those under way will.
-        room = max(1, record.plan.parallel) if not self.cancel_asked.is_set() else 1
-        for step in steps:
-            if step.state is not StepState.WAITING:
-                continue
-            ahead = [one for one in record.steps if one.index < step.index and one.state is not StepState.DONE]
-            alone = record.plan.steps[step.index].alone
-            if taken >= room or (ahead and (alone or any(record.plan.steps[one.index].alone for one in ahead))):
-                return
-            taken += 1
-            yield step.index
+        if self._last is not None:
+            return []
+        running = set(self._running.values())
+        return list(lanes.ready(record, running, stopping=self.cancel_asked.is_set(), may_open=may_open))
+
+    # Places that lanes of all jobs share
+
+    def _hold(self, record: JobRecord) -> None:
+        """Holds the places of the lanes that are under way, and gives back those of lanes that are over."""
+        for lane, steps in lanes.of_each(record).items():
+            if lanes.over(record, steps):
+                self.slots.give_back((self.number, lane))
+            elif any(step.state is not StepState.WAITING for step in steps):
+                self.slots.take((self.number, lane), record.plan.steps[steps[0].index].holds, anyway=True)
+
+    def _may_open(self, record: JobRecord, first: int) -> bool:
+        planned = record.plan.steps[first]
+        crowded = self.slots.take((self.number, planned.lane), planned.holds)
+        self._crowded = crowded or self._crowded
+        return crowded is None
+
+    async def _a_place(self, record: JobRecord, freed: asyncio.Event) -> None:
+        """Waits for another job to give back a place."""
+        if self._crowded is not None:
+            self._hints[-1] = say("Waits for its turn: {name} is busy with others.", name=self._crowded.name)
+            await self.store.annotate(record.number, {}, story=lambda now: (self._card(now),))
+        waits = [asyncio.create_task(one.wait()) for one in (freed, self.cancel_asked)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+            self._hints.pop(-1, None)
 
     def _begin(self, record: JobRecord, index: int) -> None:
-        runner = StepRunner(
-            self.store, self.driver, self.facts, self.operation, self.words, self.pace, self._judge, index
-        )
+        planned = record.plan.steps[index]
+        kind = OwnWork if planned.call.own else StepRunner
+        runner = kind(self.store, self.driver, self.facts, self.operation, self.words, self.pace, self._judge, index)
+        if isinstance(runner, OwnWork):
+            runner.workers = self.workers
         runner.just_judged, self.just_judged = self.just_judged, False
-        runner.cancel_asked, runner.hints = self.cancel_asked, self._hints
+        runner.hints = self._hints
+        if not planned.undoes:
+            # What takes something back is not stopped: that is what whoever stops the job is promised.
+            runner.cancel_asked = self.cancel_asked
         task = asyncio.create_task(runner.run(record), name=f"job {self.number} step {index}")
         self._running[task] = index
 
     async def _judge(self, _record: JobRecord, index: int) -> Wait | tuple[Phrase, ...]:
         now = await self.store.job(self.number)
-        by_itself = self.operation.apart and not now.plan.steps[index].alone
+        planned = now.plan.steps
+        lane = planned[index].lane
+        if lane:
+            # A lane is agreed to as a whole, and judged by itself before its first step. To hold it up between two of
+            # its steps would keep a guest stopped, or a snapshot growing.
+            begun = {step.index for step in now.steps if planned[step.index].lane != lane}
+            first = next(number for number, step in enumerate(planned) if step.lane == lane)
+            return await self.gate.judge(now, frozenset(begun)) if index == first else ()
+        by_itself = self.operation.apart and not planned[index].alone
         begun = {step.index for step in now.steps if by_itself or step.state is not StepState.WAITING}
         return await self.gate.judge(now, frozenset(begun - {index}))
 
-    async def _one_ended(self) -> None:
-        ended, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+    async def _one_ended(self, freed: asyncio.Event) -> None:
+        """Waits for a step to end, or for a place that a lane of this job may take beside those under way."""
+        place = asyncio.create_task(freed.wait())
+        try:
+            await asyncio.wait({*self._running, place}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            place.cancel()
+        ended = [task for task in self._running if task.done()]
+        if not ended:
+            return
         ends = [task.result() for task in ended]
         for task in ended:
             self._hints.pop(self._running.pop(task), None)
         self._bad += [end for end in ends if end.kind is not EndKind.DONE]
         record = await self.store.job(self.number)
-        finished = {end.step.index for end in ends if end.step is not None}
-        waits = any(step.state is StepState.WAITING and step.index not in finished for step in record.steps)
-        stopped = bool(self._bad) or any(step.state in _BAD for step in record.steps)
-        if not self._running and (stopped or not waits):
+        now = {step.index: step for step in (*record.steps, *(end.step for end in ends if end.step is not None))}
+        if not self._running and not self._next(msgspec.structs.replace(record, steps=tuple(now.values()))):
             self._last = ends.pop()
         for end in ends:
             if end.step is not None:
@@ -131,27 +180,31 @@ class Course:
 
     def _told_now(self, end: End, record: JobRecord) -> tuple[Outgoing, ...]:
         """The card with one step more that has ended; that something went wrong does not wait for the others."""
-        hint = next(iter(self._hints.values()), None)
-        message = story.card(record, self.operation, hint=hint, now=self.store.clock())
-        card = Outgoing("card", message, urgent=end.kind is not EndKind.DONE)
+        card = self._card(record, urgent=end.kind is not EndKind.DONE)
         # An edited card notifies nobody.
         return (card, story.harm_reply(record, end.headline)) if end.harmed else (card,)
+
+    def _card(self, record: JobRecord, *, urgent: bool = False) -> Outgoing:
+        hint = next(iter(self._hints.values()), None)
+        return Outgoing("card", story.card(record, self.operation, hint=hint, now=self.store.clock()), urgent=urgent)
 
     # The end
 
     async def _sum_up(self, record: JobRecord) -> End:
         last = self._last.step if self._last is not None else None
         steps = [last if last is not None and one.index == last.index else one for one in record.steps]
-        done = msgspec.structs.replace(record, steps=tuple(steps)).done
-        if len(done) == len(steps):
-            return await self._complete(record, done)
+        record = msgspec.structs.replace(record, steps=tuple(steps))
+        if lanes.complete(record):
+            return await self._complete(record)
+        kept = lanes.kept(record)
         bad = list(self._told(steps))
         unclear = [end for end in bad if end.kind is EndKind.UNCLEAR]
         first = (unclear or bad)[0]
         others = tuple(line for end in bad if end is not first for line in (end.headline, *end.evidence))
-        if not done:
-            return msgspec.structs.replace(first, evidence=(*first.evidence, *others), step=last)
-        look = await self._looked(record, done, tries=self.pace.sends)
+        if not kept:
+            evidence = (*first.evidence, *others, *_taken_back(record))
+            return msgspec.structs.replace(first, evidence=evidence, step=last)
+        look = await self._looked(record, kept, tries=self.pace.sends)
         reasons = tuple(line for end in bad for line in (end.headline, *end.evidence))
         if unclear:
             evidence = (*first.evidence, look.headline, *look.evidence, *others)
@@ -173,8 +226,8 @@ class Course:
                 sentence = say("{what}", what=Quote(" ".join(step.error)))
                 yield known.get(step.index) or End(kinds[step.state], sentence)
 
-    async def _complete(self, record: JobRecord, done: frozenset[int]) -> End:
-        last = self._last
+    async def _complete(self, record: JobRecord) -> End:
+        last, done = self._last, record.done
         if self.operation.sum_up is None and last is not None:
             headline = last.headline if len(done) == 1 else say("Done: {title}", title=record.plan.title)
             return msgspec.structs.replace(last, headline=headline)
@@ -185,14 +238,14 @@ class Course:
     async def _looked(self, record: JobRecord, done: frozenset[int], *, tries: int = 0) -> Look:
         """What is true now; with `tries` the mere count of steps will do where the pool does not answer."""
         count = say("{n} of {all} steps done", n=len(done), all=len(record.steps))
-        complete = len(done) == len(record.steps)
+        complete = lanes.complete(record)
         if self.operation.sum_up is None:
             headline = say("{count}: {title}", count=count, title=record.plan.title)
             return Look(Seen.DONE if complete else Seen.NOT_DONE, headline, ())
         silent, since = 0, time.monotonic()
         while True:
             try:
-                look = await self.operation.sum_up(record.plan, done, self.facts)
+                look = await self.operation.sum_up(record.filled, done, self.facts)
             except NotFound as gone:
                 return Look(Seen.HARMED, say("{what}", what=Quote(gone.message)), (count,))
             except (Unreachable, CannotTell, XapiFailure):
@@ -204,3 +257,10 @@ class Course:
                 if look.seen is Seen.DONE or not complete or (settled and look.seen is not Seen.GOING_ON):
                     return look
             await asyncio.sleep(self.pace.retry)
+
+
+def _taken_back(record: JobRecord) -> Iterator[Phrase]:
+    """What the steps say that took something back."""
+    for step in record.steps:
+        if record.plan.steps[step.index].undoes and step.state is StepState.DONE and step.said is not None:
+            yield step.said

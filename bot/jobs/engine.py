@@ -21,8 +21,10 @@ from bot.jobs.deadlines import Deadlines
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace
 from bot.jobs.ports import Directory
+from bot.jobs.slots import Slots
 from bot.operations.base import Operation
 from bot.operations.ports import Driver, Facts
+from bot.operations.work import Worker
 from bot.store import Note, Outgoing, Store
 
 log = structlog.get_logger()
@@ -51,6 +53,8 @@ class Engine:
         words: Callable[[tuple[str, ...]], Phrase],
         *,
         pace: Pace | None = None,
+        workers: Mapping[str, Worker] | None = None,
+        slots: Slots | None = None,
     ) -> None:
         self.store = store
         self.driver = driver
@@ -60,6 +64,8 @@ class Engine:
         self.gate = Gate(store, facts, directory, operations, approval)
         self.words = words
         self.pace = pace or Pace()
+        self.workers = workers or {}
+        self.slots = slots or Slots()
         self._kick = asyncio.Event()
         self._active: dict[int, asyncio.Task[None]] = {}
         self._courses: dict[int, Course] = {}
@@ -212,12 +218,24 @@ class Engine:
 
     async def _work(self, record: JobRecord, *, just_judged: bool = False) -> None:
         operation = self.operations[record.operation]
-        course = Course(record.number, operation, self.store, self.driver, self.facts, self.words, self.pace, self.gate)
+        course = Course(
+            record.number,
+            operation,
+            self.store,
+            self.driver,
+            self.facts,
+            self.words,
+            self.pace,
+            self.gate,
+            workers=self.workers,
+            slots=self.slots,
+        )
         course.just_judged = just_judged
         self._courses[record.number] = course
         if (await self.store.job(record.number)).cancel_by:
             course.cancel_asked.set()
-        await self._pool_is_known(record.pool)
+        if any(not step.call.own or self.workers[step.call.method].tasked for step in record.plan.steps):
+            await self._pool_is_known(record.pool)
         await self._close(*await course.run())
 
     async def _pool_is_known(self, pool: str) -> None:

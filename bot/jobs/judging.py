@@ -33,6 +33,8 @@ class Pace(msgspec.Struct, frozen=True):
     tidy: float = 60.0
     crowded: float = 10.0
     waiting: float = 20.0
+    stubborn: int = 30
+    stopping: float = 10.0
 
 
 class EndKind(StrEnum):
@@ -48,7 +50,7 @@ class EndKind(StrEnum):
 class End(msgspec.Struct, frozen=True):
     """How it ended, in words, what was seen, and the step as it is stored together with the job's new state.
 
-    `harmed` tells that the guest was found to be worse off than before.
+    `harmed` tells that the guest was found to be worse off than before; `made` is what the step has made.
     """
 
     kind: EndKind
@@ -56,6 +58,7 @@ class End(msgspec.Struct, frozen=True):
     evidence: tuple[Phrase, ...] = ()
     step: StepRecord | None = None
     harmed: bool = False
+    made: dict[str, str] = {}
 
 
 class Judging:
@@ -89,14 +92,11 @@ class Judging:
         self._ended = False
         self._look_at = 0.0
 
+        self._waits = 0
+
     async def _judge(self, record: JobRecord, step: StepRecord, plan_step: Step, error: tuple[str, ...] | None) -> End:
         """Looks at the object until the truth is clear. `error` is None when the task is gone, ("",) on success."""
-        patience = self.pace.vanished
-        if error == ("",):
-            patience = self.operation.settle_s
-        elif error is not None:
-            began = self._highest > 0 and error[0] != "TASK_CANCELLED"
-            patience = self.operation.settle_s if began else self.pace.early_failure
+        patience = self._patience(error)
         started, until = time.monotonic(), self.store.clock() + patience
         while True:
             look = await self._seen(record, plan_step)
@@ -106,7 +106,7 @@ class Judging:
                 started, until = started + self.pace.retry, until + self.pace.retry
                 await self._hint(record, say("The pool does not answer; looking again."))
             elif look.seen is Seen.DONE:
-                return self._finish(step, self._arrived(look, step, error))
+                return self._finish(step, self._arrived(look, step, plan_step, error))
             elif look.seen is not Seen.GOING_ON and waited >= patience:
                 return self._finish(step, self._verdict(look, error))
             elif look.seen is Seen.GOING_ON:
@@ -128,12 +128,19 @@ class Judging:
         line = "{look}; {why}. Looked at again until {when}, since this may still change."
         return say(line, look=look.headline, why=why, when=Moment(until))
 
-    def _arrived(self, look: Look, step: StepRecord, error: tuple[str, ...] | None) -> End:
+    def _patience(self, error: tuple[str, ...] | None) -> float:
+        """How long a look may still change, in seconds."""
+        if error is None:
+            return self.pace.vanished
+        began = self._highest > 0 and error[0] != "TASK_CANCELLED"
+        return self.operation.settle_s if error == ("",) or began else self.pace.early_failure
+
+    def _arrived(self, look: Look, step: StepRecord, plan_step: Step, error: tuple[str, ...] | None) -> End:
         why = self._why(error)
-        if why and not step.task:
+        if why and not step.task and not look.made and not plan_step.undoes:
             # The pool refused the call, so somebody else brought it about.
             return End(EndKind.FAILED, say("Not by this job: {look}", look=look.headline), (*look.evidence, *why))
-        return End(EndKind.DONE, look.headline, (*look.evidence, *why))
+        return End(EndKind.DONE, look.headline, (*look.evidence, *why), made=look.made)
 
     def _verdict(self, look: Look, error: tuple[str, ...] | None) -> End:
         if look.seen is Seen.HARMED:
@@ -157,7 +164,13 @@ class Judging:
         }[end.kind]
         said = (plain(end.headline),) if end.kind is not EndKind.DONE else ()
         ended = msgspec.structs.replace(
-            step, state=state, finished_at=self.store.clock(), progress=self._highest, error=said
+            step,
+            state=state,
+            finished_at=self.store.clock(),
+            progress=self._highest,
+            error=said,
+            said=end.headline,
+            made=end.made,
         )
         return msgspec.structs.replace(end, step=ended)
 
@@ -193,7 +206,7 @@ class Judging:
     async def _seen(self, record: JobRecord, plan_step: Step) -> Look | None:
         """What the pool shows, None when it does not answer."""
         try:
-            return await self.operation.look(record.plan, plan_step, self.facts)
+            return await self.operation.look(record.filled, plan_step, self.facts)
         except (Unreachable, CannotTell, XapiFailure):
             return None
         except NotFound as gone:

@@ -11,6 +11,7 @@ from bot.domain.plan import Plan
 from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import Phrase, Quote, many, say
 from bot.domain.words import step_word
+from bot.jobs import lanes
 from bot.operations.base import Operation
 
 
@@ -25,7 +26,10 @@ def progress(record: JobRecord, now: float) -> Progress:
 
 
 def steps(record: JobRecord) -> Iterator[Phrase]:
-    """How many steps are done, and what is under way."""
+    """How many steps are done, and what is under way; of a plan with lanes a line for each."""
+    if any(step.lane for step in record.plan.steps):
+        yield from _of_lanes(record)
+        return
     states = [step.state for step in record.steps]
     yield say("{n} of {all} steps done", n=states.count(StepState.DONE), all=len(states))
     begun = {StepState.INTENT, StepState.SENT}
@@ -38,6 +42,24 @@ def steps(record: JobRecord) -> Iterator[Phrase]:
         yield say("{step}: {end}", step=record.plan.steps[step.index].title, end=Quote(" ".join(step.error)))
     if ended:
         yield say("Nothing more begins; what is under way is watched to its end.")
+
+
+def _of_lanes(record: JobRecord) -> Iterator[Phrase]:
+    for lane, steps in lanes.of_each(record).items():
+        name = record.plan.names.get(lane, lane)
+        touched = [step for step in steps if step.state is not StepState.WAITING]
+        if not touched:
+            yield say("{name}: waits", name=name)
+            continue
+        # What went wrong stays on the card while it is cleaned up behind it.
+        newest = next((step for step in touched if step.state in lanes.BAD), touched[-1])
+        doing = record.plan.steps[touched[-1].index].title
+        if newest.said is None:
+            yield say("{name}: {doing}", name=name, doing=doing)
+        elif newest.state in lanes.BAD and touched[-1].state in lanes.BEGUN:
+            yield say("{name}: {said} · {doing}", name=name, said=newest.said, doing=doing)
+        else:
+            yield say("{name}: {said}", name=name, said=newest.said)
 
 
 def not_done(record: JobRecord) -> tuple[Phrase, ...]:

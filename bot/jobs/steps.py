@@ -7,6 +7,7 @@ the task, wait, look. After a crash the same function goes on from what was stor
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 import time
 
@@ -34,7 +35,8 @@ _AWAY = say("The pool does not answer; the work there goes on without us.")
 _SLOW = say("The pool takes its time to answer the call; should it not answer at all, the call is looked for.")
 
 
-def _before(record: JobRecord, step: Step) -> Phrase:
+def before(record: JobRecord, step: Step) -> Phrase:
+    """Says that a step was stopped before it began."""
     title = record.plan.title if len(record.plan.steps) == 1 else step.title
     return say("Cancelled before it began: {title}", title=title)
 
@@ -44,19 +46,29 @@ class StepRunner(Judging):
 
     async def run(self, record: JobRecord) -> End:
         """Carries the step from wherever it stands to its end, as often as the pool was too busy to begin with it."""
+        plan_step = record.step(self.index)
+        if plan_step is None:
+            missing = say("Not begun, since what it needs is not there: {title}", title=self._planned(record).title)
+            return self._finish(record.steps[self.index], End(EndKind.FAILED, missing))
         end: StepRecord | End = record.steps[self.index]
         while isinstance(end, StepRecord):
-            end = await self._once(record, end)
+            end = await self._once(record, end, plan_step)
         return end
 
-    async def _once(self, record: JobRecord, step: StepRecord) -> StepRecord | End:
+    def _planned(self, record: JobRecord) -> Step:
+        return record.plan.steps[self.index]
+
+    async def _once(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
         """The end of the step, or the step as it was before it began."""
-        plan_step = record.plan.steps[self.index]
         self._highest = step.progress
         if step.state is StepState.WAITING:
             if self.cancel_asked.is_set():
-                return self._finish(step, End(EndKind.CANCELLED, _before(record, plan_step)))
-            opened = await self._open(record, step)
+                return self._finish(step, End(EndKind.CANCELLED, before(record, plan_step)))
+            if plan_step.undoes:
+                already = await self._undone(record, plan_step)
+                if already is not None:
+                    return self._finish(step, already)
+            opened = await self._open(record, step, plan_step)
             if isinstance(opened, End):
                 return opened
             step = opened
@@ -67,14 +79,24 @@ class StepRunner(Judging):
             step = sent
         return await self._watch(record, step, plan_step)
 
-    async def _open(self, record: JobRecord, step: StepRecord) -> StepRecord | End:
+    async def _undone(self, record: JobRecord, plan_step: Step) -> End | None:
+        """The end of a step that takes something back, where there is nothing to take back any more."""
+        while True:
+            look = await self._seen(record, plan_step)
+            if look is not None:
+                return End(EndKind.DONE, look.headline, look.evidence) if look.seen is Seen.DONE else None
+            await self._hint(record, say("The pool does not answer; what is to be cleaned up waits for it."))
+            await asyncio.sleep(self.pace.retry)
+
+    async def _open(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
         # Stored before the label exists at the pool: what is left there without being known here is found by it.
         doubtful = bool(step.nonce)
         if not doubtful:
             step = msgspec.structs.replace(step, nonce=secrets.token_hex(8))
             await self.store.save_step(step)
         label = f"xenbot job {record.number}: {story.plain_title(record)} · {step.nonce}"
-        for attempt in range(self.pace.sends):
+        # What has to be taken back waits for as long as the pool is silent.
+        for attempt in itertools.count() if plan_step.undoes else range(self.pace.sends):
             try:
                 async with self._told_if_slow(record, _SLOW):
                     parent = await self.driver.open_task(record.pool, label, f"asked by {record.requester}")
@@ -87,11 +109,11 @@ class StepRunner(Judging):
                 self.just_judged = False
                 doubtful = doubtful or isinstance(lost, OutcomeUnknown)
                 await self._hint(record, _UNSENT)
-                await asyncio.sleep(self.pace.retry * (attempt + 1))
+                await asyncio.sleep(self.pace.retry * min(attempt + 1, 10))
                 continue
             nonce = step.nonce if doubtful else ""
             opened = msgspec.structs.replace(
-                step, state=StepState.INTENT, parent=parent, started_at=self.store.clock(), attempts=0, nonce=nonce
+                step, state=StepState.INTENT, parent=parent, started_at=self.store.clock(), nonce=nonce
             )
             await self._save(opened)
             await self._remove_others(record, opened)
@@ -111,7 +133,8 @@ class StepRunner(Judging):
 
     async def _send(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
         # After a crash nobody knows how the connection ended, so a call that was tried is never sent again.
-        self._ended, refused = False, 0
+        # Only what takes something back may: what is gone cannot be destroyed again, nor what runs be started.
+        self._ended, refused = bool(plan_step.undoes), 0
         while True:
             if step.attempts:
                 found = await self._find(record, step, ended=self._ended)
@@ -144,7 +167,7 @@ class StepRunner(Judging):
             return unsent
         except OutcomeUnknown as lost:
             log.warning("answer_lost", job=record.number, step=step.index, reason=str(lost))
-            self._ended = lost.ended
+            self._ended = lost.ended or bool(plan_step.undoes)
             return step
         return await self._sent(step, task)
 
@@ -208,6 +231,8 @@ class StepRunner(Judging):
                 await self._hint(record, _AWAY)
                 await asyncio.sleep(self.pace.retry)
                 continue
+            if view is None and plan_step.undoes and self._may_wait(plan_step):
+                return await self._anew(step)
             if view is None:
                 return await self._judge(record, step, plan_step, None)
             # What the card says of a pool that waits holds until the work begins.
@@ -216,7 +241,7 @@ class StepRunner(Judging):
             seen = view
             if view.status in {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}:
                 error = view.error if view.status is not TaskStatus.SUCCESS else ("",)
-                if error[:1] and error[0] in self.operation.crowded:
+                if error[:1] and error[0] in self.operation.crowded and self._may_wait(plan_step):
                     return await self._later(record, step, error)
                 if view.status is TaskStatus.CANCELLED:
                     error = ("TASK_CANCELLED", *view.error[1:])
@@ -238,6 +263,11 @@ class StepRunner(Judging):
             line = "XAPI has been waiting for another operation to end for {time}; it begins then by itself."
             await self._hint(record, say(line, time=Span(waited)))
 
+    def _may_wait(self, plan_step: Step) -> bool:
+        # Nobody can stop what takes something back, so it ends by itself, and what is left is named.
+        self._waits += 1
+        return not plan_step.undoes or self._waits <= self.pace.stubborn
+
     async def _later(self, record: JobRecord, step: StepRecord, error: tuple[str, ...]) -> StepRecord:
         """The step as it was before it began, after a while.
 
@@ -249,8 +279,7 @@ class StepRunner(Judging):
                 await self.driver.close_task(record.pool, handle)
             except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
                 log.info("task_left_behind", job=record.number, step=step.index, reason=str(reason))
-        waiting = msgspec.structs.replace(step, state=StepState.WAITING, task="", parent="", progress=0.0, attempts=0)
-        await self._save(waiting)
+        waiting = await self._anew(step)
         wait = Span(self.pace.crowded)
         await self._hint(record, say("{why}. It is tried again every {wait}.", why=self.words(error), wait=wait))
         try:
@@ -258,6 +287,12 @@ class StepRunner(Judging):
                 await self.cancel_asked.wait()
         except TimeoutError:
             pass
+        return waiting
+
+    async def _anew(self, step: StepRecord) -> StepRecord:
+        """The step as it was before it began."""
+        waiting = msgspec.structs.replace(step, state=StepState.WAITING, task="", parent="", progress=0.0, attempts=0)
+        await self._save(waiting)
         return waiting
 
     async def _advance(self, step: StepRecord, progress: float) -> StepRecord:
@@ -275,7 +310,7 @@ class StepRunner(Judging):
         """Whether the call may still be sent, after a crash or a long silence; None when nothing speaks against it."""
         if tries >= self.pace.sends:
             return End(EndKind.FAILED, say("Failed: the pool did not take the call, {n} times.", n=tries))
-        if self.just_judged and not self.cancel_asked.is_set():
+        if plan_step.undoes or (self.just_judged and not self.cancel_asked.is_set()):
             self.just_judged = False
             return None
         while not self.cancel_asked.is_set():
@@ -285,7 +320,7 @@ class StepRunner(Judging):
                 return End(EndKind.FAILED, why) if found else None
             await self._hint(record, found.hint)
             await asyncio.sleep(self.pace.retry)
-        return End(EndKind.CANCELLED, _before(record, plan_step))
+        return End(EndKind.CANCELLED, before(record, plan_step))
 
     async def _told(self, record: JobRecord, step: StepRecord) -> bool:
         """Whether the pool heard that the task should stop; asking again is harmless."""

@@ -30,11 +30,15 @@ class Seen(StrEnum):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """The verdict of a look and the evidence for it, in sentences for the card."""
+    """The verdict of a look and the evidence for it, in sentences for the card.
+
+    `made` are the UUIDs of what the step has made, by the names that later steps refer to.
+    """
 
     seen: Seen
     headline: Phrase
     evidence: tuple[Phrase, ...]
+    made: dict[str, str] = {}
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -42,7 +46,8 @@ class Operation(msgspec.Struct, frozen=True):
 
     `replan` makes the plan of an earlier plan's targets again from direct reads; its `Homes` say, by UUID, on which
     host the guests of our other jobs ran before those moved them, so that our own work raises no risk. `look` reads the
-    pool and says whether the step's effect is there; `reverse` plans the way back. All only read. `running` is what the
+    pool and says whether the step's effect is there; it gets the step with everything filled in that earlier ones made.
+    `reverse` plans the way back. All only read. `running` is what the
     card says meanwhile; `instead` gives the buttons that ask for another way where this one was refused or failed;
     `retarget` plans the same with another host, by UUID; `when_stopped` tells whoever cancels it what will be so then;
     `settle_s` is how long a look may still change after the pool's task failed. `crowded` are the error codes by which

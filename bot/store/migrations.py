@@ -220,6 +220,13 @@ def m008_labels_in_doubt(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE steps ADD COLUMN nonce TEXT NOT NULL DEFAULT ''")
 
 
+@MIGRATIONS()
+def m009_what_steps_made(db: sqlite_utils.Database) -> None:
+    """What a step has made, for the steps that go on with it or take it back, and what it said last."""
+    db.execute("ALTER TABLE steps ADD COLUMN made TEXT NOT NULL DEFAULT '{}'")
+    db.execute("ALTER TABLE steps ADD COLUMN said TEXT NOT NULL DEFAULT ''")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

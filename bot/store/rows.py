@@ -23,22 +23,27 @@ def encode(value: object) -> str:
 
 def steps_of(db: sqlite_utils.Database, number: int) -> tuple[StepRecord, ...]:
     """All steps of a job in order."""
-    return tuple(
-        StepRecord(
-            job=row["job"],
-            index=row["index"],
-            kind=row["kind"],
-            state=StepState(row["state"]),
-            parent=row["parent"],
-            task=row["task"],
-            attempts=row["attempts"],
-            started_at=row["started_at"],
-            finished_at=row["finished_at"],
-            progress=row["progress"],
-            error=tuple(msgspec.json.decode(row["error"])),
-            nonce=row["nonce"] if "nonce" in row.keys() else "",  # noqa: SIM118  a row holds values, keys only so
-        )
-        for row in db.execute('SELECT * FROM steps WHERE job = ? ORDER BY "index"', [number])
+    rows = db.execute('SELECT * FROM steps WHERE job = ? ORDER BY "index"', [number]).fetchall()
+    return tuple(_step(row, set(row.keys())) for row in rows)
+
+
+def _step(row: sqlite3.Row, columns: set[str]) -> StepRecord:
+    return StepRecord(
+        job=row["job"],
+        index=row["index"],
+        kind=row["kind"],
+        state=StepState(row["state"]),
+        parent=row["parent"],
+        task=row["task"],
+        attempts=row["attempts"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        progress=row["progress"],
+        error=tuple(msgspec.json.decode(row["error"])),
+        # A reader without the bot may meet a file that was not brought up to date yet.
+        nonce=row["nonce"] if "nonce" in columns else "",
+        made=msgspec.json.decode(row["made"]) if "made" in columns else {},
+        said=msgspec.json.decode(row["said"], type=Phrase) if "said" in columns and row["said"] else None,
     )
 
 
@@ -50,7 +55,7 @@ def _decisions(db: sqlite_utils.Database, number: int) -> tuple[Decision, ...]:
 
 
 def to_record(db: sqlite_utils.Database, row: sqlite3.Row) -> JobRecord:
-    """The record of a row of `jobs`; a reader without the bot may meet a file that was not brought up to date yet."""
+    """The record of a row of `jobs`, which may be of a file that was not brought up to date yet."""
     columns = set(row.keys())
     return JobRecord(
         number=row["number"],
@@ -158,7 +163,8 @@ def homes(db: sqlite_utils.Database, of: JobRecord) -> dict[str, str]:
 def save_step(db: sqlite_utils.Database, step: StepRecord) -> None:
     """Writes a step as it is now."""
     values = msgspec.structs.asdict(step)
-    values["state"], values["error"] = step.state.value, encode(step.error)
+    values |= {"state": step.state.value, "error": encode(step.error), "made": encode(step.made)}
+    values["said"] = encode(step.said) if step.said is not None else ""
     db.table("steps").upsert(values, pk=("job", "index"))
 
 

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from bot.domain.inventory import Pool
-from bot.domain.plan import Argument, Call, Flag, Options, Ref, Text
+from bot.domain.plan import Argument, Call, Flag, Made, Marked, Options, Ref, Text
 from bot.errors import Unreachable, XapiFailure
 from bot.operations.ports import TaskStatus, TaskView
 from bot.xen.faults import GONE, NULL_REF, named_params
@@ -147,6 +147,8 @@ async def _argument(live: LivePool, argument: Argument) -> str | bool | dict[str
             return value
         case Options(values):
             return dict(values)
+        case Made() | Marked():
+            raise ValueError(f"{argument} is to be filled in before the call is made")
 
 
 async def _record(live: LivePool, handle: str) -> TaskRecord | None:

@@ -1,0 +1,237 @@
+"""Running a step that is work of the bot itself: the same order, the same writing down, the same look at its end.
+
+Work dies with the bot. So where a step is found begun at the start, its task at the pool is stopped first, then what is
+there is looked at: finished work is taken up, unfinished work is cleared away and begun again, or ended with the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+
+from bot.domain.audit import Tag
+from bot.domain.plan import Step
+from bot.domain.record import JobRecord, StepRecord, StepState
+from bot.domain.texts import Phrase, Quote, Size, Span, say
+from bot.errors import CannotTell, OutcomeUnknown, Unreachable, UserError, XapiFailure, XenbotError
+from bot.jobs.judging import End, EndKind
+from bot.jobs.steps import StepRunner, before
+from bot.operations.base import Look, Seen
+from bot.operations.ports import TaskStatus
+from bot.operations.work import Errand, Reached, Worker
+from bot.store import Note
+
+log = structlog.get_logger()
+
+_OVER = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
+_OWN = "xenbot"
+# The rate is that of the last half minute: an average since the start would hide a stall, and a guess from it lie.
+_WINDOW_S = 30.0
+
+
+class Pulse:
+    """How far work is, and how fast it has been lately."""
+
+    def __init__(self) -> None:
+        self.reached: Reached | None = None
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def tell(self, reached: Reached) -> None:
+        """Takes what a worker tells."""
+        now = time.monotonic()
+        self.reached = reached
+        self._marks.append((now, reached.done))
+        while len(self._marks) > 2 and now - self._marks[1][0] > _WINDOW_S:
+            self._marks.popleft()
+
+    @property
+    def fraction(self) -> float:
+        """The share that is done, as far as it can be known."""
+        reached = self.reached
+        return 0.0 if reached is None or reached.total <= 0 else reached.done / reached.total
+
+    @property
+    def line(self) -> Phrase | None:
+        """What the card says of it: amount, rate, time left where the rate allows a guess."""
+        reached = self.reached
+        if reached is None:
+            return None
+        if reached.stalled is not None:
+            return reached.stalled
+        if reached.total <= 0 or not reached.done:
+            return reached.phase
+        words = say("{phase}: {done} of {all}", phase=reached.phase, done=Size(reached.done), all=Size(reached.total))
+        (since, first), (now, last) = self._marks[0], self._marks[-1]
+        if now - since < 1 or last <= first:
+            return words
+        rate = (last - first) / (now - since)
+        left = max(0, reached.total - reached.done) / rate
+        return say("{so_far}, {rate}/s, about {left} left", so_far=words, rate=Size(int(rate)), left=Span(left))
+
+
+class OwnWork(StepRunner):
+    """Runs one step of one job that a worker of the bot does."""
+
+    workers: Mapping[str, Worker] = {}
+
+    async def _once(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
+        worker = self.workers[plan_step.call.method]
+        self._highest = 0.0
+        if step.state is not StepState.WAITING:
+            return await self._found(record, step, plan_step, worker)
+        if self.cancel_asked.is_set():
+            return self._finish(step, End(EndKind.CANCELLED, before(record, plan_step)))
+        opened: StepRecord | End
+        if worker.tasked:
+            opened = await self._open(record, step, plan_step)
+        else:
+            opened = msgspec.structs.replace(step, state=StepState.INTENT, started_at=self.store.clock())
+            await self._save(opened)
+        if isinstance(opened, End):
+            return opened
+        stop = await self._still_right(record, plan_step, opened.attempts)
+        if stop is not None:
+            return self._finish(opened, stop)
+        begun = await self._sent(msgspec.structs.replace(opened, attempts=opened.attempts + 1), opened.parent)
+        return await self._done(record, begun, plan_step, worker)
+
+    async def _done(self, record: JobRecord, step: StepRecord, plan_step: Step, worker: Worker) -> End:
+        """Has the worker do it, and looks at what came of it."""
+        pulse = Pulse()
+        errand = self._errand(record, step, plan_step, pulse)
+        work = asyncio.create_task(worker.run(errand), name=f"work of job {record.number} step {self.index}")
+        asked = asyncio.create_task(self.cancel_asked.wait())
+        told = False
+        try:
+            while not work.done():
+                waited_for = {work} if told else {work, asked}
+                await asyncio.wait(waited_for, timeout=self.pace.retry, return_when=asyncio.FIRST_COMPLETED)
+                if asked.done() and not told:
+                    told = work.cancel()
+                step = await self._reached(step, pulse)
+        finally:
+            # Whoever stops us stops the work with us: it lives nowhere else.
+            asked.cancel()
+            work.cancel()
+            await asyncio.wait({work, asked})
+        error = _error(work)
+        if error != ("",):
+            log.info("own_work_ended", job=record.number, step=self.index, error=error)
+            await self._stop_task(record, step)
+        return await self._judge(record, step, plan_step, error)
+
+    def _errand(self, record: JobRecord, step: StepRecord, plan_step: Step, pulse: Pulse) -> Errand:
+        return Errand(record.number, record.nonce, record.pool, plan_step, step.parent, pulse.tell)
+
+    async def _reached(self, step: StepRecord, pulse: Pulse) -> StepRecord:
+        line = pulse.line
+        if line is None or line == step.said or time.monotonic() - self._card_at < self.pace.card:
+            return step
+        moved = msgspec.structs.replace(step, said=line)
+        return await self._advance(moved, pulse.fraction)
+
+    # After a crash
+
+    async def _found(self, record: JobRecord, step: StepRecord, plan_step: Step, worker: Worker) -> StepRecord | End:
+        await self._stop_task(record, step)
+        look = await self._looked_at(record, plan_step)
+        if look.seen is Seen.DONE:
+            await self.store.save_step(step, Note(Tag.JOB_ADOPTED, record.team, "xenbot", task=step.task))
+            return self._finish(step, self._arrived(look, step, plan_step, ("",)))
+        left: tuple[Phrase, ...] = ()
+        try:
+            await worker.clear(self._errand(record, step, plan_step, Pulse()))
+        except XenbotError as problem:
+            left = (say("Not cleared away: {why}", why=Quote(_sentence(problem))),)
+        if self.cancel_asked.is_set() and not plan_step.undoes:
+            return self._finish(step, End(EndKind.CANCELLED, say("Cancelled: {look}", look=look.headline), left))
+        if not (worker.again and step.attempts < self.pace.sends) or left:
+            why = say("xenbot was restarted in the middle of it; {look}", look=look.headline)
+            return self._finish(step, End(EndKind.FAILED, why, (*look.evidence, *left)))
+        await self._hint(record, say("xenbot was restarted in the middle of it; it begins again."))
+        # The task of the earlier try has ended at the pool, and is taken away here, since the step forgets it.
+        await self._forget(record, step)
+        waiting = msgspec.structs.replace(step, state=StepState.WAITING, task="", parent="", progress=0.0, said=None)
+        await self._save(waiting)
+        return waiting
+
+    async def _looked_at(self, record: JobRecord, plan_step: Step) -> Look:
+        while True:
+            look = await self._seen(record, plan_step)
+            if look is not None:
+                return look
+            await self._hint(record, say("The pool does not answer; looking again."))
+            await asyncio.sleep(self.pace.retry)
+
+    async def _stop_task(self, record: JobRecord, step: StepRecord) -> None:
+        """Has the pool end what it still does for work that is gone; a task that it never took up is left pending."""
+        until: float | None = None
+        while step.parent:
+            try:
+                view = await self.driver.task(record.pool, step.parent)
+                if view is None or view.status in _OVER:
+                    return
+                await self.driver.cancel(record.pool, step.parent)
+            except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
+                log.info("task_not_stopped_yet", job=record.number, step=step.index, reason=str(reason))
+                await self._hint(record, say("The pool does not answer; what it still does is stopped when it does."))
+                until = None
+            else:
+                until = until or time.monotonic() + self.pace.stopping
+                if time.monotonic() >= until:
+                    return
+            await asyncio.sleep(self.pace.retry / 4)
+
+    async def _forget(self, record: JobRecord, step: StepRecord) -> None:
+        try:
+            if step.parent:
+                await self.driver.close_task(record.pool, step.parent)
+        except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
+            log.info("task_left_behind", job=record.number, step=step.index, reason=str(reason))
+
+    # How it ended
+
+    def _patience(self, error: tuple[str, ...] | None) -> float:
+        # What the work left is there when it ends; only what was done well may need a moment to show.
+        return self.operation.settle_s if error == ("",) else 0.0
+
+    def _verdict(self, look: Look, error: tuple[str, ...] | None) -> End:
+        if error and error[0] == _OWN and look.seen is not Seen.HARMED:
+            what = Quote(error[1])
+            return End(EndKind.FAILED, say("Failed: {why} {look}", why=what, look=look.headline), look.evidence)
+        return super()._verdict(look, error)
+
+    def _why(self, error: tuple[str, ...] | None) -> tuple[Phrase, ...]:
+        if error and error[0] == _OWN:
+            return (say("{why}", why=Quote(error[1])),)
+        return super()._why(error)
+
+
+def _sentence(problem: XenbotError) -> str:
+    if isinstance(problem, UserError):
+        return f"{problem.message} {problem.fix}".strip()
+    return str(problem)
+
+
+def _error(work: asyncio.Task[None]) -> tuple[str, ...]:
+    """How the work ended, as a task of the pool would say it."""
+    if work.cancelled():
+        return ("TASK_CANCELLED",)
+    problem = work.exception()
+    match problem:
+        case None:
+            return ("",)
+        case XapiFailure():
+            return (problem.code, *problem.params)
+        case XenbotError():
+            return (_OWN, _sentence(problem))
+        case _:
+            # A defect of ours, in the log with all that is known of it: what the job has begun is taken back all the
+            # same, so that no guest stays stopped and no snapshot is left because of it.
+            log.error("own_work_broke", exc_info=problem)
+            return (_OWN, "xenbot met an error of its own; its log says which.")

@@ -1,0 +1,57 @@
+"""Work that the bot does itself as a step of a job, such as receiving the stream of an export.
+
+The pool knows of it only as a task made for it. When the bot dies the work is gone with it: the next start looks at
+what is there, and begins again or ends with the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from bot.domain.plan import Step
+from bot.domain.texts import Phrase
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """How far work is: `done` of about `total`, in bytes; `phase` says what goes on, for the card.
+
+    `stalled` says in a sentence what is waited for, where nothing moves.
+    """
+
+    done: int
+    total: int
+    phase: Phrase
+    stalled: Phrase | None = None
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """One piece of work: the step with everything filled in, and the job that it belongs to.
+
+    `task` is the pool's task that was made for it ("" where it needs none), `nonce` what marks everything that this job
+    makes. `tell` may be called as often as one likes, on the event loop.
+    """
+
+    job: int
+    nonce: str
+    pool: str
+    step: Step
+    task: str
+    tell: Callable[[Reached], None]
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """Does one kind of work.
+
+    `run` returns when it is done, which the operation's `look` then confirms; it raises errors of `bot.errors`. To stop
+    it, it is cancelled, and it ends within seconds with nothing left under way. `clear` takes away what an earlier
+    `run` of the same step has left when the bot died in it, and nothing else. `again` tells that it may then be begun
+    from the start; `tasked` that the pool is to have a task for it.
+    """
+
+    run: Callable[[Errand], Coroutine[Any, Any, None]]
+    clear: Callable[[Errand], Coroutine[Any, Any, None]]
+    again: bool = False
+    tasked: bool = True
