@@ -1,0 +1,166 @@
+"""Takes in one archive: every byte is checked and hashed by one thread and written by another, out of one buffer.
+
+Both read the same buffer, which is free again when the slower one has done with it: doing one after the other would
+cost the sum of the two. What is not closed leaves an error, and a file for the archive to remove.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from bot.backups.intake_file import WholeFile
+from bot.backups.intake_ring import BUFFER_BYTES, BUFFERS, Ring, Stopped
+from bot.backups.verifier import Verifier
+from bot.domain.backup import Contents
+from bot.errors import TargetFailed
+
+#: How long an aborted intake is waited for: a write that takes longer than that waits for a dead disk.
+LINGER_S: Final = 1.0
+
+_VERIFY: Final = 0
+_WRITE: Final = 1
+
+
+@dataclass(frozen=True)
+class Received:
+    """An archive that is checked and on disk: bytes, SHA-256 in hex, and what it holds."""
+
+    size: int
+    sha256: str
+    contents: Contents
+
+
+class Intake:
+    """A `Sink` that makes one file. As a context manager it discards what was not closed.
+
+    Args:
+        path: The file, which is made new.
+        verifier: Looks at every byte, in a thread of its own.
+        size: Bytes of each buffer.
+        count: How many buffers; nothing else here grows with the archive.
+    """
+
+    def __init__(self, path: Path, verifier: Verifier, *, size: int = BUFFER_BYTES, count: int = BUFFERS) -> None:
+        self.path = path
+        self._verifier = verifier
+        self._ring = Ring(2, size=size, count=count)
+        self._guard = threading.Lock()
+        self._failure: BaseException | None = None
+        self._written = 0
+        self._direct: bool | None = None
+        threads = ThreadPoolExecutor(2, thread_name_prefix="intake")
+        self._verifying = threads.submit(self._verify)
+        self._writing = threads.submit(self._write)
+        # They end with their work.
+        threads.shutdown(wait=False)
+        for work in (self._verifying, self._writing):
+            work.add_done_callback(self._over)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.discard()
+
+    @property
+    def written(self) -> int:
+        """Bytes written so far."""
+        return self._written
+
+    @property
+    def is_direct(self) -> bool | None:
+        """Whether the file system takes writes past its cache; None until it has been asked."""
+        return self._direct
+
+    def take(self) -> memoryview:
+        """See `Sink.take`."""
+        try:
+            return self._ring.take()
+        except Stopped:
+            raise self._reason() from None
+
+    def give(self, count: int) -> None:
+        """See `Sink.give`."""
+        try:
+            self._ring.give(count)
+        except Stopped:
+            raise self._reason() from None
+
+    def abort(self) -> None:
+        """See `Sink.abort`."""
+        self._fail(self._given_up())
+
+    async def close(self) -> Received:
+        """Waits until everything is checked and on disk. Raises TargetFailed, Damaged."""
+        self._ring.finish()
+        try:
+            await self._threads_end(None)
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        if self._failure is not None:
+            raise self._failure
+        sha256, contents = self._verifying.result()
+        return Received(self._writing.result(), sha256, contents)
+
+    async def discard(self) -> None:
+        """Ends what is not over, and waits for it; the file stays. Raises TargetFailed when a write hangs."""
+        if not (self._verifying.done() and self._writing.done()):
+            self.abort()
+        await self._threads_end(LINGER_S)
+
+    async def _threads_end(self, within_s: float | None) -> None:
+        both = {asyncio.wrap_future(work) for work in (self._verifying, self._writing)}
+        for one in both:
+            # `_over` has what went wrong.
+            one.add_done_callback(lambda done: done.cancelled() or done.exception())
+        _, hanging = await asyncio.wait(both, timeout=within_s)
+        if hanging:
+            raise TargetFailed(
+                f"{self.path} hangs: a write to it does not come back.",
+                "See that it is mounted and that its server answers.",
+            )
+        self._ring.free_memory()
+
+    def _verify(self) -> tuple[str, Contents]:
+        digest = hashlib.sha256()
+        while (buffer := self._ring.next(_VERIFY)) is not None:
+            digest.update(buffer.data)
+            self._verifier.feed(buffer.data)
+            self._ring.let_go(buffer)
+        return digest.hexdigest(), self._verifier.finish()
+
+    def _write(self) -> int:
+        with contextlib.closing(WholeFile(self.path)) as file:
+            while (buffer := self._ring.next(_WRITE)) is not None:
+                file.append(buffer.data)
+                self._ring.let_go(buffer)
+                self._written, self._direct = file.size, file.is_direct
+            file.finish()
+            return file.size
+
+    def _reason(self) -> BaseException:
+        return self._failure or self._given_up()
+
+    def _given_up(self) -> TargetFailed:
+        return TargetFailed(f"{self.path} was given up before its end.", "Run it again.")
+
+    def _fail(self, failure: BaseException) -> None:
+        with self._guard:
+            self._failure = self._failure or failure
+        self._ring.stop()
+
+    def _over(self, work: Future[Any]) -> None:
+        failure = work.exception()
+        if failure is not None and not isinstance(failure, Stopped):
+            self._fail(failure)
