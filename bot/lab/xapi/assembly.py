@@ -1,5 +1,6 @@
 """Puts a pool together from its records: machines, accounts, what works on it."""
 
+from bot.lab.xapi.archive.content import Contents
 from bot.lab.xapi.clock import Clock, Gate
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
@@ -12,6 +13,7 @@ from bot.lab.xapi.rules.storage_operations import refresh_devices, refresh_stora
 from bot.lab.xapi.sessions import ROLES, SUPERUSER, Account, Sessions
 from bot.lab.xapi.tasks import Tasks
 from bot.lab.xapi.values import stable_uuid
+from bot.lab.xapi.world import STORED_MIB
 
 
 def make_accounts(password: str) -> tuple[Account, ...]:
@@ -22,7 +24,9 @@ def make_accounts(password: str) -> tuple[Account, ...]:
     )
 
 
-def make_pool(populated: Populated, *, clock: Clock, gate: Gate, faults: Faults, password: str) -> Pool:
+def make_pool(
+    populated: Populated, *, clock: Clock, gate: Gate, faults: Faults, contents: Contents, password: str
+) -> Pool:
     """Returns a pool that works, with every machine up."""
     database = populated.database
     coordinator = database.get("pool", database.refs("pool")[0], "master")
@@ -45,7 +49,10 @@ def make_pool(populated: Populated, *, clock: Clock, gate: Gate, faults: Faults,
         sessions=Sessions(database, clock, make_accounts(password)),
         tasks=Tasks(database, clock),
         machines=machines,
+        contents=contents,
     )
+    for vdi, record in database.items("VDI"):
+        contents.plant(record["uuid"], record["virtual_size"], populated.stored.get(vdi, STORED_MIB))
     if populated.ha is not None:
         database.set("pool", pool.ref, ha_host_failures_to_tolerate=populated.ha.failures)
         arm(pool, populated.storage[populated.ha.storage], {}, uuid=stable_uuid("statefile", populated.name))

@@ -224,7 +224,11 @@ class Gate:
             return self._pause_at
         return end
 
+    def holds(self, progress: float) -> bool:
+        """Tells whether work of this progress must stand still now."""
+        return self._is_held or (self._pause_at is not None and progress >= self._pause_at)
+
     async def enter(self, progress: float) -> None:
         """Waits while work of this progress must stand still."""
-        while self._is_held or (self._pause_at is not None and progress >= self._pause_at):
+        while self.holds(progress):
             await self._moved.wait()

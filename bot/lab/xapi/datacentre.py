@@ -5,33 +5,30 @@ The lab's launcher and the tests hold a `Datacentre`; everything else of this pa
 
 import asyncio
 import errno
-import socket
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from bot.lab.xapi import controls, truth, upheaval
+from bot.lab.xapi.archive.content import Contents
 from bot.lab.xapi.assembly import make_pool
 from bot.lab.xapi.certificates import load_certificate
 from bot.lab.xapi.clock import Clock, Gate, Signal
-from bot.lab.xapi.consistency import find_contradictions
-from bot.lab.xapi.dispatch import dispatch, is_change, list_methods, spell
-from bot.lab.xapi.errors import ApiError, LoopbackMissing
+from bot.lab.xapi.desk import Desk
+from bot.lab.xapi.errors import LoopbackMissing
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.hands import Hands
-from bot.lab.xapi.journal import Heard, Journal
+from bot.lab.xapi.journal import Journal
 from bot.lab.xapi.loading import load_world
-from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.population import populate
 from bot.lab.xapi.population_host import add_certificates
+from bot.lab.xapi.ports import can_bind, find_free_port
 from bot.lab.xapi.rules.toolstack import keep_looking_for_coordinator
 from bot.lab.xapi.server import HostServer
 from bot.lab.xapi.sessions import SUPERUSER
+from bot.lab.xapi.streams.handlers import NAMES as HANDLERS
 from bot.lab.xapi.tasks import report_failure
-from bot.lab.xapi.values import Value
 
 _PORT_TRIES: Final = 50
 
@@ -59,12 +56,13 @@ class Datacentre:
         speed: Simulated seconds per real second.
         manual_clock: Whether simulated time stands still until `{"do": "advance", "seconds": …}`.
         password: Of `root`, and of one account per role, named as the role.
-        certificates: Where certificates are kept between starts; None makes new ones.
+        certificates: Where certificates are kept between starts, and foreign data of disks while it runs; None makes
+            new ones.
         debug_consistency: Whether to look for contradictions after each call; they collect in `findings`.
 
     Attributes:
         hosts: Where each host answers, by its name; filled by `start`.
-        findings: Contradictions that were seen.
+        desk: What answers for the hosts.
         journal: The last calls and struck faults, looking included.
         login_delay_s: Simulated seconds before a refused login is answered.
 
@@ -87,31 +85,49 @@ class Datacentre:
     ) -> None:
         self.password = password
         self.hosts: dict[str, HostAddress] = {}
-        self.findings: list[str] = []
         self._noted = 0
         self._changed = Signal()
         self.journal = Journal()
         self._port = port
         self._certificates = certificates
-        self._debug_consistency = debug_consistency
         self._clock = Clock(speed, running=not manual_clock)
         self.faults = Faults(self._clock, self._note_change, self.journal.record_strike)
         self._gate = Gate()
+        self._contents = Contents(certificates)
         self._servers: dict[str, HostServer] = {}
         self._ports = (port, port + 1)
         self._following: list[asyncio.Task[None]] = []
         self._pools: list[Pool] = [
-            make_pool(populated, clock=self._clock, gate=self._gate, faults=self.faults, password=password)
+            make_pool(
+                populated,
+                clock=self._clock,
+                gate=self._gate,
+                faults=self.faults,
+                contents=self._contents,
+                password=password,
+            )
             for populated in populate(load_world(world))
         ]
         for pool in self._pools:
             pool.peers, pool.adopt = self._pools, self._attend
+        self.desk = Desk(
+            pools=self._pools,
+            faults=self.faults,
+            journal=self.journal,
+            changed=self._note_change,
+            debug_consistency=debug_consistency,
+        )
         self._hands = Hands(
             pools=self._pools,
             clock=self._clock,
             gate=self._gate,
             faults=self.faults,
         )
+
+    @property
+    def findings(self) -> list[str]:
+        """Returns contradictions that were seen."""
+        return self.desk.findings
 
     @property
     def login_delay_s(self) -> float:
@@ -131,20 +147,21 @@ class Datacentre:
             OSError: The port is taken.
         """
         machines = [machine for pool in self._pools for machine in pool.machines.values()]
-        if missing := [machine.address for machine in machines if not _can_bind(machine.address)]:
+        if missing := [machine.address for machine in machines if not can_bind(machine.address)]:
             raise LoopbackMissing(missing)
         fingerprints = {}
         for machine in machines:
             certificate = load_certificate(machine.name, machine.address, self._certificates)
-            self._servers[machine.name] = HostServer(machine, self, certificate.context)
+            self._servers[machine.name] = HostServer(machine, self.desk, certificate.context)
             machine.door = self._servers[machine.name]
             machine.certificate = certificate.pem
             fingerprints[machine.name] = certificate.fingerprint
-            database = self._pool_of(machine).database
+            database = self.desk.find_pool(machine).database
             add_certificates(database, machine.ref, certificate.fingerprint, certificate.valid)
         self._ports = await self._bind()
         https_port, http_port = self._ports
         for machine in machines:
+            machine.https_port = https_port
             self.hosts[machine.name] = HostAddress(
                 address=machine.address,
                 https=f"https://{machine.address}:{https_port}",
@@ -167,7 +184,7 @@ class Datacentre:
 
     async def _bind(self) -> tuple[int, int]:
         for left in reversed(range(_PORT_TRIES if self._port == 0 else 1)):
-            port = self._port or _find_free_port()
+            port = self._port or find_free_port()
             try:
                 for server in self._servers.values():
                     await server.listen(port, port + 1)
@@ -193,48 +210,11 @@ class Datacentre:
             await pool.tasks.stop()
         for server in self._servers.values():
             await server.close()
-
-    async def answer(self, machine: Machine, method: str, params: list[Value], headers: Mapping[str, str]) -> Value:
-        """Does a call for a host's server, notes it, and tells the pages when it may have changed something."""
-        pool = self._pool_of(machine)
-        user = self._find_user(pool, params)
-        begun = time.time()
-        outcome, result = "unanswered", None
-        try:
-            result = await dispatch(pool, machine, method, params, headers)
-            outcome = "done"
-        except ApiError as error:
-            outcome, result = error.code, error.description
-            raise
-        else:
-            return result
-        finally:
-            heard = Heard(machine.name, user, method, params, begun)
-            self.journal.record_call(heard, outcome, result, is_change=is_change(method))
-            if is_change(method):
-                self._note_change()
-            if self._debug_consistency:
-                found = find_contradictions(pool.database)
-                self.findings += [f"After {method}: {text}" for text in found]
-
-    @staticmethod
-    def _find_user(pool: Pool, params: list[Value]) -> str:
-        session = params[0] if params else None
-        if isinstance(session, str) and pool.database.has("session", session):
-            user: str = pool.database.get("session", session, "auth_user_name")
-            return user
-        return ""
-
-    def spell(self, method: str) -> str:
-        """Returns the dotted name of a method."""
-        return spell(method)
+        self._contents.close()
 
     def list_methods(self) -> list[str]:
-        """Returns the names of all served methods."""
-        return list_methods()
-
-    def _pool_of(self, machine: Machine) -> Pool:
-        return next(pool for pool in self._pools if pool.machines.get(machine.ref) is machine)
+        """Returns what faults can be armed on: the calls, and the handlers for streams."""
+        return [*self.desk.list_methods(), *HANDLERS]
 
     def state(self) -> dict[str, Any]:
         """Returns the truth, fit for JSON: records as they are, the last changing calls, faults, time."""
@@ -280,21 +260,3 @@ class Datacentre:
         answer = await self._hands.do(controls.read_control(request))
         self._note_change()
         return answer
-
-
-def _can_bind(address: str) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:
-                return False
-            raise
-    return True
-
-
-def _find_free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.1.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -1,7 +1,9 @@
 """A simulated host as a machine: its address, its toolstack, whether it is alive. Its records are in its pool."""
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Protocol
 
 
@@ -45,6 +47,7 @@ class Machine:
         coordinator: The address of the coordinator that it was told of; empty when that is itself.
         door: Its sockets.
         certificate: What it shows to clients, as PEM.
+        https_port: Where it listens, for those that are sent to it.
         is_alive: False after its power was cut; guests on it are gone then, whatever XAPI believes.
         is_cut: Whether its network is cut; it runs on and nobody hears of it.
         silent_since: When it was last heard of, in simulated seconds, if it is silent now.
@@ -54,6 +57,7 @@ class Machine:
         goes_down: Whether it was told to shut down or to reboot; until it is up again nobody can enable it.
         local_sessions: Sessions of its own, good for what must work without a coordinator.
         streams: How many guests' memory it sends or gets now.
+        archive_numbers: Numbers of the references in archives: they go on from one archive to the next.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Machine:
     coordinator: str = ""
     door: Door = field(default_factory=NoDoor)
     certificate: str = ""
+    https_port: int = 443
     is_alive: bool = True
     is_cut: bool = False
     silent_since: float = 0.0
@@ -72,6 +77,7 @@ class Machine:
     toolstack: Toolstack = field(default=Toolstack.UP)
     streams: int = 0
     local_sessions: set[str] = field(default_factory=set)
+    archive_numbers: Iterator[int] = field(default_factory=count)
 
     @property
     def is_reachable(self) -> bool:

@@ -17,7 +17,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class PatientHandler(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_head_timer", "_is_heard", "_patience", "_read_timer")
+    __slots__ = ("_head_timer", "_is_heard", "_lost", "_patience", "_read_timer")
 
     def __init__(
         self, manager: web.Server, *, keepalive_s: float, patience: tuple[float, float], is_heard: Callable[[], bool]
@@ -33,6 +33,7 @@ class PatientHandler(RequestHandler):
         self._is_heard = is_heard
         self._read_timer: asyncio.TimerHandle | None = None
         self._head_timer: asyncio.TimerHandle | None = None
+        self._lost: asyncio.Event | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to wait."""
@@ -50,9 +51,15 @@ class PatientHandler(RequestHandler):
             self._read_timer = asyncio.get_running_loop().call_later(self._patience[0], self._give_up)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Waits no longer."""
+        """Waits no longer, and tells who wanted to know."""
         self.note_head()
         super().connection_lost(exc)
+        if self._lost is not None:
+            self._lost.set()
+
+    def watch(self, lost: asyncio.Event) -> None:
+        """Sets an event when the connection is gone."""
+        self._lost = lost
 
     def note_head(self) -> None:
         """Waits no longer: the head is there, and later requests may take their time."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bot.lab.xapi.archive.content import Contents
 from bot.lab.xapi.clock import Clock, Gate, Signal
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.faults import Faults
@@ -24,6 +25,7 @@ class Pool:
 
     Attributes:
         machines: The hosts by their references.
+        contents: What the disks hold, of all pools of the datacentre.
         released: Fires when an operation on an object ends, for those who wait for their turn.
         coalescing: Storage repositories whose garbage collection is at work.
         storage_moves: How many storage migrations each host does now.
@@ -47,6 +49,7 @@ class Pool:
     sessions: Sessions
     tasks: Tasks
     machines: dict[str, Machine]
+    contents: Contents = field(default_factory=Contents)
     released: Signal = field(default_factory=Signal)
     coalescing: set[str] = field(default_factory=set)
     storage_moves: Counter[str] = field(default_factory=Counter)

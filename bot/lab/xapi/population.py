@@ -31,6 +31,7 @@ class Populated:
         storage: Storage references by the name in the world; `local/HOST` for local ones.
         network: The network that all hosts are on.
         ha: High availability that is on.
+        stored: MiB of data on the disks of guests, by reference.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Populated:
     storage: dict[str, str] = field(default_factory=dict)
     network: str = ""
     ha: WorldHa | None = None
+    stored: dict[str, int] = field(default_factory=dict)
 
 
 def populate(world: World) -> list[Populated]:
@@ -100,6 +102,7 @@ def _populate_pool(world: World, name: str, coordinator: str, members: list[Worl
                 network=network,
                 storage={**pool.storage, "local": pool.storage[f"local/{guest.host}"]},
                 suspend_storage=default_sr,
+                stored=pool.stored,
             )
     for ref in pool.hosts.values():
         rebalance(database, ref)

@@ -65,8 +65,9 @@ def add_guest(
     network: str,
     storage: dict[str, str],
     suspend_storage: str,
+    stored: dict[str, int],
 ) -> str:
-    """Makes a guest with its disks and interface; returns its reference."""
+    """Makes a guest with its disks and interface; returns it, and notes in `stored` how full its disks are."""
     half = max(1, guest.memory_mib // 2)
     limits = guest.memory or WorldMemory(half, guest.memory_mib, guest.memory_mib, guest.memory_mib)
     is_up = guest.state in {"Running", "Paused"}
@@ -123,7 +124,7 @@ def add_guest(
     database.set("VM", ref, guest_metrics=make_guest_metrics(database, ref, guest))
     if is_up:
         show_console(database, ref, uuid=stable_uuid("console", uuid))
-    _add_disks(database, ref, guest, storage)
+    _add_disks(database, ref, guest, storage, stored)
     _add_interface(database, ref, guest, network)
     if guest.state == "Suspended":
         _add_suspend_image(database, ref, suspend_storage, limits.dynamic_max * MIB)
@@ -150,7 +151,7 @@ def make_guest_metrics(database: Database, vm: str, guest: WorldGuest) -> str:
     return database.create("VM_guest_metrics", uuid=uuid, **values)
 
 
-def _add_disks(database: Database, vm: str, guest: WorldGuest, storage: dict[str, str]) -> None:
+def _add_disks(database: Database, vm: str, guest: WorldGuest, storage: dict[str, str], stored: dict[str, int]) -> None:
     uuid: str = database.get("VM", vm, "uuid")
     is_attached = guest.state != "Halted"
     for position, disk in enumerate(guest.disks):
@@ -166,6 +167,7 @@ def _add_disks(database: Database, vm: str, guest: WorldGuest, storage: dict[str
             virtual_size=size,
             used=size if is_thick(database, repository) else size // 4,
         )
+        stored[vdi] = disk.stored_mib
         database.create(
             "VBD",
             uuid=stable_uuid("VBD", uuid, number),

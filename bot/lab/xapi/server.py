@@ -41,6 +41,9 @@ class Answerer(Protocol):
 
     faults: Faults
 
+    async def receive(self, machine: Machine, request: web.BaseRequest, heard: asyncio.Event) -> bool:
+        """Serves a request for a stream; returns False when there is no handler for it."""
+
     async def answer(self, machine: Machine, method: str, params: list[Value], headers: Mapping[str, str]) -> Value:
         """Does a call; raises `ApiError` where it fails."""
 
@@ -168,10 +171,8 @@ class HostServer:
             return pages.refuse_headers()
         if request.method == "OPTIONS":
             return pages.answer_options()
-        if request.method in {"GET", "HEAD", "PUT"}:
-            return pages.refuse_page()
         if request.method != "POST":
-            return pages.refuse_method(f"Unknown {request.method}")
+            return await self._receive(request)
         if request.content_length is None:
             return pages.report_failure("no content length")
         if request.content_length > BODY_LIMIT:
@@ -188,6 +189,13 @@ class HostServer:
             return _drop(request)
         content_type = jsonrpc.CONTENT_TYPE if is_json else xmlrpc.CONTENT_TYPE
         return await _send(request, answer, {**_HEADERS, "Content-Type": content_type})
+
+    async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method not in {"GET", "HEAD", "PUT"}:
+            return pages.refuse_method(f"Unknown {request.method}")
+        if await self._answerer.receive(self._machine, request, self._heard):
+            return web.Response()  # never sent: the handler has answered and closed the connection
+        return pages.refuse_page()
 
     async def _answer(self, request: web.BaseRequest, call: Request, *, is_json: bool) -> bytes | None:
         """Returns the encoded answer, or None where the connection is to be closed instead."""

@@ -173,7 +173,8 @@ class Tasks:
             self._end(runner, status="cancelled")
             raise ApiError("TASK_CANCELLED", runner.task) from None
         else:
-            self._end(runner, result=encode_value(value), status="success")
+            # What comes in and goes out over plain HTTP may have no result at all.
+            self._end(runner, result="" if value is None else encode_value(value), status="success")
             return value
         finally:
             self._runners.pop(runner.task, None)

@@ -3,10 +3,11 @@
 `loading` reads files into a `World`, `population` turns it into records.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
+STORED_MIB: Final = 24  # little, so that an export takes seconds and not minutes
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -94,10 +95,15 @@ class WorldStorage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WorldDisk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A disk; storage `local` is the local repository of the guest's host."""
+    """A disk; storage `local` is the local repository of the guest's host.
+
+    Attributes:
+        stored_mib: How much of it holds data that an export sends; what it takes in the storage is another matter.
+    """
 
     storage: str
     size_gib: Positive = 8
+    stored_mib: Annotated[int, msgspec.Meta(ge=0)] = STORED_MIB
 
 
 class WorldMemory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -82,3 +82,20 @@ def stock(datacentre: Datacentre) -> Stock:
         return await asyncio.to_thread(go)
 
     return run
+
+
+@pytest.fixture
+def open_socket(datacentre: Datacentre) -> Callable[[str], Awaitable[bytes]]:
+    """Sends bytes to the coordinator of the pool `experiment` and returns all that comes back before the end."""
+
+    async def talk(request: str | bytes) -> bytes:
+        host, _, port = datacentre.hosts["xenserver1"].http.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            writer.write(request if isinstance(request, bytes) else request.encode())
+            async with asyncio.timeout(DEADLINE_S):
+                return await reader.read()
+        finally:
+            writer.close()
+
+    return talk

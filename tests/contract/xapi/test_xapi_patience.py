@@ -22,7 +22,9 @@ async def listening(
 ) -> AsyncIterator[int]:
     """A host with the patience of the parameter; gives its port for plain HTTP."""
     certificate = load_certificate("slow", ADDRESS, tmp_path)
-    server = HostServer(Machine("slow", ADDRESS, "OpaqueRef:slow"), datacentre, certificate.context, **request.param)
+    server = HostServer(
+        Machine("slow", ADDRESS, "OpaqueRef:slow"), datacentre.desk, certificate.context, **request.param
+    )
     await server.listen(unused_tcp_port + 1, unused_tcp_port)
     try:
         yield unused_tcp_port

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot.lab.xapi.archive.content import Contents
 from bot.lab.xapi.assembly import make_pool
 from bot.lab.xapi.clock import Clock, Gate
 from bot.lab.xapi.consistency import find_contradictions
@@ -266,6 +267,7 @@ async def test_what_goes_while_a_batch_is_described_is_told_only_as_deleted() ->
         populate(load_world("large:1x0"))[0],
         clock=(clock := Clock(1.0, running=False)),
         gate=Gate(),
+        contents=Contents(),
         faults=Faults(clock, lambda: None, lambda _method, _fault: None),
         password="pw",
     )

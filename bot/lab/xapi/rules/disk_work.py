@@ -144,6 +144,7 @@ async def fill(
             set_used(there, target, wanted)
         if step == _COPY_STEPS // 2:
             await pool.faults.strike(context.call, "during")
+    pool.contents.share(database.get("VDI", source, "uuid"), there.get("VDI", target, "uuid"))
 
 
 def copy_rate() -> float:

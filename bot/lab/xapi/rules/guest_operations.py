@@ -8,7 +8,7 @@ from bot.lab.xapi.calls import Context
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.rules.turns import check_free, leave, mark, wait_for_turn
+from bot.lab.xapi.rules.turns import LONGEST_WAIT_S, check_free, leave, mark, wait_for_turn
 from bot.lab.xapi.values import Value
 
 _ANY: Final = ("Halted", "Paused", "Suspended", "Running")
@@ -201,8 +201,10 @@ def refresh_allowed(pool: Pool, vm: str) -> None:
 
 
 @asynccontextmanager
-async def operate(context: Context, vm: str, operation: str, *, force: bool = False) -> AsyncIterator[None]:
-    """Holds a guest for an operation; waits in silence, up to two hours, while another one holds it.
+async def operate(
+    context: Context, vm: str, operation: str, *, force: bool = False, longest_s: float = LONGEST_WAIT_S
+) -> AsyncIterator[None]:
+    """Holds a guest for an operation; waits in silence, for `longest_s` at most, while another one holds it.
 
     While it waits only the pending task shows it. `force` makes the checks of the guest's features lenient.
 
@@ -210,7 +212,7 @@ async def operate(context: Context, vm: str, operation: str, *, force: bool = Fa
         ApiError: As `check_operation`; `OTHER_OPERATION_IN_PROGRESS` after the long wait.
     """
     pool = context.pool
-    await wait_for_turn(context, lambda: check_operation(pool, vm, operation, force=force))
+    await wait_for_turn(context, lambda: check_operation(pool, vm, operation, force=force), longest_s=longest_s)
     if operation == "hard_shutdown":
         overtake(pool, vm)
     mark(pool, "VM", vm, context.task, operation)

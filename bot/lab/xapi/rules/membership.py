@@ -81,6 +81,7 @@ async def found_pool(pool: Pool, machine: Machine) -> None:
         sessions=Sessions(database, pool.clock, pool.sessions.accounts),
         tasks=Tasks(database, pool.clock),
         machines={known[old]: machine},
+        contents=pool.contents,
         peers=pool.peers,
         adopt=pool.adopt,
         login_delay_s=pool.login_delay_s,

@@ -113,6 +113,7 @@ def branch(pool: Pool, vdi: str, **values: Value) -> str:
         sm_config={"vdi_type": "vhd", _PARENT: below},
         **values,
     )
+    pool.contents.share(record["uuid"], database.get("VDI", made, "uuid"))
     if any(database.get("VBD", vbd, "currently_attached") for vbd in record["VBDs"]):
         write_data(database, vdi, _WRITTEN_MEANWHILE)
     return made

@@ -12,8 +12,8 @@ from bot.lab.xapi.pool import Pool
 LONGEST_WAIT_S: Final = 2 * 3600.0
 
 
-async def wait_for_turn(context: Context, check: Callable[[], None]) -> None:
-    """Waits in silence, up to two hours, while a check says that another operation holds the object.
+async def wait_for_turn(context: Context, check: Callable[[], None], *, longest_s: float = LONGEST_WAIT_S) -> None:
+    """Waits in silence, up to two hours or `longest_s`, while a check says that another operation holds the object.
 
     While it waits only the pending task shows it; it is woken as soon as any operation ends.
 
@@ -21,7 +21,7 @@ async def wait_for_turn(context: Context, check: Callable[[], None]) -> None:
         ApiError: What the check raises; `OTHER_OPERATION_IN_PROGRESS` after the long wait only.
     """
     pool = context.pool
-    deadline = pool.clock.elapsed + LONGEST_WAIT_S
+    deadline = pool.clock.elapsed + longest_s
     while True:
         try:
             check()
