@@ -1,7 +1,26 @@
 """The archive of backups: files that are verified while they come, kept with their proof, and listed by manifest."""
 
+from bot.backups.folder import Folder
 from bot.backups.intake import Intake, Received
+from bot.backups.manifest import Manifest, make_id
 from bot.backups.proof import ProofWriter
+from bot.backups.target import Checker, Draft, Listing, Space, Stored, Target, Unfinished, Verified
 from bot.backups.verifier import Verifier
 
-__all__ = ["Intake", "ProofWriter", "Received", "Verifier"]
+__all__ = [
+    "Checker",
+    "Draft",
+    "Folder",
+    "Intake",
+    "Listing",
+    "Manifest",
+    "ProofWriter",
+    "Received",
+    "Space",
+    "Stored",
+    "Target",
+    "Unfinished",
+    "Verified",
+    "Verifier",
+    "make_id",
+]

@@ -32,12 +32,12 @@ _KEPT: Final[Mapping[str, tuple[str, ...]]] = {
         "name_label",
         "is_a_template",
         "power_state",
+        "memory_dynamic_min",
         "memory_static_max",
         "VCPUs_max",
+        "domain_type",
+        "HVM_boot_policy",
         "other_config",
-        "VBDs",
-        "VIFs",
-        "suspend_VDI",
         "is_control_domain",
     ),
     "VBD": ("VM", "VDI", "type", "userdevice"),
@@ -108,8 +108,10 @@ class OvaReader:
                 name=_text(guest, "name_label"),
                 template=_text(guest, "is_a_template") == "1",
                 power_state=_text(guest, "power_state"),
-                memory=_number(guest, "memory_static_max", 0),
+                memory_dynamic_min=_number(guest, "memory_dynamic_min", 0),
+                memory_static_max=_number(guest, "memory_static_max", 0),
                 vcpus=_number(guest, "VCPUs_max", 0),
+                domain_type=_domain_type(guest),
                 mac_seed=_text(_struct(guest, "other_config"), "mac_seed"),
                 nics=tuple(_nics(objects)),
             ),
@@ -143,7 +145,7 @@ def _disks(objects: _Objects) -> Iterator[OvaDisk]:
             raise BadOva(f"a disk in it has no usable size ({_text(disk, 'virtual_size')[:40]!r})")
         yield OvaDisk(
             id=key,
-            device=_text(uses[0], "userdevice") if uses else "",
+            device=next((_text(use, "userdevice") for use in uses if _text(use, "type") != "CD"), ""),
             name=_text(disk, "name_label"),
             uuid=_text(disk, "uuid"),
             size=size,
@@ -157,6 +159,14 @@ def _nics(objects: _Objects) -> Iterator[ArchivedNic]:
     for nic in sorted(objects.get("VIF", {}).values(), key=lambda one: (_number(one, "device", 0), _text(one, "MAC"))):
         network = networks.get(_text(nic, "network"), {})
         yield ArchivedNic(_text(nic, "device"), _text(nic, "MAC"), _text(network, "uuid"), _text(network, "name_label"))
+
+
+def _domain_type(guest: _Object) -> str:
+    """As the importing server derives it where an older one did not say: a guest with a boot policy is HVM."""
+    said = _text(guest, "domain_type")
+    if said not in {"", "unspecified"}:
+        return said
+    return "hvm" if _text(guest, "HVM_boot_policy") else "pv"
 
 
 def _text(one: _Object, key: str) -> str:

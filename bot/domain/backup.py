@@ -39,15 +39,18 @@ class ArchivedNic(msgspec.Struct, frozen=True, gc=False):
 class ArchivedGuest(msgspec.Struct, frozen=True):
     """The guest of an archive. An exported snapshot is marked as template and has the UUID of the snapshot.
 
-    `memory` is its static maximum in bytes; `mac_seed` is what XAPI derives MACs from ("" when it has none).
+    Memory in bytes; `mac_seed` is what XAPI derives MACs from ("" when it has none), `domain_type` "hvm", "pv" or
+    another kind as XAPI names them.
     """
 
     uuid: str
     name: str
     template: bool
     power_state: str
-    memory: int
+    memory_dynamic_min: int
+    memory_static_max: int
     vcpus: int
+    domain_type: str
     mac_seed: str
     nics: tuple[ArchivedNic, ...] = ()
 

@@ -15,7 +15,7 @@ import zstandard
 
 MIB = 1 << 20
 END = bytes(1024)
-REAL = Path(__file__).parents[4] / "shared" / "reference" / "real-xapi" / "xva"
+REAL = Path(__file__).parents[2] / "shared" / "reference" / "real-xapi" / "xva"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,213 @@
+"""Backups in a folder: a local disk, or a file server that is mounted.
+
+    <path>/<UUID of the guest>/<id>/archive.xva     the archive
+                                    proof           see `proof`
+                                    manifest.json   see `manifest`
+                                    checked.json    the newest verification, once there was one
+    <path>/<UUID of the guest>/<id>.partial/        a draft
+    <path>/.trash/<id>/                             one that is to go, with trashed.json
+    <path>/.trash/<id>.going/                       one that is being removed
+
+A backup comes into being by the renaming of its draft, and goes by the renaming of its folder: each is one step that
+has happened or has not. Names of guests are in the manifests alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bot.backups import folder_files as files
+from bot.backups.folder_listing import CHECKED, GOING, MANIFEST, PARTIAL, TRASH, TRASHED, Inspector, Trashed
+from bot.backups.manifest import BadManifest, Manifest, encode_manifest, is_id, is_uuid
+from bot.backups.mounts import mount_of, read_mounts, shares_server
+from bot.backups.target import ARCHIVE, PROOF, Draft, Listing, Space, Stored
+from bot.backups.trouble import target_failed
+from bot.domain.catalogue import Backup, Verification, looked_at
+from bot.errors import Damaged, NotFound, TargetFailed
+
+_LOCK: Final = ".lock"
+
+
+class Folder:
+    """A `Target` in a folder.
+
+    Args:
+        path: The folder, which must exist.
+        mounted: Whether something must be mounted there. Without that, a file server that is not mounted looks like
+            an empty folder, and backups would fill the disk beneath it.
+    """
+
+    def __init__(self, path: Path, *, mounted: bool = False) -> None:
+        self.path = path
+        self._mounted = mounted
+
+    def begin(self, identity: str, guest: str) -> Draft:
+        """See `Target.begin`."""
+        self._refuse_bad_names(identity, guest)
+        with self._root("could not be written") as root:
+            if not files.exists(guest, root):
+                with contextlib.suppress(FileExistsError):
+                    files.make_folder(guest, root)
+            with files.open_folder(guest, root) as folder:
+                if files.exists(identity, folder):
+                    raise FileExistsError(17, "File exists", identity)
+                files.make_folder(identity + PARTIAL, folder)
+        return Draft(identity, guest, self.path / guest / (identity + PARTIAL))
+
+    def commit(self, draft: Draft, manifest: Manifest) -> Stored:
+        """See `Target.commit`."""
+        if (draft.id, draft.guest) != (manifest.id, manifest.guest):
+            raise ValueError("the manifest is of another backup")
+        with self._root("could not be written") as root, files.open_folder(draft.guest, root) as guest:
+            with files.open_folder(draft.id + PARTIAL, guest) as folder:
+                size = files.sync_file(ARCHIVE, folder)
+                if size != manifest.size:
+                    raise Damaged(
+                        f"The archive on disk has {size:,} bytes, not the {manifest.size:,} that came.", offset=size
+                    )
+                files.sync_file(PROOF, folder)
+                files.write_small(MANIFEST, folder, encode_manifest(manifest))
+            files.move_folder(draft.id + PARTIAL, guest, guest, draft.id)
+        return self.find(draft.id)
+
+    def discard(self, identity: str) -> None:
+        """See `Target.discard`."""
+        self._refuse_bad_names(identity)
+        with self._root("could not be removed") as root:
+            for guest in filter(is_uuid, files.names(root)):
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError), files.open_folder(guest, root) as at:
+                    files.remove_folder(identity + PARTIAL, at)
+
+    def listing(self, guest: str = "") -> Listing:
+        """See `Target.listing`."""
+        with self._root("could not be read") as root:
+            return Inspector(self.path, root).listing(guest)
+
+    def find(self, identity: str) -> Stored:
+        """See `Target.find`."""
+        with self._root("could not be read") as root:
+            return self._find(root, identity)
+
+    def record(self, identity: str, look: Verification) -> Backup:
+        """See `Target.record`."""
+        with self._root("could not be written") as root:
+            backup = looked_at(self._find(root, identity).backup, look)
+            if backup.verified is not None:
+                with self._home(root, identity) as home, files.open_folder(identity, home) as folder:
+                    files.write_small(CHECKED, folder, msgspec.json.encode(backup.verified))
+            return self._find(root, identity).backup
+
+    def trash(self, identity: str, who: str, at: float) -> None:
+        """See `Target.trash`."""
+        self._refuse_bad_names(identity)
+        with self._root("could not be moved to the trash") as root:
+            if not files.exists(TRASH, root):
+                with contextlib.suppress(FileExistsError):
+                    files.make_folder(TRASH, root)
+            with self._home(root, identity) as home, files.open_folder(TRASH, root) as trash:
+                with files.open_folder(identity, home) as folder:
+                    # Written before the move: nothing lies in the trash without the time at which it came there.
+                    files.write_small(TRASHED, folder, msgspec.json.encode(Trashed(at, who)))
+                files.move_folder(identity, home, trash, identity)
+
+    def recover(self, identity: str) -> Stored:
+        """See `Target.recover`."""
+        stored = self.find(identity)
+        guest = stored.manifest.guest
+        with self._root("could not be moved out of the trash") as root, files.open_folder(TRASH, root) as trash:
+            if not files.exists(guest, root):
+                files.make_folder(guest, root)
+            with files.open_folder(guest, root) as home:
+                files.move_folder(identity, trash, home, identity)
+                with files.open_folder(identity, home) as folder, contextlib.suppress(FileNotFoundError):
+                    os.unlink(TRASHED, dir_fd=folder)
+        return self.find(identity)
+
+    def purge(self, before: float) -> tuple[Backup, ...]:
+        """See `Target.purge`."""
+        gone = []
+        with self._root("could not be removed") as root:
+            if not files.exists(TRASH, root):
+                return ()
+            inspector = Inspector(self.path, root)
+            with files.open_folder(TRASH, root) as trash:
+                for name in files.names(trash):
+                    if name.endswith(GOING):
+                        # A removal that a crash cut short.
+                        files.remove_folder(name, trash)
+                for stored, trashed in list(inspector.trash()):
+                    if trashed.at < before:
+                        files.move_folder(stored.manifest.id, trash, trash, stored.manifest.id + GOING)
+                        files.remove_folder(stored.manifest.id + GOING, trash)
+                        gone.append(stored.backup)
+        return tuple(gone)
+
+    def space(self) -> Space:
+        """See `Target.space`."""
+        with self._root("could not be asked for its free space") as root:
+            found = os.fstatvfs(root)
+        return Space(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+
+    def shares_server(self, device_config: Mapping[str, str]) -> bool:
+        """See `Target.shares_server`."""
+        mount = mount_of(os.path.realpath(self.path), read_mounts())
+        return mount is not None and shares_server(mount, device_config)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """See `Target.alone`."""
+        with self._root("could not be locked") as root:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(_LOCK, flags, 0o600, dir_fd=root)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                raise TargetFailed(
+                    f"{self.path} is being pruned by another bot or command.", "Try again when that has ended."
+                ) from None
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _root(self, doing: str) -> Iterator[int]:
+        """The folder itself; what the system says against it comes out as TargetFailed."""
+        try:
+            if self._mounted and not self.path.is_mount():
+                raise TargetFailed(
+                    f"Nothing is mounted at {self.path}.", "Mount it, or set `mounted` in [backups] to false."
+                )
+            with files.open_root(self.path) as root:
+                yield root
+        except OSError as error:
+            named = error.filename if isinstance(error.filename, str) else ""
+            raise target_failed(error, self.path / named, doing) from error
+        except (files.NotPlain, BadManifest) as error:
+            raise TargetFailed(f"{self.path} {doing}: {error}.", "Look at that place, then run it again.") from error
+
+    def _home(self, root: int, identity: str) -> contextlib.AbstractContextManager[int]:
+        """The folder in which a backup that is not in the trash lies. Raises NotFound."""
+        for guest in filter(is_uuid, files.names(root)):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError), files.open_folder(guest, root) as home:
+                if files.exists(identity, home):
+                    return files.open_folder(guest, root)
+        raise NotFound("backup", identity)
+
+    def _find(self, root: int, identity: str) -> Stored:
+        stored = Inspector(self.path, root).find(identity) if is_id(identity) else None
+        if stored is None:
+            raise NotFound("backup", identity)
+        return stored
+
+    def _refuse_bad_names(self, identity: str, guest: str | None = None) -> None:
+        if not is_id(identity) or (guest is not None and not is_uuid(guest)):
+            raise ValueError("an id of a backup and a UUID of a guest are needed")

@@ -1,0 +1,138 @@
+"""Files and folders by descriptor: a link that somebody puts in the way is never followed.
+
+Names that come here were checked before: they are ours, ids or UUIDs, and never hold a slash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from typing import Final
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# Non-blocking, or a pipe in the place of a file would be waited for.
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class NotPlain(ValueError):
+    """What lies there is no plain file, or too long to be what it should be; the sentence says which."""
+
+
+@contextlib.contextmanager
+def open_root(path: str | os.PathLike[str]) -> Iterator[int]:
+    """Opens the folder that was configured; it may be a link. Raises OSError."""
+    descriptor = os.open(path, _FOLDER)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def open_folder(name: str, parent: int) -> Iterator[int]:
+    """Opens a folder within another. Raises OSError, also when it is a link."""
+    descriptor = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def names(folder: int) -> list[str]:
+    """Returns the names in a folder, in order. Raises OSError."""
+    return sorted(os.listdir(folder))
+
+
+def make_folder(name: str, parent: int) -> None:
+    """Makes a folder that only we may read, and makes sure it stays. Raises OSError."""
+    os.mkdir(name, 0o700, dir_fd=parent)
+    os.fsync(parent)
+
+
+def open_plain(name: str, folder: int) -> int:
+    """Opens a file to be read. Raises OSError, NotPlain."""
+    descriptor = os.open(name, _READ, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotPlain("it is no plain file")
+    return descriptor
+
+
+def read_small(name: str, folder: int, longest: int) -> bytes:
+    """Returns a file of at most `longest` bytes. Raises OSError, NotPlain."""
+    with os.fdopen(open_plain(name, folder), "rb") as file:
+        content = file.read(longest + 1)
+    if len(content) > longest:
+        raise NotPlain("it is too long")
+    return content
+
+
+def write_small(name: str, folder: int, content: bytes) -> None:
+    """Writes a file all at once: after a crash it is there as it was before, or as it is now. Raises OSError."""
+    temporary = f".{name}.{secrets.token_hex(4)}"
+    descriptor = os.open(temporary, _NEW, 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+    os.fsync(folder)
+
+
+def sync_file(name: str, folder: int) -> int:
+    """Makes sure a file is on disk; returns its length in bytes. Raises OSError, NotPlain."""
+    descriptor = open_plain(name, folder)
+    try:
+        os.fsync(descriptor)
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
+def move_folder(name: str, source: int, target: int, new_name: str) -> None:
+    """Moves a folder to where nothing of that name is, and makes sure both ends stay. Raises OSError."""
+    # A rename would take the place of an empty folder without a word.
+    if exists(new_name, target):
+        raise FileExistsError(17, "File exists", new_name)
+    os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
+    os.fsync(target)
+    if source != target:
+        os.fsync(source)
+
+
+def exists(name: str, folder: int) -> bool:
+    """Whether anything of that name is there, a dangling link included. Raises OSError."""
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def remove_folder(name: str, parent: int) -> int:
+    """Removes a folder with the files in it, which may be gone already; returns how many bytes they had.
+
+    Folders within it are none of ours: then it stays, with an OSError.
+    """
+    freed = 0
+    try:
+        with open_folder(name, parent) as folder:
+            for entry in names(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    found = os.stat(entry, dir_fd=folder, follow_symlinks=False)
+                    os.unlink(entry, dir_fd=folder)
+                    freed += found.st_size if stat.S_ISREG(found.st_mode) else 0
+        os.rmdir(name, dir_fd=parent)
+    except FileNotFoundError:
+        return freed
+    os.fsync(parent)
+    return freed

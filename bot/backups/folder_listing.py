@@ -1,0 +1,182 @@
+"""What lies in a folder of backups. Whatever is there that is no backup becomes a sentence, never a failure."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from bot.backups import folder_files as files
+from bot.backups.manifest import LONGEST, BadManifest, Manifest, decode_manifest, is_id, is_uuid
+from bot.backups.target import ARCHIVE, PROOF, Listing, Stored, Unfinished
+from bot.backups.wrong import quote
+from bot.domain.catalogue import BackupState, Verification
+
+MANIFEST: Final = "manifest.json"
+CHECKED: Final = "checked.json"
+TRASHED: Final = "trashed.json"
+TRASH: Final = ".trash"
+PARTIAL: Final = ".partial"
+GOING: Final = ".going"
+
+# What file systems and the bot itself put beside the folders of guests.
+_NO_NEWS: Final = frozenset({TRASH, ".lock", "lost+found", ".snapshot", ".nfs"})
+_LONGEST_CHECK: Final = 1 << 20
+
+_T = TypeVar("_T")
+
+
+class Trashed(msgspec.Struct, frozen=True):
+    """When something went to the trash (Unix seconds), and who sent it there."""
+
+    at: float
+    who: str
+
+
+class Inspector:
+    """Looks through the folder whose descriptor is `root` and whose path, for people, is `path`."""
+
+    def __init__(self, path: Path, root: int) -> None:
+        self._path = path
+        self._root = root
+        self._stored: list[Stored] = []
+        self._unfinished: list[Unfinished] = []
+        self._findings: list[str] = []
+
+    def listing(self, guest: str = "") -> Listing:
+        """Returns everything, or what is of one guest. Raises OSError when the folder itself cannot be read."""
+        for name in files.names(self._root):
+            if is_uuid(name):
+                if guest in {"", name}:
+                    self._look_through(name)
+            elif name not in _NO_NEWS and not guest:
+                self._note(name, "is none of the bot's")
+        for stored, _ in self.trash():
+            if guest in {"", stored.manifest.guest}:
+                self._stored.append(stored)
+        order = sorted(self._stored, key=lambda one: (one.manifest.at, one.manifest.id), reverse=True)
+        return Listing(tuple(order), tuple(self._unfinished), tuple(self._findings))
+
+    def find(self, identity: str) -> Stored | None:
+        """Returns the backup of that id, None when there is none. Raises BadManifest, NotPlain, OSError."""
+        for guest in (*filter(is_uuid, files.names(self._root)), TRASH):
+            try:
+                with files.open_folder(guest, self._root) as folder:
+                    if files.exists(identity, folder):
+                        return self._read(identity, folder, guest)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        return None
+
+    def trash(self) -> Iterator[tuple[Stored, Trashed]]:
+        """Yields what is in the trash and can be read."""
+        try:
+            with files.open_folder(TRASH, self._root) as trash:
+                for name in filter(is_id, files.names(trash)):
+                    found = self._try(f"{TRASH}/{name}", partial(self._read_trashed, name, trash))
+                    if found is not None:
+                        yield found
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._note(TRASH, f"cannot be read: {error.strerror}")
+
+    def _look_through(self, guest: str) -> None:
+        try:
+            with files.open_folder(guest, self._root) as folder:
+                for name in files.names(folder):
+                    self._look_at(guest, name, folder)
+        except OSError as error:
+            self._note(guest, f"cannot be read: {error.strerror}")
+
+    def _look_at(self, guest: str, name: str, folder: int) -> None:
+        if is_id(name):
+            stored = self._try(f"{guest}/{name}", lambda: self._read(name, folder, guest))
+            if stored is not None:
+                self._stored.append(stored)
+        elif name.endswith(PARTIAL) and is_id(name.removesuffix(PARTIAL)):
+            draft = self._try(f"{guest}/{name}", lambda: self._weigh(name, folder, guest))
+            if draft is not None:
+                self._unfinished.append(draft)
+        else:
+            self._note(f"{guest}/{name}", "is none of the bot's")
+
+    def _try(self, where: str, read: Callable[[], _T]) -> _T | None:
+        """What is read, or None and a finding."""
+        try:
+            return read()
+        except (BadManifest, files.NotPlain) as error:
+            self._note(where, f"is no usable backup: {error}")
+        except FileNotFoundError as error:
+            # Moved or removed since the folder was listed, unless the folder is still there and lacks a file.
+            if error.filename != where.rpartition("/")[2]:
+                self._note(where, f"is no usable backup: it has no {error.filename}")
+        except OSError as error:
+            self._note(where, f"cannot be read: {error.strerror}")
+        return None
+
+    def _note(self, where: str, sentence: str) -> None:
+        self._findings.append(f"{quote(str(self._path / where), 300)} {sentence}.")
+
+    def _weigh(self, name: str, parent: int, guest: str) -> Unfinished:
+        with files.open_folder(name, parent) as folder:
+            size, at = 0, os.fstat(folder).st_mtime
+            for entry in files.names(folder):
+                found = os.stat(entry, dir_fd=folder, follow_symlinks=False)
+                size, at = size + found.st_size, max(at, found.st_mtime)
+        return Unfinished(name.removesuffix(PARTIAL), guest, size, at)
+
+    def _read_trashed(self, name: str, trash: int) -> tuple[Stored, Trashed]:
+        with files.open_folder(name, trash) as folder:
+            try:
+                trashed = msgspec.json.decode(files.read_small(TRASHED, folder, _LONGEST_CHECK), type=Trashed)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise BadManifest(f"when it came to the trash cannot be read ({error})") from error
+        return self._read(name, trash, TRASH), trashed
+
+    def _read(self, name: str, parent: int, home: str) -> Stored:
+        """One backup. What is wrong with its manifest raises; what is wrong with its files makes it a damaged one."""
+        with files.open_folder(name, parent) as folder:
+            manifest = decode_manifest(files.read_small(MANIFEST, folder, LONGEST))
+            if manifest.id != name or home not in {TRASH, manifest.guest}:
+                raise BadManifest("its manifest is that of another backup")
+            verified = self._last_look(folder, manifest)
+            damage = _missing(folder, manifest)
+        state = BackupState.WHOLE
+        if damage:
+            before = verified or manifest.verification()
+            verified = Verification(before.at, before.how, before.who, (damage,))
+        if verified is None or verified.damage:
+            state = BackupState.DAMAGED
+        if home == TRASH:
+            state = BackupState.TRASHED
+        place = self._path / home / name
+        return Stored(manifest, manifest.backup(verified, state), place / ARCHIVE, place / PROOF)
+
+    def _last_look(self, folder: int, manifest: Manifest) -> Verification | None:
+        """The newest verification; None where a later one was kept and can no longer be read."""
+        try:
+            return msgspec.json.decode(files.read_small(CHECKED, folder, _LONGEST_CHECK), type=Verification)
+        except FileNotFoundError:
+            return manifest.verification()
+        except (msgspec.DecodeError, UnicodeDecodeError, files.NotPlain) as error:
+            self._findings.append(f"{manifest.id}: its last verification cannot be read ({error}); verify it again.")
+            return None
+
+
+def _missing(folder: int, manifest: Manifest) -> str:
+    """What can be seen of an archive's damage without reading it; "" when nothing can."""
+    try:
+        found = os.stat(ARCHIVE, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return "The archive itself is gone."
+    if not stat.S_ISREG(found.st_mode):
+        return "In the place of the archive lies something that is no file."
+    if found.st_size != manifest.size:
+        return f"The archive has {found.st_size:,} bytes and should have {manifest.size:,}."
+    return ""
