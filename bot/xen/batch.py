@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from bot.xen.classes import BY_EVENT_CLASS, convert
 from bot.xen.model import SLICE, Change
-from bot.xen.records import BY_EVENT_CLASS, Record, convert
+from bot.xen.records import Record
 
 _LONG_BYTES: Final = 256 * 1024
 _OPENING: Final = b'"events":['

@@ -11,9 +11,10 @@ from bot.domain.disk_moves import Image
 from bot.domain.inventory import Sr
 from bot.errors import XapiFailure
 from bot.xen import build
+from bot.xen.classes import convert
 from bot.xen.faults import GONE
 from bot.xen.pool import LivePool, Reader
-from bot.xen.records import PbdRecord, SrRecord, VbdRecord, VmRecord, convert
+from bot.xen.records import PbdRecord, SrRecord, VbdRecord, VmRecord
 
 
 class _Details(msgspec.Struct, frozen=True, rename={"vbds": "VBDs"}):

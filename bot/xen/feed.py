@@ -19,8 +19,9 @@ import structlog
 from bot.domain.inventory import FeedState
 from bot.errors import XenError
 from bot.xen.batch import Batch
+from bot.xen.classes import BY_EVENT_CLASS
 from bot.xen.model import Model
-from bot.xen.records import BY_EVENT_CLASS, MessageRecord, TaskRecord
+from bot.xen.records import MessageRecord, TaskRecord
 from bot.xen.session import Sessions
 from bot.xen.source import JsonSource, NoJson, Rejected, SourceLost, XmlSource
 from bot.xen.tables import Tables

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from bot.domain.inventory import FeedState, Pool, PoolView
 from bot.errors import XapiFailure
+from bot.xen.classes import convert
 from bot.xen.faults import GONE, NULL_REF
 from bot.xen.feed import Feed
 from bot.xen.model import Model
 from bot.xen.probe import Probe
-from bot.xen.records import Record, convert
+from bot.xen.records import Record
 from bot.xen.session import Sessions
 from bot.xen.settings import PoolSettings
 from bot.xen.tables import Tables

@@ -6,7 +6,7 @@ converted from XML-RPC dicts (integers are strings there) by the direct reads, i
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar
 
 import msgspec
 
@@ -34,6 +34,7 @@ class PoolRecord(Record, frozen=True, gc=False, rename={"default_sr": "default_S
     ha_plan_exists_for: int = 0
     ha_overcommitted: bool = False
     other_config: _Map = {}
+    cpu_info: _Map = {}
 
 
 class HostRecord(Record, frozen=True, gc=False, rename={"resident_vms": "resident_VMs"}):
@@ -53,6 +54,12 @@ class HostRecord(Record, frozen=True, gc=False, rename={"resident_vms": "residen
     virtual_hardware_platform_versions: tuple[int, ...] = ()
     other_config: _Map = {}
     current_operations: _Map = {}
+    multipathing: bool = False
+    license_params: _Map = {}
+    updates: tuple[str, ...] = ()
+    updates_requiring_reboot: tuple[str, ...] = ()
+    pending_guidances: tuple[str, ...] = ()
+    latest_synced_updates_applied: str = ""
 
 
 class HostMetricsRecord(Record, frozen=True, gc=False):
@@ -114,6 +121,8 @@ class VmRecord(
     current_operations: _Map = {}
     tags: tuple[str, ...] = ()
     ha_restart_priority: str = ""
+    snapshot_of: str = NULL_REF
+    snapshot_time: str = ""
 
     @property
     def guest(self) -> bool:
@@ -160,8 +169,14 @@ class VbdRecord(Record, frozen=True, gc=False, rename={"vm": "VM", "vdi": "VDI"}
     empty: bool = False
 
 
-class VdiRecord(Record, frozen=True, gc=False, rename={"sr": "SR", "vbds": "VBDs"}):
-    """A `VDI`: a disk image."""
+class Chain(msgspec.Struct, frozen=True, gc=False, rename={"parent": "vhd-parent"}):
+    """Of a VDI's `sm_config` the UUID of the image it builds upon, "" for none."""
+
+    parent: str = ""
+
+
+class VdiRecord(Record, frozen=True, gc=False, rename={"sr": "SR", "vbds": "VBDs", "chain": "sm_config"}):
+    """A `VDI`: a disk image; one that is not `managed` is a base that others build upon, which nobody attaches."""
 
     cls: ClassVar[str] = "VDI"
     name_label: str = ""
@@ -170,6 +185,11 @@ class VdiRecord(Record, frozen=True, gc=False, rename={"sr": "SR", "vbds": "VBDs
     virtual_size: int = 0
     on_boot: str = ""
     allow_caching: bool = False
+    type: str = ""
+    managed: bool = True
+    is_a_snapshot: bool = False
+    current_operations: _Map = {}
+    chain: Chain = Chain()
 
 
 class SrRecord(Record, frozen=True, gc=False, rename={"pbds": "PBDs"}):
@@ -178,6 +198,7 @@ class SrRecord(Record, frozen=True, gc=False, rename={"pbds": "PBDs"}):
     cls: ClassVar[str] = "SR"
     name_label: str = ""
     type: str = ""
+    content_type: str = ""
     shared: bool = False
     physical_size: int = -1
     physical_utilisation: int = -1
@@ -193,6 +214,8 @@ class PbdRecord(Record, frozen=True, gc=False, rename={"sr": "SR"}):
     host: str = NULL_REF
     sr: str = NULL_REF
     currently_attached: bool = False
+    device_config: _Map = {}
+    other_config: _Map = {}
 
 
 class VifRecord(Record, frozen=True, gc=False, rename={"vm": "VM", "mac": "MAC"}):
@@ -215,13 +238,25 @@ class NetworkRecord(Record, frozen=True, gc=False, rename={"pifs": "PIFs", "vifs
     other_config: _Map = {}
 
 
-class PifRecord(Record, frozen=True, gc=False, rename={"sriov_logical_pif_of": "sriov_logical_PIF_of"}):
+class PifRecord(
+    Record,
+    frozen=True,
+    gc=False,
+    rename={"sriov_logical_pif_of": "sriov_logical_PIF_of", "vlan": "VLAN"},
+):
     """A `PIF`; one that stands for the pieces of an SR-IOV card says so in `sriov_logical_pif_of`."""
 
     cls: ClassVar[str] = "PIF"
     host: str = NULL_REF
     network: str = NULL_REF
     sriov_logical_pif_of: tuple[str, ...] = ()
+    device: str = ""
+    physical: bool = False
+    management: bool = False
+    currently_attached: bool = False
+    vlan: int = -1
+    metrics: str = NULL_REF
+    bond_slave_of: str = NULL_REF
 
 
 class TaskRecord(Record, frozen=True, gc=False):
@@ -248,29 +283,3 @@ class MessageRecord(Record, frozen=True, gc=False, rename={"about": "cls"}):
     obj_uuid: str = ""
     timestamp: str = ""
     body: str = ""
-
-
-RECORDS: Final[tuple[type[Record], ...]] = (
-    PoolRecord,
-    HostRecord,
-    HostMetricsRecord,
-    VmRecord,
-    VmMetricsRecord,
-    VmGuestMetricsRecord,
-    VbdRecord,
-    VdiRecord,
-    SrRecord,
-    PbdRecord,
-    VifRecord,
-    NetworkRecord,
-    PifRecord,
-    TaskRecord,
-    MessageRecord,
-)
-#: Events name classes in lower case.
-BY_EVENT_CLASS: Final = {kind.cls.lower(): kind for kind in RECORDS}
-
-
-def convert(kind: type[msgspec.Struct], wire: Any) -> Any:  # noqa: ANN401  one function for every record
-    """A record from an XML-RPC struct, where integers are strings. Raises msgspec.ValidationError."""
-    return msgspec.convert(wire, kind, strict=False)

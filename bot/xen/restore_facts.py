@@ -11,11 +11,12 @@ from bot.domain.restores import Coming, Holder, RestoreFacts
 from bot.errors import NotFound
 from bot.operations.lookalike import folded
 from bot.xen import build, disk_facts, memory
+from bot.xen.classes import convert
 from bot.xen.facts import host_in, pool_of, read_hosts
 from bot.xen.faults import NULL_REF
 from bot.xen.host_facts import HostFacts
 from bot.xen.pool import LivePool, Reader
-from bot.xen.records import HostRecord, NetworkRecord, SrRecord, VifRecord, VmRecord, convert
+from bot.xen.records import HostRecord, NetworkRecord, SrRecord, VifRecord, VmRecord
 
 #: Addresses come from an archive, which anybody may have written, and become part of a question to the pool.
 _MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from bot.xen.records import RECORDS, PoolRecord, Record
+from bot.xen.classes import RECORDS
+from bot.xen.records import PoolRecord, Record
 
 _R = TypeVar("_R", bound=Record)
 

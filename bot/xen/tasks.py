@@ -17,9 +17,10 @@ from bot.domain.inventory import Pool
 from bot.domain.plan import Argument, Call, Flag, Made, Marked, Options, Ref, Text
 from bot.errors import Unreachable, XapiFailure
 from bot.operations.ports import TaskStatus, TaskView
+from bot.xen.classes import convert
 from bot.xen.faults import GONE, NULL_REF, named_params
 from bot.xen.pool import LivePool
-from bot.xen.records import TaskRecord, convert
+from bot.xen.records import TaskRecord
 from bot.xen.work import JOB_HEADER
 
 #: The feed wakes us; this is how long a dead feed may delay the news.

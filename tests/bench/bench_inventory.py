@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from measuring import LARGE, apart, beside, table
 
-from bot.xen.records import RECORDS
+from bot.xen.classes import RECORDS
 
 pytestmark = pytest.mark.bench
 CLASSES = [kind.cls for kind in RECORDS]

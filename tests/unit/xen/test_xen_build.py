@@ -5,7 +5,8 @@ import pytest
 
 from bot.domain.inventory import PowerState, Tools
 from bot.xen import build
-from bot.xen.records import HostRecord, VmGuestMetricsRecord, VmMetricsRecord, VmRecord, convert
+from bot.xen.classes import convert
+from bot.xen.records import HostRecord, VmGuestMetricsRecord, VmMetricsRecord, VmRecord
 from bot.xen.tables import Tables
 
 RECORDED = Path(__file__).parents[3] / ".." / "shared" / "reference" / "real-xapi"
