@@ -120,10 +120,14 @@ class OwnWork(StepRunner):
             work.cancel()
             await asyncio.wait({work, asked})
         error = _error(work)
+        left: tuple[Phrase, ...] = ()
         if error != ("",):
             log.info("own_work_ended", job=record.number, step=self.index, error=error)
             await self._stop_task(record, step)
-        return await self._judge(record, step, plan_step, error)
+            # What came through at the pool although the work was broken off goes too.
+            left = await self._cleared(errand, worker)
+        end = await self._judge(record, step, plan_step, error)
+        return msgspec.structs.replace(end, evidence=(*end.evidence, *left))
 
     def _errand(self, record: JobRecord, step: StepRecord, plan_step: Step, pulse: Pulse) -> Errand:
         return Errand(record.number, record.nonce, record.pool, plan_step, step.parent, pulse.tell)
@@ -143,11 +147,7 @@ class OwnWork(StepRunner):
         if look.seen is Seen.DONE:
             await self.store.save_step(step, Note(Tag.JOB_ADOPTED, record.team, "xenbot", task=step.task))
             return self._finish(step, self._arrived(look, step, plan_step, ("",)))
-        left: tuple[Phrase, ...] = ()
-        try:
-            await worker.clear(self._errand(record, step, plan_step, Pulse()))
-        except XenbotError as problem:
-            left = (say("Not cleared away: {why}", why=Quote(_sentence(problem))),)
+        left = await self._cleared(self._errand(record, step, plan_step, Pulse()), worker)
         if self.cancel_asked.is_set() and not plan_step.undoes:
             return self._finish(step, End(EndKind.CANCELLED, say("Cancelled: {look}", look=look.headline), left))
         if not (worker.again and step.attempts < self.pace.sends) or left:
@@ -159,6 +159,23 @@ class OwnWork(StepRunner):
         waiting = msgspec.structs.replace(step, state=StepState.WAITING, task="", parent="", progress=0.0, said=None)
         await self._save(waiting)
         return waiting
+
+    async def _cleared(self, errand: Errand, worker: Worker) -> tuple[Phrase, ...]:
+        """Takes away what the work has left; what could not be taken away, in sentences."""
+        silent = 0
+        while True:
+            try:
+                await worker.clear(errand)
+            except (Unreachable, CannotTell) as reason:
+                silent += 1
+                if silent < self.pace.stubborn:
+                    await asyncio.sleep(self.pace.retry)
+                    continue
+                return (say("Not cleared away: {why}", why=Quote(_sentence(reason))),)
+            except XenbotError as problem:
+                log.warning("own_work_not_cleared", job=errand.job, step=self.index, why=_sentence(problem))
+                return (say("Not cleared away: {why}", why=Quote(_sentence(problem))),)
+            return ()
 
     async def _looked_at(self, record: JobRecord, plan_step: Step) -> Look:
         while True:
