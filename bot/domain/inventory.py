@@ -231,7 +231,10 @@ class PoolView(msgspec.Struct, frozen=True):
 
 
 class Whereabouts(msgspec.Struct, frozen=True):
-    """Where a guest is at this moment, read directly from the pool."""
+    """Where a guest is at this moment, read directly from the pool.
+
+    `silent_since` (Unix seconds) tells that its host does not answer our own probe: XAPI takes minutes to notice.
+    """
 
     power_state: PowerState
     host: str | None
@@ -240,6 +243,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
     tools: Tools
     addresses: tuple[str, ...]
     started_at: float | None = None
+    silent_since: float | None = None
 
 
 class XapiVerdict(msgspec.Struct, frozen=True):

@@ -194,7 +194,8 @@ class Plan(msgspec.Struct, frozen=True):
     `approvers` is how many must approve it at least, whatever its risk, since a rule says so. `back` tells that it only
     undoes a job of a moment ago, so that what it takes up is what that job gave up. `chosen` says why this host was
     taken where nobody named one, `others` are the hosts to choose instead. As many steps as `parallel` says may
-    be under way at once. `ways` are requests that would open the way where the plan is blocked.
+    be under way at once. `ways` are requests that would open the way where the plan is blocked. `booted` says, by UUID,
+    when (Unix seconds) each guest was booted that should go on running; a reboot voids nothing, but is told.
     """
 
     operation: str
@@ -217,6 +218,7 @@ class Plan(msgspec.Struct, frozen=True):
     others: tuple[Choice, ...] = ()
     parallel: int = 1
     ways: tuple[Way, ...] = ()
+    booted: dict[str, float] = {}
 
     @property
     def blocked(self) -> tuple[Check, ...]:

@@ -21,6 +21,7 @@ from bot.operations import flock, packing
 from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
 from bot.operations.checks.grading import already, blocked, fine, warning
 from bot.operations.checks.target import supported
+from bot.operations.not_arrived import booted
 from bot.operations.packing import Way
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
@@ -91,6 +92,7 @@ def decide(
         names=_names(read, found),
         approvers=risk.approvers,
         parallel=flock.PARALLEL,
+        booted=booted(one.facts.vm for one in going),
     )
 
 

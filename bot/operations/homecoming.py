@@ -23,6 +23,7 @@ from bot.operations import evacuate, flock, migrate, packing
 from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.checks.target import supported
+from bot.operations.not_arrived import booted
 from bot.operations.packing import Way
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
@@ -135,6 +136,7 @@ def decide(
         names={one.uuid: one.name for one in (host, *read.others)} | flock.names(found),
         approvers=risk.approvers,
         parallel=flock.PARALLEL,
+        booted=booted(one.facts.vm for one in found),
     )
 
 

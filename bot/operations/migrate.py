@@ -18,6 +18,7 @@ from bot.errors import Refused
 from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
 from bot.operations.checks import guest, placing, room, storage, target
 from bot.operations.checks.verdict import with_verdict
+from bot.operations.not_arrived import booted, not_arrived
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
 from bot.operations.risk import assess
@@ -84,6 +85,7 @@ def decide(
         approvers=risk.approvers,
         back=back,
         ways=_ways(facts),
+        booted=booted([vm]),
     )
 
 
@@ -230,10 +232,7 @@ async def _look(of: Plan, _step: Step, facts: Facts) -> Look:
         return Look(Seen.GOING_ON, say("{vm} is on its way to {host}", vm=vm.name, host=to.name), tuple(evidence))
     if now.host == to.uuid:
         return Look(Seen.DONE, say("{vm} now runs on {host}", vm=vm.name, host=to.name), tuple(evidence))
-    where = of.names.get(now.host, now.host)
-    if now.host != _before(of):
-        return Look(Seen.NOT_DONE, say("{vm} runs on {host}", vm=vm.name, host=where), tuple(evidence))
-    return Look(Seen.NOT_DONE, say("{vm} still runs on {host}", vm=vm.name, host=where), tuple(evidence))
+    return not_arrived(of, vm, now, evidence[0])
 
 
 def _evidence(now: Whereabouts) -> Phrase:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bot.domain.texts import Code, Phrase, Size, Value, many, say
+from bot.operations.xenopsd_words import internal
 
 
 class _Words(msgspec.Struct, frozen=True):
@@ -108,7 +109,6 @@ _TABLE = {
     "VM_SUSPEND_TIMEOUT": _Words("{vm} did not suspend within {seconds} seconds", ("vm", "seconds")),
     "DEVICE_DETACH_REJECTED": _Words("the guest would not let go of a {kind}: {reason}", ("kind", "", "reason")),
     "VDI_NOT_AVAILABLE": _Words("the disk {vdi} is in use or not available", ("vdi",)),
-    "INTERNAL_ERROR": _Words("XAPI had an internal error: {reason}", ("reason",)),
     "TASK_CANCELLED": _Words("it was cancelled"),
 }
 
@@ -116,6 +116,11 @@ _TABLE = {
 def explain(code: str, params: Sequence[str]) -> Phrase:
     """What a failure means, as half a sentence without a full stop. Never fails, whatever the server sent."""
     words = _TABLE.get(code)
+    if code == "INTERNAL_ERROR" and params:
+        return internal(params[0])
+    if code == "VM_BAD_POWER_STATE" and [*params[1:2]] == ["Running"] and len(params) > 2:
+        # Only the domain manager writes states with capitals, and only in the middle of its work.
+        return say("{vm} went down on the way (it was found {actual})", vm=params[0], actual=params[2].lower())
     if words is None and code.startswith("SR_BACKEND_FAILURE_"):
         detail = next((param for param in params[1:] if param), "no detail given")
         return say("the storage driver failed with {code}: {detail}", code=Code(code), detail=detail)
@@ -134,7 +139,7 @@ def explain(code: str, params: Sequence[str]) -> Phrase:
 
 def known_codes() -> frozenset[str]:
     """The codes that have words of their own."""
-    return frozenset(_TABLE)
+    return frozenset({*_TABLE, "INTERNAL_ERROR"})
 
 
 def _unknown(code: str, params: Sequence[str]) -> Phrase:

@@ -200,8 +200,8 @@ def vm(tables: Tables, record: VmRecord, srs: dict[str, Sr], networks: dict[str,
     )
 
 
-def whereabouts(tables: Tables, record: VmRecord) -> Whereabouts:
-    """Where a guest is, from its record, its metrics and the hosts it names."""
+def whereabouts(tables: Tables, record: VmRecord, silent_since: float | None) -> Whereabouts:
+    """Where a guest is, from its record, its metrics and the hosts it names, and since when its host is silent."""
     metrics = tables.get(VmMetricsRecord, record.metrics) or _NO_METRICS
     guest = tables.get(VmGuestMetricsRecord, record.guest_metrics) or _NO_GUEST_METRICS
     return Whereabouts(
@@ -212,6 +212,7 @@ def whereabouts(tables: Tables, record: VmRecord) -> Whereabouts:
         tools=tools(guest),
         addresses=addresses(guest),
         started_at=timestamp(metrics.start_time),
+        silent_since=silent_since,
     )
 
 

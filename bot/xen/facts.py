@@ -184,7 +184,9 @@ class LiveFacts:
             reader.one(VmMetricsRecord, record.metrics),
             reader.some(HostRecord, {record.resident_on, record.scheduled_to_be_resident_on}),
         )
-        return build.whereabouts(reader.tables, record)
+        here = reader.tables.get(HostRecord, record.resident_on)
+        silent = {member.address: member.silent_since for member in live.probe.members}
+        return build.whereabouts(reader.tables, record, silent.get(here.address) if here is not None else None)
 
     def _locate(self, kind: str, word: str, uuid: str) -> tuple[LivePool, str]:
         for pool in self._pools:

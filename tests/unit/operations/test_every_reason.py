@@ -201,3 +201,25 @@ def test_every_error_of_a_migration_has_a_sentence_of_ours() -> None:
 def test_words_of_storage_migration_name_what_matters() -> None:
     assert plain(explain("VM_MIGRATE_FAILED", ["u", "s", "d", "link lost"])) == "the migration broke off: link lost"
     assert "3" in plain(explain("TOO_MANY_STORAGE_MIGRATES", ["3"]))
+    assert plain(explain("VM_BAD_POWER_STATE", ["db1", "running", "halted"])) == "db1 is halted, it must be running"
+    assert plain(explain("VM_BAD_POWER_STATE", ["db1", "Running", "Halted"])).startswith("db1 went down on the way")
+
+
+@pytest.mark.parametrize(
+    ("printed", "meaning"),
+    [
+        ("xenopsd internal error: End_of_file", "the other side went away in the middle of the work"),
+        (
+            'xenopsd internal error: Domain.Emu_manager_failure("Received error from emu-manager: xenguest")',
+            "the memory of the guest could not be sent or taken in",
+        ),
+        ('xenopsd internal error: Xenops_migrate.Remote_failed("…")', "the other host could not take the guest in"),
+        ("Object with type VM and id x does not exist in xenopsd", "the host does not know the guest any more"),
+        ("xenopsd internal error: Something_new(3)", "the host's domain manager failed with Something_new(3)"),
+        ("Not_found", "XAPI had an internal error: Not_found"),
+    ],
+)
+def test_an_internal_error_is_told_in_words_with_what_the_server_printed(printed: str, meaning: str) -> None:
+    told = plain(explain("INTERNAL_ERROR", [printed]))
+    assert told.startswith(meaning)
+    assert printed.removeprefix("xenopsd internal error: ") in told

@@ -195,5 +195,31 @@ async def test_a_look_tells_what_is_true(changes: dict[str, object], seen: Seen,
     assert (look.seen, plain(look.headline)) == (seen, headline)
 
 
+@pytest.mark.parametrize(
+    ("changes", "headline", "evidence"),
+    [
+        (
+            {"started_at": 1_100.0},
+            "centos54 was rebooted at @1100 and runs on xenserver1",
+            "when this was planned it had been up since @1000",
+        ),
+        (
+            {"silent_since": 1_200.0},
+            "nobody knows whether centos54 runs: xenserver1 is silent",
+            "xenserver1 has not answered our own probe since @1200; XAPI still says that centos54 runs there",
+        ),
+    ],
+)
+async def test_a_guest_that_did_not_arrive_is_not_called_untouched(
+    changes: dict[str, object], headline: str, evidence: str
+) -> None:
+    now = Whereabouts(Power.RUNNING, "h-1", None, (), Tools.PRESENT, (), started_at=1_000.0)
+    plan = decided(facts(guest(started_at=1_000.0)))
+    look = await migrate.OPERATION.look(plan, plan.steps[0], FakeFacts(now=msgspec.structs.replace(now, **changes)))
+    assert (look.seen, plain(look.headline), plain(look.evidence[-1])) == (Seen.NOT_DONE, headline, evidence)
+    same = await migrate.OPERATION.look(plan, plan.steps[0], FakeFacts(now=now))
+    assert plain(same.headline) == "centos54 still runs on xenserver1"
+
+
 def test_grades_of_a_blocked_plan_are_kept_as_ceiling() -> None:
     assert ceiling(decided(world.db1())).grades["memory"] is Grade.BLOCKED
