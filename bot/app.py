@@ -26,6 +26,7 @@ from bot.jobs.decisions import Decisions
 from bot.jobs.desk import Desk
 from bot.jobs.engine import Engine
 from bot.jobs.proposals import Proposals
+from bot.jobs.reasons import Reasons
 from bot.jobs.witness import Witness
 from bot.metrics import Metrics
 from bot.operations.discover import operations
@@ -80,7 +81,7 @@ class App:
             bot_token=config.secrets.slack_bot_token,
             app_token=config.secrets.slack_app_token,
             desk=self.desk,
-            dialogues=Dialogues(self.client, counter),
+            dialogues=Dialogues(self.client, counter, Reasons(self.store, people, known)),
             homes=self.homes,
             client=self.client,
             observe_ack=self.metrics.observe_ack,

@@ -9,7 +9,7 @@ from bot.domain.job import JobState
 from bot.domain.message import Checks, Facts, Mark, Message, Part, Verdict
 from bot.domain.policy import Role
 from bot.domain.record import JobRecord, StepState
-from bot.domain.texts import Code, Moment, Phrase, Span, Who, many, say
+from bot.domain.texts import Code, Moment, Phrase, Quote, Span, Who, many, say
 from bot.domain.words import at_card, numbered, state_word, step_word
 
 _DECIDED = {
@@ -60,12 +60,13 @@ async def answer(arguments: Arguments, context: Context) -> Message:
 def _story(record: JobRecord) -> list[Phrase]:
     lines = [say("Asked by {who}, {at}", who=Who(record.requester), at=Moment(record.created_at))]
     if record.reason:
-        lines.append(say("Reason given: “{reason}”", reason=record.reason))
+        lines.append(say("Reason given: “{reason}”", reason=Quote(record.reason)))
     if record.plan.risk_reasons:
         lines.append(say("Why it is risky: {reasons}", reasons=many(record.plan.risk_reasons)))
     for one in record.decisions:
         did = say(_DECIDED.get(one.verdict, "decided"))
-        lines.append(say("Decided: {did} by {who}, {at}", did=did, who=Who(one.person), at=Moment(one.at)))
+        line = say("Decided: {did} by {who}, {at}", did=did, who=Who(one.person), at=Moment(one.at))
+        lines.append(say("{line}: “{reason}”", line=line, reason=Quote(one.reason)) if one.reason else line)
     if record.state is JobState.AWAITING_APPROVAL:
         missing = record.approvers_needed - len(record.approved_by)
         lines.append(say("Needs {n} more with the approver role, until {at}", n=missing, at=Moment(record.expires_at)))

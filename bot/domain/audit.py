@@ -21,6 +21,7 @@ class Tag(StrEnum):
     JOB_APPROVED = "job:approve"
     GLASS_BROKEN = "job:break-glass"
     JOB_DENIED = "job:deny"
+    JOB_DENIAL_EXPLAINED = "job:explain-denial"
     JOB_WITHDRAWN = "job:withdraw"
     JOB_REMINDED = "job:remind"
     JOB_EXPIRED = "job:expire"

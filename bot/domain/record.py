@@ -50,11 +50,12 @@ class StepRecord(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """One click that counted: who decided what, when."""
+    """One click that counted: who decided what, when, and why where they said so."""
 
     person: str
     verdict: str
     at: float
+    reason: str = ""
 
 
 class JobRecord(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from bot.domain.texts import Code, Quote, Who, many, say
 from bot.domain.words import at_card
 
 
-def glass_broken(record: JobRecord, person: str, told: Sequence[str]) -> Message:
+def glass_broken(record: JobRecord, person: str, told: Sequence[str], reason: str) -> Message:
     """The alarm to everyone who could have approved the job."""
     headline = say("Glass broken: {title}", title=record.plan.title)
     lines = [
@@ -20,7 +20,7 @@ def glass_broken(record: JobRecord, person: str, told: Sequence[str]) -> Message
             n=record.number,
             risk=record.plan.risk.value,
         ),
-        say("Reason given: “{reason}”", reason=Quote(record.reason)),
+        say("Reason given: “{reason}”", reason=Quote(reason)),
     ]
     if told:
         lines.append(say("Told: {who}, who could have approved it.", who=many([Who(one) for one in told])))

@@ -14,7 +14,7 @@ from bot.domain.record import Freeze, JobRecord
 from bot.domain.texts import Code, Moment, Phrase, Quote, Who, plain, say
 from bot.domain.words import state_word
 from bot.errors import NotAllowed, Refused
-from bot.jobs import story
+from bot.jobs import deciding, story
 from bot.jobs.engine import Engine
 from bot.jobs.ports import Directory
 from bot.jobs.proposals import Proposals
@@ -35,6 +35,13 @@ def frozen(freeze: Freeze) -> Message:
     line = say("Everything that changes a pool is frozen{why}", why=why)
     by = say("Frozen by {who}, {when}.", who=Who(freeze.by), when=Moment(freeze.at))
     return brief(line, by, say("An admin ends it with {unfreeze}.", unfreeze=Code("/xen unfreeze")))
+
+
+def needs(person: Person, role: Role, what: str) -> None:
+    """Raises NotAllowed, naming the missing role, for a person who lacks it."""
+    if role not in person.roles:
+        have = ", ".join(sorted(one.value for one in person.roles)) or "no role"
+        raise NotAllowed(f"To {what} you need the {role.value} role (you have {have}).", "Ask an admin of xenbot.")
 
 
 class Answered(NotAllowed):
@@ -111,7 +118,7 @@ class Claims:
         line = reply
 
         def told(moved: JobRecord) -> list[Outgoing]:
-            replies = [story.reply(one) for one in story.decisions(moved)[-1:]]
+            replies = [story.reply(one) for one in deciding.decisions(moved)[-1:]]
             if line is not None:
                 replies.append(story.reply(line))
             if alarm is not None:
@@ -140,7 +147,7 @@ class Claims:
     @staticmethod
     def _already(record: JobRecord) -> Answered:
         state = state_word(record.state)
-        said = story.decisions(record)
+        said = deciding.decisions(record)
         if not said:
             return Answered(
                 brief(say("Nothing was changed: job {n} is {state} already.", n=record.number, state=state))
@@ -149,12 +156,6 @@ class Claims:
             "Nothing was changed: job {n} is {state} already. {last}.", n=record.number, state=state, last=said[-1]
         )
         return Answered(brief(line))
-
-    @staticmethod
-    def _needs(person: Person, role: Role, what: str) -> None:
-        if role not in person.roles:
-            have = ", ".join(sorted(one.value for one in person.roles)) or "no role"
-            raise NotAllowed(f"To {what} you need the {role.value} role (you have {have}).", "Ask an admin of xenbot.")
 
     def _card(self, record: JobRecord) -> list[Outgoing]:
         return [Outgoing("card", story.card(record, self.engine.operations[record.operation]))]

@@ -13,7 +13,8 @@ from bot.domain.message import Message, Verdict
 from bot.domain.policy import Person, Role, held
 from bot.domain.texts import say
 from bot.errors import NotAllowed
-from bot.jobs.desk import Desk, in_words
+from bot.jobs.desk import Desk
+from bot.jobs.in_words import in_words
 from bot.store import Note
 
 

@@ -17,8 +17,9 @@ from bot.domain.policy import Person, Role
 from bot.domain.texts import many, say
 from bot.errors import NotAllowed, NotUnderstood, Refused
 from bot.jobs import home, story
-from bot.jobs.desk import NO_ROLE, Desk, in_words
+from bot.jobs.desk import NO_ROLE, Desk
 from bot.jobs.home import Jobs
+from bot.jobs.in_words import in_words
 from bot.jobs.ports import Review, Sender
 from bot.operations import lookup
 from bot.store import Note

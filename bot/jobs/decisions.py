@@ -18,7 +18,7 @@ from bot.domain.words import at_card
 from bot.errors import DirectorySilent, IllegalTransition, NotAllowed, Refused, UserError
 from bot.jobs import story
 from bot.jobs.alarm import glass_broken
-from bot.jobs.claims import Answered, Claims, brief, frozen
+from bot.jobs.claims import Answered, Claims, brief, frozen, needs
 from bot.operations.base import NOBODY
 from bot.store import Held, Note, Outgoing
 from bot.store.clicks import StoredClick
@@ -75,7 +75,7 @@ class Decisions(Claims):
             case "break_glass":
                 await self._break_glass(click, person, record)
             case "deny":
-                self._needs(person, Role.APPROVER, "deny a job")
+                needs(person, Role.APPROVER, "deny a job")
                 await self._move(click, person, record, JobEvent.DENY, Tag.JOB_DENIED, {JobState.AWAITING_APPROVAL})
             case "withdraw":
                 if person.id != record.requester and Role.ADMIN not in person.roles:
@@ -96,7 +96,7 @@ class Decisions(Claims):
                 f"Only the person who asked for job {record.number} may confirm it.",
                 "Ask for it yourself with the same command.",
             )
-        self._needs(person, Role.OPERATOR, "confirm a job")
+        needs(person, Role.OPERATOR, "confirm a job")
         await self._still_open(record, {JobState.PROPOSED})
         shown = story.shown_by(click.target)
         if (shown or record.plan.others) and not record.digest.startswith(shown or "-"):
@@ -127,7 +127,7 @@ class Decisions(Claims):
                 f"Only the person who asked for job {record.number} may choose another host.",
                 "Ask for it yourself with the same command.",
             )
-        self._needs(person, Role.OPERATOR, "choose another host")
+        needs(person, Role.OPERATOR, "choose another host")
         await self._still_open(record, {JobState.PROPOSED})
         operation, chosen = self.engine.operations[record.operation], story.shown_by(click.target)
         if operation.retarget is None or all(one.uuid != chosen for one in record.plan.others):
@@ -139,7 +139,7 @@ class Decisions(Claims):
         if person.id == record.requester:
             others = many([Who(one) for one in await self.proposals.eligible(record.requester)])
             raise Answered(brief(say("You asked for this job, so someone else has to approve it: {who}.", who=others)))
-        self._needs(person, Role.APPROVER, "approve a job")
+        needs(person, Role.APPROVER, "approve a job")
         await self._still_open(record, {JobState.AWAITING_APPROVAL})
         if person.id in record.approved_by:
             raise Refused(f"You have approved job {record.number} already.")
@@ -150,18 +150,20 @@ class Decisions(Claims):
 
     async def _break_glass(self, click: StoredClick, person: Person, record: JobRecord) -> None:
         """Lets the job run without its approvals, and tells everyone who could have given one, at once."""
-        self._needs(person, Role.BREAK_GLASS, "run a job without approval")
-        self._needs(person, Role.OPERATOR, "run a job without approval")
+        needs(person, Role.BREAK_GLASS, "run a job without approval")
+        needs(person, Role.OPERATOR, "run a job without approval")
         await self._still_open(record, {JobState.AWAITING_APPROVAL})
         if not record.glass:
             raise Refused(
-                f"Job {record.number} was asked for without a reason, and breaking glass needs one.",
-                "Withdraw it and ask again with `reason …`.",
+                f"Breaking glass is not offered for job {record.number}.", "Withdraw it and ask for it once more."
             )
+        reason = (click.reason or record.reason).strip()
+        if not reason:
+            raise Refused("Breaking glass needs a reason.", "Press Break glass on the card: it asks for one.")
         told = [one for one in await self.proposals.eligible(record.requester) if one != person.id]
-        alarm = glass_broken(record, person.id, told)
+        alarm = glass_broken(record, person.id, told, reason)
         mail = [Outgoing("post", alarm, channel=one) for one in told]
-        detail = {"reason": record.reason, "told": told, "approvals_missing": record.approvers_needed}
+        detail = {"reason": reason, "told": told, "approvals_missing": record.approvers_needed}
         await self._queue(
             click, person, record, Tag.GLASS_BROKEN, JobState.AWAITING_APPROVAL, detail=detail, alarm=(alarm, mail)
         )
@@ -172,7 +174,7 @@ class Decisions(Claims):
         )
 
     async def _once_more(self, click: StoredClick, person: Person, record: JobRecord) -> Message | None:
-        self._needs(person, Role.OPERATOR, "ask for a job")
+        needs(person, Role.OPERATOR, "ask for a job")
         if record.state not in FINAL:
             raise Refused(f"Job {record.number} is not over yet.")
         if record.successor is not None:

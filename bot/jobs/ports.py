@@ -32,7 +32,7 @@ class Click(msgspec.Struct, frozen=True):
     """A button pressed, as it came: nothing in it is believed but who pressed what where.
 
     `action` is the button's action ("confirm", "approve", ...), `target` its opaque value. `message_ts` is the message
-    that held it; `response_url` allows a private answer for half an hour.
+    that held it; `response_url` allows a private answer for half an hour; `reason` is what was typed with it.
     """
 
     action: str
@@ -43,6 +43,7 @@ class Click(msgspec.Struct, frozen=True):
     message_ts: str
     response_url: str
     at: float
+    reason: str = ""
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -85,6 +86,37 @@ class Review(msgspec.Struct, frozen=True):
 
     message: Message
     may_ask: bool
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """A question for a reason: what it is about, the label of the answer, whether it may be left out.
+
+    `key` is the opaque id under which the answer belongs; `submit` and `close` are the labels of the two buttons.
+    """
+
+    title: str
+    line: Message
+    label: str
+    required: bool
+    key: str
+    submit: str
+    close: str
+
+
+class ReasonDesk(Protocol):
+    """Where people say why they decided so."""
+
+    async def after(self, sender: Sender, click_id: int) -> Asking | None:
+        """The question to somebody whose stored click has just counted; None where there is nothing to ask."""
+        ...
+
+    async def explain(self, sender: Sender, key: str, reason: str) -> Message:
+        """Keeps why a decision was made, with the decision. Raises UserError."""
+        ...
+
+    async def glass(self, sender: Sender, target: str) -> Asking:
+        """The question to somebody who wants to run a job without approval. Raises UserError."""
+        ...
 
 
 class FormDesk(Protocol):

@@ -52,7 +52,7 @@ class Proposals:
         refusal = await self._refused(plan, person)
         if refusal is not None:
             return refusal, None
-        needed, glass = await self._asked_for(plan, person, reason)
+        needed, glass = await self._asked_for(plan, person)
         now = self.store.clock()
         record = JobRecord(
             number=0,
@@ -91,7 +91,7 @@ class Proposals:
             # The menu goes back to what the card really says.
             await self.store.annotate(record.number, {}, story=self._card)
             return refusal
-        needed, glass = await self._asked_for(plan, person, record.reason)
+        needed, glass = await self._asked_for(plan, person)
         changes = {
             "plan": plan,
             "approvers_needed": needed,
@@ -124,10 +124,11 @@ class Proposals:
                 return Message(line, (Verdict(line), Facts(at_card(other)), look))
         return None
 
-    async def _asked_for(self, plan: Plan, person: Person, reason: str) -> tuple[int, bool]:
+    async def _asked_for(self, plan: Plan, person: Person) -> tuple[int, bool]:
         """How many must approve it, and whether glass may be broken instead. Raises Refused where neither can be."""
         needed = self.approval.needed(plan.risk, plan.approvers)
-        glass = needed > 0 and bool(self.approval.break_glass) and bool(reason.strip())
+        # The reason that it needs may come with the request, or is asked for when somebody presses it.
+        glass = needed > 0 and bool(self.approval.break_glass)
         if needed and not (glass and Role.BREAK_GLASS in person.roles):
             await self._can_be_approved(plan, person, needed)
         return needed, glass
@@ -138,11 +139,8 @@ class Proposals:
         if others >= needed:
             return
         there = "nobody else has it" if others == 0 else f"only {others} other{'s have' if others > 1 else ' has'} it"
-        emergency = ""
-        if Role.BREAK_GLASS in person.roles:
-            emergency = " In an emergency give a reason (`reason …`) and break glass."
         raise Refused(
             f"This is a {plan.risk.value}-risk job: {needed} {'person' if needed == 1 else 'people'} with the approver"
             f" role must approve it besides you, and {there}.",
-            f"Ask an admin of xenbot to name approvers.{emergency}",
+            "Ask an admin of xenbot to name approvers.",
         )

@@ -24,7 +24,7 @@ from bot.domain.message import (
 from bot.domain.plan import Plan, Risk
 from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Many, Moment, Phrase, Quote, Span, Who, many, plain, say
-from bot.jobs import standing
+from bot.jobs import deciding, standing
 from bot.operations.base import Operation
 from bot.store import Outgoing
 
@@ -108,7 +108,7 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
             headline, mark = say("Queued: {title}", title=record.plan.title), Mark.WAITING
             waits = hint or say("It is checked once more and then starts.")
             until = say("If it has not started by {when}, it expires.", when=Moment(record.expires_at))
-            parts.append(Facts((waits, *decisions(record), until)))
+            parts.append(Facts((waits, *deciding.decisions(record), until)))
             parts.append(Choices((button("Cancel", "cancel", record),)))
         case JobState.RUNNING:
             headline, mark = operation.running(record.plan), Mark.WORKING
@@ -125,7 +125,7 @@ def _under_way(record: JobRecord, operation: Operation, hint: Phrase | None, now
     if len(record.steps) > 1:
         yield Facts(tuple(standing.steps(record)))
     if record.approved_by:
-        yield Facts(tuple(decisions(record)))
+        yield Facts(tuple(deciding.decisions(record)))
     if record.cancel_by:
         yield Facts((say("{who} asked to stop it.", who=Who(record.cancel_by)),))
     if hint is not None:
@@ -146,7 +146,9 @@ def _deciding(record: JobRecord) -> tuple[Button, ...]:
             "Run it without approval: {title}? Everyone who could have approved it is told at once, and it is audited.",
             title=title,
         )
-        kept.append(button("Break glass", "break_glass", record, style="danger", confirm=warning))
+        # Without a reason the button asks for one first, in a dialogue that holds the same warning.
+        given = button("Break glass", "break_glass", record, style="danger", confirm=warning)
+        kept.append(given if record.reason.strip() else button("Break glass", "why_glass", record, style="danger"))
     return tuple(kept)
 
 
@@ -227,7 +229,7 @@ def _ending(record: JobRecord) -> tuple[Phrase, Mark]:
 
 def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
     parts: list[Part] = []
-    lines = [*decisions(record), *record.evidence, *standing.not_done(record)]
+    lines = [*deciding.decisions(record), *record.evidence, *standing.not_done(record)]
     if record.state is JobState.WITHDRAWN and record.cancel_by:
         lines.append(say("Withdrawn by {who}", who=Who(record.cancel_by)))
     if record.reason and record.state is not JobState.WITHDRAWN:
@@ -273,22 +275,6 @@ def _next(record: JobRecord, operation: Operation) -> tuple[Button, ...]:
 def _way_back(record: JobRecord, operation: Operation) -> bool:
     open_yet = record.state is JobState.SUCCEEDED and record.successor is None and not record.back_closed
     return open_yet and operation.reverse is not None
-
-
-def decisions(record: JobRecord) -> list[Phrase]:
-    """Who decided what, when."""
-    words = {
-        "confirm": "Confirmed",
-        "approve": "Approved",
-        "break_glass": "Glass broken",
-        "deny": "Denied",
-        "withdraw": "Withdrawn",
-    }
-    return [
-        say("{did} by {who}, {when}", did=words[one.verdict], who=Who(one.person), when=Moment(one.at))
-        for one in record.decisions
-        if one.verdict in words
-    ]
 
 
 def reply(line: Phrase, *more: Phrase, urgent: bool = True) -> Outgoing:

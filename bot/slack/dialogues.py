@@ -14,9 +14,10 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.message import Message
+from bot.domain.message import Mark, Message, Verdict
+from bot.domain.texts import say
 from bot.errors import UserError
-from bot.jobs.ports import FormDesk, Sender
+from bot.jobs.ports import FormDesk, ReasonDesk, Sender
 from bot.slack import modals
 from bot.slack.cards import Rendered, render, render_refusal
 from bot.slack.faults import CALL_ERRORS, code_of
@@ -29,9 +30,10 @@ log = structlog.get_logger(__name__)
 class Dialogues:
     """Every dialogue of everybody; keeps nothing itself, since each view carries what it is about."""
 
-    def __init__(self, client: AsyncWebClient, desk: FormDesk) -> None:
+    def __init__(self, client: AsyncWebClient, desk: FormDesk, reasons: ReasonDesk) -> None:
         self._client = client
         self._desk = desk
+        self._reasons = reasons
 
     def asked(self, text: str) -> str:
         """The command word, where a dialogue should open instead of an answer; else ""."""
@@ -39,19 +41,47 @@ class Dialogues:
 
     async def open(self, trigger: str, sender: Sender, word: str) -> bool:
         """Opens the dialogue of a command; False when Slack would not, so that words are the only way."""
-        try:
-            answer = await self._client.views_open(
-                trigger_id=trigger, view=modals.waiting(word, "Looking up what you may do …")
-            )
-        except CALL_ERRORS as error:
-            log.info("dialogue_not_opened", word=word, error=code_of(error))
+        view_id = await self.begin(trigger, word, "Looking up what you may do …")
+        if not view_id:
             return False
-        view_id = str((answer.get("view") or {}).get("id") or "")
 
         async def shown() -> dict[str, Any]:
             return modals.form(await self._desk.form(sender, word), Kept(word, sender.channel))
 
         await self.update(view_id, word, await self._safely(word, shown))
+        return True
+
+    async def begin(self, trigger: str, word: str, line: str) -> str:
+        """Opens a view that says what is being done; its id, "" where Slack would not. Never raises."""
+        try:
+            answer = await self._client.views_open(trigger_id=trigger, view=modals.waiting(word, line))
+        except CALL_ERRORS as error:
+            log.info("dialogue_not_opened", word=word, error=code_of(error))
+            return ""
+        return str((answer.get("view") or {}).get("id") or "")
+
+    async def denied(self, view_id: str, sender: Sender, click_id: int, refusal: Rendered | None) -> None:
+        """Shows why a denial did not count, or asks for the reason of one that did."""
+
+        async def shown() -> dict[str, Any]:
+            question = await self._reasons.after(sender, click_id)
+            if question is None:
+                return modals.said("Deny", render_refusal("This click was judged already.", "The card shows how."))
+            return modals.asking(question, modals.WHY, sender.channel)
+
+        view = modals.said("Deny", refusal) if refusal is not None else await self._safely("Deny", shown)
+        await self.update(view_id, "Deny", view)
+
+    async def ask_glass(self, trigger: str, sender: Sender, target: str, message_ts: str) -> bool:
+        """Asks why a job must run without approval; False when Slack would not open the dialogue."""
+        view_id = await self.begin(trigger, "Break glass", "Looking up what you may do …")
+        if not view_id:
+            return False
+
+        async def shown() -> dict[str, Any]:
+            return modals.asking(await self._reasons.glass(sender, target), modals.GLASS, sender.channel, message_ts)
+
+        await self.update(view_id, "Break glass", await self._safely("Break glass", shown))
         return True
 
     async def suggest(self, query: Query) -> list[dict[str, Any]]:
@@ -66,13 +96,16 @@ class Dialogues:
 
     def errors(self, handed_in: Submission) -> dict[str, str]:
         """What is wrong with the fields, by field; from memory, at once."""
+        if handed_in.callback == modals.GLASS and modals.REASON not in handed_in.values:
+            return {modals.REASON: "This is needed: everyone who could have approved reads it."}
         if handed_in.callback != modals.FORM:
             return {}
         return self._desk.mistakes(handed_in.kept.word, handed_in.values)
 
     def waiting(self, handed_in: Submission) -> dict[str, Any]:
         """The view for as long as the outcome is not there."""
-        line = "Asking the pool …" if handed_in.callback == modals.FORM else "Asking for it …"
+        lines = {modals.FORM: "Asking the pool …", modals.WHY: "Telling it …", modals.GLASS: "Breaking the glass …"}
+        line = lines.get(handed_in.callback, "Asking for it …")
         return modals.waiting(handed_in.kept.word, line)
 
     async def outcome(self, handed_in: Submission) -> dict[str, Any]:
@@ -87,7 +120,23 @@ class Dialogues:
         async def asked_for() -> dict[str, Any]:
             return modals.said(word, _rendered(await self._desk.ask(sender, word, handed_in.kept.values)))
 
-        return await self._safely(word, looked_over if handed_in.callback == modals.FORM else asked_for)
+        async def explained() -> dict[str, Any]:
+            reason, key = handed_in.values.get(modals.REASON, ""), handed_in.kept.values["key"]
+            return modals.said(word, _rendered(await self._reasons.explain(sender, key, reason)))
+
+        made = {modals.FORM: looked_over, modals.WHY: explained}
+        return await self._safely(word, made.get(handed_in.callback, asked_for))
+
+    async def settled(self, handed_in: Submission, work: Callable[[], Awaitable[Message | None]]) -> dict[str, Any]:
+        """The view that comes of a decision that was handed in with its reason, and is stored already."""
+        word = handed_in.kept.word
+
+        async def shown() -> dict[str, Any]:
+            answer = await work()
+            line = say("It runs without approval once it was checked again. Everyone who could approve is told.")
+            return modals.said(word, _rendered(answer or Message(line, (Verdict(line, mark=Mark.ATTENTION),))))
+
+        return await self._safely(word, shown)
 
     async def update(self, view_id: str, word: str, view: dict[str, Any]) -> None:
         """Shows another view in an open dialogue."""

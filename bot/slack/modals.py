@@ -22,10 +22,12 @@ from slack_sdk.models.views import View
 from bot.commands import Field, FieldKind, Form
 from bot.domain.message import Message
 from bot.domain.message import Option as Choice
+from bot.jobs.ports import Asking
 from bot.slack.cards import Rendered, render
 from bot.slack.controls import cut
 
-FORM, REVIEW = "form", "review"
+FORM, REVIEW, WHY, GLASS = "form", "review", "why", "glass"
+REASON = "reason"
 _TITLE_LIMIT = 24
 _OPTION_LIMIT = 75
 _BLOCK_LIMIT = 100
@@ -71,6 +73,23 @@ def said(word: str, rendered: Rendered, *, kept: Kept | None = None) -> dict[str
     if kept is None:
         return _view(word, rendered.blocks, close="Close")
     return _view(word, rendered.blocks, callback=REVIEW, submit="Ask for it", kept=kept)
+
+
+def asking(question: Asking, callback: str, channel: str, message_ts: str = "") -> dict[str, Any]:
+    """A question for a reason; the answer comes back with the key under which it belongs, and the card's place."""
+    rendered = render(question.line, tables=False)
+    element = PlainTextInputElement(action_id=REASON, multiline=True, max_length=_TEXT_LIMIT)
+    label, optional = _plain(question.label), not question.required
+    field = InputBlock(block_id=REASON, label=label, element=element, optional=optional)
+    kept = Kept(question.title, channel, {"key": question.key, "message_ts": message_ts})
+    return _view(
+        question.title,
+        [*rendered.blocks, field.to_dict()],
+        callback=callback,
+        submit=question.submit,
+        close=question.close,
+        kept=kept,
+    )
 
 
 def home(message: Message) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from bot.jobs.ports import Click, Sender, Words
 from bot.slack.controls import action_of
 from bot.slack.modals import Kept
 
+_OPENING = frozenset({"form", "why_glass"})
+
 
 class _Ident(msgspec.Struct, frozen=True):
     id: str = ""
@@ -111,6 +113,19 @@ class Query(msgspec.Struct, frozen=True):
     values: dict[str, str]
 
 
+class Opener(msgspec.Struct, frozen=True):
+    """A button that opens a dialogue: "form" for the form of a command, "why_glass" for the reason to break glass.
+
+    `value` is the command or the job's opaque id, `message_ts` the message that held the button.
+    """
+
+    action: str
+    trigger: str
+    value: str
+    sender: Sender
+    message_ts: str
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where a private answer goes: to `user`, seen in `channel` (and thread), by `response_url` while it lasts."""
 
@@ -164,14 +179,25 @@ def read_clicks(body: dict[str, Any], own_team: str, at: float) -> Iterator[tupl
         yield click, place
 
 
-def read_form_button(body: dict[str, Any], own_team: str) -> tuple[str, str, Sender] | None:
-    """A button that opens a dialogue: trigger, command word and who pressed it; None for any other control."""
+def read_opener(body: dict[str, Any], own_team: str) -> Opener | None:
+    """A button that opens a dialogue and decides nothing; None for any other control."""
     sent = msgspec.convert(body, _Actions)
-    pressed = next((one for one in sent.actions if action_of(one.action_id) == "form"), None)
+    pressed = next((one for one in sent.actions if action_of(one.action_id) in _OPENING), None)
     if pressed is None:
         return None
     channel = sent.container.channel_id or (sent.channel.id if sent.channel else "")
-    return sent.trigger_id, pressed.value or "", Sender(_team_of(sent, own_team), sent.user.id, channel)
+    return Opener(
+        action=action_of(pressed.action_id),
+        trigger=sent.trigger_id,
+        value=pressed.value or "",
+        sender=Sender(_team_of(sent, own_team), sent.user.id, channel),
+        message_ts=sent.container.message_ts,
+    )
+
+
+def read_click_trigger(body: dict[str, Any]) -> str:
+    """The trigger that came with a click: good for one dialogue, for three seconds."""
+    return msgspec.convert(body, _Actions).trigger_id
 
 
 def read_submission(body: dict[str, Any], own_team: str) -> Submission:

@@ -13,7 +13,7 @@ from bot.store.database import Database
 
 
 class StoredClick(msgspec.Struct, frozen=True):
-    """A click as stored: `target` is the opaque value of the button."""
+    """A click as stored: `target` is the opaque value of the button, `reason` what its person typed with it."""
 
     id: int
     target: str
@@ -24,6 +24,8 @@ class StoredClick(msgspec.Struct, frozen=True):
     message_ts: str
     at: float
     verdict: str
+    reason: str
+    job: int | None
 
 
 class Pick(msgspec.Struct, frozen=True):
@@ -43,7 +45,16 @@ class ClickBook:
     clock: Callable[[], float]
 
     async def note_click(
-        self, *, target: str, action: str, team: str, person: str, channel: str, message_ts: str, at: float
+        self,
+        *,
+        target: str,
+        action: str,
+        team: str,
+        person: str,
+        channel: str,
+        message_ts: str,
+        at: float,
+        reason: str = "",
     ) -> int:
         """One insert; when it returns the click survives anything."""
         row = {
@@ -54,6 +65,7 @@ class ClickBook:
             "channel": channel,
             "message_ts": message_ts,
             "at": at,
+            "reason": reason,
         }
         return int(await self.database.write(lambda db: int(db.table("approvals").insert(row).last_pk or 0)))
 

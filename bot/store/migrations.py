@@ -227,6 +227,12 @@ def m009_what_steps_made(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE steps ADD COLUMN said TEXT NOT NULL DEFAULT ''")
 
 
+@MIGRATIONS()
+def m010_reasons_of_decisions(db: sqlite_utils.Database) -> None:
+    """Why somebody decided so: a denial explained, glass broken."""
+    db.execute("ALTER TABLE approvals ADD COLUMN reason TEXT NOT NULL DEFAULT ''")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

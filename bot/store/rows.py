@@ -48,10 +48,11 @@ def _step(row: sqlite3.Row, columns: set[str]) -> StepRecord:
 
 
 def _decisions(db: sqlite_utils.Database, number: int) -> tuple[Decision, ...]:
-    rows = db.execute(
-        "SELECT person, action, at FROM approvals WHERE job = ? AND verdict = 'counted' ORDER BY id", [number]
+    rows = db.execute("SELECT * FROM approvals WHERE job = ? AND verdict = 'counted' ORDER BY id", [number])
+    return tuple(
+        Decision(row["person"], row["action"], row["at"], row["reason"] if "reason" in row.keys() else "")  # noqa: SIM118  a row of SQLite is no mapping
+        for row in rows
     )
-    return tuple(Decision(row["person"], row["action"], row["at"]) for row in rows)
 
 
 def to_record(db: sqlite_utils.Database, row: sqlite3.Row) -> JobRecord:

@@ -155,6 +155,23 @@ class Store(ClickBook, Ledger, Mail, Catalogue):
 
         return await self._told(work)
 
+    async def explain(self, number: int, click: int, reason: str, note: Note, story: Story) -> JobRecord:
+        """Adds to a decision on a job why it was made, once. Raises Refused when that was said already."""
+
+        def work(db: sqlite_utils.Database) -> JobRecord:
+            changed = db.execute(
+                "UPDATE approvals SET reason = ? WHERE id = ? AND job = ? AND verdict = 'counted' AND reason = ''",
+                [reason, click, number],
+            ).rowcount
+            if changed != 1:
+                raise Refused("A reason was given for this already.", f"`/xen job {number}` shows it.")
+            stored = rows.job(db, number)
+            audit.append(db, self.clock(), note, stored)
+            outbox.put(db, self.clock(), story(stored), stored)
+            return stored
+
+        return await self._told(work)
+
     async def save_step(self, step: StepRecord, note: Note | None = None, story: Story = silent) -> JobRecord:
         """Writes a step as it is now, with what should be told of it."""
 

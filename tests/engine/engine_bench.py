@@ -229,10 +229,17 @@ class Bench:
         assert record is not None
         return record.number
 
-    async def press(self, number: int, action: str, who: str = OPERATOR) -> object:
+    async def press(self, number: int, action: str, who: str = OPERATOR, *, reason: str = "") -> object:
         record = await self.store.job(number)
         click = await self.store.note_click(
-            target=record.target, action=action, team="T", person=who, channel="C1", message_ts="", at=self.now
+            target=record.target,
+            action=action,
+            team="T",
+            person=who,
+            channel="C1",
+            message_ts="",
+            at=self.now,
+            reason=reason,
         )
         return await self.decisions.decide(await self.store.click(click), number)
 

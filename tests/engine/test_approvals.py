@@ -7,12 +7,14 @@ import pytest
 from engine_bench import ADMIN, APPROVER, GLASS, OPERATOR, SECOND, Bench, World
 
 from bot.domain.job import JobState
-from bot.domain.message import Choices, Message, Verdict
+from bot.domain.message import Choices, Facts, Message, Verdict
 from bot.domain.plan import Placement, Plan, Risk
 from bot.domain.policy import Role
-from bot.domain.texts import plain
+from bot.domain.texts import Phrase, plain
 from bot.errors import NotAllowed, Refused
 from bot.jobs import story
+from bot.jobs.ports import Sender
+from bot.jobs.reasons import Reasons
 from bot.slack import fallback
 
 MINUTE = 60.0
@@ -33,6 +35,10 @@ def labels(message: Message) -> list[str]:
 async def card(bench: Bench, number: int) -> Message:
     record = await bench.store.job(number)
     return story.card(record, bench.engine.operations[record.operation])
+
+
+async def facts(bench: Bench, number: int) -> list[Phrase]:
+    return [line for part in (await card(bench, number)).parts if isinstance(part, Facts) for line in part.lines]
 
 
 async def posts(bench: Bench) -> dict[str, str]:
@@ -86,12 +92,39 @@ async def test_nobody_but_the_named_role_breaks_glass(bench: Bench, world: World
     assert await posts(bench) == {}
 
 
-async def test_without_a_reason_no_glass_is_broken(bench: Bench, world: World) -> None:
+async def test_a_job_without_a_reason_asks_for_one_before_glass_is_broken(bench: Bench, world: World) -> None:
     number = await waiting(bench, world, reason="  ")
-    assert "Break glass" not in labels(await card(bench, number))
-    with pytest.raises(Refused, match="without a reason"):
+    buttons = [each for part in (await card(bench, number)).parts if isinstance(part, Choices) for each in part.buttons]
+    assert [one.action for one in buttons if one.label == "Break glass"] == ["why_glass"]
+    with pytest.raises(Refused, match="needs a reason"):
         await bench.press(number, "break_glass", GLASS)
     assert world.executed == 0
+    await bench.press(number, "break_glass", GLASS, reason="disk on fire")
+    record = await bench.ended(number, "SUCCEEDED")
+    assert [one.reason for one in record.decisions if one.verdict == "break_glass"] == ["disk on fire"]
+    entry = next(one for one in await bench.store.audit(limit=50) if one.tag == "job:break-glass")
+    assert "disk on fire" in entry.detail
+
+
+async def test_a_denial_is_explained_once_and_by_nobody_else(bench: Bench, world: World) -> None:
+    number = await waiting(bench, world, who=OPERATOR)
+    reasons = Reasons(bench.store, world, bench.engine.operations)
+    denier, other = Sender("T", APPROVER, "C1"), Sender("T", SECOND, "C1")
+    await bench.press(number, "deny", APPROVER)
+    click = 2  # after the Confirm
+    assert (await bench.store.job(number)).state is JobState.DENIED
+    assert await reasons.after(other, click) is None
+    question = await reasons.after(denier, click)
+    assert question is not None
+    with pytest.raises(NotAllowed, match="Only who denied"):
+        await reasons.explain(other, question.key, "I say so")
+    await reasons.explain(denier, question.key, "backup is running")
+    with pytest.raises(Refused, match="already"):
+        await reasons.explain(denier, question.key, "something else")
+    assert any("Denied by" in plain(one) and "backup is running" in plain(one) for one in await facts(bench, number))
+    assert any("says why: “backup is running”" in one for one in await replies(bench, number))
+    entry = next(one for one in await bench.store.audit(limit=50) if one.tag == "job:explain-denial")
+    assert (entry.actor, entry.job, "backup is running" in entry.detail) == (APPROVER, number, True)
 
 
 async def test_where_nobody_can_approve_glass_is_the_only_way_and_needs_its_role(bench: Bench, world: World) -> None:
@@ -99,9 +132,6 @@ async def test_where_nobody_can_approve_glass_is_the_only_way_and_needs_its_role
     del world.roles[APPROVER], world.roles[SECOND]
     with pytest.raises(Refused, match="approver role must approve it besides you, and nobody else has it"):
         await bench.propose(OPERATOR, reason="disk on fire")
-    with pytest.raises(Refused) as refused:
-        await bench.propose(GLASS)
-    assert "break glass" in refused.value.fix
     number = await waiting(bench, world)
     await bench.press(number, "break_glass", GLASS)
     await bench.ended(number, "SUCCEEDED")

@@ -12,9 +12,9 @@ from bot.commands import Field, FieldKind, Form
 from bot.domain.message import Button, Choices, Facts, Message, Option, Verdict
 from bot.domain.texts import say
 from bot.errors import NotAllowed
-from bot.jobs.ports import Review, Sender
+from bot.jobs.ports import Asking, Click, Review, Sender
 from bot.lab.slack import Workplace
-from bot.slack import Dialogues, Gateway, Homes, SlackSettings
+from bot.slack import Dialogues, Gateway, Homes, SlackSettings, render
 from bot.slack.homes import FOLLOWED_S
 
 FORM = Form(
@@ -75,6 +75,18 @@ class FakeCounter:
         self.handed_in.append((sender, "ask", dict(values)))
         return message("asked for")
 
+    async def after(self, sender: Sender, click_id: int) -> Asking | None:
+        return Asking("Denied", message("denied"), "Why", required=False, key="17", submit="Say why", close="No reason")
+
+    async def explain(self, sender: Sender, key: str, reason: str) -> Message:
+        self.handed_in.append((sender, "explain", {key: reason}))
+        return message("told")
+
+    async def glass(self, sender: Sender, target: str) -> Asking:
+        if self.refusal is not None:
+            raise self.refusal
+        return Asking("Break glass", message("alone"), "Why", required=True, key=target, submit="Break", close="Back")
+
     async def home(self, team: str, user: str) -> Message:
         if self.broken:
             self.broke.set()
@@ -123,7 +135,7 @@ async def door(
         bot_token=workplace.bot_token,
         app_token=workplace.app_token,
         desk=desk,
-        dialogues=Dialogues(client, counter),
+        dialogues=Dialogues(client, counter, counter),
         homes=homes,
         client=client,
     )
@@ -372,3 +384,76 @@ async def test_a_button_in_home_opens_the_dialogue(
     assert (await operator.call("blocks.actions", **pressed, action_id=jobs["action_id"], value="jobs"))["ok"]
     await desk.until(lambda: bool(desk.settled))
     assert (desk.clicks[0].action, desk.clicks[0].target, desk.clicks[0].channel) == ("ask", "jobs", "")
+
+
+async def card_with(door: Gateway, workplace: Workplace, *buttons: Button) -> dict[str, Any]:
+    made = render(Message(say("A job"), (Facts((say("A job"),)), Choices(buttons))))
+    answer = await door.client.chat_postMessage(channel=workplace.channels["ops"], text=made.text, blocks=made.blocks)
+    return {"ts": answer["ts"], "blocks": answer["message"]["blocks"]}
+
+
+def why(text: str | None) -> dict[str, Any]:
+    return {"reason": {"reason": {"type": "plain_text_input", "value": text}}}
+
+
+async def test_a_denial_counts_before_its_reason_is_asked_for(
+    workplace: Workplace, door: Gateway, desk: FakeDesk, counter: FakeCounter, hands: Callable[[str], Hands]
+) -> None:
+    approver = hands("approver")
+    card = await card_with(door, workplace, Button("Deny", "deny", "key-1"))
+    assert (await approver.press(card, "Deny"))["ok"]
+    form = await shown(workplace, approver, "denied")
+    assert desk.settled == [1]
+    assert (await approver.call("views.submit", view_id=form["id"], values=why(None)))["ok"]
+    assert (await approver.screen())["views"] == []
+    assert counter.handed_in == []
+    assert (await approver.press(card, "Deny"))["ok"]
+    form = await shown(workplace, approver, "denied")
+    await approver.call("views.submit", view_id=form["id"], values=why("a backup runs"))
+    await shown(workplace, approver, "told")
+    assert [(kind, values) for _, kind, values in counter.handed_in] == [("explain", {"17": "a backup runs"})]
+
+
+@pytest.mark.parametrize("kind", ["error", "drop_before", "slow"])
+async def test_a_denial_is_not_lost_where_its_dialogue_cannot_open(
+    kind: str, workplace: Workplace, door: Gateway, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
+    card = await card_with(door, workplace, Button("Deny", "deny", "key-1"))
+    fault = {"do": "fail", "method": "views.open", "kind": kind, "error": "internal_error", "seconds": 2}
+    await workplace.do({key: value for key, value in fault.items() if kind in {"error", "slow"} or key != "error"})
+    assert (await hands("approver").press(card, "Deny"))["ok"]
+    await desk.until(lambda: desk.settled == [1])
+
+
+async def test_a_denial_that_does_not_count_is_told_in_its_dialogue(
+    workplace: Workplace, door: Gateway, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
+    async def refuse(_: Click) -> Message:
+        raise NotAllowed("To deny a job you need the approver role.")
+
+    desk.verdict = refuse
+    card = await card_with(door, workplace, Button("Deny", "deny", "key-1"))
+    await hands("operator").press(card, "Deny")
+    view = await shown(workplace, hands("operator"), "you need the approver role")
+    assert view["submit"] is None
+
+
+async def test_glass_is_broken_only_with_a_reason_and_stored_before_it_is_answered(
+    workplace: Workplace, door: Gateway, desk: FakeDesk, hands: Callable[[str], Hands]
+) -> None:
+    admin = hands("admin")
+    card = await card_with(door, workplace, Button("Break glass", "why_glass", "key-1"))
+    await admin.press(card, "Break glass")
+    form = await shown(workplace, admin, "alone")
+    assert desk.clicks == []
+    answer = await admin.call("views.submit", view_id=form["id"], values=why("  "))
+    assert set(answer["errors"]) == {"reason"}
+    desk.store_works = False
+    assert not (await admin.call("views.submit", view_id=form["id"], values=why("fire")))["ok"]
+    desk.store_works = True
+    assert (await admin.call("views.submit", view_id=form["id"], values=why("fire")))["ok"]
+    await shown(workplace, admin, "runs without approval")
+    (click,) = desk.clicks
+    assert (click.action, click.target, click.reason, click.user) == ("break_glass", "key-1", "fire", admin.id)
+    assert (click.channel, click.message_ts) == (workplace.channels["ops"], card["ts"])
+    assert desk.order[-2:] == ["noted", "settled"]

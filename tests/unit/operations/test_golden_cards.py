@@ -185,7 +185,16 @@ CARDS: dict[str, Callable[[], Message]] = {
         tight(), JobState.RUNNING, decisions=BROKEN, started_at=10_030.0, updated_at=10_055.0, **WAITING
     ),
     "migrate-glass-broken": lambda: glass_broken(
-        job(tight(), JobState.AWAITING_APPROVAL, **WAITING), "operator", ["approver", "approver2"]
+        job(tight(), JobState.AWAITING_APPROVAL, **WAITING),
+        "operator",
+        ["approver", "approver2"],
+        "kernel update on xenserver1",
+    ),
+    "migrate-denied-with-a-reason": lambda: card(
+        tight(),
+        JobState.DENIED,
+        decisions=(Decision("operator", "confirm", 10_010.0), Decision("approver", "deny", 10_020.0, "*backup* runs")),
+        **WAITING,
     ),
     "migrate-proposed-best-of-many": lambda: card(choosing.proposed(PLACES), JobState.PROPOSED),
     "why": lambda: why.explained(guest(), PLACES),
