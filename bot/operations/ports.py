@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts
+from bot.domain.health import HealthFacts
 from bot.domain.inventory import (
     Host,
     LeavingFacts,
@@ -117,6 +118,13 @@ class Facts(Protocol):
 
     async def residents(self, pool: str, host: str) -> Residents:
         """What runs on the host now, and whether it takes guests. Raises as `whereabouts`."""
+        ...
+
+    async def health(self, pool: str) -> HealthFacts:
+        """All that the health of a pool (UUID) is judged by, from the live feed; only the clocks are read.
+
+        A host that does not tell its time within a second is left without. Raises Unreachable before the first load.
+        """
         ...
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:

@@ -9,7 +9,7 @@ import msgspec
 import XenAPI
 
 from bot.xen.faults import LOGIN_REFUSED
-from bot.xen.session import Line
+from bot.xen.line import Line
 from bot.xen.settings import HostSettings, PoolSettings
 from bot.xen.tls import Trust
 from bot.xen.transport import CallLost

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from bot.domain.inventory import FeedState, Pool, PoolView
 from bot.errors import XapiFailure
@@ -21,6 +21,7 @@ from bot.xen.tables import Tables
 from bot.xen.tls import warn_if_open
 
 _R = TypeVar("_R", bound=Record)
+_BRIEF_S: Final = 2.0
 
 
 class LivePool:
@@ -31,6 +32,8 @@ class LivePool:
         self.name = settings.name
         self.model = Model(settings.name)
         self.sessions = Sessions(settings, password, self.name_of)
+        # Questions that the coordinator hands on to each host: one that has died holds them, and its threads with them.
+        self.brief = Sessions(settings, password, self.name_of, patience_s=_BRIEF_S)
         self.feed = Feed(settings.name, self.sessions, self.model, clock)
         self.probe = Probe(settings, self.model, clock, probe_every_s)
         self._running: list[asyncio.Task[None]] = []
@@ -79,7 +82,7 @@ class LivePool:
         for task in self._running:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        await self.sessions.close()
+        await asyncio.gather(self.sessions.close(), self.brief.close())
 
     async def resolve(self, kind: str, uuid: str) -> str:
         """The reference of an object; the pool is asked where the feed does not know it. Raises XapiFailure."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.domain.disk_moves import DiskMoveFacts
+from bot.domain.health import HealthFacts
 from bot.domain.inventory import (
     FeedState,
     Host,
@@ -27,6 +28,7 @@ from bot.errors import ConfigError, Unreachable
 from bot.operations.ports import TaskView
 from bot.xen.check import Finding, check
 from bot.xen.fleet import LiveFleet
+from bot.xen.health_facts import health
 from bot.xen.pool import LivePool
 from bot.xen.restore_facts import RestoreReads
 from bot.xen.settings import PoolSettings, findings
@@ -59,6 +61,7 @@ class Pools:
             raise ConfigError(problems)
         self._passwords = dict(passwords)
         self._own = own
+        self._clock = clock
         self._pools = [LivePool(pool, passwords[pool.name], clock, probe_every_s) for pool in settings]
         self._fleet = LiveFleet(self._pools)
         self._facts = RestoreReads(self._pools, self._live, clock, own)
@@ -142,6 +145,10 @@ class Pools:
     async def residents(self, pool: str, host: str) -> Residents:
         """See `Facts.residents`."""
         return await self._facts.residents(pool, host)
+
+    async def health(self, pool: str) -> HealthFacts:
+        """See `Facts.health`."""
+        return await health(self._live(pool), self._clock)
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         """See `Facts.whereabouts`."""

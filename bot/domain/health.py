@@ -1,0 +1,141 @@
+"""What the health of a pool is judged by, as values: UUIDs and names, no references."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.domain.inventory import Alert, Host, Pool, Sr, Vm
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """Paths to one device behind several cables: how many work of how many there have been."""
+
+    device: str
+    up: int
+    most: int
+
+
+class Expiry(msgspec.Struct, frozen=True):
+    """Until when a certificate or a licence is good, in Unix seconds."""
+
+    what: str
+    at: float
+
+
+class HostState(msgspec.Struct, frozen=True):
+    """A host with what only its health is judged by.
+
+    `build` tells apart builds of one version. `updates` are the UUIDs of the updates it has, for servers that know
+    such; `guidances` what has to be done to it for updates to take effect; `behind` tells that it lacks updates that
+    the pool knows of. `clock_ahead_s` is how far its clock is ahead of ours and `clock_doubt_s` how wrong that may be;
+    None where it was not measured. `boot_paths` are those to the disk it starts from.
+    """
+
+    host: Host
+    build: str
+    updates: frozenset[str]
+    guidances: tuple[str, ...]
+    behind: bool
+    multipathing: bool
+    boot_paths: tuple[Paths, ...]
+    certificates: tuple[Expiry, ...]
+    licence: Expiry | None
+    clock_ahead_s: float | None = None
+    clock_doubt_s: float = 0.0
+
+
+class Plug(msgspec.Struct, frozen=True):
+    """A PBD: an SR's plug in a host. `settings` are its device settings without any secret."""
+
+    uuid: str
+    sr: str
+    host: str
+    attached: bool
+    settings: tuple[tuple[str, str], ...]
+    paths: tuple[Paths, ...]
+
+
+class Store(msgspec.Struct, frozen=True):
+    """An SR with what is on it.
+
+    `promised` is the sum of its disks' virtual sizes in bytes, -1 where unknown. `deepest` is the longest chain of
+    images of a disk and `deepest_disk` the name of that disk. `waiting` are base images with one child only, which the
+    storage's clean-up has still to merge. `orphans` are disks that no guest, snapshot or template uses, by UUID.
+    """
+
+    sr: Sr
+    content: str
+    promised: int
+    deepest: int
+    deepest_disk: str
+    waiting: int
+    orphans: dict[str, str]
+    orphans_size: int
+
+
+class Cable(msgspec.Struct, frozen=True):
+    """A network card of a host. `used` tells that something depends on it: management, an address, a guest's network.
+
+    `bond` is the device that it is a part of, "" for none. `carrier` is None where the server does not say.
+    """
+
+    host: str
+    device: str
+    network: str
+    management: bool
+    used: bool
+    attached: bool
+    carrier: bool | None
+    bond: str
+
+
+class Bond(msgspec.Struct, frozen=True):
+    """Several cards as one."""
+
+    host: str
+    device: str
+    up: int
+    parts: int
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A snapshot of a guest; `guest` is "" where the guest is gone. `taken_at` in Unix seconds, None where unknown."""
+
+    uuid: str
+    name: str
+    guest: str
+    taken_at: float | None
+
+
+class Stuck(msgspec.Struct, frozen=True):
+    """An operation that an object claims to be under, though no task of the pool does it."""
+
+    kind: str
+    uuid: str
+    name: str
+    operation: str
+
+
+class HealthFacts(msgspec.Struct, frozen=True):
+    """Everything that the health of a pool is judged by, of one moment: from the live feed, clocks read directly.
+
+    `pool_features` are the CPU features that all hosts share by the pool's own reckoning, "" where it does not say.
+    `held` are disks attached to a control domain, by UUID. `read_at` in Unix seconds, `age_s` of the feed's facts.
+    """
+
+    pool: Pool
+    hosts: tuple[HostState, ...]
+    plugs: tuple[Plug, ...]
+    stores: tuple[Store, ...]
+    cables: tuple[Cable, ...]
+    bonds: tuple[Bond, ...]
+    vms: tuple[Vm, ...]
+    snapshots: tuple[Snapshot, ...]
+    stuck: tuple[Stuck, ...]
+    held: dict[str, str]
+    alerts: tuple[Alert, ...]
+    pool_features: str
+    auto_start: bool
+    authorities: tuple[Expiry, ...]
+    read_at: float
+    age_s: float
