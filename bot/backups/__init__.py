@@ -1,5 +1,6 @@
 """The archive of backups: files that are verified while they come, kept with their proof, and listed by manifest."""
 
+from bot.backups.archives import NoArchive
 from bot.backups.folder import Folder
 from bot.backups.intake import Intake, Received
 from bot.backups.manifest import Manifest, make_id
@@ -14,6 +15,7 @@ __all__ = [
     "Intake",
     "Listing",
     "Manifest",
+    "NoArchive",
     "ProofWriter",
     "Received",
     "Space",

@@ -130,7 +130,17 @@ class OwnWork(StepRunner):
         return msgspec.structs.replace(end, evidence=(*end.evidence, *left))
 
     def _errand(self, record: JobRecord, step: StepRecord, plan_step: Step, pulse: Pulse) -> Errand:
-        return Errand(record.number, record.nonce, record.pool, plan_step, step.parent, pulse.tell)
+        return Errand(
+            job=record.number,
+            nonce=record.nonce,
+            pool=record.pool,
+            step=plan_step,
+            task=step.parent,
+            names=record.plan.names,
+            who=record.requester,
+            reason=record.reason,
+            tell=pulse.tell,
+        )
 
     async def _reached(self, step: StepRecord, pulse: Pulse) -> StepRecord:
         line = pulse.line

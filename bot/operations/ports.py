@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from bot.domain.backup_facts import BackupFacts, Snapshot
 from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.health import HealthFacts
 from bot.domain.inventory import (
@@ -29,6 +30,9 @@ from bot.domain.inventory import (
 )
 from bot.domain.plan import Call
 from bot.domain.restores import Coming, RestoreFacts
+
+if TYPE_CHECKING:  # the archive's ports are made of those below
+    from bot.operations.archive_ports import Archives, Catalogue
 
 
 class TaskStatus(StrEnum):
@@ -80,7 +84,17 @@ class Fleet(Protocol):
 
 
 class Facts(Protocol):
-    """Direct reads, for plans: not from the feed."""
+    """Direct reads, for plans: not from the feed. Beside the pools there are the archive and its catalogue."""
+
+    @property
+    def archives(self) -> Archives:
+        """The place where backups are kept."""
+        ...
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is known of the backups there."""
+        ...
 
     async def migration(self, vm: str, host: str) -> MigrationFacts:
         """All facts for moving guest `vm` to `host` (UUIDs). Raises NotFound, Unreachable, CannotTell, XapiFailure."""
@@ -106,6 +120,18 @@ class Facts(Protocol):
 
         With `host` ("" for any) it shall run there. Raises as `migration`.
         """
+        ...
+
+    async def backup(self, vm: str) -> BackupFacts:
+        """All facts for backing up guest `vm` (UUID), but for those of the archive. Raises as `migration`."""
+        ...
+
+    async def snapshots(self, pool: str, vm: str) -> tuple[Snapshot, ...]:
+        """The snapshots of guest `vm` (UUID). Raises as `whereabouts`."""
+        ...
+
+    async def exists(self, pool: str, kind: str, uuid: str) -> bool:
+        """Whether an object of that class is there. Raises Unreachable, XapiFailure."""
         ...
 
     async def leaving(self, host: str) -> LeavingFacts:

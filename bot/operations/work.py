@@ -31,7 +31,8 @@ class Errand(msgspec.Struct, frozen=True):
     """One piece of work: the step with everything filled in, and the job that it belongs to.
 
     `task` is the pool's task that was made for it ("" where it needs none), `nonce` what marks everything that this job
-    makes. `tell` may be called as often as one likes, on the event loop.
+    makes, `names` the display names of the plan by UUID; `who` asked for the job, and why. `tell` may be called as
+    often as one likes, on the event loop.
     """
 
     job: int
@@ -39,6 +40,9 @@ class Errand(msgspec.Struct, frozen=True):
     pool: str
     step: Step
     task: str
+    names: dict[str, str]
+    who: str
+    reason: str
     tell: Callable[[Reached], None]
 
 

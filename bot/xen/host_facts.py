@@ -14,7 +14,7 @@ from bot.xen.records import HostRecord, VmRecord
 
 
 class HostFacts(LiveFacts):
-    """The `Facts` port but for restores."""
+    """The `Facts` port but for backups and restores."""
 
     async def leaving(self, host: str) -> LeavingFacts:
         """All facts for moving every guest of a host elsewhere. Raises NotFound, Unreachable, CannotTell, XapiFailure.

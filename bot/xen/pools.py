@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from bot.domain.backup_facts import BackupFacts, Snapshot
 from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.health import HealthFacts
 from bot.domain.inventory import (
@@ -133,6 +134,18 @@ class Pools:
     async def restore(self, guest: Coming, pool: str, host: str, sr: str) -> RestoreFacts:
         """See `Facts.restore`."""
         return await self._facts.restore(guest, pool, host, sr)
+
+    async def backup(self, vm: str) -> BackupFacts:
+        """See `Facts.backup`."""
+        return await self._facts.backup(vm)
+
+    async def snapshots(self, pool: str, vm: str) -> tuple[Snapshot, ...]:
+        """See `Facts.snapshots`."""
+        return await self._facts.snapshots(pool, vm)
+
+    async def exists(self, pool: str, kind: str, uuid: str) -> bool:
+        """See `Facts.exists`."""
+        return await self._facts.exists(pool, kind, uuid)
 
     async def leaving(self, host: str) -> LeavingFacts:
         """See `Facts.leaving`."""

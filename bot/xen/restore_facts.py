@@ -11,10 +11,10 @@ from bot.domain.restores import Coming, Holder, RestoreFacts
 from bot.errors import NotFound
 from bot.operations.lookalike import folded
 from bot.xen import build, disk_facts, memory
+from bot.xen.backup_facts import BackupReads
 from bot.xen.classes import convert
 from bot.xen.facts import host_in, pool_of, read_hosts
 from bot.xen.faults import NULL_REF
-from bot.xen.host_facts import HostFacts
 from bot.xen.pool import LivePool, Reader
 from bot.xen.records import HostRecord, NetworkRecord, SrRecord, VifRecord, VmRecord
 
@@ -22,7 +22,7 @@ from bot.xen.records import HostRecord, NetworkRecord, SrRecord, VifRecord, VmRe
 _MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
-class RestoreReads(HostFacts):
+class RestoreReads(BackupReads):
     """The `Facts` port in full."""
 
     async def restore(self, guest: Coming, pool: str, host: str, sr: str) -> RestoreFacts:

@@ -1,0 +1,61 @@
+"""What the backing up of a guest is judged by, and what its snapshots look like."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.domain.disk_moves import Image
+from bot.domain.inventory import Host, Pool, Vm, XapiVerdict
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A snapshot of a guest: UUID, name, and the UUIDs of its disks by their places in the guest (userdevice)."""
+
+    uuid: str
+    name: str
+    disks: dict[str, str]
+
+
+class BackupFacts(msgspec.Struct, frozen=True):
+    """Everything that the backup of one guest is judged by, read directly at one moment.
+
+    `images` are keyed by userdevice, as are `depths`: on how many layers each disk stands in its storage, -1 where that
+    is not known. `servers` are the device-configs of its disks' SRs, by UUID of the SR. `valid` says, by operation,
+    whether XAPI would let it begin. `own` tells that the bot itself runs inside it. `read_at` in Unix seconds.
+    """
+
+    pool: Pool
+    vm: Vm
+    host: Host | None
+    hosts: tuple[Host, ...]
+    images: dict[str, Image]
+    depths: dict[str, int]
+    servers: dict[str, dict[str, str]]
+    valid: dict[str, XapiVerdict]
+    own: bool
+    read_at: float
+
+
+class Room(msgspec.Struct, frozen=True):
+    """Room at the place of the archive, in bytes."""
+
+    free: int
+    total: int
+
+
+class Label(msgspec.Struct, frozen=True):
+    """What a backup is catalogued under. Guest and pool are UUIDs with the names they had; `how` it was made.
+
+    `kept_s` is for how many seconds it must be kept, None where only the rules of the configuration say.
+    """
+
+    guest: str
+    name: str
+    pool: str
+    pool_name: str
+    how: str
+    job: int
+    task: str
+    who: str
+    reason: str
+    kept_s: float | None = None

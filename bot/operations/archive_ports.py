@@ -1,0 +1,81 @@
+"""All that operations may use of the archive and of its catalogue. `bot.backups` and `bot.store` implement these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from bot.domain.backup import Contents
+from bot.domain.backup_facts import Label, Room
+from bot.domain.catalogue import Backup
+from bot.operations.ports import Sink
+
+
+class Arrival(Protocol):
+    """A backup that is coming in. Nothing of it counts before `commit`; what is not committed must be discarded."""
+
+    @property
+    def sink(self) -> Sink:
+        """What takes the stream in."""
+        ...
+
+    @property
+    def covered(self) -> int:
+        """Bytes of the guest's disks that are known to be right so far."""
+        ...
+
+    @property
+    def expected(self) -> int:
+        """Bytes of all its disks together; 0 until the archive has said so."""
+        ...
+
+    async def whole(self) -> Contents:
+        """Waits until everything that came is verified to its end, and on disk. Raises Damaged, TargetFailed."""
+        ...
+
+    async def commit(self, label: Label) -> Backup:
+        """Makes it a backup, all at once; waited for even when cancelled. Raises Damaged, TargetFailed."""
+        ...
+
+    async def discard(self) -> None:
+        """Ends it and removes all its files; harmless after `commit`. Raises TargetFailed."""
+        ...
+
+
+class Archives(Protocol):
+    """The place where backups are kept. `mark` is what a job's nonce and the guest make, in lower-case hex.
+
+    Every method raises TargetFailed where the place cannot be read or written, or no place is configured.
+    """
+
+    async def receive(self, guest: str, mark: str, /) -> Arrival:
+        """Makes room for a new backup of a guest (UUID)."""
+        ...
+
+    async def made(self, guest: str, mark: str, /) -> Backup | None:
+        """The backup that was committed under this mark."""
+        ...
+
+    async def sweep(self, guest: str, mark: str, /) -> None:
+        """Removes what was begun under this mark and never committed."""
+        ...
+
+    async def room(self) -> Room:
+        """How much may still be written."""
+        ...
+
+    async def shares_server(self, config: Mapping[str, str], /) -> bool:
+        """Whether it lies on the file server of an SR with this device-config: no independent copy then."""
+        ...
+
+
+class Catalogue(Protocol):
+    """What is known of the backups, quick to ask."""
+
+    async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
+        """Newest first; `guest` (a UUID) keeps only its own. Those that are gone are left out."""
+        ...
+
+    async def keep_backup(self, backup: Backup) -> None:
+        """Catalogues a backup, or what is new of one that is known."""
+        ...
