@@ -94,10 +94,10 @@ async def test_a_call_that_waits_behind_other_work_is_told_with_the_time_it_wait
     await begun(bench)
 
     async def sent() -> bool:
-        world.operations = ()
         return (await bench.store.jobs())[0].steps[0].state is StepState.SENT
 
     await bench.until(sent)
+    world.operations = ()
     bench.now += 240
     await told(bench, "waiting for another operation to end for 4 min")
 
