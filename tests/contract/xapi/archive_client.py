@@ -163,6 +163,6 @@ def https_of(lab: Datacentre, host: str) -> str:
 
 async def put(http: aiohttp.ClientSession, url: str, body: bytes, **query: str) -> tuple[int, dict[str, str], bytes]:
     """Sends a PUT with a body of known length; returns status, headers and whatever came before the end."""
-    async with http.put(url, params=query, data=body) as response:
+    async with http.put(url, params=query, data=io.BytesIO(body)) as response:
         head = {name.lower(): value for name, value in response.headers.items()}
         return response.status, head, await response.read()

@@ -129,7 +129,8 @@ class Inventory:
             case "VM":
                 return self._describe_guest(record, keeps_state, with_snapshots)
             case "VBD":
-                return record | _UNPLUGGED | {key: self._look_up(record[key]) for key in ("VM", "VDI")}
+                vdi = NULL_REF if record["empty"] else self._look_up(record["VDI"])
+                return record | _UNPLUGGED | {"VM": self._look_up(record["VM"]), "VDI": vdi}
             case "VIF":
                 return record | _UNPLUGGED | {key: self._look_up(record[key]) for key in ("VM", "network")}
             case "VDI":

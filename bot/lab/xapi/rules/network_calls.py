@@ -44,7 +44,7 @@ async def create_network(context: Context, values: dict[str, Value]) -> str:
     """Makes a network within each host; it reaches further once an interface is on it."""
     database = context.pool.database
     taken = {record["bridge"] for _, record in database.items("network")}
-    bridge = values["bridge"] or next(name for name in _count_bridges() if name not in taken)
+    bridge = values["bridge"] or find_bridge(database)
     if len(bridge) > _BRIDGE_LENGTH:
         raise ApiError("INVALID_VALUE", "bridge", bridge)
     if bridge in taken:
@@ -52,8 +52,10 @@ async def create_network(context: Context, values: dict[str, Value]) -> str:
     return database.create("network", **{**values, "bridge": bridge})
 
 
-def _count_bridges() -> "map[str]":
-    return map("xapi{}".format, range(10_000))
+def find_bridge(database: Database) -> str:
+    """Returns the name of a bridge that no network has yet."""
+    taken = {record["bridge"] for _, record in database.items("network")}
+    return next(name for name in map("xapi{}".format, range(10_000)) if name not in taken)
 
 
 async def destroy_network(context: Context, self: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from bot.lab.xapi.streams.exports import export
+from bot.lab.xapi.streams.imports import import_guest
 from bot.lab.xapi.streams.visit import Visit
 
 Handler = Callable[[Visit], Awaitable[str]]
@@ -13,6 +14,7 @@ Served = tuple[str, str, Handler]
 # Method and path, then the handler's name in permissions and what serves it.
 _HANDLERS: Final[Mapping[tuple[str, str], tuple[str, Handler]]] = {
     ("GET", "/export"): ("get_export", export),
+    ("PUT", "/import"): ("put_import", import_guest),
 }
 NAMES: Final = tuple(f"{method} {path}" for method, path in _HANDLERS)
 

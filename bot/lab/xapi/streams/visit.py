@@ -88,6 +88,13 @@ class Visit:
             raise ApiError("INTERNAL_ERROR", 'Invalid_argument("bool_of_string")')
         return text == "true"
 
+    async def read(self, most: int) -> bytes:
+        """Returns the next bytes of the body, at most so many; none at its end, or when the client is gone."""
+        try:
+            return await self.pipe.read(most)
+        except LostError:
+            return b""
+
     async def begin(self, head: bytes) -> None:
         """Sends the head of the answer."""
         self.begun = True
@@ -109,13 +116,14 @@ Work = Callable[[Context], Awaitable[Value]]
 Prepare = Callable[[Visit], Work]
 
 
-async def attend(visit: Visit, label: str, prepare: Prepare) -> str:
+async def attend(visit: Visit, label: str, prepare: Prepare, *, ends_with_client: bool = True) -> str:
     """Serves a request from its credentials to its end.
 
     Args:
         visit: The request.
         label: The name of the task that is made when the client brings none.
         prepare: Looks at the parameters, raises `RefusedError` or returns the work.
+        ends_with_client: Whether the work ends as soon as the client is gone; what reads a body sees its end instead.
 
     Returns:
         How it went, for the journal: `done`, or a reason.
@@ -124,7 +132,7 @@ async def attend(visit: Visit, label: str, prepare: Prepare) -> str:
     try:
         await visit.pool.faults.strike(visit.call, "before", visit.machine.name)
         session, opened = await _admit(visit)
-        return await _serve(visit, session, label, prepare)
+        return await _serve(visit, session, label, prepare, ends_with_client=ends_with_client)
     except RefusedError as refused:
         if refused.failure is not None:
             _fail_task(visit, refused.failure)
@@ -140,7 +148,7 @@ async def attend(visit: Visit, label: str, prepare: Prepare) -> str:
         visit.pool.sessions.close(opened)
 
 
-async def _serve(visit: Visit, session: Session, label: str, prepare: Prepare) -> str:
+async def _serve(visit: Visit, session: Session, label: str, prepare: Prepare, *, ends_with_client: bool) -> str:
     pool = visit.pool
     try:
         check_permission(session, f"http/{visit.action}", ROLE)
@@ -164,11 +172,12 @@ async def _serve(visit: Visit, session: Session, label: str, prepare: Prepare) -
         return value
 
     running = pool.tasks.start(runner, run)
-    watching = asyncio.create_task(_watch(visit, runner))
+    watching = asyncio.create_task(_watch(visit, runner)) if ends_with_client else None
     try:
         await asyncio.shield(running)
     finally:
-        watching.cancel()
+        if watching is not None:
+            watching.cancel()
     visit.pipe.finish()
     return "done"
 

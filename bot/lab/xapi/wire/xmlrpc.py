@@ -24,16 +24,21 @@ def read_request(body: bytes) -> Request:
         raise BadRequestError(str(error)) from error
     if method is None:
         raise BadRequestError("no method name")
-    return Request(method, [_read(value) for value in params], None)
+    return Request(method, [simplify(value) for value in params], None)
 
 
-def _read(value: Value) -> Value:
+def simplify(value: Value) -> Value:
+    """Returns a value of the standard library's reader as the lab holds it.
+
+    Raises:
+        BadRequestError: There is base64 in it, which XAPI does not have.
+    """
     if isinstance(value, xmlrpc.client.DateTime):
         return Date(str(value.value))
     if isinstance(value, list):
-        return [_read(item) for item in value]
+        return [simplify(item) for item in value]
     if isinstance(value, dict):
-        return {key: _read(item) for key, item in value.items()}
+        return {key: simplify(item) for key, item in value.items()}
     if isinstance(value, xmlrpc.client.Binary):
         raise BadRequestError("unexpected base64")
     return value
