@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.backups import NoArchive
+from bot.backups import Folder, NoArchive, Shelf
 from bot.commands import Registry
 from bot.config import Config
 from bot.domain.audit import Tag
@@ -30,7 +30,7 @@ from bot.jobs.proposals import Proposals
 from bot.jobs.reasons import Reasons
 from bot.jobs.witness import Witness
 from bot.metrics import Metrics
-from bot.operations.archive_ports import Archives, Catalogue
+from bot.operations.archive_ports import Archives, Catalogue, Library
 from bot.operations.discover import operations
 from bot.operations.xapi_words import explain
 from bot.slack import Delivery, Dialogues, Gateway, Homes, Links, People, close_client, open_client
@@ -53,9 +53,10 @@ def xapi_words(error: tuple[str, ...]) -> Phrase:
 class Sources(Pools):
     """What plans are made from: the pools, the archive, and the catalogue of what is in it."""
 
-    def __init__(self, config: Config, archives: Archives, catalogue: Catalogue) -> None:
+    def __init__(self, config: Config, archives: Archives, library: Library, catalogue: Catalogue) -> None:
         super().__init__(config.pools, passwords=config.secrets.pool_passwords, own=own_uuids())
         self.archives = archives
+        self.library = library
         self.catalogue = catalogue
 
 
@@ -66,7 +67,8 @@ class App:
         self.config = config
         self.metrics = Metrics([state.value for state in JobState])
         self.store = Store(Path(config.store.path))
-        self.pools = Sources(config, NoArchive(), self.store)
+        target = Folder(Path(config.backups.path)) if config.backups.path else None
+        self.pools = Sources(config, NoArchive(), Shelf(target), self.store)
         self.client = open_client(config.slack, config.secrets.slack_bot_token)
         people = People(self.client, config.roles, config.slack.team, break_glass=config.approval.break_glass)
         known = operations()

@@ -5,6 +5,7 @@ from bot.backups.folder import Folder
 from bot.backups.intake import Intake, Received
 from bot.backups.manifest import Manifest, make_id
 from bot.backups.proof import ProofWriter
+from bot.backups.shelf import Shelf
 from bot.backups.target import Checker, Draft, Listing, Space, Stored, Target, Unfinished, Verified
 from bot.backups.verifier import Verifier
 
@@ -18,6 +19,7 @@ __all__ = [
     "NoArchive",
     "ProofWriter",
     "Received",
+    "Shelf",
     "Space",
     "Stored",
     "Target",

@@ -13,11 +13,12 @@ from typing import Annotated
 
 from bot.commands.declare import Change, Command, Context, Control, JobControl, Journal, Query, Registry
 from bot.commands.forms import Field, FieldKind, Form, form_of, needs_form
-from bot.commands.grammar import Slot, after, flag, mistakes, resolve, rest, slots, split
+from bot.commands.grammar import BackupWords, NetworkWords, Slot, after, flag, mistakes, resolve, rest, slots, split
 from bot.commands.words import first_word
 
 __all__ = [
     "Annotated",
+    "BackupWords",
     "Change",
     "Command",
     "Context",
@@ -27,6 +28,7 @@ __all__ = [
     "Form",
     "JobControl",
     "Journal",
+    "NetworkWords",
     "Query",
     "Registry",
     "Slot",

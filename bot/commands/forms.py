@@ -7,19 +7,23 @@ from enum import StrEnum
 import msgspec
 
 from bot.commands.declare import Change, Command
-from bot.commands.grammar import Slot, slots
+from bot.commands.grammar import BackupWords, NetworkWords, Slot, slots
 from bot.domain.inventory import Host, PoolView, Sr, Vm
 
 _LABELS = {
     "vm": "Guest",
     "host": "Host",
     "sr": "Storage repository",
-    "disk": "Which disks, by their places (all if empty)",
     "pool": "Pool",
     "job": "Job number",
     "what": "What",
     "hard": "The hard way, without asking the guest",
     "movable": "Only the guests that can go",
+    "backup": "Backup",
+    "name": "New name",
+    "network": "Network for all its cards",
+    "start": "Start it afterwards",
+    "keep_mac": "Keep its MAC addresses",
 }
 
 
@@ -30,6 +34,8 @@ class FieldKind(StrEnum):
     HOST = "host"
     STORAGE = "storage"
     POOL = "pool"
+    BACKUP = "backup"
+    NETWORK = "network"
     NUMBER = "number"
     TEXT = "text"
     LONG = "long"
@@ -37,7 +43,10 @@ class FieldKind(StrEnum):
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One argument. `name` is the slot's; for GUEST, HOST, STORAGE and POOL the value that comes back is a UUID."""
+    """One argument. `name` is the slot's.
+
+    For GUEST, HOST, STORAGE, POOL and NETWORK the value that comes back is a UUID, for BACKUP an id.
+    """
 
     name: str
     label: str
@@ -69,7 +78,14 @@ def needs_form(command: Command, tail: str) -> bool:
 
 
 def _kind(slot: Slot) -> FieldKind:
-    of_inventory = {Vm: FieldKind.GUEST, Host: FieldKind.HOST, Sr: FieldKind.STORAGE, PoolView: FieldKind.POOL}
+    of_inventory = {
+        Vm: FieldKind.GUEST,
+        Host: FieldKind.HOST,
+        Sr: FieldKind.STORAGE,
+        PoolView: FieldKind.POOL,
+        BackupWords: FieldKind.BACKUP,
+        NetworkWords: FieldKind.NETWORK,
+    }
     if slot.type in of_inventory:
         return of_inventory[slot.type]
     if slot.alone:

@@ -21,6 +21,11 @@ from bot.operations.ports import Fleet
 
 _T = typing.TypeVar("_T")
 
+#: Words that mean a backup or a guest that was backed up, and words about networks: the handler reads them itself, and
+#: a form offers backups and networks for them.
+BackupWords = typing.NewType("BackupWords", str)
+NetworkWords = typing.NewType("NetworkWords", str)
+
 
 class Slot(msgspec.Struct, frozen=True):
     """How one argument is written: after which keyword ("" for the words right after the command), and what it is.

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from bot.domain.backup import Contents
+
 
 class BackupState(StrEnum):
     """What is known of a backup. GONE is one that was catalogued and is no longer in the archive."""
@@ -96,3 +98,10 @@ def _newer(known: Backup | None, found: Backup) -> Backup:
     if state in {BackupState.WHOLE, BackupState.DAMAGED}:
         state = BackupState.DAMAGED if known.verified.damage else BackupState.WHOLE
     return msgspec.structs.replace(found, verified=known.verified, state=state)
+
+
+class Archived(msgspec.Struct, frozen=True):
+    """A backup as it is catalogued, and what its manifest says is in it."""
+
+    backup: Backup
+    contents: Contents

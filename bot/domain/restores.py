@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.domain.inventory import Host, Network, Pool, Sr
+from bot.domain.inventory import Host, Network, Pool, PowerState, Sr
 
 
 class Coming(msgspec.Struct, frozen=True):
@@ -29,6 +29,55 @@ class Holder(msgspec.Struct, frozen=True):
     name: str
     pool: str
     running: bool
+
+
+class Nic(msgspec.Struct, frozen=True):
+    """A network card of a restored guest: its place, the network (UUID), and the MAC address in lower case.
+
+    Of a card that is wished for, `mac` "" leaves the address to XAPI, which then may be any but `instead_of`.
+    """
+
+    device: str
+    network: str
+    mac: str = ""
+    instead_of: str = ""
+
+    def fits(self, found: Nic) -> bool:
+        """Whether the card that was found is as this one wishes."""
+        if (self.device, self.network) != (found.device, found.network):
+            return False
+        return found.mac == self.mac if self.mac else found.mac != self.instead_of
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """How a restored guest is to be before it may start: its name, its network cards, the host it prefers (UUID or "").
+
+    What would wake it, or count it as another guest, is never left on it; see `Restored.wakeful`.
+    """
+
+    name: str
+    nics: tuple[Nic, ...]
+    host: str = ""
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """A restored guest as just read. `disks` are UUIDs by the place in the guest, `sizes` in bytes likewise.
+
+    `wakeful` names each thing on it that would start it by itself, or by which it would be taken for another guest:
+    the mark of a template, automatic power-on, a priority in high availability, keys, blocks and tags of the bot.
+    """
+
+    uuid: str
+    name: str
+    power_state: PowerState
+    host: str
+    affinity: str
+    nics: tuple[Nic, ...]
+    disks: dict[str, str]
+    sizes: dict[str, int]
+    wakeful: tuple[str, ...]
+    operations: tuple[str, ...]
+    tools: bool = False
 
 
 class RestoreFacts(msgspec.Struct, frozen=True):

@@ -54,21 +54,26 @@ class Counter:
     async def suggest(
         self, sender: Sender, word: str, name: str, typed: str, chosen: Mapping[str, str]
     ) -> tuple[Option, ...]:
-        """From the live inventory; hosts and SRs are those the chosen guest could go to."""
+        """From the live inventory and the catalogue; hosts and SRs are those the chosen guest could go to."""
         command, _ = await self._admitted(sender, word)
         fields = {field.name: field.kind for field in commands.form_of(command).fields}
         match fields.get(name):
             case FieldKind.GUEST:
                 return lookup.guests(self.desk.fleet, typed)
-            case FieldKind.HOST:
-                return lookup.hosts(self.desk.fleet, typed, _chosen(fields, chosen, FieldKind.GUEST))
-            case FieldKind.STORAGE:
-                guest = _chosen(fields, chosen, FieldKind.GUEST)
-                # A guest that goes to a host takes its disks to what that host sees, not to what its own does.
-                seen_by = _chosen(fields, chosen, FieldKind.HOST) if FieldKind.HOST in fields.values() else None
-                return lookup.srs(self.desk.fleet, typed, guest, seen_by)
+            case FieldKind.HOST | FieldKind.STORAGE as kind:
+                guests = [one for one, other in fields.items() if other is FieldKind.GUEST]
+                guest = next((chosen[one] for one in guests if one in chosen), "")
+                look_up = lookup.hosts if kind is FieldKind.HOST else lookup.srs
+                return look_up(self.desk.fleet, typed, guest)
             case FieldKind.POOL:
                 return lookup.pools(self.desk.fleet, typed)
+            case FieldKind.BACKUP:
+                return lookup.backups(await self.desk.store.backups(), typed, self.desk.store.clock())
+            case FieldKind.NETWORK:
+                hosts = [one for one, other in fields.items() if other is FieldKind.HOST]
+                return lookup.networks(
+                    self.desk.fleet, typed, next((chosen[one] for one in hosts if one in chosen), "")
+                )
             case _:
                 return ()
 
@@ -139,11 +144,6 @@ class Counter:
 def _done() -> Message:
     line = say("Asked for. Its card is in the channel and waits for your Confirm.")
     return Message(line, (Verdict(line, mark=Mark.DONE),))
-
-
-def _chosen(fields: Mapping[str, FieldKind], chosen: Mapping[str, str], kind: FieldKind) -> str:
-    """The UUID that was chosen in the form's field of that kind; "" where none was yet."""
-    return next((chosen[name] for name, other in fields.items() if other is kind and name in chosen), "")
 
 
 def _without_controls(message: Message) -> Message:

@@ -233,7 +233,8 @@ class Course:
             return msgspec.structs.replace(last, headline=headline)
         look = await self._looked(record, done)
         kind = EndKind.DONE if look.seen is Seen.DONE else EndKind.PARTIAL
-        return End(kind, look.headline, look.evidence, last.step if last is not None else None)
+        told = [one.said for one in record.steps if one.said is not None and one.kind in self.operation.tells]
+        return End(kind, look.headline, (*told, *look.evidence), last.step if last is not None else None)
 
     async def _looked(self, record: JobRecord, done: frozenset[int], *, tries: int = 0) -> Look:
         """What is true now; with `tries` the mere count of steps will do where the pool does not answer."""

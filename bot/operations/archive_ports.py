@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
-from bot.domain.catalogue import Backup
+from bot.domain.catalogue import Archived, Backup
 from bot.operations.ports import Sink
 
 
@@ -78,4 +79,23 @@ class Catalogue(Protocol):
 
     async def keep_backup(self, backup: Backup) -> None:
         """Catalogues a backup, or what is new of one that is known."""
+        ...
+
+
+class Library(Protocol):
+    """What lies in the archive, to be read. A backup is named by its id.
+
+    Every method raises TargetFailed where the place cannot be read, or no place is configured.
+    """
+
+    async def listing(self) -> Sequence[Backup]:
+        """All there is, newest first, those in the trash included."""
+        ...
+
+    async def archived(self, backup: str, /) -> Archived:
+        """What is known of a backup, and what its manifest says is in it. Raises NotFound."""
+        ...
+
+    async def path(self, backup: str, /) -> Path:
+        """Where its archive lies. Raises NotFound."""
         ...

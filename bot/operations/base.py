@@ -60,7 +60,8 @@ class Operation(msgspec.Struct, frozen=True):
     one, each right before it begins and by itself, but for those that stand alone. `table` is shown with the plan.
     `onward` gives the buttons that go on
     from, or back from, a job that ended partly. `renew` plans anew what was asked for, where that may well lead to
-    other steps than `replan`, which judges those of the earlier plan.
+    other steps than `replan`, which judges those of the earlier plan. `tells` are the kinds of steps whose last
+    sentence is told at the end of a job that went well.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Operation(msgspec.Struct, frozen=True):
     apart: bool = False
     table: Callable[[Plan], Table | None] | None = None
     renew: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
+    tells: frozenset[str] = frozenset()
 
     def rest(self, plan: Plan, begun: frozenset[int]) -> Plan:
         """What remains of an approved plan once the steps `begun` are done or under way."""

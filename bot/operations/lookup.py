@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from bot.domain.inventory import Host, PoolView, Sr, Vm
+from bot.domain.catalogue import Backup, BackupState
+from bot.domain.inventory import Host, Network, PoolView, Sr, Vm
 from bot.domain.message import Option
-from bot.domain.texts import clean, size
-from bot.domain.words import power_word
+from bot.domain.texts import clean, plain, say, size, span
+from bot.domain.words import counted, power_word
 from bot.operations.lookalike import folded
 from bot.operations.ports import Fleet
 from bot.operations.space import free_on, holds_disks
@@ -41,18 +42,14 @@ def hosts(fleet: Fleet, typed: str, guest: str = "") -> tuple[Option, ...]:
     return _likeliest((_host(host, view) for view in views for host in view.hosts if host.uuid != own), typed)
 
 
-def srs(fleet: Fleet, typed: str, guest: str = "", seen_by: str | None = None) -> tuple[Option, ...]:
-    """SRs that hold disks; with a guest (UUID) only those its pool has, or its own host sees while it runs.
-
-    Where it goes to another host it is that one, `seen_by` (UUID, "" for any host), that must see them.
-    """
+def srs(fleet: Fleet, typed: str, guest: str = "") -> tuple[Option, ...]:
+    """SRs that hold disks; with a guest (UUID) only those its pool has, or its own host sees while it runs."""
     views: Iterable[PoolView] = fleet.pools()
     own = ""
     for view in fleet.pools():
         for vm in view.vms:
             if guest and vm.uuid == guest:
                 views, own = [view], vm.host or ""
-    own = own if seen_by is None else seen_by
     return _likeliest(
         (_sr(sr, view) for view in views for sr in view.srs if holds_disks(sr) and (not own or own in sr.hosts)), typed
     )
@@ -61,6 +58,38 @@ def srs(fleet: Fleet, typed: str, guest: str = "", seen_by: str | None = None) -
 def pools(fleet: Fleet, typed: str) -> tuple[Option, ...]:
     """Pools that have been loaded."""
     return _likeliest((_pool(view, view.pool.uuid) for view in fleet.pools() if view.pool is not None), typed)
+
+
+def networks(fleet: Fleet, typed: str, host: str = "") -> tuple[Option, ...]:
+    """Networks; with a host (UUID) only those of its pool."""
+    views = [view for view in fleet.pools() if not host or any(one.uuid == host for one in view.hosts)]
+    return _likeliest((_network(network, view) for view in views for network in view.networks), typed)
+
+
+def backups(known: Sequence[Backup], typed: str, now: float) -> tuple[Option, ...]:
+    """Backups by the guest's name or by id, the newest of each guest first."""
+    text = folded(typed.strip())
+    fit = [one for one in known if text in folded(one.name) or one.id.startswith(text)]
+    fit.sort(key=lambda one: -one.at)
+    fit.sort(key=lambda one: (not folded(one.name).startswith(text), folded(one.name), one.guest))
+    return tuple(Option(clean(one.name), one.id, _made(one, now)) for one in fit[:MOST])
+
+
+def _made(one: Backup, now: float) -> str:
+    state = "found whole" if one.good else one.state.value if one.state is not BackupState.WHOLE else "never verified"
+    return f"{span(max(0.0, now - one.at))} old, {size(one.size)}, {state}"
+
+
+def _network(network: Network, view: PoolView) -> _Found:
+    def where() -> str:
+        reach = (
+            "internal"
+            if network.internal
+            else plain(say("on {hosts}", hosts=counted(len(network.hosts), "host", "hosts")))
+        )
+        return f"{reach}, pool {clean(view.name)}"
+
+    return _Found(network.name, network.uuid, where)
 
 
 def _pool(view: PoolView, uuid: str) -> _Found:

@@ -5,7 +5,7 @@ References never pass here: objects are UUIDs. Only a task's reference travels, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
-from bot.domain.disk_moves import DiskMoveFacts, SendFacts
+from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.health import HealthFacts
 from bot.domain.inventory import (
     Host,
@@ -29,10 +29,10 @@ from bot.domain.inventory import (
     XapiVerdict,
 )
 from bot.domain.plan import Call
-from bot.domain.restores import Coming, RestoreFacts
+from bot.domain.restores import Coming, Readiness, Restored, RestoreFacts
 
 if TYPE_CHECKING:  # the archive's ports are made of those below
-    from bot.operations.archive_ports import Archives, Catalogue
+    from bot.operations.archive_ports import Archives, Catalogue, Library
 
 
 class TaskStatus(StrEnum):
@@ -92,6 +92,11 @@ class Facts(Protocol):
         ...
 
     @property
+    def library(self) -> Library:
+        """What lies there, to be read."""
+        ...
+
+    @property
     def catalogue(self) -> Catalogue:
         """What is known of the backups there."""
         ...
@@ -134,11 +139,12 @@ class Facts(Protocol):
         """Whether an object of that class is there. Raises Unreachable, XapiFailure."""
         ...
 
-    async def sending(self, vm: str, host: str, goals: Mapping[str, str]) -> SendFacts:
-        """All facts for moving guest `vm` to `host` together with disks (UUIDs). Raises as `migration`.
+    async def restored(self, pool: str, vm: str) -> Restored:
+        """A guest that was restored, as it is now. Raises NotFound when it is gone, Unreachable, XapiFailure."""
+        ...
 
-        `goals` gives the SR by the disk's place in the guest (userdevice), under "" that of every disk not named.
-        """
+    async def marked(self, pool: str, name: str) -> tuple[str, ...]:
+        """The guests (UUIDs) of exactly that name, asked of the pool. Raises Unreachable, XapiFailure."""
         ...
 
     async def leaving(self, host: str) -> LeavingFacts:
@@ -297,5 +303,47 @@ class Streams(Protocol):
         """Imports an archive, all its disks to the SR (UUID); the guest's reference is the result of the task.
 
         Raises as `export`, and TargetFailed when the file cannot be read. After StreamCut only the task tells.
+        """
+        ...
+
+
+class Restoring(Protocol):
+    """What is done to a guest that was just imported. Every call may come twice; a pool is a pool's UUID."""
+
+    async def restored(self, pool: str, vm: str) -> Restored:
+        """See `Facts.restored`."""
+        ...
+
+    async def imported(self, pool: str, task: str) -> tuple[str, ...]:
+        """The guests (UUIDs) that a finished import has as its result. Raises Unreachable, XapiFailure."""
+        ...
+
+    async def networks(self, pool: str) -> frozenset[str]:
+        """The networks there are (UUIDs). Raises Unreachable, XapiFailure."""
+        ...
+
+    async def mark(self, pool: str, vm: str, name: str, networks: frozenset[str]) -> None:
+        """Names an imported guest so, and the networks made for it: those that were not among `networks` before.
+
+        Raises NotFound, Unreachable, XapiFailure.
+        """
+        ...
+
+    async def discard(self, pool: str, vm: str, mark: str) -> None:
+        """Destroys a guest that an import just made, with every disk that only it has. Raises as `remove`."""
+        ...
+
+    async def prepare(self, pool: str, vm: str, wish: Readiness, mark: str) -> None:
+        """Makes a halted guest so that it may start as `wish` says; networks called `mark` that it leaves go.
+
+        Raises NotFound, Refused where it does not stand still, Unreachable, XapiFailure.
+        """
+        ...
+
+    async def remove(self, pool: str, vm: str, disks: Sequence[str], mark: str, *, running: bool) -> tuple[str, ...]:
+        """Destroys a guest with these disks of its own (UUIDs); gives what was left, in sentences. Gone is gone.
+
+        One that runs is shut down hard where `running` says that this job started it. Raises Refused for one that
+        somebody else has started, Unreachable, XapiFailure.
         """
         ...

@@ -7,8 +7,8 @@ from bot.domain.inventory import Disk, Sr
 
 # Types that hold CDs or whole devices, never the disks of guests.
 _NO_DISKS = {"iso", "udev"}
-# Types that set the whole size of a disk aside, however little is in it.
-_THICK = {"lvm", "lvmoiscsi", "lvmohba", "lvmofcoe"}
+#: Types that set the whole size of a disk aside, however little is in it.
+THICK = {"lvm", "lvmoiscsi", "lvmohba", "lvmofcoe"}
 #: A storage migration goes about as fast as gigabit Ethernet.
 COPY_BYTES_PER_S = 100_000_000
 
@@ -28,9 +28,9 @@ def least(disk: Disk, image: Image, target: Sr) -> int:
 
     What is in a disk of a thick SR cannot be told from outside, so nothing of it is certain on a thin one.
     """
-    if target.type in _THICK:
+    if target.type in THICK:
         return max(disk.size, 0) + image.snapshots_used
-    if disk.sr is not None and disk.sr.type in _THICK:
+    if disk.sr is not None and disk.sr.type in THICK:
         return 0
     return max(image.used, 0) + image.snapshots_used
 

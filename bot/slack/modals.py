@@ -38,6 +38,8 @@ _HINTS = {
     FieldKind.HOST: "Type a part of its name",
     FieldKind.STORAGE: "Type a part of its name",
     FieldKind.POOL: "Type a part of its name",
+    FieldKind.BACKUP: "Type a part of the guest's name",
+    FieldKind.NETWORK: "Type a part of its name",
 }
 _SUGGESTED = frozenset(_HINTS)
 

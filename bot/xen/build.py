@@ -217,9 +217,14 @@ def whereabouts(tables: Tables, record: VmRecord, silent_since: float | None) ->
 
 
 def power_state(record: VmRecord) -> PowerState:
-    """The power state; one that this version does not know is UNKNOWN."""
+    """The power state of a record."""
+    return power_state_of(record.power_state)
+
+
+def power_state_of(text: str) -> PowerState:
+    """The power state as XAPI writes it; one that this version does not know is UNKNOWN."""
     try:
-        return PowerState(record.power_state)
+        return PowerState(text)
     except ValueError:
         return PowerState.UNKNOWN
 

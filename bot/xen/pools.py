@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
-from bot.domain.disk_moves import DiskMoveFacts, SendFacts
+from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.health import HealthFacts
 from bot.domain.inventory import (
     FeedState,
@@ -24,7 +24,7 @@ from bot.domain.inventory import (
     XapiVerdict,
 )
 from bot.domain.plan import Call
-from bot.domain.restores import Coming, RestoreFacts
+from bot.domain.restores import Coming, Restored, RestoreFacts
 from bot.errors import ConfigError, Unreachable
 from bot.operations.ports import TaskView
 from bot.xen.check import Finding, check
@@ -32,6 +32,7 @@ from bot.xen.fleet import LiveFleet
 from bot.xen.health_facts import health
 from bot.xen.pool import LivePool
 from bot.xen.restore_facts import RestoreReads
+from bot.xen.restoring import LiveRestoring
 from bot.xen.settings import PoolSettings, findings
 from bot.xen.tasks import LiveDriver
 
@@ -67,6 +68,7 @@ class Pools:
         self._fleet = LiveFleet(self._pools)
         self._facts = RestoreReads(self._pools, self._live, clock, own)
         self._driver = LiveDriver(self._live, self._loaded)
+        self.restoring = LiveRestoring(self._live)
 
     def __repr__(self) -> str:
         return f"Pools({[pool.name for pool in self._pools]})"
@@ -147,9 +149,13 @@ class Pools:
         """See `Facts.exists`."""
         return await self._facts.exists(pool, kind, uuid)
 
-    async def sending(self, vm: str, host: str, goals: Mapping[str, str]) -> SendFacts:
-        """See `Facts.sending`."""
-        return await self._facts.sending(vm, host, goals)
+    async def restored(self, pool: str, vm: str) -> Restored:
+        """See `Facts.restored`."""
+        return await self.restoring.restored(pool, vm)
+
+    async def marked(self, pool: str, name: str) -> tuple[str, ...]:
+        """See `Facts.marked`."""
+        return await self.restoring.marked(pool, name)
 
     async def leaving(self, host: str) -> LeavingFacts:
         """See `Facts.leaving`."""

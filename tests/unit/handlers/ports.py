@@ -9,7 +9,7 @@ import msgspec
 
 from bot.commands import Change, Context, Control, Query, Registry, first_word, resolve, split
 from bot.domain.audit import ANY, Break, Entry, Wanted
-from bot.domain.catalogue import Backup
+from bot.domain.catalogue import Backup, Proof, Verification
 from bot.domain.disk_moves import DiskMoveFacts, Image
 from bot.domain.inventory import (
     Disk,
@@ -206,6 +206,28 @@ def record(number: int, state: JobState, **changes: Any) -> JobRecord:
         started_at=None,
         finished_at=None,
         approvers_needed=0,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+DAY = 86400.0
+WELL = Verification(NOW - DAY, Proof.STREAM, "xenbot")
+
+
+def backup(number: int, **changes: Any) -> Backup:
+    made = Backup(
+        id=f"20261126-{number:06}",
+        guest="vm-1",
+        name="centos54",
+        pool="p-1",
+        pool_name="experiment",
+        at=NOW - 10 * DAY + number,
+        size=2 << 30,
+        sha256="a" * 64,
+        job=37,
+        who="U1",
+        verified=WELL,
+        kept_until=NOW + DAY,
     )
     return msgspec.structs.replace(made, **changes)
 

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pytest
-from ports import NOW, VIEW, Room, guest
+from ports import NOW, VIEW, Room, backup, guest
 
-from bot.domain.catalogue import Backup, BackupState, Proof, Verification
+from bot.domain.catalogue import BackupState, Proof, Verification
 from bot.domain.message import Choices, Table
 from bot.domain.texts import plain
 from bot.errors import Ambiguous, NotFound, Refused
 from bot.operations.backed_up import meant, one_meant
-
-DAY = 86400.0
-WELL = Verification(NOW - DAY, Proof.STREAM, "xenbot")
-
-
-def backup(number: int, **changes: Any) -> Backup:
-    made = Backup(
-        id=f"20261126-{number:06}",
-        guest="vm-1",
-        name="centos54",
-        pool="p-1",
-        pool_name="experiment",
-        at=NOW - 10 * DAY + number,
-        size=2 << 30,
-        sha256="a" * 64,
-        job=37,
-        who="U1",
-        verified=WELL,
-        kept_until=NOW + DAY,
-    )
-    return msgspec.structs.replace(made, **changes)
-
 
 HURT = Verification(NOW - 60, Proof.FULL, "U2", ("disk 0: block 7 differs",))
 

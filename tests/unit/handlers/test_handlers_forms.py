@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from ports import POOL, VIEW, FakeFleet, Room, guest, host
+from ports import NOW, POOL, VIEW, FakeFleet, Room, backup, guest, host
 
 from bot.commands import Field, FieldKind, Registry, form_of, mistakes, needs_form, slots
-from bot.domain.inventory import PoolView
+from bot.domain.inventory import Network, PoolView
 from bot.operations import lookup
 
 REGISTRY = Registry.discover()
@@ -29,8 +29,6 @@ def test_the_form_of_migrate_asks_for_what_its_words_ask_for() -> None:
     assert form.fields == (
         Field("vm", "Guest", FieldKind.GUEST, required=True),
         Field("host", "Host", FieldKind.HOST, required=False),
-        Field("sr", "Storage repository", FieldKind.STORAGE, required=False),
-        Field("disk", "Which disks, by their places (all if empty)", FieldKind.TEXT, required=False),
         Field("reason", "Reason", FieldKind.LONG, required=False),
     )
     assert form.changes
@@ -81,14 +79,12 @@ def test_guests_are_found_by_any_part_of_their_name_in_any_width_and_case() -> N
     assert lookup.guests(FLEET, "nothing like it") == ()
 
 
-def test_storage_is_what_the_guests_own_host_sees_or_the_one_it_goes_to_and_never_a_library() -> None:
+def test_storage_is_that_of_the_guests_own_host_and_never_a_library() -> None:
     far = msgspec.structs.replace(VIEW.srs[0], uuid="sr-7", name="far", shared=False, hosts=frozenset({"h-3"}))
     isos = msgspec.structs.replace(VIEW.srs[0], uuid="sr-8", name="isos", type="iso")
     fleet = FakeFleet(msgspec.structs.replace(VIEW, srs=(*VIEW.srs, far, isos)), OTHER)
     assert names(lookup.srs(fleet, "", "vm-1")) == ["nfs-vhd", "san"]
     assert names(lookup.srs(fleet, "")) == ["far", "nfs-vhd", "san"]
-    assert names(lookup.srs(fleet, "", "vm-1", "h-3")) == ["far", "nfs-vhd", "san"]
-    assert names(lookup.srs(fleet, "", "vm-1", "")) == ["far", "nfs-vhd", "san"]
     assert lookup.srs(fleet, "san")[0].note == "shared, 90 GiB free, pool experiment"
     form = form_of(REGISTRY.find("move-disks"))
     assert Field("sr", "Storage repository", FieldKind.STORAGE, required=True) in form.fields
@@ -129,4 +125,30 @@ def test_what_is_ticked_says_what_it_means() -> None:
     assert ticked == {
         "hard": "The hard way, without asking the guest",
         "movable": "Only the guests that can go",
+        "start": "Start it afterwards",
+        "keep_mac": "Keep its MAC addresses",
     }
+
+
+async def test_a_restore_is_a_form_with_backups_hosts_storage_and_networks_to_choose_from() -> None:
+    kinds = {field.name: field.kind for field in form_of(REGISTRY.find("restore")).fields}
+    assert kinds == {
+        "backup": FieldKind.BACKUP,
+        "name": FieldKind.TEXT,
+        "host": FieldKind.HOST,
+        "sr": FieldKind.STORAGE,
+        "network": FieldKind.NETWORK,
+        "start": FieldKind.YES,
+        "keep_mac": FieldKind.YES,
+        "reason": FieldKind.LONG,
+    }
+    lan = Network("net-1", "lan", frozenset({"h-1"}), internal=False)
+    fleet = FakeFleet(msgspec.structs.replace(VIEW, networks=(lan,)))
+    assert [(one.value, one.note) for one in lookup.networks(fleet, "LA", "h-1")] == [
+        ("net-1", "on 1 host, pool experiment")
+    ]
+    assert lookup.networks(fleet, "", "h-99") == ()
+    known = [backup(3, name="centos9"), backup(1), backup(2, verified=None)]
+    shown = [(one.label, one.value, one.note) for one in lookup.backups(known, "cent", NOW)]
+    assert [value for _, value, _ in shown] == ["20261126-000002", "20261126-000001", "20261126-000003"]
+    assert shown[0] == ("centos54", "20261126-000002", "10 d old, 2 GiB, never verified")

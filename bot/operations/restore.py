@@ -1,0 +1,211 @@
+"""Bringing a guest back from a backup: `/xen restore <backup|vm> …`. Never over a guest that lives: a new one is made.
+
+The import makes a halted guest that bears the mark of the job until it is ready; whatever happens before that, it is
+removed again with its own disks. What could wake it, or confuse it with the guest that was backed up, is taken away
+before its first start.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+import msgspec
+
+from bot.domain.backup import Contents
+from bot.domain.catalogue import Archived
+from bot.domain.message import Button
+from bot.domain.plan import LockKey, Plan, Ref, Target
+from bot.domain.policy import ApprovalSettings
+from bot.domain.restores import Coming, Nic, Readiness, RestoreFacts
+from bot.domain.texts import Code, Phrase, Size, say
+from bot.domain.words import counted
+from bot.operations.base import Homes, Operation
+from bot.operations.checks import restoring
+from bot.operations.checks.meeting import Wish, mac_of
+from bot.operations.checks.restoring import size_of, stored_in
+from bot.operations.ports import Facts
+from bot.operations.restore_look import look, sum_up
+from bot.operations.restore_steps import IMPORT, READY, START, backup_of, made_of, readiness, step_of, steps
+from bot.operations.risk import assess_restore
+from bot.operations.space import THICK, free_on
+
+NAME = "restore"
+# An import goes about as fast as gigabit Ethernet, and the disk behind it often slower.
+_BYTES_PER_S = 80_000_000
+_LEAST_S = 15.0
+
+
+class Where(msgspec.Struct, frozen=True):
+    """Where to restore to, by UUID; "" leaves the host to XAPI and the SR to the pool's default."""
+
+    pool: str
+    host: str = ""
+    sr: str = ""
+
+
+def usable_name(name: str) -> str:
+    """The name without characters that no call to XAPI can carry: all but these are a guest's own business."""
+    return "".join(one for one in name if one.isprintable() or unicodedata.category(one) in {"Cf", "Co", "Zs"}).strip()
+
+
+async def plan(archived: Archived, where: Where, wish: Wish, facts: Facts, approval: ApprovalSettings) -> Plan:
+    """The plan for restoring a backup. Raises as Facts.restore."""
+    return decide(archived, await read(archived, where, wish, facts), wish, approval)
+
+
+async def read(archived: Archived, where: Where, wish: Wish, facts: Facts) -> RestoreFacts:
+    """The facts for it. Raises as Facts.restore."""
+    return await facts.restore(coming(archived, wish.name), where.pool, where.host, where.sr)
+
+
+def coming(archived: Archived, name: str) -> Coming:
+    """The guest that shall come."""
+    guest = archived.contents.guest
+    return Coming(
+        uuid=archived.backup.guest,
+        name=name,
+        macs=tuple(filter(None, map(mac_of, guest.nics))),
+        memory_dynamic_min=guest.memory_dynamic_min,
+        memory_static_max=guest.memory_static_max,
+        vcpus=guest.vcpus,
+        domain_type=guest.domain_type,
+    )
+
+
+def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: ApprovalSettings) -> Plan:
+    """The plan that follows from the facts: every check is judged, blocked or not. Never raises."""
+    backup, contents = archived.backup, archived.contents
+    wish = msgspec.structs.replace(wish, networks=_networks(archived, facts, wish))
+    twin = any(one.running for one in facts.names) and wish.start
+    risk = assess_restore(facts, _left(contents, facts), approval, twin=twin)
+    sr = facts.sr.uuid if facts.sr is not None else ""
+    return Plan(
+        operation=NAME,
+        pool=facts.pool.uuid,
+        title=_title(facts, wish),
+        refusal=say("{guest} cannot be restored from {backup}", guest=wish.name, backup=Code(backup.id)),
+        targets=(Target("VM", backup.guest, wish.name), Target("backup", backup.id, backup.name)),
+        placements=(),
+        checks=tuple(restoring.checks(archived, facts, wish)),
+        risk=risk.risk,
+        risk_reasons=risk.reasons,
+        steps=tuple(steps(archived, sr, _readiness(archived, facts, wish), start=wish.start)),
+        locks=tuple(_locks(archived, facts, wish)),
+        after=tuple(_after(archived, facts, wish)),
+        estimate_s=max(_LEAST_S, backup.size / _BYTES_PER_S),
+        names={facts.pool.uuid: facts.pool.name, backup.guest: wish.name}
+        | {host.uuid: host.name for host in facts.hosts}
+        | {network.uuid: network.name for network in facts.networks}
+        | ({facts.sr.uuid: facts.sr.name} if facts.sr is not None else {}),
+        approvers=risk.approvers,
+    )
+
+
+def _networks(archived: Archived, facts: RestoreFacts, wish: Wish) -> dict[str, str]:
+    """The network of each card: the one that was asked for, else the only one of its old name."""
+    found = {}
+    for nic in archived.contents.guest.nics:
+        named = [network.uuid for network in facts.networks if network.name == nic.network_name]
+        same = [uuid for uuid in named if uuid == nic.network] or named
+        asked = wish.networks.get(nic.device, "")
+        if asked or len(same) == 1:
+            found[nic.device] = asked or same[0]
+    return found
+
+
+def _readiness(archived: Archived, facts: RestoreFacts, wish: Wish) -> Readiness:
+    nics = tuple(
+        Nic(
+            nic.device,
+            wish.networks.get(nic.device, ""),
+            mac=mac_of(nic) if wish.keep_mac else "",
+            instead_of="" if wish.keep_mac else mac_of(nic),
+        )
+        for nic in archived.contents.guest.nics
+    )
+    return Readiness(wish.name, () if wish.rehearsal else nics, facts.host.uuid if facts.host is not None else "")
+
+
+def _title(facts: RestoreFacts, wish: Wish) -> Phrase:
+    sr = facts.sr.name if facts.sr is not None else say("storage to be named")
+    place = say(" on {host}", host=facts.host.name) if facts.host is not None else say("")
+    start = say(" and start it") if wish.start else say("")
+    return say("Restore {guest} to {sr}{place}{start}", guest=wish.name, sr=sr, place=place, start=start)
+
+
+def _left(contents: Contents, facts: RestoreFacts) -> int | None:
+    """Which percentage of the storage stays free at least for now; None where it does not say."""
+    sr = facts.sr
+    free = free_on(sr) if sr is not None else None
+    if sr is None or free is None:
+        return None
+    return (free - (size_of(contents) if sr.type in THICK else stored_in(contents))) * 100 // sr.size
+
+
+def _locks(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[LockKey]:
+    if wish.keep_mac:
+        # Two restores with the same addresses at once would not see each other.
+        yield LockKey("VM", archived.backup.guest, wish.name)
+    if facts.host is not None:
+        yield LockKey("host", facts.host.uuid, facts.host.name)
+    if facts.sr is not None:
+        yield LockKey("SR", facts.sr.uuid, facts.sr.name)
+
+
+def _after(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[Phrase]:
+    """What will be new, and what will not happen."""
+    contents = archived.contents
+    if facts.sr is not None:
+        disks = counted(len(contents.disks), "disk", "disks")
+        yield say("{disks} of {size} on {sr}", disks=disks, size=Size(size_of(contents)), sr=facts.sr.name)
+    addresses = say("MAC addresses kept") if wish.keep_mac else say("new MAC addresses")
+    yield say("New: the guest and its disks have new UUIDs; {addresses}", addresses=addresses)
+    yield say(
+        "Automatic power-on, its priority in high availability and marks of xenbot are taken away; until it is ready it"
+        " stays halted"
+    )
+    if wish.start:
+        yield say("Then it is started, and looked at")
+
+
+async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _homes: Homes) -> Plan:
+    archived = await facts.library.archived(backup_of(earlier).uuid)
+    ready_step, bring = step_of(earlier, READY), step_of(earlier, IMPORT)
+    assert ready_step is not None  # noqa: S101  every plan of this operation has both
+    assert bring is not None  # noqa: S101  as above
+    ready = readiness(ready_step)
+    sr = next(one.uuid for one in bring.call.args if isinstance(one, Ref) and one.kind == "SR")
+    wish = Wish(
+        ready.name,
+        start=step_of(earlier, START) is not None,
+        keep_mac=any(nic.mac for nic in ready.nics),
+        networks={nic.device: nic.network for nic in ready.nics},
+    )
+    return await plan(archived, Where(earlier.pool, ready.host, sr), wish, facts, approval)
+
+
+def _running(of: Plan) -> Phrase:
+    return say("Restoring {guest}", guest=of.targets[0].name)
+
+
+def _then(of: Plan) -> tuple[Button, ...]:
+    """A guest that was restored and not started may well be started next."""
+    made = made_of(of)
+    if step_of(of, START) is not None or not made:
+        return ()
+    name = of.targets[0].name
+    return (Button("Plan: start", "ask", f"start {made[0]}", says=say("Plan the start of {guest}", guest=name)),)
+
+
+OPERATION = Operation(
+    name=NAME,
+    replan=_replan,
+    look=look,
+    running=_running,
+    when_stopped=say("What was imported so far is removed again, with its disks. Living guests are not touched."),
+    settle_s=30.0,
+    then=_then,
+    onward=_then,
+    sum_up=sum_up,
+)

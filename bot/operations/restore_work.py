@@ -1,0 +1,212 @@
+"""The work of a restore that the bot does itself: the import, making the guest ready, and removing it again.
+
+An import that was cut is undone by the pool. One that came through although it was not to, or nobody waited for it any
+more, is found by the result of its task and removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from bot.domain.inventory import PowerState
+from bot.domain.plan import Flag, Ref, Text
+from bot.domain.texts import Span, say
+from bot.errors import CannotTell, Damaged, Refused, StreamCut, TargetFailed, Unreachable, XapiFailure
+from bot.operations.archive_ports import Library
+from bot.operations.ports import Driver, Flow, Phase, Restoring, Streams, TaskStatus
+from bot.operations.rehearse import WATCH
+from bot.operations.restore_steps import IMPORT, MARK, READY, REMOVE, readiness
+from bot.operations.work import Errand, Reached, Worker
+
+_PIECE: Final = 4 << 20
+_STALLED_S: Final = 20.0
+_OVER: Final = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
+
+
+class RestoreWork:
+    """The workers of a restore.
+
+    Args:
+        retry_s: How long to wait before a pool that does not answer is asked again.
+        watch_s: For how long a rehearsed guest is watched whose tools do not answer: most boot in less.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        driver: Driver,
+        library: Library,
+        restoring: Restoring,
+        *,
+        retry_s: float = 1.0,
+        watch_s: float = 180.0,
+    ) -> None:
+        self._streams = streams
+        self._driver = driver
+        self._library = library
+        self._restoring = restoring
+        # Of imports under way, by task: the networks there were before.
+        self._networks: dict[str, frozenset[str]] = {}
+        self._retry_s = retry_s
+        self._watch_s = watch_s
+
+    def workers(self) -> dict[str, Worker]:
+        """By the names that plans call them by."""
+        return {
+            IMPORT: Worker(self._import, self._clear, again=True),
+            READY: Worker(self._ready, _nothing, again=True, tasked=False),
+            REMOVE: Worker(self._remove, _nothing, again=True, tasked=False),
+            WATCH: Worker(self._watch, _nothing, again=True, tasked=False),
+        }
+
+    # Import
+
+    async def _import(self, errand: Errand) -> None:
+        backup, sha256 = _texts(errand)[:2]
+        path = await self._library.path(backup)
+        self._networks[errand.task] = await self._restoring.networks(errand.pool)
+        await self._send(errand, path, sha256)
+        await self._marked(errand)
+        self._networks.pop(errand.task, None)
+
+    async def _send(self, errand: Errand, path: Path, sha256: str) -> None:
+        """Sends the archive and waits until the pool says that it is in; the file must be the one that was verified."""
+        size = (await asyncio.to_thread(path.stat)).st_size
+        stop = threading.Event()
+        digest = asyncio.create_task(asyncio.to_thread(_digest, path, stop))
+        try:
+            await self._streamed(errand, path, size)
+            if await digest != sha256:
+                raise Damaged("The archive is not the one that was backed up and verified: its SHA-256 is another.")
+        except OSError as error:
+            raise TargetFailed(
+                f"The archive {path} cannot be read: {error.strerror}.", "Look at its folder."
+            ) from error
+        finally:
+            stop.set()
+            await asyncio.wait({digest})
+
+    async def _streamed(self, errand: Errand, path: Path, size: int) -> None:
+        sr = next(one.uuid for one in errand.step.call.args if isinstance(one, Ref) and one.kind == "SR")
+        told = partial(_told, errand.tell, size)
+        cut: StreamCut | None = None
+        try:
+            await self._streams.send(errand.pool, sr, path, task=errand.task, progress=told)
+        except StreamCut as broken:
+            # Only the task tells what the pool made of it.
+            cut = broken
+        errand.tell(Reached(size, size, say("the pool is finishing the import")))
+        status, error = await self._over(errand)
+        if status is TaskStatus.SUCCESS:
+            return
+        if cut is not None and error[:1] in {(), ("IMPORT_ERROR_PREMATURE_EOF",)}:
+            raise cut
+        raise XapiFailure(*_failure(status, error))
+
+    async def _over(self, errand: Errand) -> tuple[TaskStatus | None, tuple[str, ...]]:
+        """How the import's task ended; None for its status when the pool no longer knows it."""
+        seen = None
+        while True:
+            try:
+                seen = await self._driver.wait(errand.pool, errand.task, seen=seen, at_most_s=self._retry_s)
+            except (Unreachable, CannotTell):
+                await asyncio.sleep(self._retry_s)
+                continue
+            if seen is None or seen.status in _OVER:
+                return (seen.status, seen.error) if seen is not None else (None, ())
+
+    async def _marked(self, errand: Errand) -> None:
+        """Gives what was imported the mark of the job. An archive of several guests is none of ours."""
+        found = await self._restoring.imported(errand.pool, errand.task)
+        if len(found) != 1:
+            raise Refused(f"The archive made {len(found)} guests instead of one.", "What it made is removed again.")
+        await self._restoring.mark(errand.pool, found[0], _mark(errand), self._networks[errand.task])
+
+    async def _clear(self, errand: Errand) -> None:
+        """What the import made though it did not go well, or nobody heard of it, goes again with its own disks."""
+        networks = self._networks.pop(errand.task, None)
+        for vm in await self._restoring.imported(errand.pool, errand.task) if errand.task else ():
+            if networks is not None:
+                await self._restoring.mark(errand.pool, vm, _mark(errand), networks)
+            await self._restoring.discard(errand.pool, vm, _mark(errand))
+
+    # Before the first start, and back
+
+    async def _ready(self, errand: Errand) -> None:
+        vm = _uuids(errand, "VM")[0]
+        await self._restoring.prepare(errand.pool, vm, readiness(errand.step), _mark(errand))
+
+    async def _watch(self, errand: Errand) -> None:
+        """Until the tools answer, the guest no longer runs, or it has been watched for long enough."""
+        vm, since = _uuids(errand, "VM")[0], time.monotonic()
+        while (waited := time.monotonic() - since) < self._watch_s:
+            now = await self._restoring.restored(errand.pool, vm)
+            if now.tools or now.power_state is not PowerState.RUNNING:
+                return
+            errand.tell(Reached(int(waited), int(self._watch_s), say("it runs; waiting for its tools")))
+            await asyncio.sleep(self._retry_s)
+
+    async def _remove(self, errand: Errand) -> None:
+        started = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
+        vm, disks = _uuids(errand, "VM")[0], _uuids(errand, "VDI")
+        left = await self._restoring.remove(errand.pool, vm, disks, _mark(errand), running=started)
+        if left:
+            raise Refused(f"Not removed: {'; '.join(left)}.", "Look at it, and remove it where it is not needed.")
+
+
+async def _nothing(_errand: Errand) -> None:
+    """What is begun again goes on from what is there."""
+
+
+def _texts(errand: Errand) -> list[str]:
+    return [one.value for one in errand.step.call.args if isinstance(one, Text)]
+
+
+def _uuids(errand: Errand, kind: str) -> list[str]:
+    return [one.uuid for one in errand.step.call.args if isinstance(one, Ref) and one.kind == kind]
+
+
+def _mark(errand: Errand) -> str:
+    return f"{MARK} {errand.nonce}"
+
+
+def _digest(path: Path, stop: threading.Event) -> str:
+    """SHA-256 (hex) of a file, read beside the stream and mostly from the same pages; "" when it was stopped."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(_PIECE))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            if stop.is_set():
+                return ""
+            digest.update(buffer[:count])
+    return digest.hexdigest()
+
+
+def _told(tell: Callable[[Reached], None], size: int, flow: Flow) -> None:
+    host = flow.host
+    phases = {
+        Phase.CONNECTING: say("connecting to {host}", host=host),
+        Phase.WAITING: say("waiting for {host}", host=host),
+        Phase.FLOWING: say("sending to {host}", host=host),
+        Phase.ENDING: say("{host} is finishing", host=host),
+    }
+    stalled = None
+    if flow.last_byte_age >= _STALLED_S:
+        whom = say("the file of the backup is not read") if flow.held_up else say("{host} takes nothing", host=host)
+        stalled = say("{who} for {s}", who=whom, s=Span(flow.last_byte_age))
+    tell(Reached(min(flow.moved, size), size, phases[flow.phase], stalled))
+
+
+def _failure(status: TaskStatus | None, error: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    if status is TaskStatus.CANCELLED:
+        return "TASK_CANCELLED", ()
+    if not error:
+        return "IMPORT_ERROR", ("the pool no longer knows of the import",)
+    return error[0], error[1:]

@@ -1,0 +1,344 @@
+"""What is done to a guest that was just imported: found, marked as ours, made ready for its first start, or removed.
+
+Every call here may be repeated when its answer was lost: asking twice leaves things as asking once does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from bot.domain.restores import Nic, Readiness, Restored
+from bot.errors import NotFound, Refused, XapiFailure
+from bot.xen import build
+from bot.xen.classes import convert
+from bot.xen.faults import GONE, NULL_REF
+from bot.xen.pool import LivePool
+
+_REFERENCE: Final = re.compile(r"OpaqueRef:[0-9A-Za-z-]+")
+#: What the bot writes begins so: keys of other_config and tags with the first, reasons of blocks with the second.
+_OURS: Final = "xenbot"
+_OWN_BLOCK: Final = "xenbot job "
+_AUTO_START: Final = "auto_poweron"
+_HALTED, _RUNNING = "Halted", "Running"
+
+
+class _Guest(
+    msgspec.Struct,
+    frozen=True,
+    rename={"vbds": "VBDs", "vifs": "VIFs"},
+):
+    """A `VM` with what matters of one that has just come."""
+
+    uuid: str = ""
+    name_label: str = ""
+    is_a_template: bool = False
+    power_state: str = ""
+    resident_on: str = NULL_REF
+    affinity: str = NULL_REF
+    ha_restart_priority: str = ""
+    guest_metrics: str = NULL_REF
+    vbds: tuple[str, ...] = ()
+    vifs: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    other_config: dict[str, str] = {}
+    blocked_operations: dict[str, str] = {}
+    current_operations: dict[str, str] = {}
+
+    def wakeful(self) -> Iterable[str]:
+        """See `Restored.wakeful`."""
+        if self.is_a_template:
+            yield "it is a template"
+        if self.ha_restart_priority:
+            yield "high availability would start it"
+        yield from (f"other_config:{key}" for key in sorted(self.other_config) if _wakes(key))
+        yield from (f"tag {tag}" for tag in sorted(self.tags) if tag.startswith(_OURS))
+        yield from (f"block of {one}" for one, why in sorted(self.blocked_operations.items()) if _own_block(why))
+
+
+class _Vbd(msgspec.Struct, frozen=True, rename={"vdi": "VDI"}):
+    userdevice: str = ""
+    type: str = ""
+    vdi: str = NULL_REF
+
+
+class _Vdi(msgspec.Struct, frozen=True, rename={"vbds": "VBDs"}):
+    uuid: str = ""
+    virtual_size: int = 0
+    vbds: tuple[str, ...] = ()
+
+
+class _Network(msgspec.Struct, frozen=True, rename={"vifs": "VIFs", "pifs": "PIFs"}):
+    uuid: str = ""
+    vifs: tuple[str, ...] = ()
+    pifs: tuple[str, ...] = ()
+
+
+class LiveRestoring:
+    """Implements `bot.operations.ports.Restoring`, and the reads of `Facts` that look for its effect."""
+
+    def __init__(self, by_uuid: Callable[[str], LivePool]) -> None:
+        self._by_uuid = by_uuid
+
+    async def imported(self, pool: str, task: str) -> tuple[str, ...]:
+        """The guests (UUIDs) that a finished import gives as its result. Raises Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        try:
+            record = await live.sessions.read("task.get_record", task)
+        except XapiFailure as failure:
+            if failure.code in GONE:
+                return ()
+            raise
+        if record.get("status") != "success":
+            return ()
+        # The result is a set of references written as XML.
+        found = [await self._record(live, ref) for ref in _REFERENCE.findall(str(record.get("result", "")))]
+        return tuple(guest.uuid for guest in found if guest is not None)
+
+    async def networks(self, pool: str) -> frozenset[str]:
+        """The networks there are (UUIDs). Raises Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        wire = await live.sessions.read("network.get_all_records")
+        return frozenset(str(record["uuid"]) for record in wire.values())
+
+    async def mark(self, pool: str, vm: str, name: str, networks: frozenset[str]) -> None:
+        """Names an imported guest so, and the networks made for it: those that were not among `networks` before.
+
+        Raises NotFound, Unreachable, XapiFailure.
+        """
+        live = self._by_uuid(pool)
+        ref, guest = await self._guest(live, vm)
+        for vif in guest.vifs:
+            network = await live.sessions.read("VIF.get_network", vif)
+            if await live.sessions.read("network.get_uuid", network) not in networks:
+                await live.sessions.read("network.set_name_label", network, name)
+        await live.sessions.read("VM.set_name_label", ref, name)
+
+    async def marked(self, pool: str, name: str) -> tuple[str, ...]:
+        """The guests (UUIDs) of exactly that name. Raises Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        refs = await live.sessions.read("VM.get_by_name_label", name)
+        found = [await self._record(live, ref) for ref in refs]
+        return tuple(guest.uuid for guest in found if guest is not None)
+
+    async def restored(self, pool: str, vm: str) -> Restored:
+        """The guest as it is now. Raises NotFound, Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        _, guest = await self._guest(live, vm)
+        disks, sizes = {}, {}
+        for device, _, vdi in await self._disks(live, guest):
+            disks[device], sizes[device] = vdi.uuid, vdi.virtual_size
+        return Restored(
+            uuid=guest.uuid,
+            name=guest.name_label,
+            power_state=build.power_state_of(guest.power_state),
+            host=await _uuid(live, "host", guest.resident_on),
+            affinity=await _uuid(live, "host", guest.affinity),
+            nics=tuple([await _nic(live, await live.sessions.read("VIF.get_record", vif)) for vif in guest.vifs]),
+            disks=disks,
+            sizes=sizes,
+            wakeful=tuple(guest.wakeful()),
+            operations=tuple(sorted(guest.current_operations.values())),
+            tools=await self._tools(live, guest),
+        )
+
+    async def prepare(self, pool: str, vm: str, wish: Readiness, mark: str) -> None:
+        """Makes a halted guest so that it may start as `wish` says; networks called `mark` that it leaves go.
+
+        Raises NotFound, Refused where it does not stand still, Unreachable, XapiFailure.
+        """
+        live = self._by_uuid(pool)
+        ref, guest = await self._guest(live, vm)
+        if guest.power_state != _HALTED:
+            raise Refused(f"Somebody has started the guest that is being restored: it is {guest.power_state} now.")
+        await self._calm(live, ref, guest)
+        await self._cards(live, ref, guest, wish.nics)
+        await self._sweep(live, mark)
+        affinity = await live.resolve("host", wish.host) if wish.host else NULL_REF
+        await live.sessions.read("VM.set_affinity", ref, affinity)
+        # The name comes last: until then the guest is known by its mark.
+        await live.sessions.read("VM.set_name_label", ref, wish.name)
+
+    async def remove(self, pool: str, vm: str, disks: Sequence[str], mark: str, *, running: bool) -> tuple[str, ...]:
+        """Destroys a guest with these disks of its own (UUIDs); gives what was left, in sentences. Gone is gone.
+
+        One that runs is shut down hard where `running` says that this job started it. Raises Refused for one that
+        somebody else has started, Unreachable, XapiFailure.
+        """
+        live = self._by_uuid(pool)
+        left: list[str] = []
+        try:
+            ref, guest = await self._guest(live, vm)
+        except NotFound:
+            ref, guest = "", None
+        if guest is not None and guest.power_state != _HALTED:
+            if not running:
+                raise Refused(f"Somebody has started the guest that was to be removed: it is {guest.power_state} now.")
+            await live.sessions.read("VM.hard_shutdown", ref)
+        own = set(guest.vbds) if guest is not None else set()
+        for uuid in disks:
+            left += await self._destroy_disk(live, uuid, own)
+        if guest is not None:
+            await _gone(live, "VM.destroy", ref)
+        await self._sweep(live, mark)
+        return tuple(left)
+
+    async def discard(self, pool: str, vm: str, mark: str) -> None:
+        """Destroys a guest that an import just made, with every disk that only it has. Raises as `remove`."""
+        try:
+            disks = (await self.restored(pool, vm)).disks.values()
+        except NotFound:
+            return
+        await self.remove(pool, vm, tuple(disks), mark, running=False)
+
+    async def _destroy_disk(self, live: LivePool, uuid: str, own: set[str]) -> list[str]:
+        """Destroys a disk that no other guest has got hold of."""
+        try:
+            ref = await live.sessions.read("VDI.get_by_uuid", uuid)
+            disk: _Vdi = convert(_Vdi, await live.sessions.read("VDI.get_record", ref))
+        except XapiFailure as failure:
+            if failure.code in GONE:
+                return []
+            raise
+        if set(disk.vbds) - own:
+            return [f"disk {uuid} is attached to another guest by now"]
+        await _gone(live, "VDI.destroy", ref)
+        return []
+
+    async def _calm(self, live: LivePool, ref: str, guest: _Guest) -> None:
+        """Takes away what would wake the guest, or by which it would be taken for another one."""
+        if guest.is_a_template:
+            await live.sessions.read("VM.set_is_a_template", ref, False)
+        if guest.ha_restart_priority:
+            await live.sessions.read("VM.set_ha_restart_priority", ref, "")
+        for key in filter(_wakes, guest.other_config):
+            await live.sessions.read("VM.remove_from_other_config", ref, key)
+        for tag in guest.tags:
+            if tag.startswith(_OURS):
+                await live.sessions.read("VM.remove_tags", ref, tag)
+        for operation, why in guest.blocked_operations.items():
+            if _own_block(why):
+                await live.sessions.read("VM.remove_from_blocked_operations", ref, operation)
+
+    async def _cards(self, live: LivePool, ref: str, guest: _Guest, nics: Iterable[Nic]) -> None:
+        """Makes the network cards as they are wished for; what they were set to besides comes along."""
+        wanted = {nic.device: nic for nic in nics}
+        records: dict[str, Mapping[str, Any]] = {}
+        for vif in guest.vifs:
+            record = await live.sessions.read("VIF.get_record", vif)
+            records[str(record["device"])] = record
+            wish = wanted.get(str(record["device"]))
+            if wish is not None and wish.fits(await _nic(live, record)):
+                del wanted[wish.device]
+                continue
+            await _gone(live, "VIF.destroy", vif)
+        for device, nic in wanted.items():
+            network = await live.resolve("network", nic.network)
+            await _made(live, "VIF.create", _card(records.get(device, {}), ref, network, nic))
+
+    async def _sweep(self, live: LivePool, mark: str) -> None:
+        """Destroys the networks that an import made and nobody uses: they bear the mark of the job."""
+        for ref in await live.sessions.read("network.get_by_name_label", mark) if mark else ():
+            network: _Network = convert(_Network, await live.sessions.read("network.get_record", ref))
+            if not network.vifs and not network.pifs:
+                await _gone(live, "network.destroy", ref)
+
+    async def _guest(self, live: LivePool, uuid: str) -> tuple[str, _Guest]:
+        try:
+            # Not from the feed: what was imported a moment ago may not be in it.
+            ref = str(await live.sessions.read("VM.get_by_uuid", uuid))
+        except XapiFailure as failure:
+            if failure.code in GONE:
+                raise NotFound("guest", uuid) from failure
+            raise
+        guest = await self._record(live, ref)
+        if guest is None:
+            raise NotFound("guest", uuid)
+        return ref, guest
+
+    async def _record(self, live: LivePool, ref: str) -> _Guest | None:
+        try:
+            guest: _Guest = convert(_Guest, await live.sessions.read("VM.get_record", ref))
+        except XapiFailure as failure:
+            if failure.code in GONE:
+                return None
+            raise
+        return guest
+
+    async def _disks(self, live: LivePool, guest: _Guest) -> list[tuple[str, str, _Vdi]]:
+        found = []
+        for ref in guest.vbds:
+            vbd: _Vbd = convert(_Vbd, await live.sessions.read("VBD.get_record", ref))
+            if vbd.type == "CD" or vbd.vdi == NULL_REF:
+                continue
+            found.append((vbd.userdevice, ref, convert(_Vdi, await live.sessions.read("VDI.get_record", vbd.vdi))))
+        return found
+
+    async def _tools(self, live: LivePool, guest: _Guest) -> bool:
+        if guest.power_state != _RUNNING or guest.guest_metrics == NULL_REF:
+            return False
+        try:
+            return bool(await live.sessions.read("VM_guest_metrics.get_PV_drivers_version", guest.guest_metrics))
+        except XapiFailure as failure:
+            if failure.code in GONE:
+                return False
+            raise
+
+
+def _wakes(key: str) -> bool:
+    return key == _AUTO_START or key.startswith(_OURS)
+
+
+def _own_block(why: str) -> bool:
+    return why.startswith(_OWN_BLOCK)
+
+
+def _card(record: Mapping[str, Any], vm: str, network: str, nic: Nic) -> dict[str, Any]:
+    """The record of a new card: as the one that came in the archive was set, where that matters to the guest."""
+    return {
+        "device": nic.device,
+        "network": network,
+        "VM": vm,
+        "MAC": nic.mac,
+        "MTU": str(record.get("MTU", "1500")),
+        "other_config": record.get("other_config", {}),
+        "qos_algorithm_type": record.get("qos_algorithm_type", ""),
+        "qos_algorithm_params": record.get("qos_algorithm_params", {}),
+    }
+
+
+async def _nic(live: LivePool, record: Mapping[str, Any]) -> Nic:
+    network = await _uuid(live, "network", str(record["network"]))
+    return Nic(str(record["device"]), network, str(record["MAC"]).lower())
+
+
+async def _uuid(live: LivePool, kind: str, ref: str) -> str:
+    if ref == NULL_REF:
+        return ""
+    try:
+        return str(await live.sessions.read(f"{kind}.get_uuid", ref))
+    except XapiFailure as failure:
+        if failure.code in GONE:
+            return ""
+        raise
+
+
+async def _gone(live: LivePool, method: str, ref: str) -> None:
+    """Destroys something; that it is gone already is fine."""
+    try:
+        await live.sessions.read(method, ref)
+    except XapiFailure as failure:
+        if failure.code not in GONE:
+            raise
+
+
+async def _made(live: LivePool, method: str, record: Mapping[str, Any]) -> None:
+    """Makes a device of a guest; that it is there already, since an answer was lost, is fine: a look compares it."""
+    try:
+        await live.sessions.read(method, record)
+    except XapiFailure as failure:
+        if failure.code != "DEVICE_ALREADY_EXISTS":
+            raise
