@@ -1,6 +1,7 @@
 """The archive of backups: files that are verified while they come, kept with their proof, and listed by manifest."""
 
 from bot.backups.archives import NoArchive
+from bot.backups.checking import Look, check_all, check_sample
 from bot.backups.folder import Folder
 from bot.backups.intake import Intake, Received
 from bot.backups.manifest import Manifest, make_id
@@ -15,6 +16,7 @@ __all__ = [
     "Folder",
     "Intake",
     "Listing",
+    "Look",
     "Manifest",
     "NoArchive",
     "ProofWriter",
@@ -26,5 +28,7 @@ __all__ = [
     "Unfinished",
     "Verified",
     "Verifier",
+    "check_all",
+    "check_sample",
     "make_id",
 ]

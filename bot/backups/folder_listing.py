@@ -151,7 +151,7 @@ class Inspector:
         if damage:
             before = verified or manifest.verification()
             verified = Verification(before.at, before.how, before.who, (damage,))
-        if verified is None or verified.damage:
+        if verified is not None and verified.damage:
             state = BackupState.DAMAGED
         if home == TRASH:
             state = BackupState.TRASHED

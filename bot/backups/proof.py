@@ -112,6 +112,10 @@ class ProofReader:
         if sha256 and self.sha256 != sha256:
             raise BadProof("it is another one than the manifest names")
 
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
     def records(self) -> Iterator[Record]:
         """Yields the records in the order in which they were made."""
         self._file.seek(_HEADER.size)

@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 import pytest
-from xva_making import MIB, DiskSpec, Recipe, make_archive, make_content
+from backup_keeping import ARCHIVE, AT, GUEST, OTHER, keep, write
 
-from bot.backups import Draft, Folder, Manifest, Stored, Target, make_id
+from bot.backups import Folder, Target, make_id
 from bot.domain.catalogue import BackupState, Proof, Verification
 from bot.errors import Damaged, NotFound, TargetFailed
-
-GUEST = "4012229d-7e4a-e395-922f-7129e84bac9b"
-OTHER = "76e23786-df5c-4820-fb41-5dacd026caa4"
-AT = 1_795_000_000.0
-ARCHIVE = make_archive(Recipe(disks=(DiskSpec("Ref:7", 2 * MIB, {0: make_content(1), 1: make_content(2)}),)))
 
 
 @pytest.fixture(params=["folder"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
     return {"folder": lambda: Folder(tmp_path)}[request.param]()
-
-
-def write(draft: Draft, archive: bytes = ARCHIVE, **known: object) -> Manifest:
-    """What an export does with a draft."""
-    draft.archive.write_bytes(archive)
-    checker = draft.checker()
-    checker.feed(memoryview(archive))
-    found = checker.finish()
-    values = {
-        "id": draft.id,
-        "guest": draft.guest,
-        "name": "web1",
-        "pool": OTHER,
-        "pool_name": "experiment",
-        "at": AT,
-        "finished": AT + 60,
-        "size": len(archive),
-        "sha256": hashlib.sha256(archive).hexdigest(),
-        "proof_sha256": found.proof_sha256,
-        "contents": found.contents,
-        "how": "snapshot",
-        "job": 118,
-        "who": "U1",
-        **known,
-    }
-    return Manifest(**values)  # type: ignore[arg-type]
-
-
-def keep(target: Target, guest: str = GUEST, at: float = AT, **known: object) -> Stored:
-    draft = target.begin(make_id(at), guest)
-    return target.commit(draft, write(draft, at=at, **known))
 
 
 def test_a_draft_is_no_backup_before_it_is_committed(target: Target) -> None:
