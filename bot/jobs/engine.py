@@ -283,7 +283,8 @@ class Engine:
     def _started(self, record: JobRecord) -> list[Outgoing]:
         operation = self.operations[record.operation]
         card = Outgoing("card", story.card(record, operation, now=self.store.clock()))
-        return [card, story.reply(say("Started: {title}", title=record.plan.title))]
+        # Of many jobs that start at once the results come first.
+        return [card, story.reply(say("Started: {title}", title=record.plan.title), urgent=False)]
 
     def _ended(self, record: JobRecord) -> list[Outgoing]:
         operation = self.operations[record.operation]

@@ -8,7 +8,7 @@ import os
 import statistics
 import sys
 import tomllib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -19,9 +19,10 @@ from prometheus_client.parser import text_string_to_metric_families
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent / "e2e"))
 
+from slack_wire import Wire, wire  # noqa: E402  the path comes first
 from story_lab import StoryLab, story_lab  # noqa: E402  the path comes first
 
-__all__ = ["StoryLab", "story_lab"]
+__all__ = ["StoryLab", "Wire", "story_lab", "wire"]
 
 LARGE = "large:64x5000"
 PEOPLE = 100
@@ -229,42 +230,3 @@ async def beside(what: str, **settings: Any) -> AsyncIterator[dict[str, Any]]:
         if process.returncode is None:
             process.kill()
         await process.wait()
-
-
-class Wire:
-    """What crosses the wire between the simulated Slack and its app, as its inspector saw it, oldest first."""
-
-    def __init__(self) -> None:
-        self.entries: list[dict[str, Any]] = []
-        self._more = asyncio.Event()
-
-    async def until(self, holds: Callable[[], bool], within_s: float = 30.0) -> None:
-        """Waits for something that came over the wire."""
-        async with asyncio.timeout(within_s):
-            while not holds():
-                self._more.clear()
-                await self._more.wait()
-
-    async def read(self, stream: aiohttp.ClientResponse) -> None:
-        rest = b""
-        async for chunk in stream.content.iter_any():
-            *events, rest = (rest + chunk).split(b"\n\n")
-            for event in events:
-                for line in event.split(b"\n"):
-                    if line.startswith(b"data: "):
-                        self.entries += json.loads(line.removeprefix(b"data: "))
-            self._more.set()
-
-
-@asynccontextmanager
-async def wire(lab: StoryLab) -> AsyncIterator[Wire]:
-    """The wire while the block runs."""
-    seen = Wire()
-    page = lab.info["page"].rstrip("/")
-    async with lab.http.get(f"{page}/lab/wire", timeout=aiohttp.ClientTimeout(total=None)) as stream:
-        reading = asyncio.create_task(seen.read(stream))
-        try:
-            yield seen
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)

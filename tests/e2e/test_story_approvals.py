@@ -31,14 +31,14 @@ async def test_broken_glass_moves_the_guest_alone_and_reaches_every_approver(lab
     await lab.sees("break-glass", private=True)
 
 
-CROWD = 8
+CROWD = 20
 
 
-async def test_approved_moves_to_one_host_do_not_make_each_other_stale(
+async def test_twenty_approved_moves_to_one_host_do_not_make_each_other_stale(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     data = tmp_path_factory.mktemp("crowd")
-    async with story_lab(data, "--world", "large:2x24", "--speed", "50") as lab:
+    async with story_lab(data, "--world", "large:2x40", "--speed", "50") as lab:
         state = await lab.state()
         names = {host["uuid"]: host["name"] for host in state["hosts"]}
         start, *_, end = sorted(names, key=names.__getitem__)
