@@ -67,7 +67,8 @@ class App:
         self.config = config
         self.metrics = Metrics([state.value for state in JobState])
         self.store = Store(Path(config.store.path))
-        target = Folder(Path(config.backups.path)) if config.backups.path else None
+        kept = config.backups
+        target = Folder(Path(kept.path), mounted=kept.mounted) if kept.path else None
         self.pools = Sources(config, NoArchive(), Shelf(target), self.store)
         self.client = open_client(config.slack, config.secrets.slack_bot_token)
         people = People(self.client, config.roles, config.slack.team, break_glass=config.approval.break_glass)

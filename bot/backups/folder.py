@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -100,7 +100,7 @@ class Folder:
         with self._root("could not be written") as root:
             backup = looked_at(self._find(root, identity).backup, look)
             if backup.verified is not None:
-                with self._home(root, identity) as home, files.open_folder(identity, home) as folder:
+                with self._home(root, identity, TRASH) as home, files.open_folder(identity, home) as folder:
                     files.write_small(CHECKED, folder, msgspec.json.encode(backup.verified))
             return self._find(root, identity).backup
 
@@ -130,7 +130,7 @@ class Folder:
                     os.unlink(TRASHED, dir_fd=folder)
         return self.find(identity)
 
-    def purge(self, before: float) -> tuple[Backup, ...]:
+    def purge(self, before: float, only: Collection[str] | None = None) -> tuple[Backup, ...]:
         """See `Target.purge`."""
         gone = []
         with self._root("could not be removed") as root:
@@ -142,11 +142,18 @@ class Folder:
                     if name.endswith(GOING):
                         # A removal that a crash cut short.
                         files.remove_folder(name, trash)
-                for stored, trashed in list(inspector.trash()):
-                    if trashed.at < before:
-                        files.move_folder(stored.manifest.id, trash, trash, stored.manifest.id + GOING)
-                        files.remove_folder(stored.manifest.id + GOING, trash)
-                        gone.append(stored.backup)
+                for stored in list(inspector.trash()):
+                    name = stored.manifest.id
+                    if (
+                        stored.trashed_at is None
+                        or stored.trashed_at >= before
+                        or (only is not None and name not in only)
+                    ):
+                        continue
+                    # A crash in the middle must not leave what looks like a backup.
+                    files.move_folder(name, trash, trash, name + GOING)
+                    files.remove_folder(name + GOING, trash)
+                    gone.append(stored.backup)
         return tuple(gone)
 
     def space(self) -> Space:
@@ -194,9 +201,9 @@ class Folder:
         except (files.NotPlain, BadManifest) as error:
             raise TargetFailed(f"{self.path} {doing}: {error}.", "Look at that place, then run it again.") from error
 
-    def _home(self, root: int, identity: str) -> contextlib.AbstractContextManager[int]:
-        """The folder in which a backup that is not in the trash lies. Raises NotFound."""
-        for guest in filter(is_uuid, files.names(root)):
+    def _home(self, root: int, identity: str, *others: str) -> contextlib.AbstractContextManager[int]:
+        """The folder in which a backup lies: that of its guest, or one of `others`. Raises NotFound."""
+        for guest in (*filter(is_uuid, files.names(root)), *others):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError), files.open_folder(guest, root) as home:
                 if files.exists(identity, home):
                     return files.open_folder(guest, root)

@@ -56,7 +56,7 @@ class Inspector:
                     self._look_through(name)
             elif name not in _NO_NEWS and not guest:
                 self._note(name, "is none of the bot's")
-        for stored, _ in self.trash():
+        for stored in self.trash():
             if guest in {"", stored.manifest.guest}:
                 self._stored.append(stored)
         order = sorted(self._stored, key=lambda one: (one.manifest.at, one.manifest.id), reverse=True)
@@ -73,12 +73,12 @@ class Inspector:
                 continue
         return None
 
-    def trash(self) -> Iterator[tuple[Stored, Trashed]]:
+    def trash(self) -> Iterator[Stored]:
         """Yields what is in the trash and can be read."""
         try:
             with files.open_folder(TRASH, self._root) as trash:
                 for name in filter(is_id, files.names(trash)):
-                    found = self._try(f"{TRASH}/{name}", partial(self._read_trashed, name, trash))
+                    found = self._try(f"{TRASH}/{name}", partial(self._read, name, trash, TRASH))
                     if found is not None:
                         yield found
         except FileNotFoundError:
@@ -131,20 +131,13 @@ class Inspector:
                 size, at = size + found.st_size, max(at, found.st_mtime)
         return Unfinished(name.removesuffix(PARTIAL), guest, size, at)
 
-    def _read_trashed(self, name: str, trash: int) -> tuple[Stored, Trashed]:
-        with files.open_folder(name, trash) as folder:
-            try:
-                trashed = msgspec.json.decode(files.read_small(TRASHED, folder, _LONGEST_CHECK), type=Trashed)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise BadManifest(f"when it came to the trash cannot be read ({error})") from error
-        return self._read(name, trash, TRASH), trashed
-
     def _read(self, name: str, parent: int, home: str) -> Stored:
         """One backup. What is wrong with its manifest raises; what is wrong with its files makes it a damaged one."""
         with files.open_folder(name, parent) as folder:
             manifest = decode_manifest(files.read_small(MANIFEST, folder, LONGEST))
             if manifest.id != name or home not in {TRASH, manifest.guest}:
                 raise BadManifest("its manifest is that of another backup")
+            trashed_at = _trashed_at(folder) if home == TRASH else None
             verified = self._last_look(folder, manifest)
             damage = _missing(folder, manifest)
         state = BackupState.WHOLE
@@ -156,7 +149,7 @@ class Inspector:
         if home == TRASH:
             state = BackupState.TRASHED
         place = self._path / home / name
-        return Stored(manifest, manifest.backup(verified, state), place / ARCHIVE, place / PROOF)
+        return Stored(manifest, manifest.backup(verified, state), place / ARCHIVE, place / PROOF, trashed_at)
 
     def _last_look(self, folder: int, manifest: Manifest) -> Verification | None:
         """The newest verification; None where a later one was kept and can no longer be read."""
@@ -180,3 +173,10 @@ def _missing(folder: int, manifest: Manifest) -> str:
     if found.st_size != manifest.size:
         return f"The archive has {found.st_size:,} bytes and should have {manifest.size:,}."
     return ""
+
+
+def _trashed_at(folder: int) -> float:
+    try:
+        return msgspec.json.decode(files.read_small(TRASHED, folder, _LONGEST_CHECK), type=Trashed).at
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadManifest(f"when it came to the trash cannot be read ({error})") from error

@@ -18,6 +18,8 @@ LONGEST: Final = 4 << 20
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _IDENTITY: Final = re.compile(r"\d{8}-\d{6}-[0-9a-z]{4,32}")
+# The year 9000: later ones are no dates everywhere.
+_LATEST: Final = 221_845_392_000.0
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -128,6 +130,9 @@ def decode_manifest(content: bytes) -> Manifest:
         raise BadManifest(f"it cannot be read ({error})") from error
     if not is_id(manifest.id) or not is_uuid(manifest.guest):
         raise BadManifest("it names no backup of a guest")
+    times = (manifest.at, manifest.finished, manifest.kept_until or 0.0)
+    if not all(0 <= one <= _LATEST for one in times):
+        raise BadManifest("it names a time that cannot be")
     if manifest.size < 0 or not _SHA256.fullmatch(manifest.sha256) or not _SHA256.fullmatch(manifest.proof_sha256):
         raise BadManifest("it has no usable size and digest")
     return manifest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,12 +88,16 @@ class Draft:
 
 @dataclass(frozen=True)
 class Stored:
-    """A backup that is there: what its manifest says, where its files are, and what is known of it now."""
+    """A backup that is there: what its manifest says, where its files are, and what is known of it now.
+
+    `trashed_at` is when it went to the trash, in Unix seconds; None for one that is not there.
+    """
 
     manifest: Manifest
     backup: Backup
     archive: Path
     proof: Path
+    trashed_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -171,8 +175,11 @@ class Target(Protocol):
         """Moves a backup out of the trash again."""
         ...
 
-    def purge(self, before: float) -> tuple[Backup, ...]:
-        """Removes for good what went to the trash before that time (Unix seconds); returns what was removed."""
+    def purge(self, before: float, only: Collection[str] | None = None) -> tuple[Backup, ...]:
+        """Removes for good what went to the trash before that time (Unix seconds); returns what was removed.
+
+        `only` keeps it to these ids.
+        """
         ...
 
     def space(self) -> Space:

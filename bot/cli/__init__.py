@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import structlog
 
-from bot.cli import control, store
+from bot.cli import backups, control, store
 from bot.cli.options import CONFIG, FINDING, JSON, USAGE
 from bot.cli.output import complain, print_json
 from bot.errors import ConfigError, XenbotError
@@ -209,4 +209,4 @@ for _command in (control.status, control.cancel, control.resolve, control.freeze
     main.add_command(_command)
 main.add_command(store.jobs)
 main.add_command(store.audit)
-main.add_command(store.backups)
+main.add_command(backups.backups)

@@ -103,23 +103,6 @@ def export(*, path: Path, as_json: bool) -> None:
             print_csv(Entry.__struct_fields__, rows)
 
 
-@click.group()
-def backups() -> None:
-    """Read the catalogue of backups."""
-
-
-@backups.command("list")
-@CONFIG
-@JSON
-def list_backups(*, path: Path, as_json: bool) -> None:
-    """List backups, newest first."""
-    with closing(_open_store(path)):
-        if as_json:
-            print_json([])
-        else:
-            click.echo("No backups: this version makes none.")
-
-
 def _open_store(path: Path) -> Reader:
     from bot.config import load_store_only  # noqa: PLC0415  loaded when used
     from bot.store import Reader  # noqa: PLC0415  loaded when used

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bot.backups.settings import BackupSettings
+from bot.backups.settings import findings as backup_findings
 from bot.domain.plan import Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.logs import clean_text
@@ -179,8 +180,8 @@ def check_store(store: StoreSettings | None) -> Iterator[str]:
 
 def check_backups(backups: BackupSettings | None) -> Iterator[str]:
     """Findings about `[backups]`."""
-    if backups is not None and backups.path and not Path(backups.path).is_dir():
-        yield f"backups.path: there is no folder {backups.path}."
+    if backups is not None:
+        yield from backup_findings(backups)
 
 
 def check_web(web: WebSettings | None) -> Iterator[str]:

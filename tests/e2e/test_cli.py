@@ -240,11 +240,6 @@ def test_the_audit_is_exported_whole_and_no_cell_is_a_formula(filled: Path) -> N
     assert [line["seq"] for line in lines] == [1, 2]
 
 
-def test_there_are_no_backups_and_it_says_so(filled: Path) -> None:
-    assert xenbot("backups", "list", "--config", filled).out == "No backups: this version makes none.\n"
-    assert xenbot("backups", "list", "--config", filled, "--json").out == "[]\n"
-
-
 @pytest.fixture
 def nobody_there() -> Iterator[int]:
     # Bound but not listening: connections are refused, and nobody else can take the port meanwhile.

@@ -1,0 +1,249 @@
+"""Commands that read the archive of backups: they need no secrets, no network, no store and no running bot."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli.options import CONFIG, FINDING, JSON
+from bot.cli.output import complain, make_line, print_json
+
+if TYPE_CHECKING:
+    # For the type checker only: each command imports what it uses.
+    from bot.backups import Folder, Listing, Look, Stored
+    from bot.backups.settings import BackupSettings
+    from bot.domain.catalogue import Backup
+
+_WHAT = click.argument("what", nargs=-1)
+
+
+@click.group()
+def backups() -> None:
+    """List, verify and prune the archive of backups."""
+
+
+@backups.command("list")
+@CONFIG
+@JSON
+@_WHAT
+@click.pass_context
+def list_backups(ctx: click.Context, *, path: Path, as_json: bool, what: tuple[str, ...]) -> None:
+    """List backups, newest first: all, or those of the guests or ids named by WHAT."""
+    listing = _open(_settings(path)).listing()
+    found = _select(listing, what)
+    if as_json:
+        unfinished = [{"backup": one.id, "guest": one.guest, "size": one.size} for one in listing.unfinished]
+        rows = [_describe(one.backup) for one in found]
+        print_json({"backups": rows, "unfinished": unfinished, "findings": listing.findings})
+    else:
+        for one in found:
+            click.echo(_line(one.backup))
+        for draft in listing.unfinished:
+            click.echo(make_line(draft.id, draft.guest, f"{draft.size:,} bytes", "not finished"))
+        _tell(listing.findings)
+        if not found:
+            click.echo("No backups.")
+    ctx.exit(FINDING if listing.findings or any(_damaged(one.backup) for one in found) else 0)
+
+
+@backups.command()
+@CONFIG
+@JSON
+@click.option("--sample", type=click.FloatRange(0, 100), metavar="PERCENT", help="Read a random part, not all of it.")
+@click.option("--all", "everything", is_flag=True, help="Verify every backup.")
+@_WHAT
+@click.pass_context
+def verify(
+    ctx: click.Context, *, path: Path, as_json: bool, sample: float | None, everything: bool, what: tuple[str, ...]
+) -> None:
+    """Read backups again, of the guests or ids named by WHAT, and say which blocks of which disks are damaged."""
+    from bot.errors import Refused, TargetFailed  # noqa: PLC0415  loaded when used
+
+    if everything == bool(what):
+        raise click.UsageError("name guests or ids of backups, or give --all.")
+    target = _open(_settings(path))
+    listing = target.listing()
+    _tell(listing.findings)
+    wrong = bool(listing.findings)
+    results = []
+    for one in _select(listing, what):
+        try:
+            look = _look(target, one, sample)
+        except (Refused, TargetFailed) as error:
+            complain(f"{one.manifest.id}: {error}")
+            results.append(_describe(one.backup) | {"ok": False, "error": str(error)})
+            wrong = True
+            continue
+        wrong = wrong or bool(look.damage or look.note)
+        results.append(
+            _describe(one.backup)
+            | {"ok": not look.damage, "checked": look.checked, "damage": look.damage, "note": look.note}
+        )
+        if not as_json:
+            _tell_look(one, look)
+    if as_json:
+        print_json({"backups": results, "findings": listing.findings})
+    elif not results:
+        click.echo("No backups.")
+    ctx.exit(FINDING if wrong else 0)
+
+
+@backups.command()
+@CONFIG
+@JSON
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@click.pass_context
+def prune(ctx: click.Context, *, path: Path, as_json: bool, dry_run: bool) -> None:
+    """Move to the trash what the rule in [backups] does not keep, and remove what lay there long enough."""
+    from bot.backups.pruning import Policy, plan_pruning  # noqa: PLC0415  loaded when used
+    from bot.backups.pruning import prune as prune_target  # noqa: PLC0415  loaded when used
+
+    settings = _settings(path)
+    policy = Policy(settings.rule, settings.zone, settings.trash_days)
+    target = _open(settings)
+    now = time.time()
+    done = plan_pruning(target, policy, now) if dry_run else prune_target(target, policy, now, _me())
+    if as_json:
+        print_json(
+            {
+                "dry_run": dry_run,
+                "kept": [_describe(one.backup) | {"why": one.why} for one in done.keep],
+                "trashed": [_describe(one) for one in done.drop],
+                "removed": [_describe(one) for one in done.purge],
+                "findings": done.findings,
+            }
+        )
+    else:
+        for kept in done.keep:
+            click.echo(make_line("keep", _line(kept.backup), kept.why))
+        for one in done.drop:
+            click.echo(make_line("trash", _line(one)))
+        for one in done.purge:
+            click.echo(make_line("remove", _line(one)))
+        _tell(done.findings)
+        would = "would go" if dry_run else "went"
+        click.echo(f"{len(done.keep)} kept, {len(done.drop)} {would} to the trash, {len(done.purge)} {would} for good.")
+    ctx.exit(FINDING if done.findings else 0)
+
+
+def _settings(path: Path) -> BackupSettings:
+    from bot.config.backups_part import load_backups_only  # noqa: PLC0415  loaded when used
+
+    return load_backups_only(path)
+
+
+def _open(settings: BackupSettings) -> Folder:
+    from bot.backups import Folder  # noqa: PLC0415  loaded when used
+
+    return Folder(Path(settings.path), mounted=settings.mounted)
+
+
+def _select(listing: Listing, what: Iterable[str]) -> list[Stored]:
+    """Those whose id, guest's UUID or guest's name is named; all when nothing is. Raises UsageError."""
+    names = list(what)
+    if not names:
+        return list(listing.stored)
+    found: list[Stored] = []
+    for name in names:
+        matching = [
+            one
+            for one in listing.stored
+            if name.casefold() in {one.manifest.id, one.manifest.guest, one.manifest.name.casefold()}
+        ]
+        if not matching:
+            raise click.UsageError(f"there is no backup with the id, and none of a guest, called {name!r}.")
+        found += [one for one in matching if one not in found]
+    return found
+
+
+def _look(target: Folder, one: Stored, sample: float | None) -> Look:
+    """Looks, and keeps the result beside the backup: a backup in the trash too may be what somebody needs."""
+    from bot.backups import check_all, check_sample  # noqa: PLC0415  loaded when used
+
+    progress = _progress(one.manifest.id)
+    look = check_all(one, progress) if sample is None else check_sample(one, sample / 100, progress)
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", nl=False, err=True)
+    target.record(one.manifest.id, look.verification(time.time(), _me()))
+    return look
+
+
+def _progress(name: str) -> Callable[[int, int], None]:
+    """Tells a person at a terminal, in one line that is written over; nobody else."""
+    if not sys.stderr.isatty():
+        return lambda _done, _total: None
+    told = 0.0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > 0.5:
+            told = time.monotonic()
+            click.echo(f"\r{name}  {done * 100 // max(1, total)} %", nl=False, err=True)
+
+    return tell
+
+
+def _tell_look(one: Stored, look: Look) -> None:
+    how = "all of it" if look.checked == look.size else f"{look.checked:,} of {look.size:,} bytes, picked at random"
+    verdict = "damaged" if look.damage else "as it was when it was made"
+    click.echo(make_line(one.manifest.id, one.manifest.name, f"{verdict} ({how} was read)"))
+    for sentence in (*look.damage, look.note):
+        if sentence:
+            click.echo(make_line("   ", sentence))
+
+
+def _tell(findings: Iterable[str]) -> None:
+    for finding in findings:
+        complain(finding)
+
+
+def _damaged(one: Backup) -> bool:
+    return one.verified is not None and bool(one.verified.damage)
+
+
+def _line(one: Backup) -> str:
+    seen = one.verified
+    how = f"{seen.how.value} {_iso(seen.at)}" if seen is not None else "never verified"
+    until = f"kept until {_iso(one.kept_until)}" if one.kept_until is not None else ""
+    return make_line(one.id, one.name, one.pool_name, _iso(one.at), f"{one.size:,} bytes", one.state.value, how, until)
+
+
+def _describe(one: Backup) -> dict[str, Any]:
+    seen = one.verified
+    return {
+        "backup": one.id,
+        "guest": one.guest,
+        "name": one.name,
+        "pool": one.pool,
+        "pool_name": one.pool_name,
+        "at": _iso(one.at),
+        "size": one.size,
+        "sha256": one.sha256,
+        "job": one.job,
+        "who": one.who,
+        "state": one.state.value,
+        "verified_at": _iso(seen.at) if seen is not None else None,
+        "verified_how": seen.how.value if seen is not None else "",
+        "verified_by": seen.who if seen is not None else "",
+        "damage": list(seen.damage) if seen is not None else [],
+        "kept_until": _iso(one.kept_until),
+    }
+
+
+def _iso(at: float | None) -> str | None:
+    try:
+        return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        # A manifest may hold any number.
+        return "at no possible time"
+
+
+def _me() -> str:
+    return f"console:{getpass.getuser()}"

@@ -1,0 +1,263 @@
+"""`xenbot backups`: the archive is listed, verified and pruned from its files alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from backup_keeping import AT, GUEST, OTHER, keep
+from click.testing import CliRunner
+
+from bot.backups import Folder, Stored
+from bot.cli import main
+from bot.domain.catalogue import BackupState
+
+HOSTILE = '../../etc/passwd\n\x1b[31m\u202e"' + "x" * 300
+DAY = 86400.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Place:
+    config: Path
+    folder: Path
+    target: Folder
+
+    def xenbot(self, *arguments: str) -> Ended:
+        done = CliRunner().invoke(main, ["backups", *arguments, "--config", str(self.config)], prog_name="xenbot")
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+        return Ended(done.exit_code, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    return make_place(folder, 'keep = "last 2"')
+
+
+def make_place(folder: Path, keys: str) -> Place:
+    config = folder.parent / "xenbot.toml"
+    # No other section: neither secrets nor the store are looked for.
+    config.write_text(f'[backups]\npath = "{folder.name}"\n{keys}\n', encoding="utf-8")
+    return Place(config, folder, Folder(folder))
+
+
+def flip(stored: Stored, offset: int = 100_000) -> None:
+    with stored.archive.open("r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def test_an_empty_archive_says_so(place: Place) -> None:
+    assert place.xenbot("list") == Ended(0, "No backups.\n", "")
+    assert json.loads(place.xenbot("list", "--json").out) == {"backups": [], "unfinished": [], "findings": []}
+    assert place.xenbot("verify", "--all") == Ended(0, "No backups.\n", "")
+    assert place.xenbot("prune").out == "0 kept, 0 went to the trash, 0 went for good.\n"
+
+
+def test_backups_are_listed_newest_first_with_what_was_proved_of_them(place: Place) -> None:
+    first, second = keep(place.target, at=AT), keep(place.target, OTHER, at=AT + 60, name="db1")
+    done = place.xenbot("list")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert [line.split()[0] for line in lines] == [second.manifest.id, first.manifest.id]
+    assert "web1  experiment  2026-11-18T" in lines[1]
+    assert "bytes  whole  stream 2026-11-18T" in lines[1]
+    assert place.xenbot("list", "DB1").out == lines[0] + "\n"
+    assert place.xenbot("list", GUEST).out == lines[1] + "\n"
+    row = json.loads(place.xenbot("list", "--json").out)["backups"][0]
+    assert (row["backup"], row["name"], row["verified_how"], row["damage"]) == (second.manifest.id, "db1", "stream", [])
+
+
+def test_a_hostile_name_is_shown_as_text_and_names_no_file(place: Place) -> None:
+    keep(place.target, name=HOSTILE)
+    done = place.xenbot("list")
+    assert "\x1b" not in done.out
+    assert "\u202e" not in done.out
+    assert len(done.out.splitlines()) == 1
+    assert json.loads(place.xenbot("list", "--json").out)["backups"][0]["name"] == HOSTILE
+    assert {one.name for one in place.folder.iterdir()} == {GUEST}
+
+
+def test_what_is_no_backup_is_told_and_hides_no_other(place: Place) -> None:
+    whole = keep(place.target)
+    bad, foreign, later, swapped, lost = (keep(place.target) for _ in range(5))
+    manifest = bad.archive.parent / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:200])
+    (foreign.archive.parent / "manifest.json").write_text('{"format": 1, "hello": "world"}')
+    text = (later.archive.parent / "manifest.json").read_text()
+    (later.archive.parent / "manifest.json").write_text(text.replace('"format": 1', '"format": 2'))
+    (swapped.archive.parent / "manifest.json").write_text(text)
+    (lost.archive.parent / "manifest.json").unlink()
+    (place.folder / GUEST / "notes.txt").write_text("mine")
+    (place.folder / "lost+found").mkdir()
+    place.target.begin("20261126-024205-abcd", GUEST)
+    done = place.xenbot("list")
+    assert done.code == 1
+    assert done.out.count(whole.manifest.id) == 1
+    assert "20261126-024205-abcd" in done.out
+    told = done.err
+    assert f"{bad.manifest.id} is no usable backup: it cannot be read" in told
+    assert f"{foreign.manifest.id} is no usable backup: it cannot be read" in told
+    assert f"{later.manifest.id} is no usable backup: it was written by a later version (format 2)" in told
+    assert f"{swapped.manifest.id} is no usable backup: its manifest is that of another backup" in told
+    assert f"{lost.manifest.id} is no usable backup: it has no manifest.json" in told
+    assert "notes.txt is none of the bot's" in told
+    assert "lost+found" not in told
+
+
+def test_a_field_that_a_later_version_adds_is_passed_over(place: Place) -> None:
+    stored = keep(place.target)
+    manifest = stored.archive.parent / "manifest.json"
+    known = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(known | {"colour": "green", "contents": known["contents"] | {"shape": [1]}}))
+    assert place.target.find(stored.manifest.id) == stored
+
+
+@pytest.mark.parametrize("value", [1e300, -1.0, 1e12])
+def test_a_time_that_cannot_be_is_no_backup_s(place: Place, value: float) -> None:
+    stored = keep(place.target)
+    manifest = stored.archive.parent / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"at": value}))
+    assert "names a time that cannot be" in place.xenbot("list").err
+    assert place.xenbot("prune").code == 1
+
+
+def test_all_of_a_backup_is_verified_and_the_result_is_kept(place: Place) -> None:
+    whole, damaged = keep(place.target, at=AT), keep(place.target, OTHER, at=AT + 60)
+    flip(damaged)
+    done = place.xenbot("verify", "--all")
+    assert done.code == 1
+    assert f"{whole.manifest.id}  web1  as it was when it was made (all of it was read)" in done.out
+    assert f"{damaged.manifest.id}  web1  damaged (all of it was read)" in done.out
+    assert "Block 00000000 of disk 0 (“root”) is damaged" in done.out
+    assert place.target.find(damaged.manifest.id).backup.state is BackupState.DAMAGED
+    assert place.xenbot("list").code == 1
+    seen = place.target.find(whole.manifest.id).backup.verified
+    assert seen is not None
+    assert (seen.how.value, seen.who.startswith("console:")) == ("full", True)
+    row = json.loads(place.xenbot("verify", damaged.manifest.id, "--json").out)["backups"][0]
+    assert (row["ok"], row["checked"]) == (False, damaged.manifest.size)
+
+
+def test_a_sample_says_how_much_it_read(place: Place) -> None:
+    stored = keep(place.target)
+    done = place.xenbot("verify", "web1", "--sample", "1")
+    assert done.code == 0
+    assert "bytes, picked at random was read)" in done.out
+    assert place.target.find(stored.manifest.id).backup.good
+
+
+def test_a_proof_that_cannot_be_used_is_a_finding_and_no_damage(place: Place) -> None:
+    stored = keep(place.target)
+    stored.proof.write_bytes(b"XENPROOF")
+    assert place.xenbot("verify", "web1", "--sample", "1").code == 1
+    done = place.xenbot("verify", "web1")
+    assert done.code == 1
+    assert "as it was when it was made" in done.out
+    assert "The proof cannot be used: it is no proof." in done.out
+    assert place.target.find(stored.manifest.id).backup.good
+
+
+def test_pruning_says_first_and_then_moves_to_the_trash_what_no_rule_keeps(place: Place) -> None:
+    now = time.time()
+    kept = [keep(place.target, at=now - day * DAY) for day in range(4)]
+    dry = place.xenbot("prune", "--dry-run")
+    assert dry.code == 0
+    assert dry.out.endswith("2 kept, 2 would go to the trash, 0 would go for good.\n")
+    assert all(one.backup.state is BackupState.WHOLE for one in place.target.listing().stored)
+    done = json.loads(place.xenbot("prune", "--json").out)
+    assert {one["backup"] for one in done["trashed"]} == {one.manifest.id for one in kept[2:]}
+    assert [one["why"] for one in done["kept"]] == ["the newest that was found whole", "one of the newest 2"]
+    states = {one.manifest.id: one.backup.state for one in place.target.listing().stored}
+    assert [states[one.manifest.id] for one in kept] == [BackupState.WHOLE] * 2 + [BackupState.TRASHED] * 2
+    # Two steps: what came to the trash now stays there, whatever else is pruned.
+    assert place.xenbot("prune").out.endswith("2 kept, 0 went to the trash, 0 went for good.\n")
+
+
+def test_what_lay_in_the_trash_long_enough_goes_for_good_but_never_the_last_whole_one(place: Place) -> None:
+    now = time.time()
+    old, living = keep(place.target, at=now - 40 * DAY), keep(place.target, at=now - 30 * DAY)
+    only = keep(place.target, OTHER, at=now - 20 * DAY)
+    for one in (old, only):
+        place.target.trash(one.manifest.id, "U1", now - 8 * DAY)
+    done = json.loads(place.xenbot("prune", "--json").out)
+    assert [one["backup"] for one in done["removed"]] == [old.manifest.id]
+    assert {one.manifest.id for one in place.target.listing().stored} == {living.manifest.id, only.manifest.id}
+    assert place.target.recover(only.manifest.id).backup.good
+
+
+def test_one_in_the_trash_stays_when_all_that_is_outside_turns_out_to_be_damaged(place: Place) -> None:
+    now = time.time()
+    trashed, outside = keep(place.target, at=now - 40 * DAY), keep(place.target, at=now - 30 * DAY)
+    place.target.trash(trashed.manifest.id, "U1", now - 8 * DAY)
+    flip(outside)
+    assert place.xenbot("verify", outside.manifest.id).code == 1
+    assert json.loads(place.xenbot("prune", "--json").out)["removed"] == []
+
+
+def test_a_rule_of_a_backup_s_own_comes_before_that_of_the_configuration(place: Place) -> None:
+    now = time.time()
+    for day in range(4):
+        keep(place.target, at=now - day * DAY, keep="last 3")
+    keep(place.target, OTHER, at=now, keep="what?")
+    done = place.xenbot("prune", "--dry-run")
+    assert "4 kept, 1 would go to the trash" in done.out
+    assert "their own rule cannot be used" in done.err
+    assert done.code == 1
+
+
+def test_a_damaged_newest_backup_makes_the_one_before_it_stay(place: Place) -> None:
+    now = time.time()
+    stored = [keep(place.target, at=now - day * DAY) for day in range(4)]
+    for one in stored[:2]:
+        os.truncate(one.archive, 1000)
+    done = json.loads(place.xenbot("prune", "--json").out)
+    assert {one["backup"] for one in done["trashed"]} == set()
+    assert json.loads(place.xenbot("list", "--json").out)["backups"][0]["state"] == "damaged"
+
+
+@pytest.mark.parametrize(
+    ("keys", "finding"),
+    [
+        ('keep = "often"', "backups.keep: 'often' is no part of a rule"),
+        ('time_zone = "Mars/Olympus"', "backups.time_zone: this machine knows no time zone 'Mars/Olympus'"),
+        ('time_zone = "../../etc/passwd"', "backups.time_zone: "),
+        ("trash_days = -1", "backups.trash_days: must be from 0 to 3,650."),
+        ("keeps = 1", "backups.keeps: unknown key; did you mean `keep`?"),
+    ],
+)
+def test_a_wrong_configuration_is_named_and_nothing_is_touched(place: Place, keys: str, finding: str) -> None:
+    done = make_place(place.folder, keys).xenbot("prune")
+    assert done.code == 2
+    assert finding in done.err
+
+
+def test_a_place_that_is_not_there_or_not_mounted_is_named(place: Place) -> None:
+    done = make_place(place.folder, "mounted = true").xenbot("list")
+    assert done.code == 1
+    assert done.err.startswith(f"Nothing is mounted at {place.folder}.")
+    place.folder.rmdir()
+    done = place.xenbot("list")
+    assert done.code == 2
+    assert "there is no folder" in done.err
+
+
+def test_names_that_no_backup_has_are_usage_errors(place: Place) -> None:
+    keep(place.target)
+    assert place.xenbot("list", "nobody").code == 2
+    assert place.xenbot("verify").code == 2
+    assert place.xenbot("verify", "--all", "web1").code == 2
