@@ -1,4 +1,7 @@
-"""The bot is killed with -9 around every transaction of a migration, and started again: the guest moves once."""
+"""The bot is killed with -9 around every transaction of a migration, and started again: the guest moves once.
+
+So it does when its disk goes along: that call is of one piece, and a token of the receiving host is good for one call.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from story_lab import StoryLab, story_lab, strings
+from story_lab import StoryLab, opened, story_lab, strings
 
 MORTAL = Path(__file__).parent / "mortal"
 LABS = 3
@@ -21,6 +24,10 @@ NEVER = ("never", "")
 
 class Life:
     """A lab whose bot dies on order, and one person who wants a guest moved whatever happens."""
+
+    guest = "centos54"
+    method = "pool_migrate"
+    ends = ("xenserver1", "xenserver3")
 
     def __init__(self, lab: StoryLab) -> None:
         self.lab = lab
@@ -47,7 +54,7 @@ class Life:
         """How many took effect after that moment; the lab remembers the last calls only."""
         calls = (await self.lab.state())["calls"]
         return sum(
-            "pool_migrate" in one["method"] and (one["outcome"], one["when"] > since) == ("done", True) for one in calls
+            self.method in one["method"] and (one["outcome"], one["when"] > since) == ("done", True) for one in calls
         )
 
     async def move(self, point: tuple[str, str]) -> tuple[int, str]:
@@ -67,7 +74,7 @@ class Life:
             assert len(found) <= 1
             if not found:
                 if not asked:
-                    asked = (await self.lab.xen("migrate centos54 to xenserver3"))["ok"]
+                    asked = (await self.lab.xen(await self.words()))["ok"]
                 return None
             number, state = found[0]
             if state == "PROPOSED":
@@ -77,6 +84,10 @@ class Life:
             return None
 
         return await self.lab.until(over, f"an end after a death {' '.join(point)}", patience_s=100)
+
+    async def words(self) -> str:
+        """What that person types."""
+        return f"migrate {self.guest} to {self.ends[1]}"
 
     async def confirm(self, number: int) -> None:
         for card in await self.cards(number):
@@ -95,20 +106,24 @@ class Life:
 
     async def back(self) -> None:
         """Somebody else has the guest at its home again."""
-        guest = await self.lab.guest("centos54")
-        home = next(host["uuid"] for host in (await self.lab.state())["hosts"] if host["name"] == "xenserver1")
+        guest = await self.lab.guest(self.guest)
+        home = next(host["uuid"] for host in (await self.lab.state())["hosts"] if host["name"] == self.ends[0])
         change = {"class": "VM", "uuid": guest["uuid"], "field": "resident_on", "value": home}
         await self.lab.lab("datacentre", do="set", **change)
+
+    async def sound(self) -> None:
+        """What else must hold once a migration has ended one way or the other."""
 
     async def check(self, point: tuple[str, str]) -> None:
         """Everything that must hold after one more migration with a death in it."""
         await self.back()
         before = max((one["when"] for one in (await self.lab.state())["calls"]), default="")
         number, state = await self.move(point)
-        here = await self.lab.guest("centos54")
-        moved = here["host"] == "xenserver3"
+        here = await self.lab.guest(self.guest)
+        moved = here["host"] == self.ends[1]
         assert await self.migrations(since=before) == moved
         assert (here["power_state"], here["operation"]) == ("Running", None)
+        await self.sound()
         (card,) = await self.cards(number)
         assert ("now runs on" in strings(card)) is (state == "SUCCEEDED") is moved, strings(card)
         if state == "NEEDS_ATTENTION":
@@ -142,8 +157,8 @@ class Life:
         await asyncio.wait([asleep])
         assert await self.migrations(since=before) == 0
         assert self.rows("SELECT state FROM jobs ORDER BY number DESC LIMIT 1") == [("RUNNING",)]
-        guest = await self.lab.guest("centos54")
-        assert (guest["host"], guest["power_state"], guest["operation"]) == ("xenserver1", "Running", None)
+        guest = await self.lab.guest(self.guest)
+        assert (guest["host"], guest["power_state"], guest["operation"]) == (self.ends[0], "Running", None)
 
     async def looks(self) -> int:
         """How often tasks were read, which the bot does to find what it may have sent."""
@@ -153,9 +168,56 @@ class Life:
         )
 
 
+class Laden(Life):
+    """The same with a guest whose disk goes along, from the local storage of one host to that of the other."""
+
+    guest = "web-local"
+    method = "migrate_send"
+    total = 0
+
+    async def words(self) -> str:
+        return f"{await super().words()} sr {await asyncio.to_thread(self.local, self.ends[1])}"
+
+    def local(self, host: str) -> str:
+        with opened(self.lab) as api:
+            (ref,) = api.host.get_by_name_label(host)
+            plugged = [api.PBD.get_SR(pbd) for pbd in api.host.get_PBDs(ref)]
+            return next(str(api.SR.get_uuid(sr)) for sr in plugged if api.SR.get_name_label(sr) == "Local storage")
+
+    async def back(self) -> None:
+        """Somebody else has sent the guest home again, with its disk."""
+        if (await self.lab.guest(self.guest))["host"] != self.ends[0]:
+            await asyncio.to_thread(self.send_home)
+
+    def send_home(self) -> None:
+        home = self.local(self.ends[0])
+        with opened(self.lab) as api:
+            (host,) = api.host.get_by_name_label(self.ends[0])
+            (vm,) = api.VM.get_by_name_label(self.guest)
+            network = api.PIF.get_network(api.host.get_management_interface(host))
+            disks = [vbd["VDI"] for vbd in map(api.VBD.get_record, api.VM.get_VBDs(vm)) if vbd["type"] == "Disk"]
+            goals = dict.fromkeys(disks, api.SR.get_by_uuid(home))
+            api.VM.migrate_send(vm, api.host.migrate_receive(host, network, {}), True, goals, {}, {})
+
+    async def sound(self) -> None:
+        """The guest's disk is where the guest is, and no copy of it stays behind on either side."""
+        where, total = await asyncio.to_thread(self.disks)
+        self.total = self.total or total
+        assert (where, total) == ([(await self.lab.guest(self.guest))["host"]], self.total)
+
+    def disks(self) -> tuple[list[str], int]:
+        """The hosts on whose local storage the guest has disks, and how many disks these hold in all."""
+        with opened(self.lab) as api:
+            held = {host: api.SR.get_VDIs(api.SR.get_by_uuid(self.local(host))) for host in self.ends}
+            (vm,) = api.VM.get_by_name_label(self.guest)
+            own = [vbd["VDI"] for vbd in map(api.VBD.get_record, api.VM.get_VBDs(vm)) if vbd["type"] == "Disk"]
+            return [host for host, disks in held.items() if set(own) & set(disks)], sum(map(len, held.values()))
+
+
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("kind", [Life, Laden])
 async def test_a_kill_around_every_transaction_of_a_migration_moves_the_guest_once_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Life]
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(MORTAL))
     async with AsyncExitStack() as stack:
@@ -163,7 +225,7 @@ async def test_a_kill_around_every_transaction_of_a_migration_moves_the_guest_on
         async def live(name: str) -> Life:
             data = tmp_path / name
             data.mkdir()
-            return Life(await stack.enter_async_context(story_lab(data, "--speed", "50")))
+            return kind(await stack.enter_async_context(story_lab(data, "--speed", "50")))
 
         lives = await asyncio.gather(*(live(str(one)) for one in range(LABS)))
         for life in lives:  # so many lives read the people anew more often than Slack lets one app
