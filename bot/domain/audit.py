@@ -27,6 +27,7 @@ class Tag(StrEnum):
     JOB_EXPIRED = "job:expire"
     JOB_STALE = "job:stale"
     JOB_STARTED = "job:start"
+    JOB_STEP = "job:step"
     JOB_SUCCEEDED = "job:succeed"
     JOB_PARTLY = "job:end-partly"
     JOB_FAILED = "job:fail"

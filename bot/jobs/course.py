@@ -14,11 +14,12 @@ from functools import partial
 
 import msgspec
 
+from bot.domain.audit import Tag
 from bot.domain.plan import LockKey
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, Quote, say
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
-from bot.jobs import lanes, story
+from bot.jobs import judging, lanes, story
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace
 from bot.jobs.own_work import OwnWork
@@ -27,7 +28,7 @@ from bot.jobs.steps import StepRunner
 from bot.operations.base import Look, Operation, Seen
 from bot.operations.ports import Driver, Facts
 from bot.operations.work import Worker
-from bot.store import Outgoing, Store
+from bot.store import Note, Outgoing, Store
 
 
 class Course:
@@ -83,7 +84,7 @@ class Course:
                 elif self._next(record):
                     await self._a_place(record, freed)
                 else:
-                    return record, await self._sum_up(record)
+                    return record, msgspec.structs.replace(await self._sum_up(record), last=self._last)
                 record = await self.store.job(self.number)
         finally:
             self.slots.leave(self.number)
@@ -176,7 +177,8 @@ class Course:
             self._last = ends.pop()
         for end in ends:
             if end.step is not None:
-                await self.store.save_step(end.step, story=partial(self._told_now, end))
+                note = Note(Tag.JOB_STEP, record.team, "xenbot", judging.noted(record, end), task=end.step.task)
+                await self.store.save_step(end.step, note, story=partial(self._told_now, end))
 
     def _told_now(self, end: End, record: JobRecord) -> tuple[Outgoing, ...]:
         """The card with one step more that has ended; that something went wrong does not wait for the others."""

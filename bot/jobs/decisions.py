@@ -196,7 +196,7 @@ class Decisions(Claims):
         else:
             late = self.store.clock() - (record.finished_at or 0) > story.MOVE_BACK_S
             if operation.reverse is None or late:
-                raise Refused("It is too late for Move back.", "Ask for the move with `/xen migrate`.")
+                raise Refused("It is too late for Move back.", "Ask for the way back as a move of its own.")
             plan = await operation.reverse(record.plan, self.facts, self.approval)
             # Why it went is no reason why it comes back; that someone gave one still counts for breaking glass.
             reason = f"way back of job {record.number}" if record.reason else ""

@@ -19,7 +19,7 @@ from bot.jobs import story
 from bot.jobs.course import Course
 from bot.jobs.deadlines import Deadlines
 from bot.jobs.gate import Gate, Wait
-from bot.jobs.judging import End, EndKind, Pace
+from bot.jobs.judging import End, EndKind, Pace, noted
 from bot.jobs.ports import Directory
 from bot.jobs.slots import Slots
 from bot.operations.base import Operation
@@ -247,7 +247,10 @@ class Engine:
     async def _close(self, record: JobRecord, end: End) -> None:
         event, tag = ENDINGS[end.kind]
         task = end.step.task if end.step is not None else ""
-        detail = {"outcome": plain(end.headline), "seen": [plain(one) for one in end.evidence]}
+        detail: dict[str, object] = {"outcome": plain(end.headline), "seen": [plain(one) for one in end.evidence]}
+        if end.last is not None and len(record.steps) > 1:
+            # This step is stored together with the job's end, and so is what it was.
+            detail["last"] = noted(record, end.last)
         note = Note(tag, record.team, "xenbot", detail, task=task)
         await self.store.move(
             record.number,

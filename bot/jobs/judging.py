@@ -50,7 +50,8 @@ class EndKind(StrEnum):
 class End(msgspec.Struct, frozen=True):
     """How it ended, in words, what was seen, and the step as it is stored together with the job's new state.
 
-    `harmed` tells that the guest was found to be worse off than before; `made` is what the step has made.
+    `harmed` tells that the guest was found to be worse off than before; `made` is what the step has made. Of a whole
+    job, `last` is how the step ended that ended last.
     """
 
     kind: EndKind
@@ -59,6 +60,14 @@ class End(msgspec.Struct, frozen=True):
     step: StepRecord | None = None
     harmed: bool = False
     made: dict[str, str] = {}
+    last: End | None = None
+
+
+def noted(record: JobRecord, end: End) -> dict[str, object]:
+    """What the audit keeps of a step that has ended: which it was, how it ended, and what was seen then."""
+    seen = [plain(one) for one in end.evidence]
+    step = plain(record.plan.steps[end.step.index].title) if end.step is not None else ""
+    return {"step": step, "outcome": plain(end.headline), "seen": seen}
 
 
 class Judging:

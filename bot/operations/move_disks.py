@@ -17,6 +17,7 @@ from bot.domain.plan import Call, Check, LockKey, Options, Plan, Ref, Step, Targ
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Code, Phrase, Size, many, say
 from bot.domain.words import power_word
+from bot.errors import Refused
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks import disks, guest
 from bot.operations.checks.target import source_live, supported
@@ -43,8 +44,10 @@ async def plan(
     return decide(await facts.disk_move(vm, sr), approval, devices)
 
 
-def decide(facts: DiskMoveFacts, approval: ApprovalSettings, devices: frozenset[str] = frozenset()) -> Plan:
-    """The plan that follows from the facts: every check is judged, blocked or not. Never raises."""
+def decide(
+    facts: DiskMoveFacts, approval: ApprovalSettings, devices: frozenset[str] = frozenset(), *, back: bool = False
+) -> Plan:
+    """The plan that follows from the facts: every check is judged, blocked or not; `back` as in `Plan.back`."""
     vm, sr = facts.vm, facts.target
     chosen = [disk for disk in vm.disks if disk.vdi and not disk.cd and (not devices or disk.userdevice in devices)]
     moving = disks.moving(facts, chosen)
@@ -52,7 +55,8 @@ def decide(facts: DiskMoveFacts, approval: ApprovalSettings, devices: frozenset[
     total = sum(sizes.values())
     free = free_on(sr)
     left = None if free is None else (free - total) * 100 // sr.size
-    risk = assess_disk_move(facts, left, approval)
+    # The way back takes up what the way there gave up, so numbers raise nothing.
+    risk = assess_disk_move(facts, None if back else left, approval)
     return Plan(
         operation=NAME,
         pool=vm.pool,
@@ -69,6 +73,7 @@ def decide(facts: DiskMoveFacts, approval: ApprovalSettings, devices: frozenset[
         estimate_s=max(_LEAST_S * max(1, len(moving)), total / COPY_BYTES_PER_S),
         names=_names(facts),
         approvers=risk.approvers,
+        back=back,
     )
 
 
@@ -135,7 +140,8 @@ def _device(step: Step) -> str:
 
 async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _homes: Homes) -> Plan:
     devices = frozenset(_device(step) for step in earlier.steps)
-    return await plan(_target_of(earlier, "VM").uuid, _target_of(earlier, "SR").uuid, facts, approval, devices)
+    read = await facts.disk_move(_target_of(earlier, "VM").uuid, _target_of(earlier, "SR").uuid)
+    return decide(read, approval, devices, back=earlier.back)
 
 
 async def _look(of: Plan, step: Step, facts: Facts) -> Look:
@@ -152,14 +158,18 @@ async def _look(of: Plan, step: Step, facts: Facts) -> Look:
         moving = say("Disk {device} of {vm} is on its way to {sr}", device=device, vm=vm.name, sr=sr.name)
         return Look(Seen.GOING_ON, moving, (*evidence, say("the pool still names a storage migration")))
     down = now.vm.power_state is not PowerState.RUNNING
-    place = say("Disk {device} of {vm} is on {where}", device=device, vm=vm.name, where=where)
-    if down:
-        place = say(
-            "{place}; {vm} is {state}, it ran before", place=place, vm=vm.name, state=power_word(now.vm.power_state)
-        )
+    place = _up(now.vm, say("Disk {device} of {vm} is on {where}", device=device, vm=vm.name, where=where))
     if disk.sr is not None and disk.sr.uuid == sr.uuid:
         return Look(Seen.DONE, place, evidence)
     return Look(Seen.HARMED if down else Seen.NOT_DONE, place, evidence)
+
+
+def _up(vm: Vm, what: Phrase) -> Phrase:
+    """What was found, behind the one thing that matters more: that the guest no longer runs."""
+    if vm.power_state is PowerState.RUNNING:
+        return what
+    state = say(power_word(vm.power_state))
+    return say("GUEST IS DOWN: {vm} is {state}, it ran before; {what}", vm=vm.name, state=state, what=what)
 
 
 def _seen(disk: Disk, step: Step) -> Phrase:
@@ -203,7 +213,8 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
     evidence = (*(_seen(found[_device(step)], step) for step in moved), _state(now))
     if len(there) == len(wanted):
         are = "{disks} of {vm} is on {sr}" if len(wanted) == 1 else "{disks} of {vm} are on {sr}"
-        return Look(Seen.DONE, say(are, disks=_numbered(wanted, "Disk", "Disks"), vm=vm.name, sr=sr.name), evidence)
+        headline = _up(now, say(are, disks=_numbered(wanted, "Disk", "Disks"), vm=vm.name, sr=sr.name))
+        return Look(Seen.DONE if now.power_state is PowerState.RUNNING else Seen.HARMED, headline, evidence)
     headline = say(
         "{n} of {all} disks of {vm} are on {sr}, not there: {rest}",
         n=len(there),
@@ -212,7 +223,21 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
         sr=sr.name,
         rest=_numbered([one for one in wanted if one not in there], "disk", "disks"),
     )
-    return Look(Seen.NOT_DONE, headline, evidence)
+    return Look(Seen.NOT_DONE, _up(now, headline), evidence)
+
+
+async def _reverse(done: Plan, facts: Facts, approval: ApprovalSettings) -> Plan:
+    """The plan for moving the disks back to where they were. Raises Refused where that was more than one SR."""
+    vm, devices = _target_of(done, "VM"), [_device(step) for step in done.steps]
+    before = {device: sr for device, sr in done.placements[0].disks if device in devices and sr}
+    srs = sorted(set(before.values()))
+    if len(srs) > 1:
+        asks = [
+            f"`/xen move-disks {vm.uuid} disk {','.join(one for one in devices if before.get(one) == sr)} to {sr}`"
+            for sr in srs
+        ]
+        raise Refused("The disks were on several SRs, and one job moves to one.", f"Ask for {' and '.join(asks)}.")
+    return decide(await facts.disk_move(vm.uuid, srs[0]), approval, frozenset(before), back=True)
 
 
 def _running(of: Plan) -> Phrase:
@@ -245,4 +270,5 @@ OPERATION = Operation(
     then=_then,
     advanced=_advanced,
     sum_up=_sum_up,
+    reverse=_reverse,
 )

@@ -101,6 +101,37 @@ async def test_what_a_failure_left_where_it_was_is_planned_again_alone(lab: Stor
     after = await asyncio.to_thread(disks, lab)
     assert {where for _, where in after.values()} == {"nfs-vhd"}
     assert not {uuid for uuid, _ in after.values()} & {uuid for uuid, _ in before.values()}
+    # What became of the first disk is on the trail since that very step, whatever came of the rest.
+    step = next(line for line in (await trail(lab, "step")).splitlines() if before["0"][0] in line)
+    assert f"disk 0 was {before['0'][0]}, it is {after['0'][0]} now" in step
+    assert "Move disk 0 of web-local to nfs-vhd" in step
+
+
+async def test_disks_that_moved_are_moved_back_by_a_press_and_a_confirm(lab: StoryLab) -> None:
+    before = await asyncio.to_thread(disks, lab)
+    await lab.xen("move-disks web-local to nfs-vhd")
+    await lab.press(await lab.sees("Move disk 0 of web-local to nfs-vhd", "Confirm", private=False), "Confirm")
+    done = await lab.sees("Disk 0 of web-local is on nfs-vhd", "Move back is offered until", private=False)
+    await lab.press(done, "Move back")
+    card = await lab.sees("Move disk 0 of web-local to Local storage", "Confirm", private=False)
+    await lab.press(card, "Confirm")
+    await lab.sees("Disk 0 of web-local is on Local storage", private=False)
+    after = await asyncio.to_thread(disks, lab)
+    assert (after["0"][1], after["0"][0] != before["0"][0]) == ("Local storage", True)
+
+
+async def test_a_guest_that_goes_down_while_its_disk_moves_is_the_headline(lab: StoryLab) -> None:
+    await lab.lab("datacentre", do="pause_tasks", at=0.3)
+    await lab.xen("move-disks web-local to nfs-vhd")
+    await lab.press(await lab.sees("Move disk 0 of web-local to nfs-vhd", "Confirm", private=False), "Confirm")
+
+    async def moving() -> bool:
+        return (await lab.guest("web-local"))["operation"] is not None
+
+    await lab.until(moving, "a disk on its way")
+    await lab.lab("datacentre", do="stop_guest", guest="web-local", how="shutdown")
+    await lab.lab("datacentre", do="release_tasks")
+    await lab.sees("GUEST IS DOWN: web-local is halted, it ran before", "Disk 0 of web-local is on", private=False)
 
 
 async def arm(lab: StoryLab, **fault: Any) -> None:
@@ -126,10 +157,10 @@ async def test_a_host_that_moves_as_many_as_it_may_is_waited_for_and_both_uuids_
     assert f"disk 0 was {before['0'][0]}, it is {after['0'][0]} now" in await trail(lab)
 
 
-async def trail(lab: StoryLab) -> str:
-    """What the audit says of the job's end, as its file tells it."""
-    await lab.xen("audit of web-local action succeed")
-    await lab.press(await lab.sees("Audit", "job:succeed", "1 entry", private=True), "As CSV")
+async def trail(lab: StoryLab, action: str = "succeed") -> str:
+    """What the audit says of the job's end, or of the ends of its steps, as its file tells it."""
+    await lab.xen(f"audit of web-local action {action}")
+    await lab.press(await lab.sees("Audit", f"job:{action}", private=True), "As CSV")
     posted = await lab.sees("Audit export", private=False)
 
     async def attached() -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from bot.domain.inventory import PowerFacts, PowerState, Vm, XapiVerdict
 from bot.domain.plan import Grade, Options, Plan, Ref, Risk, ceiling, digest, drift
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain
+from bot.errors import Refused
 from bot.operations import migrate, move_disks
 from bot.operations.base import NOBODY, Look, Seen
 from bot.operations.discover import operations
@@ -189,7 +190,7 @@ async def looked(now: Vm) -> Look:
         (
             vm(power_state=PowerState.HALTED, host=None),
             Seen.HARMED,
-            "Disk 0 of web-local is on Local storage; web-local is halted, it ran before",
+            "GUEST IS DOWN: web-local is halted, it ran before; Disk 0 of web-local is on Local storage",
         ),
     ],
 )
@@ -202,7 +203,7 @@ async def test_old_and_new_uuid_are_told_and_a_guest_that_went_down_meanwhile_to
     down = read(there("0"), vm(power_state=PowerState.HALTED, host=None)).vm
     look = await looked(down)
     assert look.seen is Seen.DONE
-    assert "web-local is halted, it ran before" in plain(look.headline)
+    assert plain(look.headline).startswith("GUEST IS DOWN: web-local is halted, it ran before; Disk 0")
     assert "Looked at: disk 0 was v-0, it is v-0-new now" in [plain(one) for one in look.evidence]
 
 
@@ -219,6 +220,44 @@ async def test_the_sum_says_what_is_true_of_every_disk() -> None:
     half = await sum_up(planned(), frozenset({0}), Pool(read(there("0")).vm))
     assert half.seen is Seen.NOT_DONE
     assert plain(half.headline) == "1 of 2 disks of web-local are on nfs-vhd, not there: disk 2"
+
+
+async def test_a_guest_found_halted_is_the_headline_though_every_disk_arrived() -> None:
+    sum_up = move_disks.OPERATION.sum_up
+    assert sum_up is not None
+    down = read(there("0", "2"), vm(power_state=PowerState.HALTED, host=None)).vm
+    look = await sum_up(planned(), frozenset({0, 1}), Pool(down))
+    assert look.seen is Seen.HARMED
+    assert plain(look.headline) == (
+        "GUEST IS DOWN: web-local is halted, it ran before; Disks 0, 2 of web-local are on nfs-vhd"
+    )
+
+
+class Shelves:
+    """Direct reads of a guest whose disks are on nfs-vhd now, for moving them to any SR."""
+
+    async def disk_move(self, _vm: str, sr: str) -> DiskMoveFacts:
+        return read(there("0", "2"), where(target=LOCAL if sr == "sr-local1" else NFS))
+
+
+async def test_the_way_back_leads_each_disk_to_where_it_was_and_numbers_do_not_raise_its_risk() -> None:
+    assert move_disks.OPERATION.reverse is not None
+    back = await move_disks.OPERATION.reverse(planned(), Shelves(), ApprovalSettings())
+    assert plain(back.title) == "Move disks 0, 2 of web-local to Local storage"
+    assert (back.back, back.risk, back.blocked) == (True, Risk.MEDIUM, ())
+    full = read(there("0", "2"), where(target=msgspec.structs.replace(LOCAL, used=76 * GIB)))
+    assert move_disks.decide(full, ApprovalSettings()).risk is Risk.HIGH
+    assert move_disks.decide(full, ApprovalSettings(), back=True).risk is Risk.MEDIUM
+
+
+async def test_disks_of_several_srs_are_asked_back_one_sr_at_a_time() -> None:
+    far = msgspec.structs.replace(LOCAL, uuid="sr-far", name="far")
+    mixed = vm(disks=(world.ROOT, msgspec.structs.replace(world.DATA, sr=far), CD))
+    assert move_disks.OPERATION.reverse is not None
+    with pytest.raises(Refused) as refusal:
+        await move_disks.OPERATION.reverse(planned(mixed), Shelves(), ApprovalSettings())
+    assert "move-disks vm-1 disk 2 to sr-far" in refusal.value.fix
+    assert "move-disks vm-1 disk 0 to sr-local1" in refusal.value.fix
 
 
 def instead(plan: Plan) -> list[tuple[str, str]]:
