@@ -139,6 +139,7 @@ class App:
                 self.metrics.watch_feed(view.name, self._age_of(view.name))
             self.metrics.watch_slack(lambda: self.gateway.status().connected, lambda: self.gateway.status().inbound_s)
             await self.gateway.start()
+            await self.desk.control.tell_of_freeze()
             await self._work(stop)
         finally:
             await self._end()

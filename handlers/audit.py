@@ -48,7 +48,7 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         return await _verify(context)
     if what not in {"", "list", "csv", "export"}:
         raise _misread(f"I did not understand “{arguments.what}”")
-    wanted = _wanted(arguments, context)
+    wanted = await _wanted(arguments, context)
     filters = _told(arguments, wanted)
     if what in {"csv", "export"}:
         return await _exported(context, wanted, filters)
@@ -81,7 +81,7 @@ def _elsewhere(*, found_before: bool, filtered: bool) -> Phrase:
     return say("Whatever is asked, refused or done is listed here from now on.")
 
 
-def _wanted(arguments: Arguments, context: Context) -> Wanted:
+async def _wanted(arguments: Arguments, context: Context) -> Wanted:
     target, name = "", ""
     if arguments.of:
         try:
@@ -91,7 +91,7 @@ def _wanted(arguments: Arguments, context: Context) -> Wanted:
             name = arguments.of
     return Wanted(
         job=arguments.job,
-        actor=_actor(arguments.by, context) if arguments.by else "",
+        actor=await _actor(arguments.by, context) if arguments.by else "",
         target=target,
         target_name=name,
         tags=_tags(arguments.action) if arguments.action else (),
@@ -100,7 +100,8 @@ def _wanted(arguments: Arguments, context: Context) -> Wanted:
     )
 
 
-def _actor(text: str, context: Context) -> str:
+async def _actor(text: str, context: Context) -> str:
+    """The id of who is meant; a name only ever finds one, and the answer names whom it found."""
     plain = unicodedata.normalize("NFKC", text).strip()
     if folded(plain) in {"me", "xenbot"}:
         return context.person.id if folded(plain) == "me" else "xenbot"
@@ -109,9 +110,14 @@ def _actor(text: str, context: Context) -> str:
         return found[1]
     if _PERSON.fullmatch(plain):
         return plain
+    people = await context.people.called(plain)
+    if len(people) == 1:
+        return people[0].uuid
+    if people:
+        raise Ambiguous("person", text, people)
     raise NotUnderstood(
-        f"`/xen audit by …` takes a member id, not “{text}”: names can be changed.",
-        "Write `me`, `xenbot`, or the member id from the person's profile.",
+        f"Nobody in the audit trail is called “{text}”.",
+        "Write `me`, `xenbot`, a name as Slack shows it, or the member id from the person's profile.",
     )
 
 

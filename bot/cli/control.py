@@ -107,8 +107,8 @@ async def _write_freeze(path: Path, reason: str, *, on: bool) -> str:
         who = f"console:{getpass.getuser()}"
         made = Freeze(who, store.clock(), reason) if on else None
         detail = {"reason": reason} if reason else {}
-        await store.set_freeze(made, Note(Tag.FREEZE if on else Tag.UNFREEZE, "", who, detail))
+        await store.set_freeze(made, Note(Tag.FREEZE if on else Tag.UNFREEZE, "", who, detail), untold=True)
     finally:
         await store.close()
     state = "Frozen: nothing that changes a pool will start" if on else "The freeze is over"
-    return f"{state}. The bot does not run; this holds when it starts."
+    return f"{state}. The bot does not run; this holds when it starts, and is then told in the channel."

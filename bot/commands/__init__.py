@@ -11,12 +11,13 @@ how each is written:
 
 from typing import Annotated
 
-from bot.commands.declare import Change, Command, Context, Control, JobControl, Journal, Query, Registry
+from bot.commands.declare import Acquaintances, Change, Command, Context, Control, JobControl, Journal, Query, Registry
 from bot.commands.forms import Field, FieldKind, Form, form_of, needs_form
 from bot.commands.grammar import BackupWords, NetworkWords, Slot, after, flag, mistakes, resolve, rest, slots, split
 from bot.commands.words import first_word
 
 __all__ = [
+    "Acquaintances",
     "Annotated",
     "BackupWords",
     "Change",

@@ -16,7 +16,7 @@ from bot.domain.message import Message
 from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import Freeze, JobRecord
-from bot.errors import NotUnderstood
+from bot.errors import Candidate, NotUnderstood
 from bot.operations.ports import Facts, Fleet
 
 
@@ -35,6 +35,10 @@ class Journal(Protocol):
         """The entries that fit, newest first, the first `skip` left out."""
         ...
 
+    async def actors(self, *, limit: int = 40) -> Sequence[str]:
+        """Who is named in the audit trail as having done something, by id, the last to do so first."""
+        ...
+
     async def verify_audit(self) -> tuple[int, str, Break | None]:
         """Entries that hold, the head hash, and the first break."""
         ...
@@ -45,6 +49,14 @@ class Journal(Protocol):
 
     async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
         """The catalogue, newest first; `guest` (a UUID) keeps only its own. Those that are gone are left out."""
+        ...
+
+
+class Acquaintances(Protocol):
+    """People by the names they give themselves: good for finding what someone did, never for allowing anything."""
+
+    async def called(self, text: str) -> Sequence[Candidate]:
+        """Those of the audit trail who are called so, or whose names begin so where nobody is called exactly so."""
         ...
 
 
@@ -83,6 +95,7 @@ class Context(msgspec.Struct, frozen=True):
     control: JobControl
     approval: ApprovalSettings
     registry: Registry
+    people: Acquaintances
 
 
 class Change(msgspec.Struct, frozen=True):

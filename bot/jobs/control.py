@@ -109,11 +109,18 @@ class Control:
         if earlier is not None and not reason:
             await self.store.set_freeze(freeze, note)
             return frozen(earlier)
-        said = [say("Reason given: “{reason}”", reason=Quote(reason))] if reason else []
-        public = say("Frozen by {who}, {when}: no job starts.", who=Who(person.id), when=Moment(freeze.at))
-        await self.store.set_freeze(freeze, note, self._post(brief(public, *said)))
+        await self.store.set_freeze(freeze, note, self._post(_public(freeze)))
         line = say("Frozen by {who}: nothing that changes a pool starts now.", who=Who(person.id))
         return brief(line, say("Looking, cancelling and denying still work. Running jobs go on."))
+
+    async def tell_of_freeze(self) -> None:
+        """Tells everybody of a freeze, or of its end, that was set on the bot's machine while the bot was down."""
+
+        def told(freeze: Freeze | None, who: str) -> list[Outgoing]:
+            ended = say("{who} ended the freeze while I was down.", who=Who(who))
+            return self._post(brief(ended) if freeze is None else _public(freeze))
+
+        await self.store.tell_freeze(told)
 
     async def unfreeze(self, person: Person) -> Message:
         """Lets jobs start again."""
@@ -141,3 +148,8 @@ class Control:
     def _ended(self, record: JobRecord) -> list[Outgoing]:
         operation = self.engine.operations[record.operation]
         return [Outgoing("card", story.card(record, operation)), story.ending_reply(record)]
+
+
+def _public(freeze: Freeze) -> Message:
+    said = [say("Reason given: “{reason}”", reason=Quote(freeze.reason))] if freeze.reason else []
+    return brief(say("Frozen by {who}, {when}: no job starts.", who=Who(freeze.by), when=Moment(freeze.at)), *said)

@@ -26,6 +26,8 @@ from bot.store import Note
 
 # Far less than the pause between two rounds of Home, so that each round tells what is new.
 _MOMENT_S: Final = 1.0
+#: A person who types into a form that is not theirs is one entry in so many seconds, not one a key.
+REFUSED_S: Final = 600.0
 
 
 class Counter:
@@ -35,6 +37,7 @@ class Counter:
         self.desk = desk
         self.ops = ops
         self._reading = asyncio.Lock()
+        self._refused: dict[tuple[str, str, str], float] = {}
         self._read: tuple[float, Jobs] | None = None
 
     def asked(self, text: str) -> str:
@@ -55,7 +58,7 @@ class Counter:
         self, sender: Sender, word: str, name: str, typed: str, chosen: Mapping[str, str]
     ) -> tuple[Option, ...]:
         """From the live inventory and the catalogue; hosts and SRs are those the chosen guest could go to."""
-        command, _ = await self._admitted(sender, word)
+        command, _ = await self._admitted(sender, word, key_by_key=True)
         fields = {field.name: field.kind for field in commands.form_of(command).fields}
         match fields.get(name):
             case FieldKind.GUEST:
@@ -120,16 +123,28 @@ class Counter:
     def _channel(self, sender: Sender) -> str:
         return sender.channel or self.ops
 
-    async def _admitted(self, sender: Sender, word: str) -> tuple[Command, Person]:
+    async def _admitted(self, sender: Sender, word: str, *, key_by_key: bool = False) -> tuple[Command, Person]:
+        """The command and who asks. A refusal is audited; one that is met with `key_by_key` only once in a while."""
         command = self.desk.registry.find(word)
         try:
             person = await self.desk.directory.person(sender.team, sender.user)
             self.desk.may(command, person, self._channel(sender))
         except NotAllowed as refusal:
-            detail = {"text": word, "why": refusal.message}
-            await self.desk.store.note(Note(Tag.COMMAND_REFUSED, sender.team, sender.user, detail))
+            if not key_by_key or self._first_of_late(sender, word):
+                detail = {"text": word, "why": refusal.message}
+                await self.desk.store.note(Note(Tag.COMMAND_REFUSED, sender.team, sender.user, detail))
             raise
         return command, person
+
+    def _first_of_late(self, sender: Sender, word: str) -> bool:
+        """Whether this person was refused this form for the first time since a while."""
+        now, who = self.desk.store.clock(), (sender.team, sender.user, word)
+        for one in [one for one, at in self._refused.items() if now - at > REFUSED_S]:
+            del self._refused[one]
+        if who in self._refused:
+            return False
+        self._refused[who] = now
+        return True
 
     def _looked_over(self, plan: Plan) -> Review:
         if plan.blocked:

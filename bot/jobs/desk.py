@@ -19,6 +19,8 @@ from bot.errors import (
     StoreError,
     UserError,
 )
+from bot.jobs.acquaintances import Acquaintances
+from bot.jobs.asks import Asks
 from bot.jobs.claims import frozen
 from bot.jobs.control import Control as JobControl
 from bot.jobs.decisions import Decisions
@@ -56,6 +58,7 @@ class Desk(Settling):
         self.fleet = fleet
         self.facts = facts
         self.directory = directory
+        self.people = Acquaintances(store, directory)
         self.registry = registry
         self.proposals = proposals
         self.decisions = decisions
@@ -64,6 +67,7 @@ class Desk(Settling):
         self.metrics = metrics
         self.channels = frozenset(channels)
         self.questions = Questions(store)
+        self.asks = Asks(store)
 
     async def run(self, words: Words) -> Message | None:
         """Carries out a command. Raises UserError with a sentence for the person; a refusal to a person is audited."""
@@ -90,7 +94,7 @@ class Desk(Settling):
             command = self.registry.find(word or "help")
             if tail.strip().casefold() == "help":
                 command, tail = self.registry.find("help"), word
-            self.may(command, person, words.channel)
+            self.may(command, person, words.channel, spoken=words.spoken)
         except NotAllowed as refusal:
             detail = {"text": words.text[:200], "why": refusal.message}
             await self.store.note(Note(Tag.COMMAND_REFUSED, words.team, words.user, detail))
@@ -98,8 +102,8 @@ class Desk(Settling):
         written = commands.split(command, tail)
         return await self.do(command, written, person, words.channel)
 
-    def may(self, command: Command, person: Person, channel: str) -> None:
-        """Raises NotAllowed, with a sentence, for a person without the role and for the wrong place."""
+    def may(self, command: Command, person: Person, channel: str, *, spoken: bool = False) -> None:
+        """Raises NotAllowed, with a sentence, for a person without the role, the wrong place, and the wrong way."""
         if command.role not in person.roles:
             have = ", ".join(sorted(role.value for role in person.roles)) or "no role"
             if Role.VIEWER in person.roles:
@@ -110,6 +114,11 @@ class Desk(Settling):
                 )
             raise NotAllowed(*NO_ROLE)
         looking = isinstance(command.does, Query)
+        if spoken and not looking:
+            raise NotAllowed(
+                f"In a message I only answer questions, and `{command.word}` acts.",
+                f"Type it as a command in the channel: `/xen {command.usage}`",
+            )
         # Without a channel it comes from the person's own Home.
         if channel in self.channels or (looking and (not channel or channel.startswith("D"))):
             return
@@ -128,6 +137,7 @@ class Desk(Settling):
             control=self.control,
             approval=self.approval,
             registry=self.registry,
+            people=self.people,
         )
 
     async def do(self, command: Command, written: dict[str, str], person: Person, channel: str) -> Message | None:
@@ -136,7 +146,8 @@ class Desk(Settling):
         Raises UserError, and what pools raise: see `in_words`.
         """
         try:
-            return await self._done(command, written, person, channel)
+            answer = await self._done(command, written, person, channel)
+            return None if answer is None else await self.asks.bounded(answer, person.id)
         except Ambiguous as several:
             return await self.questions.which(command, written, person, several)
         except NotFound as none:

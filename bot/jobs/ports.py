@@ -12,7 +12,15 @@ from bot.domain.message import Message, Option
 from bot.domain.policy import Person, Role
 
 
-class Directory(Protocol):
+class Names(Protocol):
+    """What people call themselves: changeable and not unique, so nothing may rest on it."""
+
+    async def names(self, user: str) -> tuple[str, ...]:
+        """The names of somebody by id, deactivated people included; empty where nobody tells. Never raises."""
+        ...
+
+
+class Directory(Names, Protocol):
     """People and their roles, from the place where people really are. Fails closed."""
 
     async def person(self, team: str, user: str) -> Person:
@@ -47,7 +55,10 @@ class Click(msgspec.Struct, frozen=True):
 
 
 class Words(msgspec.Struct, frozen=True):
-    """A slash command as typed: who, where, and the text after `/xen`."""
+    """A command as typed: who, where, and the text after `/xen`.
+
+    `spoken` for one that came as a message to the bot, in which only looking is taken.
+    """
 
     team: str
     user: str
@@ -55,6 +66,7 @@ class Words(msgspec.Struct, frozen=True):
     text: str
     response_url: str
     at: float
+    spoken: bool = False
 
 
 class Desk(Protocol):

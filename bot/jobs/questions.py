@@ -27,7 +27,10 @@ class Questions:
     async def which(self, command: Command, written: Mapping[str, str], person: Person, several: Ambiguous) -> Message:
         """The candidates in a menu."""
         pick = await self._keep(command, written, person, several.name)
-        line = say("{n} objects are called “{name}”. Which one?", n=len(several.candidates), name=several.name)
+        they = say("people" if several.kind == "person" else "objects")
+        line = say(
+            "{n} {they} are called “{name}”. Which one?", n=len(several.candidates), they=they, name=several.name
+        )
         options = tuple(
             Option(label=_told_apart(one), value=f"{pick}:{one.uuid}", note=plain(one.where))
             for one in several.candidates

@@ -12,6 +12,7 @@ from bot.domain.message import Message
 from bot.domain.policy import Person
 from bot.errors import DirectorySilent, IllegalTransition, Refused, StoreError, UserError
 from bot.jobs import story
+from bot.jobs.asks import Asks
 from bot.jobs.claims import Answered
 from bot.jobs.control import Control as JobControl
 from bot.jobs.decisions import Decisions
@@ -35,6 +36,7 @@ class Settling:
     registry: Registry
     decisions: Decisions
     control: JobControl
+    asks: Asks
 
     async def _run(self, words: Words) -> Message | None:
         raise NotImplementedError
@@ -43,8 +45,8 @@ class Settling:
         """Carries out a command whose words were read."""
         raise NotImplementedError
 
-    def may(self, command: Command, person: Person, channel: str) -> None:
-        """Raises NotAllowed for a person without the role and for the wrong place."""
+    def may(self, command: Command, person: Person, channel: str, *, spoken: bool = False) -> None:
+        """Raises NotAllowed for a person without the role, the wrong place, and the wrong way."""
         raise NotImplementedError
 
     async def note_click(self, click: Click) -> int:
@@ -123,8 +125,8 @@ class Settling:
         """A button that types for its person: it may no more than the same words typed, and is judged alike."""
         if not await self.store.close_click(click.id, None, "counted"):
             return None
-        words = Words(click.team, click.person, click.channel, click.target, response_url="", at=click.at)
-        return await self._run(words)
+        text = await self.asks.words(click.target)
+        return await self._run(Words(click.team, click.person, click.channel, text, response_url="", at=click.at))
 
     async def _picked(self, click: StoredClick) -> Message | None:
         identity, _, uuid = click.target.partition(":")

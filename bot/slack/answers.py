@@ -30,7 +30,7 @@ class Answers:
         """Delivers, or logs that no way was open; never raises."""
         if rendered.files:
             rendered = await self._filed(place, rendered)
-        if await self._respond(place, rendered) or await self._whisper(place.channel, place.user, rendered):
+        if await self._respond(place, rendered) or await self._whisper(place, rendered):
             return
         log.error("answer_undelivered", user=place.user, channel=place.channel)
 
@@ -57,11 +57,14 @@ class Answers:
             )
         return render_refusal("The file is in the thread of the message here.")
 
-    async def _whisper(self, channel: str, user: str, rendered: Rendered) -> bool:
+    async def _whisper(self, place: Place, rendered: Rendered) -> bool:
         content: dict[str, Any] = {"text": rendered.text, "blocks": rendered.blocks}
-        if channel:
+        channel, user = place.channel, place.user
+        # Among two everything is private, and a lasting message is better than one that is gone with the next reload.
+        if channel and not channel.startswith("D"):
+            thread = place.thread_ts or None
             try:
-                await self._client.chat_postEphemeral(channel=channel, user=user, **content)
+                await self._client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, **content)
             except CALL_ERRORS as error:
                 log.info("ephemeral_refused", channel=channel, error=code_of(error))
             else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -40,6 +41,7 @@ from bot.slack.payloads import (
     read_words,
 )
 from bot.slack.socket import ANSWERED
+from bot.slack.spoken import read_spoken
 from bot.slack.working import Working, acked, outcome
 
 log = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ log = structlog.get_logger(__name__)
 COMMAND = "/xen"
 # A submission is answered with its outcome if that is there within this, else with a view that waits for it.
 _OUTCOME_WAIT_S = 1.5
+_EVENTS_KNOWN = 1000
 
 
 class Listeners:
@@ -72,6 +75,7 @@ class Listeners:
         self._working = Working(answers, errands, observe_ack)
         self._team = team
         self._clock = clock
+        self._events: OrderedDict[str, None] = OrderedDict()
         #: From then on nothing new is taken.
         self.closing = False
 
@@ -84,13 +88,30 @@ class Listeners:
         # An event nobody handles is not acked and comes three more times.
         app.event(re.compile(".*"))(self._on_event)
 
-    async def _on_event(self, body: dict[str, Any]) -> None:
+    async def _on_event(self, body: dict[str, Any], context: AsyncBoltContext) -> None:
         """Bolt has acked it already."""
-        if self._homes is None or body.get("event", {}).get("type") != "app_home_opened":
+        kind = (body.get("event") or {}).get("type")
+        if self.closing or self._seen(str(body.get("event_id") or "")):
             return
-        opened = read_home_opened(body)
-        if opened is not None and not self.closing:
-            self._errands.start(self._homes.opened(*opened), "slack-home")
+        if kind == "app_home_opened" and self._homes is not None:
+            opened = read_home_opened(body)
+            if opened is not None:
+                self._errands.start(self._homes.opened(*opened), "slack-home")
+        elif kind in {"message", "app_mention"}:
+            spoken = read_spoken(body, self._team, self._clock())
+            if spoken is not None:
+                words, place = spoken
+                self._working.later(context[ANSWERED], place, partial(self._desk.run, words), "message")
+
+    def _seen(self, event: str) -> bool:
+        """Whether an event was delivered before: Slack repeats what it believes was not taken."""
+        if not event:
+            return False
+        known = event in self._events
+        self._events[event] = None
+        while len(self._events) > _EVENTS_KNOWN:
+            self._events.popitem(last=False)
+        return known
 
     async def _on_query(self, body: dict[str, Any], ack: AsyncAck) -> None:
         options = [] if self._dialogues is None else await self._dialogues.suggest(read_query(body, self._team))

@@ -19,8 +19,19 @@ BOT_SCOPES = (
     # A post whose answer was lost is looked for in the channel before it is repeated.
     "channels:history",
     "groups:history",
+    # Somebody asks in a direct message, or by a mention.
+    "im:history",
+    "app_mentions:read",
     # An export of the audit trail is a file in a thread.
     "files:write",
+)
+EVENTS = (
+    "app_home_opened",
+    "app_mention",
+    "message.im",
+    # A command behind a full-width slash comes as a message; of all others only the beginning is looked at.
+    "message.channels",
+    "message.groups",
 )
 APP_SCOPE = "connections:write"
 
@@ -53,7 +64,7 @@ def manifest() -> dict[str, Any]:
         },
         "oauth_config": {"scopes": {"bot": list(BOT_SCOPES)}},
         "settings": {
-            "event_subscriptions": {"bot_events": ["app_home_opened"]},
+            "event_subscriptions": {"bot_events": list(EVENTS)},
             "interactivity": {"is_enabled": True},
             "org_deploy_enabled": False,
             "socket_mode_enabled": True,

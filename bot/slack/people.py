@@ -14,10 +14,12 @@ from bot.domain.policy import Person, Role, held
 from bot.domain.texts import clean
 from bot.errors import DirectorySilent, NotAllowed
 from bot.slack.faults import CALL_ERRORS, code_of
+from bot.slack.richtext import is_user
 from bot.slack.settings import RoleSettings, is_group
 
 CACHE_S: Final = 60.0
 _CACHE_LIMIT: Final = 5000
+_NAMES_S: Final = 3600.0
 _T = TypeVar("_T")
 
 _WHO = "I only take orders from people of this workspace"
@@ -86,6 +88,8 @@ class People:
         self._team = team_id
         self._names: _Cache[str] = _Cache(clock)
         self._groups: _Cache[frozenset[str]] = _Cache(clock)
+        self._clock = clock
+        self._called: dict[str, tuple[float, tuple[str, ...]]] = {}
 
     async def person(self, team: str, user: str) -> Person:
         """The person with the roles held now. Raises NotAllowed, with a sentence, for everyone who is none of ours."""
@@ -102,6 +106,31 @@ class People:
         for identity in _flat(self._named[named] for named in giving):
             found |= await self._members(identity) if is_group(identity) else {identity}
         return frozenset([user for user in sorted(found) if await self._counts(user)])
+
+    async def names(self, user: str) -> tuple[str, ...]:
+        """What somebody is called now, full name first, deactivated people included; empty where Slack does not tell.
+
+        For finding what a person did, so an answer may be an hour old. Never raises.
+        """
+        known = self._called.get(user)
+        if known is None or self._clock() - known[0] > _NAMES_S:
+            known = (self._clock(), await self._ask_names(user))
+            while len(self._called) >= _CACHE_LIMIT:
+                self._called.pop(next(iter(self._called)))
+            self._called[user] = known
+        return known[1]
+
+    async def _ask_names(self, user: str) -> tuple[str, ...]:
+        if not is_user(user):
+            return ()
+        try:
+            answer = await self._client.users_info(user=user)
+        except CALL_ERRORS:
+            return ()
+        found = answer.get("user") or {}
+        profile = found.get("profile") or {}
+        names = (found.get("real_name"), profile.get("display_name"), profile.get("real_name"), found.get("name"))
+        return tuple(dict.fromkeys(clean(str(name)) for name in names if name))
 
     async def _roles(self, user: str) -> frozenset[Role]:
         named = set()

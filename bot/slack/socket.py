@@ -20,9 +20,11 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.slack.client import sdk_log
 from bot.slack.faults import CALL_ERRORS
+from bot.slack.spoken import is_noise
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +54,10 @@ class Handler(AsyncSocketModeHandler):
 
     async def handle(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
         """Runs one envelope through Bolt and sends its ack; `ANSWERED` in the context is set after that."""
+        if req.type == "events_api" and is_noise(req.payload):
+            # Every edit of a card comes back as an event; none of it may cost what a command waits for.
+            await client.send_socket_mode_response(SocketModeResponse(req.envelope_id))
+            return
         started = time.time()
         self.asked_at = time.monotonic()
         request = AsyncBoltRequest(mode="socket_mode", body=req.payload, headers=build_headers(req))

@@ -24,6 +24,7 @@ Piece = Callable[[], Awaitable[Message | None]]
 # that waits for a pool or for Slack gives its turn on after this long; decisions never queue.
 TURNS = 2
 TURN_S = 0.05
+_QUEUED = frozenset({"command", "message"})
 # Slack gives 3 s for an ack; work that waits for its ack never waits longer than this.
 _ACK_WAIT_S = 4.0
 
@@ -45,7 +46,7 @@ class Working:
         began = time.monotonic()
         if await acked(answered, kind) and self._observe_ack is not None and kind == "command":
             self._observe_ack(time.monotonic() - began)
-        rendered = await (self._paced(work, kind) if kind == "command" else outcome(work, kind))
+        rendered = await (self._paced(work, kind) if kind in _QUEUED else outcome(work, kind))
         if rendered is not None:
             await self._answers.tell(place, rendered)
 

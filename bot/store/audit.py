@@ -79,6 +79,12 @@ def newest(db: sqlite_utils.Database, *, limit: int, skip: int = 0, wanted: Want
     return [_entry(row) for row in rows]
 
 
+def actors(db: sqlite_utils.Database, limit: int) -> list[str]:
+    """Who did something, the last to do so first."""
+    rows = db.execute("SELECT actor FROM audit GROUP BY actor ORDER BY max(seq) DESC LIMIT ?", [limit]).fetchall()
+    return [row["actor"] for row in rows]
+
+
 def oldest_first(db: sqlite_utils.Database) -> Iterator[Entry]:
     """Every entry in order, read as it is needed."""
     for row in db.execute("SELECT * FROM audit ORDER BY seq"):

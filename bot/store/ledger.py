@@ -39,6 +39,10 @@ class Ledger:
         """The entries that fit, newest first, the first `skip` left out."""
         return await self.database.read(lambda db: audit.newest(db, limit=limit, skip=skip, wanted=wanted))
 
+    async def actors(self, *, limit: int = 40) -> Sequence[str]:
+        """Who is named in the trail as having done something, by id, the last to do so first."""
+        return await self.database.read(lambda db: audit.actors(db, limit))
+
     async def verify_audit(self) -> tuple[int, str, Break | None]:
         """Entries that hold, the head hash, and the first break."""
         return await self.database.read(lambda db: verify(audit.oldest_first(db)))
@@ -52,8 +56,10 @@ class Ledger:
 
         return await self.database.write(work)
 
-    async def set_freeze(self, freeze: Freeze | None, note: Note, story: Sequence[Outgoing] = ()) -> None:
-        """Puts a freeze in force or lifts it, with messages if any.
+    async def set_freeze(
+        self, freeze: Freeze | None, note: Note, story: Sequence[Outgoing] = (), *, untold: bool = False
+    ) -> None:
+        """Puts a freeze in force or lifts it, with messages if any; `untold` where nobody can be told now.
 
         One without a reason leaves another that holds as it is: its reason is what people go by.
         """
@@ -64,8 +70,25 @@ class Ledger:
                 db.execute("DELETE FROM settings WHERE key = 'freeze'")
                 if freeze is not None:
                     db.table("settings").insert({"key": "freeze", "value": rows.encode(freeze)})
+            if untold:
+                db.table("settings").upsert({"key": "freeze_untold", "value": note.actor}, pk="key")
             audit.append(db, self.clock(), note)
             outbox.put(db, self.clock(), story)
+
+        await self.database.write(work)
+        self._news.set()
+
+    async def tell_freeze(self, story: Callable[[Freeze | None, str], Sequence[Outgoing]]) -> None:
+        """Tells of a freeze, or of its end, that was set while nobody could be told; `story` gets it and who did it."""
+
+        def work(db: sqlite_utils.Database) -> None:
+            row = db.execute("SELECT value FROM settings WHERE key = 'freeze_untold'").fetchone()
+            if row is None:
+                return
+            db.execute("DELETE FROM settings WHERE key = 'freeze_untold'")
+            held = db.execute("SELECT value FROM settings WHERE key = 'freeze'").fetchone()
+            freeze = msgspec.json.decode(held["value"], type=Freeze) if held else None
+            outbox.put(db, self.clock(), story(freeze, str(row["value"])))
 
         await self.database.write(work)
         self._news.set()

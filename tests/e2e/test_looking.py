@@ -76,3 +76,17 @@ async def test_a_host_that_died_is_told_before_xapi_knows_and_its_guests_are_unc
     await lab.sees("experiment: 1 thing needs you", "1 guest there is unconfirmed", private=True)
     await lab.xen("vms like twin")
     await lab.sees("xenserver3 (silent)", private=True)
+
+
+async def test_the_trail_is_asked_for_people_as_they_are_called_there(lab: StoryLab) -> None:
+    await lab.xen("migrate centos54 to xenserver3")
+    await lab.sees("Migrate centos54", "Confirm", private=False)
+    await lab.xen("freeze", who="viewer")
+    await lab.sees("may look, but not change", who="viewer", private=True)
+    person = lab.info["people"]["operator"]["id"]
+    for written in ("@operator", f"<@{person}|operator>", "operator"):
+        await lab.xen(f"audit by {written} job 1", who="viewer")
+        seen = await lab.sees("Audit", "1 entry", "job:propose", who="viewer", private=True)
+        assert person in str(seen["blocks"])
+    await lab.xen("audit by nobody-here", who="viewer")
+    await lab.sees("Nobody in the audit trail is called", "me", who="viewer", private=True)

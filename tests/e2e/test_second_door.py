@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from story_lab import StoryLab, story_lab
+from story_lab import StoryLab, story_lab, strings
 
 from bot.domain.message import Message, Verdict
 from bot.domain.texts import say
@@ -95,8 +95,15 @@ async def test_a_freeze_holds_that_was_set_while_the_bot_was_down(near: StoryLab
         return (await xenbot(near, "status")).code == 0
 
     await near.until(answered, "the door")
+    posted = await near.sees("Frozen by", "console:", "no job starts", "keep it down", private=False)
     assert "keep it down" in (await xenbot(near, "status")).out
+    await near.lab("bot", do="kill")
     assert (await xenbot(near, "unfreeze")).code == 0
+    await near.lab("bot", do="start")
+    await near.sees("ended the freeze while I was down", private=False)
+    # Told once: what was told before is not told again.
+    told = [one["ts"] for one in await near.screen() if "no job starts" in strings(one)]
+    assert told == [posted["ts"]]
 
 
 async def test_a_store_too_deep_for_a_socket_leaves_the_door_shut_and_the_bot_running(tmp_path: Path) -> None:

@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from engine_bench import ADMIN, APPROVER, OPERATOR, Bench, World
+from engine_bench import ADMIN, APPROVER, OPERATOR, SECOND, Bench, World
 
 from bot.commands import Registry
 from bot.domain.job import JobState
-from bot.domain.message import Choices, Facts, Message
+from bot.domain.message import Button, Choices, Facts, Message, Verdict
 from bot.domain.plan import Risk
-from bot.domain.texts import Moment, Who, plain
-from bot.errors import DirectorySilent, NotAllowed
+from bot.domain.texts import Moment, Who, plain, say
+from bot.errors import DirectorySilent, NotAllowed, NotFound, Refused
 from bot.jobs.counter import Counter
 from bot.jobs.desk import Desk
+from bot.jobs.ports import Sender
 from bot.metrics import Metrics
 
 
@@ -24,6 +25,9 @@ class NoPools:
 
     def pools(self) -> tuple[()]:
         return ()
+
+    def vm(self, text: str) -> object:
+        raise NotFound("guest", text)
 
 
 def desk_of(bench: Bench) -> Desk:
@@ -178,3 +182,43 @@ async def test_who_asks_for_what_is_asked_for_already_is_led_to_that_job(bench: 
     assert answer is not None
     (choices,) = [part for part in answer.parts if isinstance(part, Choices)]
     assert [(one.action, one.target) for one in choices.buttons] == [("ask", f"job {number}")]
+
+
+async def test_words_too_long_for_a_button_are_kept_and_typed_by_whoever_presses_it(bench: Bench) -> None:
+    desk = desk_of(bench)
+    long = "x" * 3000
+    words = f'audit csv of "{long}"'
+    line = say("found")
+    short, kept = Button("Jobs", "ask", "jobs"), Button("As CSV", "ask", words)
+    message = await desk.asks.bounded(Message(line, (Verdict(line), Choices((short, kept)))), OPERATOR)
+    (choices,) = [part for part in message.parts if isinstance(part, Choices)]
+    assert choices.buttons[0] == short
+    value = choices.buttons[1].target
+    assert len(value) < 50
+    press = {"target": value, "action": "ask", "team": "T", "channel": "C1", "message_ts": "", "at": bench.now}
+    answer = await desk.settle(await bench.store.note_click(person=ADMIN, **press))
+    assert answer is not None
+    assert plain(answer.summary).startswith("Audit export about xxx")
+    bench.now += 3601
+    with pytest.raises(Refused, match="no longer open"):
+        await desk.settle(await bench.store.note_click(person=ADMIN, **press))
+
+
+async def test_a_form_that_is_not_ones_own_is_one_entry_in_a_while_however_much_is_typed(bench: Bench) -> None:
+    counter = Counter(desk_of(bench), "C1")
+
+    async def refusals() -> int:
+        return sum(entry.tag == "command:refuse" for entry in await bench.store.audit(limit=100))
+
+    for typed in ("w", "we", "web"):
+        for who in (APPROVER, SECOND):
+            with pytest.raises(NotAllowed):
+                await counter.suggest(Sender("T", who, "C1"), "freeze", "reason", typed, {})
+    assert await refusals() == 2
+    with pytest.raises(NotAllowed):
+        await counter.suggest(Sender("T", APPROVER, "C1"), "unfreeze", "reason", "w", {})
+    assert await refusals() == 3
+    bench.now += 601
+    with pytest.raises(NotAllowed):
+        await counter.suggest(Sender("T", APPROVER, "C1"), "freeze", "reason", "w", {})
+    assert await refusals() == 4

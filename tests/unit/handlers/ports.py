@@ -262,6 +262,9 @@ class FakeJournal:
         kept = [entry for entry in self.entries if wanted.job is None or entry.job == wanted.job]
         return kept[skip : skip + limit]
 
+    async def actors(self, *, limit: int = 40) -> Sequence[str]:
+        return list(dict.fromkeys(entry.actor for entry in self.entries))[:limit]
+
     async def verify_audit(self) -> tuple[int, str, Break | None]:
         return self.verdict
 
@@ -295,12 +298,22 @@ class FakeControl:
         return Message(say("noted"), ())
 
 
+class FakeAcquaintances:
+    """Two people of one first name, and one more."""
+
+    async def called(self, text: str) -> Sequence[Candidate]:
+        known = {"U1": "ann lee", "U2": "ann smith", "U3": "山田"}
+        wanted = text.removeprefix("@").casefold()
+        return [Candidate(one, name, one) for one, name in known.items() if name.startswith(wanted)]
+
+
 class Room:
     """A place to type commands in."""
 
     def __init__(self, *views: PoolView) -> None:
         self.fleet = FakeFleet(*(views or (VIEW,)))
         self.journal, self.control, self.registry = FakeJournal(), FakeControl(), Registry.discover()
+        self.people = FakeAcquaintances()
         self.person = Person("T1", "U1", "ann", frozenset({Role.VIEWER, Role.OPERATOR}))
 
     async def type(self, words: str) -> Plan | Message:
@@ -318,6 +331,7 @@ class Room:
             control=self.control,
             approval=ApprovalSettings(),
             registry=self.registry,
+            people=self.people,
         )
         match command.does:
             case Change(plan=plan):
