@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.domain.inventory import Host, Pool, Sr, Vm, XapiVerdict
+from bot.domain.inventory import Host, MigrationFacts, Network, Pool, Sr, Vm, XapiVerdict
 
 
 class Image(msgspec.Struct, frozen=True):
@@ -51,3 +51,21 @@ class DiskMoveFacts(msgspec.Struct, frozen=True):
     features: dict[str, frozenset[str]]
     movable: XapiVerdict
     read_at: float
+    arriving: Host | None = None
+
+
+class SendFacts(msgspec.Struct, frozen=True):
+    """Everything that moving a guest to another host together with disks is judged by, read at one moment.
+
+    `move` is what any migration is judged by; its `movable` and `xapi` are about this very move: can a migration with
+    storage begin (VM.assert_operation_valid), and would XAPI do this one (VM.assert_can_migrate). `goals` says by
+    userdevice to which SR (UUID) a disk goes, for every disk that was asked for, also those that are there already;
+    `strange` are places that were asked for and hold no disk. `parts` are the disks by target SR, each with all of the
+    guest's images. `network` is what the data go over, the target's management network; None where it has none.
+    """
+
+    move: MigrationFacts
+    goals: dict[str, str]
+    strange: tuple[str, ...]
+    parts: tuple[DiskMoveFacts, ...]
+    network: Network | None

@@ -93,13 +93,30 @@ class Made(msgspec.Struct, frozen=True, tag="made"):
     name: str
 
 
+class DiskMap(msgspec.Struct, frozen=True, tag="disks"):
+    """An argument that maps disks to SRs: by place in the guest (userdevice) the disk and its SR, as UUIDs."""
+
+    places: dict[str, tuple[str, str]]
+
+
+class Reception(msgspec.Struct, frozen=True, tag="reception"):
+    """An argument that a host (UUID) hands out when it is asked to receive a guest over a network (UUID).
+
+    It holds a secret. So a plan only says whom to ask; the answer is asked for anew right before each call, and never
+    leaves the code that makes the call.
+    """
+
+    host: str
+    network: str
+
+
 class Marked(msgspec.Struct, frozen=True, tag="marked"):
     """An argument that is a string ending in the job's nonce, by which what bears it is known as made by this job."""
 
     value: str
 
 
-Argument = Ref | Text | Options | Flag | Made | Marked
+Argument = Ref | Text | Options | Flag | Made | Marked | DiskMap | Reception
 
 
 class Call(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,9 +6,11 @@ whether the guest really moved.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from bot.domain.inventory import Host, MigrationFacts, PowerState, Whereabouts
+from bot.domain.inventory import Disk, Host, MigrationFacts, PowerState, Sr, Vm, Whereabouts
 from bot.domain.message import Button
 from bot.domain.plan import Call, Check, Choice, Grade, LockKey, Options, Plan, Ref, Step, Target, Way
 from bot.domain.policy import ApprovalSettings
@@ -27,8 +29,8 @@ from bot.operations.survival import Layout
 
 NAME = "migrate"
 STEP = "pool_migrate"
-# A rough rate of a live migration over gigabit Ethernet; the start and the end take some seconds whatever the size.
-_BYTES_PER_S = 100 << 20
+#: A rough rate of a live migration over gigabit Ethernet; the start and the end take some seconds whatever the size.
+MEMORY_BYTES_PER_S = 100 << 20
 _LEAST_S = 10.0
 
 
@@ -79,9 +81,9 @@ def decide(
         risk_reasons=risk.reasons,
         steps=(Step(STEP, say("Migrate {vm} to {target}", vm=vm.name, target=to.name), call),),
         locks=_locks(facts),
-        after=_after(facts, risk.survival),
-        estimate_s=max(_LEAST_S, (vm.memory_actual or vm.memory_dynamic_max) / _BYTES_PER_S),
-        names=_names(facts),
+        after=after(facts, risk.survival),
+        estimate_s=max(_LEAST_S, (vm.memory_actual or vm.memory_dynamic_max) / MEMORY_BYTES_PER_S),
+        names=names(facts),
         approvers=risk.approvers,
         back=back,
         ways=_ways(facts),
@@ -90,23 +92,40 @@ def decide(
 
 
 def _ways(facts: MigrationFacts) -> tuple[Way, ...]:
-    """The move of the disks that keep the guest where it is."""
-    found = storage.relocation(facts) if facts.target.pool == facts.vm.pool else None
-    if found is None:
+    """What can be done about the disks that keep the guest where it is: they move first, or along with it."""
+    if facts.target.pool != facts.vm.pool:
         return ()
-    stuck, sr = found
-    devices = [disk.userdevice for disk in stuck]
+    ways = []
+    vm, host = facts.vm, facts.target
+    found = storage.relocation(facts)
+    if found is not None:
+        stuck, sr = found
+        label = "Plan: move disk" if len(stuck) == 1 else "Plan: move disks"
+        says = say("Plan: move {cost}", cost=_cost(facts, stuck, sr))
+        ways.append(Way(label, f"move-disks {vm.uuid} disk {_places(stuck)} to {sr.uuid}", says))
+    found = storage.together(facts)
+    if found is not None:
+        stuck, sr = found
+        words = f"migrate {vm.uuid} to {host.uuid} disk {_places(stuck)} sr {sr.uuid}"
+        says = say("Plan: migrate to {host} with {cost}", host=host.name, cost=_cost(facts, stuck, sr))
+        ways.append(Way("Plan: migrate with storage", words, says))
+    return tuple(ways)
+
+
+def _places(disks: Sequence[Disk]) -> str:
+    return ",".join(disk.userdevice for disk in disks)
+
+
+def _cost(facts: MigrationFacts, stuck: Sequence[Disk], sr: Sr) -> Phrase:
     size = sum(max(disk.size, 0) for disk in stuck)
-    says = say(
-        "Plan: move {disks} of {vm} to {sr}, {size} at most, about {time}",
-        disks=say("disk {devices}", devices=many([say("{device}", device=one) for one in devices])),
+    return say(
+        "{disks} of {vm} to {sr}, {size} at most, about {time}",
+        disks=say("disk {devices}", devices=many([say("{device}", device=disk.userdevice) for disk in stuck])),
         vm=facts.vm.name,
         sr=sr.name,
         size=Size(size),
         time=Span(size / COPY_BYTES_PER_S),
     )
-    words = f"move-disks {facts.vm.uuid} disk {','.join(devices)} to {sr.uuid}"
-    return (Way("Plan: move disk" if len(stuck) == 1 else "Plan: move disks", words, says),)
 
 
 def checks_of(facts: MigrationFacts) -> tuple[Check, ...]:
@@ -154,7 +173,8 @@ def _left(facts: MigrationFacts) -> int | None:
     return left if left >= 0 else None
 
 
-def _after(facts: MigrationFacts, survival: Phrase | None) -> tuple[Phrase, ...]:
+def after(facts: MigrationFacts, survival: Phrase | None) -> tuple[Phrase, ...]:
+    """What will be true of the hosts after the move."""
     left = _left(facts)
     runs = (say("The guest keeps running."),)
     if left is None:
@@ -169,7 +189,8 @@ def _after(facts: MigrationFacts, survival: Phrase | None) -> tuple[Phrase, ...]
     return kept, *runs
 
 
-def _names(facts: MigrationFacts) -> dict[str, str]:
+def names(facts: MigrationFacts) -> dict[str, str]:
+    """The display names of all that a plan of this move mentions."""
     vm = facts.vm
     named = {facts.pool.uuid: facts.pool.name, facts.target_pool.uuid: facts.target_pool.name, vm.uuid: vm.name}
     named |= {host.uuid: host.name for host in facts.pool_hosts}
@@ -218,7 +239,7 @@ async def _look(of: Plan, _step: Step, facts: Facts) -> Look:
     """
     vm, to = _target_of(of, "VM"), _target_of(of, "host")
     now = await facts.whereabouts(of.pool, vm.uuid)
-    evidence = [_evidence(now)]
+    evidence = [evidence_of(now)]
     if STEP in now.operations:
         evidence.append(say("the pool still names a migration of {vm}", vm=vm.name))
         return Look(Seen.GOING_ON, say("{vm} is on its way to {host}", vm=vm.name, host=to.name), tuple(evidence))
@@ -235,7 +256,8 @@ async def _look(of: Plan, _step: Step, facts: Facts) -> Look:
     return not_arrived(of, vm, now, evidence[0])
 
 
-def _evidence(now: Whereabouts) -> Phrase:
+def evidence_of(now: Whereabouts | Vm) -> Phrase:
+    """What a look at the guest itself has seen."""
     seen = [say(power_word(now.power_state))]
     if now.power_state is PowerState.RUNNING:
         seen.append(say(tools_word(now.tools)))
@@ -254,11 +276,13 @@ def _instead(of: Plan) -> tuple[Button, ...]:
     stops = {check.key.partition(":")[0] for check in of.blocked}
     if "pool" in stops:
         return ()
-    buttons = [Button(way.label, "ask", way.words, says=way.says) for way in of.ways] if "storage" in stops else []
-    if "iso" in stops:
-        buttons.append(Button("Eject", "ask", f"eject {vm.uuid}", says=say("Plan: eject the CD from {vm}", vm=vm.name)))
+    buttons = []
     if "power" in stops:
         buttons.append(Button("Plan: start", "ask", f"start {vm.uuid}", says=say("Plan the start of {vm}", vm=vm.name)))
+    if "storage" in stops:
+        buttons += [Button(way.label, "ask", way.words, says=way.says) for way in of.ways]
+    if "iso" in stops:
+        buttons.append(Button("Eject", "ask", f"eject {vm.uuid}", says=say("Plan: eject the CD from {vm}", vm=vm.name)))
     buttons.append(Button("Other hosts", "ask", f"why {vm.uuid}", says=say("Where {vm} could go", vm=vm.name)))
     return tuple(buttons)
 

@@ -5,7 +5,7 @@ References never pass here: objects are UUIDs. Only a task's reference travels, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
-from bot.domain.disk_moves import DiskMoveFacts
+from bot.domain.disk_moves import DiskMoveFacts, SendFacts
 from bot.domain.health import HealthFacts
 from bot.domain.inventory import (
     Host,
@@ -145,6 +145,13 @@ class Facts(Protocol):
 
     async def marked(self, pool: str, name: str) -> tuple[str, ...]:
         """The guests (UUIDs) of exactly that name, asked of the pool. Raises Unreachable, XapiFailure."""
+        ...
+
+    async def sending(self, vm: str, host: str, goals: Mapping[str, str]) -> SendFacts:
+        """All facts for moving guest `vm` to `host` together with disks (UUIDs). Raises as `migration`.
+
+        `goals` gives the SR by the disk's place in the guest (userdevice), under "" that of every disk not named.
+        """
         ...
 
     async def leaving(self, host: str) -> LeavingFacts:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import MigrationFacts, PowerFacts
+from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Vm
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.restores import RestoreFacts
@@ -33,7 +33,9 @@ class Assessment(msgspec.Struct, frozen=True):
     survival: Phrase | None
 
 
-class _Factor(msgspec.Struct, frozen=True):
+class Factor(msgspec.Struct, frozen=True):
+    """One reason, and how dangerous it makes the whole at least."""
+
     risk: Risk
     reason: Phrase
 
@@ -46,13 +48,15 @@ def assess(
     *,
     back: bool = False,
     before: Layout | None = None,
+    also: Sequence[Factor] = (),
 ) -> Assessment:
-    """The risk of moving the guest. `homes` says where the guests of our own other jobs ran before those jobs.
+    """The risk of moving the guest; `also` are reasons beside those of any move.
 
+    `homes` says where the guests of our own other jobs ran before those jobs.
     On the way `back` from a move of a moment ago the pool gets no fuller than it was, so numbers raise nothing.
     `before` is the layout of the pool where the caller has it already, since it is the same for every target.
     """
-    factors = [*_tags(facts, approval), *_guest(facts, checks)]
+    factors = [*also, *_tags(facts, approval), *_guest(facts, checks)]
     survival = None
     if _can_be(facts):
         before = before or layout(facts, homes)
@@ -83,7 +87,7 @@ def assess_many(
     after = Layout({uuid: free for uuid, free in after.free.items() if uuid != closing}, after.needs)
     # With one host left there is nothing to lose it to: that is what emptying one of two means.
     lost = after.frail - before.frail if len(after.free) > 1 else frozenset()
-    factors = [_Factor(Risk.MEDIUM, say("{n} guests move", n=len(moves)))] if len(moves) > 1 else []
+    factors = [Factor(Risk.MEDIUM, say("{n} guests move", n=len(moves)))] if len(moves) > 1 else []
     ours = {facts.vm.uuid: facts.vm.host or "" for facts, _ in moves}
     for facts, checks in moves:
         factors += [*_tags(facts, approval), *_guest(facts, checks), *_traffic(facts, {**homes, **ours})]
@@ -107,19 +111,16 @@ def assess_power(facts: PowerFacts, own: Risk, because: Phrase | None, approval:
 
     A start takes nothing from anybody, so a tag alone makes it no riskier: on-call must not wait for one.
     """
-    factors = [_Factor(own, because), *_tags(facts, approval)] if because is not None else []
+    factors = [Factor(own, because), *_tags(facts, approval)] if because is not None else []
     return _assessed(factors, [facts], approval, None)
 
 
 def assess_disk_move(facts: DiskMoveFacts, left: int | None, approval: ApprovalSettings) -> Assessment:
     """The risk of moving disks of a guest that runs; `left` is the percentage of the target that stays free."""
-    factors = [_Factor(Risk.MEDIUM, say("storage moves: the disks of {vm} are copied while it runs", vm=facts.vm.name))]
-    factors += _tags(facts, approval)
+    factors = [*copying(facts.vm), *_tags(facts, approval)]
     if facts.pool.ha_enabled and facts.vm.ha_protected:
-        factors.append(_Factor(Risk.MEDIUM, say("{vm} is protected by high availability", vm=facts.vm.name)))
-    if left is not None and left < _LOW_PERCENT:
-        risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
-        factors.append(_Factor(risk, say("{sr} keeps {n} % of its room free", sr=facts.target.name, n=max(0, left))))
+        factors.append(Factor(Risk.MEDIUM, say("{vm} is protected by high availability", vm=facts.vm.name)))
+    factors += filling(facts, left)
     return _assessed(factors, [facts], approval, None)
 
 
@@ -128,19 +129,38 @@ def assess_restore(facts: RestoreFacts, left: int | None, approval: ApprovalSett
 
     `twin` tells that it would start while the guest it was backed up from, or another of its name, runs.
     """
-    factors = [_Factor(Risk.MEDIUM, say("a guest is made from an archive, and storage is written"))]
+    factors = [Factor(Risk.MEDIUM, say("a guest is made from an archive, and storage is written"))]
     if twin:
         names = many([one.name for one in facts.names if one.running])
         why = say("it starts while {guests} runs: inside, both have the same name and addresses", guests=names)
-        factors.append(_Factor(Risk.HIGH, why))
+        factors.append(Factor(Risk.HIGH, why))
     if facts.sr is not None and left is not None and left < _LOW_PERCENT:
         risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
-        factors.append(_Factor(risk, say("{sr} keeps {n} % of its room free", sr=facts.sr.name, n=max(0, left))))
+        factors.append(Factor(risk, say("{sr} keeps {n} % of its room free", sr=facts.sr.name, n=max(0, left))))
     return _assessed(factors, [facts], approval, None)
 
 
+def copying(vm: Vm) -> Iterator[Factor]:
+    """That disks of the guest move at all."""
+    words = "storage moves: the disks of {vm} are copied"
+    if vm.power_state is PowerState.RUNNING:
+        words += " while it runs"
+    yield Factor(Risk.MEDIUM, say(words, vm=vm.name))
+
+
+def filling(facts: DiskMoveFacts, left: int | None) -> Iterator[Factor]:
+    """That hardly anything stays free where the disks go, and that nothing could restart the guest from there."""
+    sr = facts.target
+    if facts.pool.ha_enabled and facts.vm.ha_protected and not sr.shared:
+        words = "{sr} is not shared, so high availability could not restart {vm} on another host"
+        yield Factor(Risk.HIGH, say(words, sr=sr.name, vm=facts.vm.name))
+    if left is not None and left < _LOW_PERCENT:
+        risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
+        yield Factor(risk, say("{sr} keeps {n} % of its room free", sr=sr.name, n=max(0, left)))
+
+
 def _assessed(
-    factors: list[_Factor],
+    factors: list[Factor],
     read: Sequence[_Judged],
     approval: ApprovalSettings,
     survival: Phrase | None,
@@ -153,9 +173,7 @@ def _assessed(
         approvers = max(approvers, rule.approvers)
         if RISK_ORDER[rule.risk] > RISK_ORDER[level]:
             what = say("tag {tag}", tag=rule.tag) if rule.tag else say("pool {pool}", pool=rule.pool)
-            factors.append(
-                _Factor(rule.risk, say("a rule for {what} asks for {risk}", what=what, risk=rule.risk.value))
-            )
+            factors.append(Factor(rule.risk, say("a rule for {what} asks for {risk}", what=what, risk=rule.risk.value)))
             level = rule.risk
     factors.sort(key=lambda factor: -RISK_ORDER[factor.risk])
     return Assessment(level, tuple(factor.reason for factor in factors), approvers, survival)
@@ -173,31 +191,31 @@ def _can_be(facts: MigrationFacts) -> bool:
     return there and facts.vm.memory_needed <= facts.target.memory_free
 
 
-def _together(factors: list[_Factor]) -> Risk:
+def _together(factors: list[Factor]) -> Risk:
     level = max((factor.risk for factor in factors), key=RISK_ORDER.__getitem__, default=Risk.LOW)
     high = sum(factor.risk is Risk.HIGH for factor in factors)
     return Risk.CRITICAL if high >= _TOGETHER else level
 
 
-def _tags(facts: _Facts, approval: ApprovalSettings) -> Iterator[_Factor]:
+def _tags(facts: _Facts, approval: ApprovalSettings) -> Iterator[Factor]:
     for tag in sorted(facts.vm.tags.intersection(approval.critical_tags)):
-        yield _Factor(Risk.HIGH, say("tagged {tag}", tag=tag))
+        yield Factor(Risk.HIGH, say("tagged {tag}", tag=tag))
 
 
-def _room(facts: MigrationFacts, after: Layout) -> Iterator[_Factor]:
+def _room(facts: MigrationFacts, after: Layout) -> Iterator[Factor]:
     total, left = facts.target.memory_total, after.free.get(facts.target.uuid, -1)
     if total <= 0 or left < 0:
         return
     percent = left * 100 // total
     if percent < _LOW_PERCENT:
         risk = Risk.HIGH if percent < _VERY_LOW_PERCENT else Risk.MEDIUM
-        yield _Factor(risk, say("{host} keeps {n} % of its memory free", host=facts.target.name, n=percent))
+        yield Factor(risk, say("{host} keeps {n} % of its memory free", host=facts.target.name, n=percent))
 
 
-def _survival(facts: MigrationFacts, lost: frozenset[str]) -> Iterator[_Factor]:
+def _survival(facts: MigrationFacts, lost: frozenset[str]) -> Iterator[Factor]:
     if lost:
         hosts = _any_of(facts, lost)
-        yield _Factor(Risk.HIGH, say("the pool would no longer survive the loss of {hosts}", hosts=hosts))
+        yield Factor(Risk.HIGH, say("the pool would no longer survive the loss of {hosts}", hosts=hosts))
 
 
 def _what_if(facts: MigrationFacts, after: Layout, lost: frozenset[str]) -> Phrase | None:
@@ -221,27 +239,27 @@ def _named(facts: MigrationFacts, uuids: frozenset[str]) -> list[str]:
     return sorted(host.name for host in facts.pool_hosts if host.uuid in uuids)
 
 
-def _guest(facts: MigrationFacts, checks: tuple[Check, ...]) -> Iterator[_Factor]:
+def _guest(facts: MigrationFacts, checks: tuple[Check, ...]) -> Iterator[Factor]:
     vm = facts.vm
     if facts.pool.ha_enabled and vm.ha_protected:
-        yield _Factor(Risk.MEDIUM, say("{vm} is protected by high availability", vm=vm.name))
-    state = drivers(vm, facts.read_at)
+        yield Factor(Risk.MEDIUM, say("{vm} is protected by high availability", vm=vm.name))
+    state = drivers(vm, facts.read_at) if vm.power_state is PowerState.RUNNING else None
     if state is Drivers.NONE:
-        yield _Factor(Risk.MEDIUM, say("no guest tools answer in {vm}", vm=vm.name))
+        yield Factor(Risk.MEDIUM, say("no guest tools answer in {vm}", vm=vm.name))
     if state is Drivers.NO_AGENT:
-        yield _Factor(Risk.MEDIUM, say("{vm} has PV drivers but no agent that answers", vm=vm.name))
+        yield Factor(Risk.MEDIUM, say("{vm} has PV drivers but no agent that answers", vm=vm.name))
     telling = {"version": "{host} runs an older version", "ha": "the plan of high availability has gaps"}
     for check in checks:
         if check.grade is Grade.WARNING and check.key in telling:
             words = telling[check.key]
-            yield _Factor(Risk.MEDIUM, say(words, host=facts.target.name) if "{host}" in words else say(words))
+            yield Factor(Risk.MEDIUM, say(words, host=facts.target.name) if "{host}" in words else say(words))
 
 
-def _traffic(facts: MigrationFacts, homes: Mapping[str, str]) -> Iterator[_Factor]:
+def _traffic(facts: MigrationFacts, homes: Mapping[str, str]) -> Iterator[Factor]:
     ends = {host.uuid: host.name for host in (facts.source, facts.target) if host is not None}
     for vm in facts.neighbours:
         if not vm.operations or vm.uuid in homes or not _MOVES & set(vm.operations):
             continue
         touched = [ends[uuid] for uuid in dict.fromkeys((vm.host, vm.scheduled_host)) if uuid in ends]
         if touched:
-            yield _Factor(Risk.MEDIUM, say("{vm} is being migrated on {hosts} too", vm=vm.name, hosts=many(touched)))
+            yield Factor(Risk.MEDIUM, say("{vm} is being migrated on {hosts} too", vm=vm.name, hosts=many(touched)))

@@ -57,7 +57,7 @@ class LiveFacts:
         here = Reader(vm_pool)
         if host_pool is vm_pool:
             (guest, hosts), movable, verdict = await asyncio.gather(
-                _guest(vm_pool, here, vm_ref, vm, {host_ref}),
+                read_placed(vm_pool, here, vm_ref, vm, {host_ref}),
                 may_move(vm_pool, vm_ref),
                 may_run(vm_pool, vm_ref, host_ref),
             )
@@ -65,7 +65,7 @@ class LiveFacts:
             return msgspec.structs.replace(made, target=host_in(hosts, host_ref, host), xapi=verdict)
         there = Reader(host_pool)
         (guest, hosts), movable, targets = await asyncio.gather(
-            _guest(vm_pool, here, vm_ref, vm, set()),
+            read_placed(vm_pool, here, vm_ref, vm, set()),
             may_move(vm_pool, vm_ref),
             read_hosts(host_pool, there, {host_ref}),
         )
@@ -82,7 +82,7 @@ class LiveFacts:
         pool, ref = self._locate("VM", "guest", vm)
         reader, targets = Reader(pool), sorted(pool.model.tables.of(HostRecord))
         (guest, hosts), movable, verdicts = await asyncio.gather(
-            _guest(pool, reader, ref, vm, set()),
+            read_placed(pool, reader, ref, vm, set()),
             may_move(pool, ref),
             asyncio.gather(*(may_run(pool, ref, each) for each in targets)),
         )
@@ -119,8 +119,8 @@ class LiveFacts:
         """All facts for starting or stopping a guest. Raises NotFound, Unreachable, CannotTell, XapiFailure."""
         pool, ref = self._locate("VM", "guest", vm)
         reader = Reader(pool)
-        asked = asyncio.gather(*(_asked(pool, "VM.assert_operation_valid", ref, one) for one in operations))
-        (guest, hosts), valid = await asyncio.gather(_guest(pool, reader, ref, vm, set()), asked)
+        verdicts_of = asyncio.gather(*(asked(pool, "VM.assert_operation_valid", ref, one) for one in operations))
+        (guest, hosts), valid = await asyncio.gather(read_placed(pool, reader, ref, vm, set()), verdicts_of)
         places = sorted(hosts) if placing else []
         verdicts = await asyncio.gather(*(may_run(pool, ref, each) for each in places))
         return PowerFacts(
@@ -140,8 +140,8 @@ class LiveFacts:
         home, sr_ref = self._locate("SR", "SR", sr)
         reader = Reader(pool)
         (guest, hosts), movable, features = await asyncio.gather(
-            _guest(pool, reader, ref, vm, set()),
-            _asked(pool, "VM.assert_operation_valid", ref, "migrate_send"),
+            read_placed(pool, reader, ref, vm, set()),
+            asked(pool, "VM.assert_operation_valid", ref, "migrate_send"),
             disk_facts.drivers(pool),
         )
         images = await disk_facts.images(pool, reader, guest)
@@ -199,7 +199,7 @@ class LiveFacts:
         raise NotFound(word, uuid)
 
 
-async def _guest(
+async def read_placed(
     pool: LivePool, reader: Reader, ref: str, uuid: str, near: set[str]
 ) -> tuple[VmRecord, dict[str, Host]]:
     """The guest with all that hangs on it, and the pool's hosts; its own host and those in `near` are read directly."""
@@ -251,15 +251,16 @@ async def _plugs(
 
 async def may_run(pool: LivePool, vm: str, host: str) -> XapiVerdict:
     """Whether XAPI would let the guest run on the host."""
-    return await _asked(pool, "VM.assert_can_boot_here", vm, host)
+    return await asked(pool, "VM.assert_can_boot_here", vm, host)
 
 
 async def may_move(pool: LivePool, vm: str) -> XapiVerdict:
     """Whether XAPI would let the guest be moved now."""
-    return await _asked(pool, "VM.assert_operation_valid", vm, "pool_migrate")
+    return await asked(pool, "VM.assert_operation_valid", vm, "pool_migrate")
 
 
-async def _asked(pool: LivePool, method: str, *args: str) -> XapiVerdict:
+async def asked(pool: LivePool, method: str, *args: object) -> XapiVerdict:
+    """XAPI's answer to a question whose only answers are nothing and a refusal. Raises Unreachable."""
     try:
         await pool.sessions.read(method, *args)
     except XapiFailure as failure:

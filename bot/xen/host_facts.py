@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from bot.domain.inventory import LeavingFacts, Residents, XapiVerdict
 from bot.errors import NotFound, XapiFailure
-from bot.xen.facts import LiveFacts, host_in, may_move, may_run, pool_of, read_guest, read_hosts
+from bot.xen.facts import host_in, may_move, may_run, pool_of, read_guest, read_hosts
 from bot.xen.faults import GONE
 from bot.xen.pool import Reader
 from bot.xen.records import HostRecord, VmRecord
+from bot.xen.send_facts import SendingFacts
 
 
-class HostFacts(LiveFacts):
+class HostFacts(SendingFacts):
     """The `Facts` port but for backups and restores."""
 
     async def leaving(self, host: str) -> LeavingFacts:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
-from bot.domain.disk_moves import DiskMoveFacts
+from bot.domain.disk_moves import DiskMoveFacts, SendFacts
 from bot.domain.health import HealthFacts
 from bot.domain.inventory import (
     FeedState,
@@ -156,6 +156,10 @@ class Pools:
     async def marked(self, pool: str, name: str) -> tuple[str, ...]:
         """See `Facts.marked`."""
         return await self.restoring.marked(pool, name)
+
+    async def sending(self, vm: str, host: str, goals: Mapping[str, str]) -> SendFacts:
+        """See `Facts.sending`."""
+        return await self._facts.sending(vm, host, goals)
 
     async def leaving(self, host: str) -> LeavingFacts:
         """See `Facts.leaving`."""

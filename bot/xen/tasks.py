@@ -8,18 +8,19 @@ with the coordinator's toolstack although their work may go on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from bot.domain.inventory import Pool
-from bot.domain.plan import Argument, Call, Flag, Made, Marked, Options, Ref, Text
-from bot.errors import Unreachable, XapiFailure
+from bot.domain.plan import Argument, Call, DiskMap, Flag, Made, Marked, Options, Reception, Ref, Text
+from bot.errors import OutcomeUnknown, Unreachable, XapiFailure
 from bot.operations.ports import TaskStatus, TaskView
 from bot.xen.classes import convert
 from bot.xen.faults import GONE, NULL_REF, named_params
 from bot.xen.pool import LivePool
+from bot.xen.receiving import Welcome, receive
 from bot.xen.records import TaskRecord
 from bot.xen.work import JOB_HEADER
 
@@ -34,6 +35,7 @@ class LiveDriver:
     def __init__(self, by_uuid: Callable[[str], LivePool], known: Callable[[str], LivePool | None]) -> None:
         self._by_uuid = by_uuid
         self._known = known
+        self._held: dict[str, list[Welcome]] = {}
 
     def known(self, pool: str) -> Pool | None:
         """The pool, if the feed has loaded it."""
@@ -59,10 +61,25 @@ class LiveDriver:
     async def begin(self, pool: str, call: Call, *, parent: str, job: str) -> str:
         """Sends `Async.<call>` at most once. Raises Unreachable, OutcomeUnknown, XapiFailure."""
         live = self._by_uuid(pool)
-        args = [await _argument(live, argument) for argument in call.args]
-        return await live.sessions.change(
-            f"Async.{call.method}", *args, headers={"subtask-of": parent, JOB_HEADER: job}
-        )
+        opened: list[Welcome] = []
+        try:
+            args = [await _argument(live, argument, opened) for argument in call.args]
+            headers = {"subtask-of": parent, JOB_HEADER: job}
+            task = await live.sessions.change(f"Async.{call.method}", *args, headers=headers)
+        except (Unreachable, XapiFailure):
+            for welcome in opened:
+                welcome.end()
+            raise
+        except OutcomeUnknown:
+            self._hold(parent, opened)
+            raise
+        self._hold(parent, opened)
+        return task
+
+    def _hold(self, parent: str, opened: Sequence[Welcome]) -> None:
+        """Keeps the sessions that a call needs until its parent is closed; one that is forgotten ends by itself."""
+        if opened:
+            self._held.setdefault(parent, []).extend(opened)
 
     async def task(self, pool: str, handle: str) -> TaskView | None:
         """The task as it is now; None when the pool no longer has it. Raises Unreachable, XapiFailure."""
@@ -138,9 +155,11 @@ class LiveDriver:
             if failure.code not in GONE:
                 raise
         live.sessions.released(handle)
+        for welcome in self._held.pop(handle, ()):
+            welcome.end()
 
 
-async def _argument(live: LivePool, argument: Argument) -> str | bool | dict[str, str]:
+async def _argument(live: LivePool, argument: Argument, opened: list[Welcome]) -> str | bool | dict[str, str]:
     match argument:
         case Ref(kind, uuid):
             return await live.resolve(kind, uuid)
@@ -150,6 +169,14 @@ async def _argument(live: LivePool, argument: Argument) -> str | bool | dict[str
             return dict(values)
         case Made() | Marked():
             raise ValueError(f"{argument} is to be filled in before the call is made")
+
+        case DiskMap(places):
+            pairs = places.values()
+            return {await live.resolve("VDI", vdi): await live.resolve("SR", sr) for vdi, sr in pairs}
+        case Reception(host, network):
+            welcome = await receive(live, await live.resolve("host", host), await live.resolve("network", network))
+            opened.append(welcome)
+            return welcome.wire
 
 
 async def _record(live: LivePool, handle: str) -> TaskRecord | None:

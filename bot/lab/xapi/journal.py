@@ -29,7 +29,9 @@ _SECRETS: Final[Mapping[str, tuple[int, ...]]] = {
     "pool.initialize_wlb": (3, 5),
     "pool.configure_repository_proxy": (4,),
 }
-_SECRET_KEY: Final = re.compile("password|secret", re.IGNORECASE)
+_SECRET_KEY: Final = re.compile("password|secret|session_id", re.IGNORECASE)
+# The receiving side of a migration names its session in addresses too.
+_SECRET_PART: Final = re.compile(r"(?<=session_id=)[^&\s]+")
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def _cut(value: Value, left: list[int]) -> Value:
     if isinstance(value, Row):
         return _cut(value.fields, left)
     if isinstance(value, str):
+        value = _SECRET_PART.sub("…", value)
         return value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}…"
     if isinstance(value, dict):
         shown: dict[str, Value] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.disk_moves import DiskMoveFacts, Image
-from bot.domain.inventory import Disk, PowerState, Sr
+from bot.domain.inventory import Disk, Host, PowerState, Sr
 from bot.domain.plan import Check
 from bot.domain.texts import Phrase, Size, many, say
 from bot.domain.words import counted, power_word
@@ -54,9 +54,9 @@ def _of(facts: DiskMoveFacts) -> dict[str, str]:
 
 
 def target(facts: DiskMoveFacts) -> list[Check]:
-    """The SR can hold disks, the guest's own host has it plugged, and nobody is taking it away."""
+    """The SR can hold disks, the host that is to open them has it plugged, and nobody is taking it away."""
     sr, title = facts.target, "Target storage"
-    found = [_kind(facts), _plugged(facts, "target-seen", title, sr)]
+    found = [_kind(facts), _plugged(facts, "target-seen", title, sr, facts.arriving or facts.host)]
     leaving = [say(_LEAVING[one]) for one in facts.target_work if one in _LEAVING]
     if leaving:
         fact = say("{sr} is being {work}", sr=sr.name, work=many(leaving))
@@ -82,17 +82,15 @@ def _lacking(facts: DiskMoveFacts, sr: Sr, wanted: set[str]) -> set[str]:
     return wanted - able if able else set()
 
 
-def _plugged(facts: DiskMoveFacts, key: str, title: str, sr: Sr) -> Check:
-    host = facts.host
+def _plugged(facts: DiskMoveFacts, key: str, title: str, sr: Sr, host: Host | None) -> Check:
     if host is None:
         return unknown(
             key, title, say("{vm} runs nowhere, so nobody can say who must see {sr}", **_of(facts), sr=sr.name)
         )
+    where = say("where {vm} is to be" if host is facts.arriving else "where {vm} runs", **_of(facts))
     if host.uuid in sr.hosts:
-        return fine(
-            key, title, say("{sr} is plugged on {host}, where {vm} runs", **_of(facts), sr=sr.name, host=host.name)
-        )
-    fact = say("{sr} is not plugged on {host}, where {vm} runs", **_of(facts), sr=sr.name, host=host.name)
+        return fine(key, title, say("{sr} is plugged on {host}, {where}", sr=sr.name, host=host.name, where=where))
+    fact = say("{sr} is not plugged on {host}, {where}", sr=sr.name, host=host.name, where=where)
     if sr.shared:
         return blocked(key, title, fact, say("Plug {sr} on {host} (repair the SR).", sr=sr.name, host=host.name))
     return blocked(key, title, fact, say("Choose an SR that {host} sees.", host=host.name))
@@ -175,9 +173,11 @@ def _disk(facts: DiskMoveFacts, disk: Disk) -> list[Check]:
         fact = say("{disk} is on storage that cannot be seen", disk=title)
         return [blocked(key, "Disk", fact, say("Repair the storage of that disk."))]
     stops = [blocked(f"{key}:{name}", "Disk", fact, fix) for name, fact, fix in _stops(facts, image, disk.sr, title)]
-    seen = _plugged(facts, f"{key}:seen", "Disk", disk.sr)
     if facts.host is not None and facts.host.uuid not in disk.sr.hosts:
-        stops.append(seen)
+        stops.append(_plugged(facts, f"{key}:seen", "Disk", disk.sr, facts.host))
+    elif not disk.sr.hosts:
+        fact = say("{disk} is on {sr}, which no host has plugged", disk=title, sr=disk.sr.name)
+        stops.append(blocked(f"{key}:seen", "Disk", fact, say("Plug {sr} (repair the SR).", sr=disk.sr.name)))
     if stops:
         return stops
     if image.read_only:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.inventory import MigrationFacts, Network, Vm
 from bot.domain.plan import Check
-from bot.domain.texts import many, say
+from bot.domain.texts import Code, many, say
 from bot.operations.checks.grading import blocked, fine
 
 
@@ -25,9 +25,11 @@ def same_pool(facts: MigrationFacts) -> Check:
         ours=facts.pool.name,
     )
     across = say(
-        "to take {vm} to {pool}, back it up and restore it there, or export and import it",
+        "to take {vm} to {pool}, back it up with {backup} and restore that backup there with {restore}",
         vm=vm.name,
         pool=facts.target_pool.name,
+        backup=Code("/xen backup"),
+        restore=Code("/xen restore"),
     )
     own = [host.name for host in facts.pool_hosts if host.uuid != vm.host]
     if own:

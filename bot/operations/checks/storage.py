@@ -47,6 +47,7 @@ def _stuck(facts: MigrationFacts, disk: Disk) -> Check:
             host=target,
         )
         return blocked(key, title, fact, say("Repair the storage of that disk, or {way}.", way=away))
+    along = _along(facts, disk)
     if sr.shared:
         fact = say(
             "{disk} is on {sr}, which is shared storage but is not plugged on {host}",
@@ -55,7 +56,12 @@ def _stuck(facts: MigrationFacts, disk: Disk) -> Check:
             host=target,
         )
         return blocked(
-            key, title, fact, say("Plug {sr} on {host} (repair the SR), or {way}.", sr=sr.name, host=target, way=away)
+            key,
+            title,
+            fact,
+            say(
+                "Plug {sr} on {host} (repair the SR), or {way}{along}.", sr=sr.name, host=target, way=away, along=along
+            ),
         )
     owner = say(" of {host}", host=facts.source.name) if facts.source is not None else say("")
     fact = say(
@@ -65,7 +71,7 @@ def _stuck(facts: MigrationFacts, disk: Disk) -> Check:
         owner=owner,
         host=target,
     )
-    return blocked(key, title, fact, say("First {way}.", way=away))
+    return blocked(key, title, fact, say("First {way}{along}.", way=away, along=along))
 
 
 def _cd(facts: MigrationFacts, disk: Disk) -> Check:
@@ -89,10 +95,11 @@ def _away(facts: MigrationFacts, disk: Disk) -> Phrase:
     if roomy:
         size = max(disk.size, 0)
         return say(
-            "move the disk to {srs}, which both hosts reach ({size} at most, about {time}; the guest keeps running)",
+            "move the disk to {srs}, which both hosts reach ({size} at most, about {time}{runs})",
             srs=_listed(roomy),
             size=Size(size),
             time=Span(size / COPY_BYTES_PER_S),
+            runs=say("; the guest keeps running" if facts.vm.power_state is PowerState.RUNNING else ""),
         )
     if seen:
         return say(
@@ -101,6 +108,21 @@ def _away(facts: MigrationFacts, disk: Disk) -> Phrase:
             srs=_listed(seen),
         )
     return say("give both hosts an SR on shared storage and move the disk there; they have none in common now")
+
+
+def _along(facts: MigrationFacts, disk: Disk) -> Phrase:
+    """That the disk could go along with the guest, where an SR of the target would take all that are stuck."""
+    found = together(facts)
+    if found is None:
+        return say("")
+    size = max(disk.size, 0)
+    return say(
+        "; or migrate with storage to {sr} ({kind}; {size} at most, about {time}; riskier: all moves in one step)",
+        sr=found[1].name,
+        kind=say("shared" if found[1].shared else "local"),
+        size=Size(size),
+        time=Span(size / COPY_BYTES_PER_S),
+    )
 
 
 def relocation(facts: MigrationFacts) -> tuple[list[Disk], Sr] | None:
@@ -118,6 +140,21 @@ def relocation(facts: MigrationFacts) -> tuple[list[Disk], Sr] | None:
     return stuck, min(roomy, key=lambda sr: (-(free_on(sr) or 0), sr.name))
 
 
+def together(facts: MigrationFacts) -> tuple[list[Disk], Sr] | None:
+    """The disks that the target cannot see, and the SR there that they would best go to along with the guest.
+
+    Shared storage first, since nothing keeps the guest there afterwards; of several the roomiest. None where there are
+    no such disks, no such SR, or a guest that XAPI would not move so.
+    """
+    there = facts.target.uuid
+    stuck = [disk for disk in facts.vm.disks if disk.sr is not None and not disk.cd and there not in disk.sr.hosts]
+    needed = sum(max(disk.size, 0) for disk in stuck)
+    seen = [sr for sr in facts.srs if holds_disks(sr) and there in sr.hosts and (free_on(sr) or 0) >= needed]
+    if not stuck or not seen or facts.vm.power_state not in {PowerState.RUNNING, PowerState.HALTED}:
+        return None
+    return stuck, min(seen, key=lambda sr: (not sr.shared, -(free_on(sr) or 0), sr.name))
+
+
 def _listed(srs: Sequence[Sr]) -> Phrase:
     best = sorted(srs, key=lambda sr: (-(free_on(sr) or 0), sr.name))[:_NAMED]
     return say("{srs}", srs=many([_described(sr) for sr in best]))
@@ -125,6 +162,7 @@ def _listed(srs: Sequence[Sr]) -> Phrase:
 
 def _described(sr: Sr) -> Phrase:
     free = free_on(sr)
+    kind = say("shared" if sr.shared else "local")
     if free is None:
-        return say("{sr} (shared, free space unknown)", sr=sr.name)
-    return say("{sr} (shared, {free} free)", sr=sr.name, free=Size(free))
+        return say("{sr} ({kind}, free space unknown)", sr=sr.name, kind=kind)
+    return say("{sr} ({kind}, {free} free)", sr=sr.name, kind=kind, free=Size(free))

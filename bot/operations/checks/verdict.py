@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.domain.disk_moves import DiskMoveFacts
+from bot.domain.disk_moves import DiskMoveFacts, SendFacts
 from bot.domain.inventory import MigrationFacts, XapiVerdict
 from bot.domain.plan import Check, Grade
 from bot.domain.texts import Code, say
@@ -98,6 +98,28 @@ _CAN_RUN = _Question(
     # It knows nothing of our probe, counts devices of a guest that runs as given, and plans its own evacuations.
     frozenset({"live", "pci", "vgpu", "usb", "ha", "target-busy"}),
 )
+# Asked whether it would do this very move, XAPI begins with the first list, then looks at the disks' SRs, at whether
+# the guest could run there (storage left out), and last at each disk. It never computes whether there is room.
+_CAN_SEND = _Question(
+    "xapi",
+    (
+        ("HOST_CANNOT_ATTACH_NETWORK", "transfer"),
+        ("PIF_HAS_NO_NETWORK_CONFIGURATION", "transfer"),
+        ("INTERFACE_HAS_NO_IP", "transfer"),
+        ("NOT_SUPPORTED_DURING_UPGRADE", "version"),
+        ("SR_DOES_NOT_SUPPORT_MIGRATION", "target-type"),
+        ("SR_DOES_NOT_SUPPORT_MIGRATION", "disk"),
+        *((code, key) for code, key in _CAN_RUN.same if code not in {"VM_REQUIRES_SR", "NOT_SUPPORTED_DURING_UPGRADE"}),
+        ("SR_NOT_ATTACHED", "target-seen"),
+        ("VDI_CBT_ENABLED", "disk"),
+        ("VDI_IS_ENCRYPTED", "disk"),
+        ("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION", "disk"),
+        ("VDI_INCOMPATIBLE_TYPE", "disk"),
+    ),
+    # Of a disk it looks at some things only, and of the SR it goes to at nothing but what its driver can do.
+    _CAN_RUN.apart | {"disk", "target-seen"},
+    "Mend what XAPI names, or choose another host or SR.",
+)
 
 
 def with_verdict(facts: MigrationFacts, checks: list[Check]) -> list[Check]:
@@ -125,6 +147,26 @@ def with_storage_verdict(facts: DiskMoveFacts, checks: list[Check]) -> list[Chec
     if movable.code:
         return checks
     return [*checks, fine("xapi", _TITLE, say("XAPI has no objection to moving the disks of {vm}", vm=facts.vm.name))]
+
+
+def with_sending_verdict(facts: SendFacts, checks: list[Check]) -> list[Check]:
+    """`checks` with what XAPI says of moving the guest together with its disks; of a foreign host it knows nothing."""
+    move = facts.move
+    if move.target.pool != move.vm.pool:
+        return checks
+    movable = _without_own_block(move, "migrate_send")
+    if movable is None or (move.xapi is None and not any(_stops(check) for check in checks)):
+        fact = say("XAPI could not be asked whether {vm} can go to {host}", vm=move.vm.name, host=move.target.name)
+        return [*checks, unknown("xapi", _TITLE, fact, say("Ask again in a moment."))]
+    checks = _compared(_STORAGE, movable, checks)
+    # Asked about the move itself it begins with the same list, so what stops there was told already.
+    if move.xapi is None or movable.code or movable is not move.movable:
+        return checks
+    checks = _compared(_CAN_SEND, move.xapi, checks)
+    if move.xapi.code:
+        return checks
+    fact = say("XAPI has no objection to this move to {host}", host=move.target.name)
+    return [*checks, fine("xapi", _TITLE, fact)]
 
 
 def _without_own_block(facts: MigrationFacts | DiskMoveFacts, operation: str = "pool_migrate") -> XapiVerdict | None:

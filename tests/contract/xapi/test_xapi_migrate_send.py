@@ -273,3 +273,12 @@ async def test_the_stock_client_moves_a_guest_with_its_disk(datacentre: Datacent
         return str(xenapi.host.get_name_label(xenapi.VM.get_resident_on(guest)))
 
     assert await stock(work) == "xenserver3"
+
+
+async def test_the_lab_shows_nobody_the_session_of_the_receiving_side(datacentre: Datacentre, rpc: Rpc) -> None:
+    guest, dest = await rpc.find("VM", "centos54"), await receive(rpc, "xenserver3")
+    disks = await map_disks(rpc, guest, await rpc.find("SR", "nfs-vhd"))
+    await rpc.call("VM.assert_can_migrate", guest, dest, True, disks, {}, {})
+    shown = [entry for entry in datacentre.journal.entries() if "migrate" in entry.get("method", "")]
+    assert [entry["method"] for entry in shown] == ["host.migrate_receive", "VM.assert_can_migrate"]
+    assert dest["session_id"] not in repr(shown)

@@ -43,7 +43,8 @@ def test_the_way_out_of_local_storage_names_what_both_hosts_reach_with_its_free_
     assert found.fix is not None
     assert plain(found.fix) == (
         "First move the disk to san (shared, 400 GiB free), nfs-vhd (shared, 312 GiB free), which both hosts reach "
-        "(8 GiB at most, about 86 s; the guest keeps running)."
+        "(8 GiB at most, about 86 s; the guest keeps running); or migrate with storage to far (shared; 8 GiB at most, "
+        "about 86 s; riskier: all moves in one step)."
     )
 
 

@@ -267,9 +267,15 @@ def instead(plan: Plan) -> list[tuple[str, str]]:
 
 def test_a_migration_that_local_storage_stops_offers_to_move_what_is_in_the_way() -> None:
     plan = decided(web_local())
-    assert instead(plan) == [("Plan: move disk", "move-disks vm-1 disk 0 to sr-nfs"), ("Other hosts", "why vm-1")]
-    (way,) = plan.ways
-    assert plain(way.says) == "Plan: move disk 0 of web-local to nfs-vhd, 8 GiB at most, about 86 s"
+    assert instead(plan) == [
+        ("Plan: move disk", "move-disks vm-1 disk 0 to sr-nfs"),
+        ("Plan: migrate with storage", "migrate vm-1 to h-3 disk 0 sr sr-nfs"),
+        ("Other hosts", "why vm-1"),
+    ]
+    assert [plain(way.says) for way in plan.ways] == [
+        "Plan: move disk 0 of web-local to nfs-vhd, 8 GiB at most, about 86 s",
+        "Plan: migrate to xenserver3 with disk 0 of web-local to nfs-vhd, 8 GiB at most, about 86 s",
+    ]
 
 
 def test_only_disks_in_the_way_are_offered_to_be_moved_and_only_where_they_would_fit() -> None:
