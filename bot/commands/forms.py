@@ -14,6 +14,7 @@ _LABELS = {
     "vm": "Guest",
     "host": "Host",
     "sr": "Storage repository",
+    "disk": "Which disks, by their places (all if empty)",
     "pool": "Pool",
     "job": "Job number",
     "what": "What",

@@ -63,11 +63,13 @@ class Counter:
         match fields.get(name):
             case FieldKind.GUEST:
                 return lookup.guests(self.desk.fleet, typed)
-            case FieldKind.HOST | FieldKind.STORAGE as kind:
-                guests = [one for one, other in fields.items() if other is FieldKind.GUEST]
-                guest = next((chosen[one] for one in guests if one in chosen), "")
-                look_up = lookup.hosts if kind is FieldKind.HOST else lookup.srs
-                return look_up(self.desk.fleet, typed, guest)
+            case FieldKind.HOST:
+                return lookup.hosts(self.desk.fleet, typed, _chosen(fields, chosen, FieldKind.GUEST))
+            case FieldKind.STORAGE:
+                guest = _chosen(fields, chosen, FieldKind.GUEST)
+                # A guest that goes to a host takes its disks to what that host sees, not to what its own does.
+                seen_by = _chosen(fields, chosen, FieldKind.HOST) if FieldKind.HOST in fields.values() else None
+                return lookup.srs(self.desk.fleet, typed, guest, seen_by)
             case FieldKind.POOL:
                 return lookup.pools(self.desk.fleet, typed)
             case FieldKind.BACKUP:
@@ -159,6 +161,11 @@ class Counter:
 def _done() -> Message:
     line = say("Asked for. Its card is in the channel and waits for your Confirm.")
     return Message(line, (Verdict(line, mark=Mark.DONE),))
+
+
+def _chosen(fields: Mapping[str, FieldKind], chosen: Mapping[str, str], kind: FieldKind) -> str:
+    """The UUID that was chosen in the form's field of that kind; "" where none was yet."""
+    return next((chosen[name] for name, other in fields.items() if other is kind and name in chosen), "")
 
 
 def _without_controls(message: Message) -> Message:

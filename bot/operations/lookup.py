@@ -42,14 +42,18 @@ def hosts(fleet: Fleet, typed: str, guest: str = "") -> tuple[Option, ...]:
     return _likeliest((_host(host, view) for view in views for host in view.hosts if host.uuid != own), typed)
 
 
-def srs(fleet: Fleet, typed: str, guest: str = "") -> tuple[Option, ...]:
-    """SRs that hold disks; with a guest (UUID) only those its pool has, or its own host sees while it runs."""
+def srs(fleet: Fleet, typed: str, guest: str = "", seen_by: str | None = None) -> tuple[Option, ...]:
+    """SRs that hold disks; with a guest (UUID) only those its pool has, or its own host sees while it runs.
+
+    Where it goes to another host it is that one, `seen_by` (UUID, "" for any host), that must see them.
+    """
     views: Iterable[PoolView] = fleet.pools()
     own = ""
     for view in fleet.pools():
         for vm in view.vms:
             if guest and vm.uuid == guest:
                 views, own = [view], vm.host or ""
+    own = own if seen_by is None else seen_by
     return _likeliest(
         (_sr(sr, view) for view in views for sr in view.srs if holds_disks(sr) and (not own or own in sr.hosts)), typed
     )

@@ -29,6 +29,8 @@ def test_the_form_of_migrate_asks_for_what_its_words_ask_for() -> None:
     assert form.fields == (
         Field("vm", "Guest", FieldKind.GUEST, required=True),
         Field("host", "Host", FieldKind.HOST, required=False),
+        Field("sr", "Storage repository", FieldKind.STORAGE, required=False),
+        Field("disk", "Which disks, by their places (all if empty)", FieldKind.TEXT, required=False),
         Field("reason", "Reason", FieldKind.LONG, required=False),
     )
     assert form.changes
@@ -79,12 +81,14 @@ def test_guests_are_found_by_any_part_of_their_name_in_any_width_and_case() -> N
     assert lookup.guests(FLEET, "nothing like it") == ()
 
 
-def test_storage_is_that_of_the_guests_own_host_and_never_a_library() -> None:
+def test_storage_is_what_the_guests_own_host_sees_or_the_one_it_goes_to_and_never_a_library() -> None:
     far = msgspec.structs.replace(VIEW.srs[0], uuid="sr-7", name="far", shared=False, hosts=frozenset({"h-3"}))
     isos = msgspec.structs.replace(VIEW.srs[0], uuid="sr-8", name="isos", type="iso")
     fleet = FakeFleet(msgspec.structs.replace(VIEW, srs=(*VIEW.srs, far, isos)), OTHER)
     assert names(lookup.srs(fleet, "", "vm-1")) == ["nfs-vhd", "san"]
     assert names(lookup.srs(fleet, "")) == ["far", "nfs-vhd", "san"]
+    assert names(lookup.srs(fleet, "", "vm-1", "h-3")) == ["far", "nfs-vhd", "san"]
+    assert names(lookup.srs(fleet, "", "vm-1", "")) == ["far", "nfs-vhd", "san"]
     assert lookup.srs(fleet, "san")[0].note == "shared, 90 GiB free, pool experiment"
     form = form_of(REGISTRY.find("move-disks"))
     assert Field("sr", "Storage repository", FieldKind.STORAGE, required=True) in form.fields
