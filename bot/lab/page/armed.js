@@ -7,6 +7,18 @@ import { state } from "./store.js";
 
 const PAUSE_MS = 1500;
 const ACTIONS = { fail: "fails", hold: "waits until released", slow: "is slow", drop: "loses its connection" };
+const STREAM_ACTIONS = {
+  cut: "is cut",
+  fail: "fails inside the stream",
+  silence: "falls silent",
+  slow: "is slow",
+  redirect: "is sent to another address",
+  storage_full: "finds the storage full",
+  wrong_companion: "has a wrong digest",
+  one_zero_block: "ends with one block of zeros",
+  end_early: "ends early as if it were whole",
+  garbage: "is followed by garbage",
+};
 const MOMENTS = { before: "before it takes effect", after: "after it took effect", during: "in the middle of its work", end: "at the end of its work" };
 
 let timer = null;
@@ -28,6 +40,7 @@ export function armedFaults() {
 
 function sayFault(fault) {
   const where = fault.host ? ` at ${fault.host}` : "";
+  if (fault.stream) return `${fault.stream}${where} ${STREAM_ACTIONS[fault.action] ?? fault.action} after ${fault.after} bytes · ${sayLeft(fault.left)}`;
   return `${fault.method}${where} ${ACTIONS[fault.action] ?? fault.action} ${MOMENTS[fault.when] ?? fault.when} · ${sayLeft(fault.left, fault.holding)}`;
 }
 

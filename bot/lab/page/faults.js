@@ -6,6 +6,16 @@ import { h } from "./dom.js";
 import { state } from "./store.js";
 
 const LOST_ANSWER = { do: "arm", fault: { method: "Async.VM.pool_migrate", action: "drop", when: "after", name: "next move: answer lost" } };
+const SOME_BYTES = 8 * 1024 * 1024;
+const STREAM_FAULTS = [
+  ["Next export: cut", "The connection ends in the middle, as with a host that dies", { stream: "GET /export", action: "cut", after: SOME_BYTES, name: "next export: cut" }],
+  ["Next export: error inside", "The server's error page comes in the middle of the data", { stream: "GET /export", action: "fail", after: SOME_BYTES, name: "next export: error inside" }],
+  ["Next export: wrong block", "A block does not have the digest that follows it", { stream: "GET /export", action: "wrong_companion", after: SOME_BYTES, name: "next export: wrong block" }],
+  ["Next export: ends early", "The archive stops, and the server calls it a success", { stream: "GET /export", action: "end_early", after: SOME_BYTES, name: "next export: ends early" }],
+  ["Next export: silence", "Nothing comes for two minutes of the datacentre's time", { stream: "GET /export", action: "silence", after: SOME_BYTES, seconds: 120, name: "next export: silence" }],
+  ["Next export: sent elsewhere", "The host sends the client to an address that is no host of the pool", { stream: "GET /export", action: "redirect", name: "next export: sent elsewhere" }],
+  ["Next import: storage full", "The storage has no more room in the middle of the data", { stream: "PUT /import", action: "storage_full", after: SOME_BYTES, name: "next import: storage full" }],
+];
 const SPEEDS = [0.2, 1, 5, 20];
 const MOST_HOSTS = 12;
 
@@ -42,7 +52,7 @@ function startBot() {
 /** The panel. */
 export function drawFaults() {
   const truth = state.datacentre;
-  return h("div", { class: "fault-groups" }, drawArmed(), truth.bot && drawBotGroup(truth.bot), drawSlackGroup(), drawHostGroup(truth), drawSpeedGroup(truth), drawAnyGroup());
+  return h("div", { class: "fault-groups" }, drawArmed(), truth.bot && drawBotGroup(truth.bot), drawSlackGroup(), drawHostGroup(truth), drawStreamGroup(), drawSpeedGroup(truth), drawAnyGroup());
 }
 
 function group(title, meaning, ...children) {
@@ -81,6 +91,14 @@ function drawHostGroup(truth) {
     button("Next move: answer lost", "The move begins, and its caller never learns it", () => give("datacentre", LOST_ANSWER, "The answer to the next move will be lost.")),
     button("Expire sessions", "Every client has to log in again", () => give("datacentre", { do: "expire_sessions" }, "All sessions have expired.")),
     button("Clear host faults", "", () => give("datacentre", { do: "clear_faults" }, "The hosts are well again.")),
+  );
+}
+
+function drawStreamGroup() {
+  return group(
+    "Backups and restores",
+    "What goes wrong in the middle of a stream, once. By hand there is more: other places, other errors, as often as you like.",
+    STREAM_FAULTS.map(([text, hint, fault]) => button(text, hint, () => give("datacentre", { do: "arm_stream", fault }, `Armed: ${fault.name}.`))),
   );
 }
 

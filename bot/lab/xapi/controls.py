@@ -11,6 +11,7 @@ from msgspec import Meta
 from bot.lab.xapi import meddling
 from bot.lab.xapi.control import Control, HostName
 from bot.lab.xapi.faults import Fault
+from bot.lab.xapi.stream_faults import StreamFault
 from bot.lab.xapi.values import Value
 
 
@@ -19,6 +20,13 @@ class Arm(Control, frozen=True, tag="arm"):
 
     label = "Arm a fault"
     fault: Annotated[Fault, Meta(title="Fault")]
+
+
+class ArmStream(Control, frozen=True, tag="arm_stream"):
+    """Arms a fault on an export or import: it is cut, told to fail, silent, slow, sent elsewhere, or falsified."""
+
+    label = "Arm a fault of a stream"
+    fault: Annotated[StreamFault, Meta(title="Fault")]
 
 
 class Release(Control, frozen=True, tag="release"):
@@ -130,6 +138,7 @@ class ReleaseTasks(Control, frozen=True, tag="release_tasks"):
 
 AnyControl = (
     Arm
+    | ArmStream
     | Release
     | ClearFaults
     | KillHost

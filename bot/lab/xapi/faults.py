@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from bot.lab.xapi.clock import Clock
 from bot.lab.xapi.errors import ApiError, ConnectionDroppedError
+from bot.lab.xapi.stream_faults import StreamFault, check_stream_fault
 from bot.lab.xapi.values import Value
 
 When = Literal["before", "after", "during", "end"]
@@ -43,16 +44,24 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Armed:
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault | StreamFault) -> None:
         self.fault = fault
         self.left = fault.times
         self.holding = 0
         self.released = asyncio.Event()
 
-    def strikes(self, method: str, when: When, host: str) -> bool:
+    def strikes(self, method: str, when: When, host: str) -> Fault | None:
+        """Returns the fault when it strikes that call."""
         fault = self.fault
-        is_there = fault.host in {"", host}
-        return self.left != 0 and fault.when == when and is_there and fault.method in {method, "*"}
+        if isinstance(fault, StreamFault) or self.left == 0 or fault.host not in {"", host}:
+            return None
+        return fault if fault.when == when and fault.method in {method, "*"} else None
+
+    def strikes_stream(self, stream: str, host: str) -> StreamFault | None:
+        """Returns the fault when it strikes that stream."""
+        fault = self.fault
+        is_for_it = isinstance(fault, StreamFault) and fault.stream == stream and fault.host in {"", host}
+        return fault if isinstance(fault, StreamFault) and is_for_it and self.left != 0 else None
 
 
 class Faults:
@@ -79,15 +88,27 @@ class Faults:
         Raises:
             ValueError: The name is taken, the error is empty, or the action makes no sense at that moment.
         """
-        name = fault.name or f"fault-{next(self._numbers)}"
-        if name in self._armed:
-            raise ValueError(f"A fault named {name!r} is armed already.")
         if fault.action == "drop" and fault.when in {"during", "end"}:
             raise ValueError("A connection can be dropped before or after a call, not during its work.")
         if fault.host and fault.when in {"during", "end"}:
             raise ValueError("A fault at one host strikes before or after a call, not during its work.")
         if not fault.error:
             raise ValueError("The error needs at least a code.")
+        return self._arm(fault)
+
+    def arm_stream(self, fault: StreamFault) -> str:
+        """Arms a fault on a stream and returns its name.
+
+        Raises:
+            ValueError: The name is taken, or the action makes no sense for that stream.
+        """
+        check_stream_fault(fault)
+        return self._arm(fault)
+
+    def _arm(self, fault: Fault | StreamFault) -> str:
+        name = fault.name or f"fault-{next(self._numbers)}"
+        if name in self._armed:
+            raise ValueError(f"A fault named {name!r} is armed already.")
         self._armed[name] = _Armed(fault)
         self._changed()
         return name
@@ -129,18 +150,38 @@ class Faults:
             ConnectionDroppedError: The connection is to be closed without an answer.
         """
         for name, armed in list(self._armed.items()):
-            if not armed.strikes(method, when, host):
+            fault = armed.strikes(method, when, host)
+            if fault is None:
                 continue
-            if isinstance(armed.left, int):
-                armed.left -= 1
-            self._struck(method, {**msgspec.to_builtins(armed.fault), "name": name, "when": when})
-            if armed.fault.action == "hold":
+            self._count(name, armed, method, when=when)
+            if fault.action == "hold":
                 await self._hold(armed)
                 continue
             if armed.left == 0:
                 del self._armed[name]
             self._changed()
-            await self._act(armed.fault)
+            await self._act(fault)
+
+    def take_stream(self, stream: str, host: str) -> StreamFault | None:
+        """Returns the fault that strikes a request for a stream at a host, if one does; it counts as struck.
+
+        Args:
+            stream: Method and path.
+            host: The name of the host that was addressed.
+        """
+        for name, armed in list(self._armed.items()):
+            if fault := armed.strikes_stream(stream, host):
+                self._count(name, armed, stream)
+                if armed.left == 0:
+                    del self._armed[name]
+                self._changed()
+                return fault
+        return None
+
+    def _count(self, name: str, armed: _Armed, method: str, **detail: Value) -> None:
+        if isinstance(armed.left, int):
+            armed.left -= 1
+        self._struck(method, {**msgspec.to_builtins(armed.fault), "name": name, **detail})
 
     async def _hold(self, armed: _Armed) -> None:
         armed.holding += 1

@@ -38,6 +38,9 @@ class Hands:
             case controls.Arm(fault=fault):
                 self._check_fault(fault.host)
                 return {"ok": True, "name": self._faults.arm(fault)}
+            case controls.ArmStream(fault=stream_fault):
+                self._check_fault(stream_fault.host)
+                return {"ok": True, "name": self._faults.arm_stream(stream_fault)}
             case controls.Release(name=name):
                 self._faults.release(name)
             case controls.ClearFaults():

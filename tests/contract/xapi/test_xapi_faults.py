@@ -65,7 +65,8 @@ async def test_a_described_control_is_understood_and_a_missing_field_is_named(da
             name: field.get("enum", [examples.get(field.get("type", ""), "x")])[0] for name, field in wanted.items()
         }
         if "fault" in request:
-            request["fault"] = {"method": "VM.start", "action": "fail"}
+            is_stream = request["do"] == "arm_stream"
+            request["fault"] = {"stream" if is_stream else "method": "GET /export", "action": "fail"}
         assert read_control(request)
         for missing in request.keys() - {"do"}:
             incomplete = {key: value for key, value in request.items() if key != missing}

@@ -17,6 +17,7 @@ from bot.lab.xapi.rules.storage_operations import sees
 from bot.lab.xapi.rules.storage_space import is_thick
 from bot.lab.xapi.streams.outlet import Outlet
 from bot.lab.xapi.streams.pace import Pace
+from bot.lab.xapi.streams.trouble import Trouble
 
 SCANNED_BYTES_PER_S: Final = 500_000_000.0
 KEEP_ALIVE_S: Final = 5.0
@@ -62,12 +63,14 @@ class DiskWriter:
         outlet: Where the bytes go.
         pace: How fast, and how far.
         companion: Which kind follows each block.
+        trouble: What was armed for the archive.
     """
 
-    def __init__(self, context: Context, outlet: Outlet, pace: Pace, companion: Companion) -> None:
+    def __init__(self, context: Context, outlet: Outlet, pace: Pace, companion: Companion, trouble: Trouble) -> None:
         self._context = context
         self._outlet = outlet
         self._pace = pace
+        self._trouble = trouble
         self._suffix, self._hash = companion
         self._done = 0
         self._shift = 0
@@ -107,7 +110,10 @@ class DiskWriter:
 
     async def _write_block(self, name: str, number: int, data: bytes) -> None:
         member = f"{name}/{number + self._shift:08d}"
-        companion = write_member(member + self._suffix, self._hash(data).encode())
+        told = self._hash(data)
+        if self._trouble.is_due("wrong_companion", self._outlet.written):
+            told = self._hash(data + b"?")
+        companion = write_member(member + self._suffix, told.encode())
         await self._outlet.write(b"".join((write_header(member, len(data)), data, companion)))
 
     def _check(self, disk: SentDisk) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.lab.xapi.archive.ova import Inventory, find_build
 from bot.lab.xapi.archive.packing import Packing
-from bot.lab.xapi.archive.tape import END, write_member
+from bot.lab.xapi.archive.tape import END, RECORD, write_member
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
@@ -15,13 +15,14 @@ from bot.lab.xapi.rules.guest_copies import list_disks
 from bot.lab.xapi.rules.guest_operations import operate
 from bot.lab.xapi.rules.storage_operations import sees
 from bot.lab.xapi.streams.disk_writer import SHA1, XXHASH, DiskWriter, look_at
-from bot.lab.xapi.streams.outlet import Outlet
+from bot.lab.xapi.streams.outlet import EndedError, Outlet
 from bot.lab.xapi.streams.pace import Pace
 from bot.lab.xapi.streams.visit import RefusedError, Visit, Work, attend
 from bot.lab.xapi.wire import raw_pages
 
 BYTES_PER_S: Final = 100_000_000.0
 LONGEST_WAIT_S: Final = 120.0
+_GARBAGE: Final = b"something that is no part of the archive\n" * 100
 # The toolstack of the first server with zstd and XXH64; older ones take no notice of the one and write SHA-1.
 _NEW_BUILD: Final = (1, 170)
 
@@ -97,13 +98,17 @@ async def _send(visit: Visit, vm: str, context: Context) -> None:
         await visit.begin(raw_pages.write_export_head(context.task))
         try:
             await outlet.write(write_member("ova.xml", ova, modified=int(time.time())))
-            writer = DiskWriter(context, outlet, pace, XXHASH if is_new else SHA1)
+            writer = DiskWriter(context, outlet, pace, XXHASH if is_new else SHA1, visit.trouble)
             for disk in disks:
                 await writer.write(disk)
-            await outlet.write(END)
+            await outlet.write(END[:RECORD] if visit.trouble.has("one_zero_block") else END)
+        except EndedError:
+            pass
         finally:
             # The compressor ends properly even where the archive does not.
             await outlet.close()
+        if visit.trouble.has("garbage"):
+            await outlet.put(_GARBAGE)
         context.set_cancellable(cancellable=False)
 
 

@@ -10,6 +10,10 @@ from bot.lab.xapi.streams.visit import Visit
 _THREAD_FROM: Final = 64 * 1024  # bytes whose compression would stop everybody else for too long
 
 
+class EndedError(Exception):
+    """The archive ends early, and the server calls that a success: a fault was armed."""
+
+
 class Outlet:
     """The way of an archive to the client.
 
@@ -24,10 +28,18 @@ class Outlet:
         self._pace = pace
         self._is_packed = packing != "none"
         self._packer = make_packer(packing)
+        self._written = 0
         self._at_work: asyncio.Task[bytes] | None = None
 
     async def write(self, data: bytes) -> None:
-        """Sends some bytes of the archive."""
+        """Sends some bytes of the archive.
+
+        Raises:
+            EndedError: The archive is to end here.
+        """
+        if self._visit.trouble.is_due("end_early", self._written + len(data)):
+            raise EndedError
+        self._written += len(data)
         await self._pace.carry(len(data))
         if not self._is_packed:
             await self.put(data)
@@ -42,6 +54,11 @@ class Outlet:
         if packed:
             await self.put(packed)
 
+    @property
+    def written(self) -> int:
+        """Returns the bytes of the plain archive so far."""
+        return self._written
+
     async def close(self) -> None:
         """Sends what the compressor holds back, with a valid end."""
         packed = await self._at_work if self._at_work is not None else b""
@@ -49,5 +66,5 @@ class Outlet:
             await self.put(rest)
 
     async def put(self, data: bytes) -> None:
-        """Sends bytes as they are."""
-        await self._visit.pipe.send(data)
+        """Sends bytes as they are, with whatever was armed for this stream."""
+        await self._visit.trouble.send(data, self._visit.pipe.send, is_packed=self._is_packed)

@@ -25,10 +25,6 @@ class Pace:
         self._done = 0
         self._told_at = context.pool.clock.elapsed
 
-    def slow_down(self, bytes_per_s: float) -> None:
-        """Goes at another bandwidth from here on."""
-        self._bytes_per_s = bytes_per_s
-
     async def carry(self, size: int) -> None:
         """Takes as long as so many bytes take."""
         await self.rest(size / self._bytes_per_s)

@@ -1,6 +1,7 @@
 """The connection of a stream: what is sent as it is, what comes in, and how it ends."""
 
 import asyncio
+import socket
 from typing import Final
 
 from aiohttp import web
@@ -23,14 +24,15 @@ class Pipe:
     def __init__(self, request: web.BaseRequest, heard: asyncio.Event) -> None:
         self._request = request
         self._heard = heard
-        self.sent = 0
+        self._is_broken = False
         if request.transport is not None:
             request.transport.set_write_buffer_limits(high=_BUFFER)
 
     @property
     def is_lost(self) -> bool:
         """Tells whether the connection is gone."""
-        return self._request.transport is None or self._request.transport.is_closing()
+        transport = self._request.transport
+        return self._is_broken or transport is None or transport.is_closing()
 
     async def send(self, data: bytes) -> None:
         """Sends some bytes; waits while the client does not take them.
@@ -45,7 +47,6 @@ class Pipe:
             await self._request.writer.write(data)
         except ConnectionError as error:
             raise LostError from error
-        self.sent += len(data)
         await asyncio.sleep(0)  # other connections have their turn, however fast this client is
 
     async def read(self, most: int) -> bytes:
@@ -59,6 +60,20 @@ class Pipe:
             return await self._request.content.read(most)
         except (ConnectionError, web.PayloadAccessError, web.RequestPayloadError) as error:
             raise LostError from error
+
+    async def break_off(self) -> None:
+        """Ends the connection as a host does that dies after the last byte it sent: TLS does not say goodbye."""
+        transport = self._request.transport
+        if transport is None:
+            return
+        self._is_broken = True
+        transport.set_write_buffer_limits(high=1, low=0)
+        try:
+            await self._request.writer.drain()
+            transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the client was faster
+        transport.abort()
 
     def finish(self) -> None:
         """Closes the connection after what was sent."""

@@ -18,6 +18,7 @@ from bot.lab.xapi.machine import Machine, Toolstack
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.sessions import Session
 from bot.lab.xapi.streams.pipe import LostError, Pipe
+from bot.lab.xapi.streams.trouble import Trouble
 from bot.lab.xapi.tasks import Runner
 from bot.lab.xapi.values import NULL_REF, Value
 from bot.lab.xapi.wire import raw_pages
@@ -72,6 +73,21 @@ class Visit:
     begun: bool = False
     user: str = ""
     lost: asyncio.Event = field(default_factory=asyncio.Event)
+    trouble: Trouble = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trouble = Trouble(None, self.pool.clock, self.pipe)
+
+    def meet_trouble(self) -> None:
+        """Takes the fault that is armed for this request, if one is.
+
+        Raises:
+            RefusedError: It sends the client elsewhere.
+        """
+        fault = self.pool.faults.take_stream(self.call, self.machine.name)
+        if fault is not None and fault.action == "redirect":
+            raise self.redirect(fault.address)
+        self.trouble = Trouble(fault, self.pool.clock, self.pipe)
 
     def find(self, name: str) -> str:
         """Returns a parameter, empty where it is missing."""
@@ -91,9 +107,11 @@ class Visit:
     async def read(self, most: int) -> bytes:
         """Returns the next bytes of the body, at most so many; none at its end, or when the client is gone."""
         try:
-            return await self.pipe.read(most)
+            data = await self.pipe.read(most)
+            await self.trouble.note_read(len(data))
         except LostError:
             return b""
+        return data
 
     async def begin(self, head: bytes) -> None:
         """Sends the head of the answer."""
@@ -102,7 +120,8 @@ class Visit:
 
     def redirect(self, address: str) -> RefusedError:
         """Returns the answer that sends the client to the host of that address, with the same query."""
-        location = f"https://{address}:{self.https_port}{self.path}?{urlencode(self.query)}"
+        authority = address if ":" in address else f"{address}:{self.https_port}"
+        location = f"https://{authority}{self.path}?{urlencode(self.query)}"
         return RefusedError(raw_pages.write_redirect(location), "redirected")
 
     def refuse(self, error: ApiError, shown: str = "") -> RefusedError:
@@ -154,6 +173,7 @@ async def _serve(visit: Visit, session: Session, label: str, prepare: Prepare, *
         check_permission(session, f"http/{visit.action}", ROLE)
     except ApiError as error:
         raise RefusedError(raw_pages.write_forbidden(), error.code, error) from None
+    visit.meet_trouble()
     work = prepare(visit)
     task = visit.find("task_id")
     if not task:
