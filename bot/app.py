@@ -19,7 +19,7 @@ from bot.domain.inventory import FeedState
 from bot.domain.job import JobState
 from bot.domain.texts import Phrase
 from bot.door import Door
-from bot.errors import StoreError
+from bot.errors import StoreError, TargetFailed
 from bot.jobs.console import Console
 from bot.jobs.control import Control
 from bot.jobs.counter import Counter
@@ -32,6 +32,7 @@ from bot.jobs.witness import Witness
 from bot.metrics import Metrics
 from bot.operations.archive_ports import Archives, Catalogue, Library
 from bot.operations.discover import operations
+from bot.operations.verify_work import VerifyWork
 from bot.operations.xapi_words import explain
 from bot.slack import Delivery, Dialogues, Gateway, Homes, Links, People, close_client, open_client
 from bot.store import Note, Store
@@ -43,6 +44,8 @@ log = structlog.get_logger()
 # Bolt and TCP both notice a dead link within about 45 s; beyond twice that the bot is deaf and should be replaced.
 DEAF_AFTER_S = 90.0
 LAG_EVERY_S = 0.05
+# A file server that hangs must not keep the bot from starting: the catalogue is then as it was.
+STOCK_S = 20.0
 
 
 def xapi_words(error: tuple[str, ...]) -> Phrase:
@@ -69,11 +72,15 @@ class App:
         self.store = Store(Path(config.store.path))
         kept = config.backups
         target = Folder(Path(kept.path), mounted=kept.mounted) if kept.path else None
-        self.pools = Sources(config, NoArchive(), Shelf(target), self.store)
+        self.shelf = Shelf(target)
+        self.pools = Sources(config, NoArchive(), self.shelf, self.store)
         self.client = open_client(config.slack, config.secrets.slack_bot_token)
         people = People(self.client, config.roles, config.slack.team, break_glass=config.approval.break_glass)
         known = operations()
-        self.engine = Engine(self.store, self.pools, self.pools, people, known, config.approval, xapi_words)
+        workers = VerifyWork(self.shelf, self.store).workers()
+        self.engine = Engine(
+            self.store, self.pools, self.pools, people, known, config.approval, xapi_words, workers=workers
+        )
         proposals = Proposals(self.store, people, known, config.approval)
         self.desk = Desk(
             self.store,
@@ -132,6 +139,7 @@ class App:
             await self.store.open()
             await self.store.note(Note(Tag.STARTED, self.config.slack.team, "xenbot"))
             self._store_well = True
+            await self._take_stock()
             await self.door.start()
             await self.web.start()
             await self.pools.start()
@@ -143,6 +151,21 @@ class App:
             await self._work(stop)
         finally:
             await self._end()
+
+    async def _take_stock(self) -> None:
+        """Makes the catalogue say what the archive shows, before anybody adds to either; the archive is the truth."""
+        if not self.config.backups.path:
+            return
+        try:
+            async with asyncio.timeout(STOCK_S):
+                found = await self.shelf.listing()
+        except TimeoutError:
+            log.warning("archive_too_slow", after_s=STOCK_S)
+        except TargetFailed as reason:
+            log.warning("archive_not_read", reason=str(reason))
+        else:
+            changed, gone = await self.store.rebuild_backups(found)
+            log.info("archive_read", backups=len(found), changed=changed, gone=gone)
 
     async def _work(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

@@ -24,6 +24,8 @@ _LABELS = {
     "name": "New name",
     "network": "Network for all its cards",
     "start": "Start it afterwards",
+    "full": "All of it",
+    "sample": "Only a random part",
     "keep_mac": "Keep its MAC addresses",
 }
 

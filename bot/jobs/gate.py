@@ -11,7 +11,16 @@ from bot.domain.plan import Grade, Plan, drift
 from bot.domain.policy import ApprovalSettings, Role
 from bot.domain.record import JobRecord
 from bot.domain.texts import Phrase, Quote, Who, say
-from bot.errors import CannotTell, DirectorySilent, NotAllowed, NotFound, StoreError, Unreachable, XapiFailure
+from bot.errors import (
+    CannotTell,
+    DirectorySilent,
+    NotAllowed,
+    NotFound,
+    StoreError,
+    TargetFailed,
+    Unreachable,
+    XapiFailure,
+)
 from bot.jobs.ports import Directory
 from bot.operations.base import Operation
 from bot.operations.ports import Facts
@@ -72,6 +81,9 @@ class Gate:
             return (say("{what}", what=Quote(gone.message)),)
         except DirectorySilent:
             return Wait(say("Slack cannot be asked who may do this; it starts when it can."))
+        except TargetFailed as lost:
+            log.info("cannot_plan_yet", job=record.number, reason=str(lost))
+            return Wait(say("{why} It starts when the backups can be read.", why=Quote(lost.message)))
         except (Unreachable, CannotTell, XapiFailure) as silent:
             log.info("cannot_plan_yet", job=record.number, reason=str(silent))
             return Wait(say("The pool does not answer; it starts when it can be checked again."))

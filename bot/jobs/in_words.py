@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from bot.domain.texts import plain
-from bot.errors import CannotTell, IllegalTransition, Refused, StoreError, Unreachable, XapiFailure
+from bot.errors import CannotTell, IllegalTransition, Refused, StoreError, TargetFailed, Unreachable, XapiFailure
 from bot.operations.xapi_words import explain
 
 _T = TypeVar("_T")
@@ -25,5 +25,7 @@ async def in_words(work: Awaitable[_T]) -> _T:
         raise Refused(f"XAPI refuses: {why}.", "Nothing was changed.") from failure
     except IllegalTransition as late:
         raise Refused(f"Nothing was changed: {late}.", "Look at the job's card.") from late
+    except TargetFailed as lost:
+        raise Refused(lost.message, lost.fix) from lost
     except StoreError as doubt:
         raise Refused(f"{doubt}", "Nothing was changed. See the runbook, “The store is damaged”.") from doubt

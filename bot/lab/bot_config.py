@@ -52,6 +52,7 @@ class BotConfig:
         roles: Role name to user and user-group ids.
         break_glass: Ids of those who may run a risky job alone.
         store: The SQLite file.
+        backups: The folder for backups.
         web: Host and port of the bot's own web server.
     """
 
@@ -62,6 +63,7 @@ class BotConfig:
     user: str
     roles: Mapping[str, Sequence[str]]
     store: Path
+    backups: Path
     web: str
     break_glass: Sequence[str] = ()
 
@@ -93,6 +95,7 @@ def render_config(config: BotConfig) -> str:
     lines += ["", "[roles]"]
     lines += [f"{role} = [{', '.join(map(quote_toml, ids))}]" for role, ids in config.roles.items()]
     lines += ["", "[approval]", f"break_glass = [{', '.join(map(quote_toml, config.break_glass))}]"]
+    lines += ["", "[backups]", f"path = {quote_toml(str(config.backups))}"]
     lines += ["", "[store]", f"path = {quote_toml(str(config.store))}"]
     lines += ["", "[web]", f"listen = {quote_toml(config.web)}", ""]
     return "\n".join(lines)

@@ -81,6 +81,7 @@ class Lab:
         self.bot: BotProcess | None = None
         self.config_path = data / "xenbot.toml"
         self.store_path = data / "xenbot.sqlite"
+        self.backups_path = data / "backups"
         routes = LabRoutes(
             datacentre=self.datacentre,
             workplace=self.workplace,
@@ -135,9 +136,11 @@ class Lab:
                 "admin": [self.workplace.usergroups["xen-admins"]],
             },
             store=self.store_path,
+            backups=self.backups_path,
             web=f"127.0.0.1:{_find_free_port()}",
             break_glass=[self.workplace.usergroups["xen-admins"]],
         )
+        self.backups_path.mkdir(exist_ok=True)
         self.config_path.write_text(render_config(config), encoding="utf-8")
         if self._options.bot:
             self.bot = BotProcess(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
-from bot.domain.catalogue import Archived, Backup
+from bot.domain.catalogue import Archived, Backup, Proof
 from bot.operations.ports import Sink
 
 
@@ -81,6 +81,10 @@ class Catalogue(Protocol):
         """Catalogues a backup, or what is new of one that is known."""
         ...
 
+    async def verified_backup(self, found: Backup, job: int) -> Backup:
+        """Catalogues a backup with the newest look at it, which the job has made; gives it as it is known now."""
+        ...
+
 
 class Library(Protocol):
     """What lies in the archive, to be read. A backup is named by its id.
@@ -98,4 +102,14 @@ class Library(Protocol):
 
     async def path(self, backup: str, /) -> Path:
         """Where its archive lies. Raises NotFound."""
+        ...
+
+    async def check(
+        self, backup: str, how: Proof, share: float, who: str, progress: Callable[[int, int], None], /
+    ) -> Backup:
+        """Reads its archive again, all of it or a random part (`share`, 0 to 1), and keeps what was found beside it.
+
+        `progress` gets the bytes looked at and those to look at, on the event loop, about once a second. Ends within a
+        second when it is cancelled, and keeps nothing then. Raises NotFound, Refused where a part proves nothing.
+        """
         ...

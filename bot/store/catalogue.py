@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import sqlite_utils
 
+from bot.domain.audit import Tag
 from bot.domain.catalogue import Backup, BackupState, Proof, Verification, looked_at, merged
 from bot.errors import NotFound
-from bot.store import audit
+from bot.store import audit, rows
 from bot.store.audit import Note
 from bot.store.database import Database
 
@@ -34,23 +35,22 @@ class Catalogue:
         """The backup of that id. Raises NotFound."""
         return await self.database.read(lambda db: _one(db, identity))
 
-    async def keep_backup(self, backup: Backup, note: Note | None = None) -> None:
+    async def keep_backup(self, backup: Backup) -> None:
         """Catalogues a backup, or what is new of one that is known."""
+        await self.database.write(lambda db: _put(db, backup))
 
-        def work(db: sqlite_utils.Database) -> None:
-            _put(db, backup)
-            if note is not None:
-                audit.append(db, self.clock(), note, None, (backup.guest, backup.name))
-
-        await self.database.write(work)
-
-    async def verified_backup(self, identity: str, verification: Verification, note: Note) -> Backup:
-        """Records what a look at a backup found; gives it as it is catalogued now. Raises NotFound."""
+    async def verified_backup(self, found: Backup, job: int) -> Backup:
+        """Catalogues a backup with the newest look at it, which the job has made; gives it as it is known now."""
 
         def work(db: sqlite_utils.Database) -> Backup:
-            backup = looked_at(_one(db, identity), verification)
+            look = found.verified
+            known = _maybe(db, found.id) or found
+            backup = looked_at(known, look) if look is not None else known
             _put(db, backup)
-            audit.append(db, self.clock(), note, None, (backup.guest, backup.name))
+            if look is not None:
+                detail = {"backup": backup.id, "how": look.how.value, "damage": list(look.damage), "job": job}
+                note = Note(Tag.BACKUP_VERIFIED, rows.job(db, job).team, look.who, detail)
+                audit.append(db, self.clock(), note, None, (backup.guest, backup.name))
             return backup
 
         return await self.database.write(work)
@@ -71,10 +71,15 @@ class Catalogue:
 
 
 def _one(db: sqlite_utils.Database, identity: str) -> Backup:
-    row = db.execute("SELECT * FROM backups WHERE id = ?", [identity]).fetchone()
-    if row is None:
+    found = _maybe(db, identity)
+    if found is None:
         raise NotFound("backup", identity)
-    return _backup(row)
+    return found
+
+
+def _maybe(db: sqlite_utils.Database, identity: str) -> Backup | None:
+    row = db.execute("SELECT * FROM backups WHERE id = ?", [identity]).fetchone()
+    return _backup(row) if row is not None else None
 
 
 def _put(db: sqlite_utils.Database, backup: Backup) -> None:

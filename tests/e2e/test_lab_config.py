@@ -27,6 +27,7 @@ def make_config(*, pool: str = "experiment", store: Path = Path("xenbot.sqlite")
         user="root",
         roles={"viewer": ["U1"], "operator": ["S1"], "approver": ["S2"], "admin": ["S3"]},
         store=store,
+        backups=Path("backups"),
         web="127.0.0.1:9000",
         break_glass=["S3"],
     )
@@ -51,6 +52,7 @@ def test_the_file_says_what_the_bot_needs_and_no_secret() -> None:
         ],
         "roles": {"viewer": ["U1"], "operator": ["S1"], "approver": ["S2"], "admin": ["S3"]},
         "approval": {"break_glass": ["S3"]},
+        "backups": {"path": "backups"},
         "store": {"path": "xenbot.sqlite"},
         "web": {"listen": "127.0.0.1:9000"},
     }

@@ -12,8 +12,13 @@ import pytest
 
 from bot.domain.audit import Tag
 from bot.domain.catalogue import Backup, BackupState, Proof, Verification
+from bot.domain.job import JobState
+from bot.domain.plan import ceiling, digest
+from bot.domain.record import JobRecord
 from bot.errors import NotFound
+from bot.operations import verify
 from bot.store import Note, Store
+from bot.store.store import silent
 
 
 @pytest.fixture
@@ -27,6 +32,33 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 def backup(identity: str = "b1", **changes: Any) -> Backup:
     made = Backup(identity, "vm-1", "日本語\n<b>", "p-1", "experiment", 1000.0, 2 << 30, "a" * 64, 7, "U1")
     return msgspec.structs.replace(made, **changes)
+
+
+async def a_job(store: Store) -> int:
+    """The number of a job that verifies."""
+    plan = verify.decide([backup()], Proof.FULL, 1.0)
+    record = JobRecord(
+        number=0,
+        state=JobState.PROPOSED,
+        pool="",
+        operation=plan.operation,
+        plan=plan,
+        digest=digest(plan),
+        ceiling=ceiling(plan),
+        team="T1",
+        requester="U2",
+        reason="",
+        channel="C1",
+        card_ts="",
+        target="opaque",
+        created_at=1.0,
+        updated_at=1.0,
+        expires_at=2.0,
+        started_at=None,
+        finished_at=None,
+        approvers_needed=0,
+    )
+    return (await store.create(record, Note(Tag.JOB_PROPOSED, "T1", "U2"), silent)).number
 
 
 HURT = Verification(2000.0, Proof.FULL, "U2", ("disk 0: block 7 differs",))
@@ -63,15 +95,16 @@ async def test_what_was_proved_of_other_bytes_proves_nothing(store: Store) -> No
 
 
 async def test_a_verification_is_catalogued_and_audited_together(store: Store) -> None:
+    job = await a_job(store)
     await store.keep_backup(backup())
-    note = Note(Tag.BACKUP_VERIFIED, "T1", "U2", {"damage": list(HURT.damage)})
-    assert (await store.verified_backup("b1", HURT, note)).state is BackupState.DAMAGED
+    assert (await store.verified_backup(backup(verified=HURT), job)).state is BackupState.DAMAGED
     (entry, *_) = await store.audit()
-    assert (entry.tag, entry.target_uuid) == ("backup:verify", "vm-1")
+    assert (entry.tag, entry.target_uuid, entry.actor, entry.team) == ("backup:verify", "vm-1", "U2", "T1")
+    assert "block 7 differs" in entry.detail
     sample = Verification(3000.0, Proof.SAMPLE, "U2")
-    assert (await store.verified_backup("b1", sample, note)).verified == HURT
+    assert (await store.verified_backup(backup(verified=sample), job)).verified == HURT
     good = Verification(4000.0, Proof.FULL, "U2")
-    assert (await store.verified_backup("b1", good, note)).good
+    assert (await store.verified_backup(backup(verified=good), job)).good
 
 
 async def test_people_read_the_catalogue_with_any_sqlite_tool(store: Store) -> None:

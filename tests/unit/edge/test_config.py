@@ -95,6 +95,7 @@ def test_what_the_lab_writes_loads(tmp_path: Path) -> None:
         user="root",
         roles={"viewer": ["U0001"], "operator": ["S0001"], "approver": ["S0002"], "admin": ["S0003"]},
         store=tmp_path / "xenbot.sqlite",
+        backups=tmp_path,
         web="127.0.0.1:9000",
     )
     environ = bot_environment(lab, bot_token="xoxb-1", app_token="xapp-1", password="lab-password")

@@ -130,6 +130,8 @@ def test_what_is_ticked_says_what_it_means() -> None:
         "hard": "The hard way, without asking the guest",
         "movable": "Only the guests that can go",
         "start": "Start it afterwards",
+        "full": "All of it",
+        "sample": "Only a random part",
         "keep_mac": "Keep its MAC addresses",
     }
 
