@@ -1,4 +1,4 @@
-"""All pools together: what the composition root holds, behind the ports `Fleet`, `Facts` and `Driver`."""
+"""All pools together: what the composition root holds, behind the ports of `bot.operations`."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ from bot.xen.pool import LivePool
 from bot.xen.restore_facts import RestoreReads
 from bot.xen.restoring import LiveRestoring
 from bot.xen.settings import PoolSettings, findings
+from bot.xen.streams import LiveStreams
 from bot.xen.tasks import LiveDriver
 
 
 class Pools:
-    """Every configured pool. Implements Fleet, Facts and Driver.
+    """Every configured pool. Implements Fleet, Facts and Driver; `restoring` and `streams` are ports of their own.
 
     Args:
         settings: The `[[pools]]` of the configuration. Raises ConfigError when they cannot be used.
@@ -69,6 +70,7 @@ class Pools:
         self._facts = RestoreReads(self._pools, self._live, clock, own)
         self._driver = LiveDriver(self._live, self._loaded)
         self.restoring = LiveRestoring(self._live)
+        self.streams = LiveStreams(self._live)
 
     def __repr__(self) -> str:
         return f"Pools({[pool.name for pool in self._pools]})"

@@ -72,6 +72,7 @@ class Sessions:
         self._owners: dict[str, str] = {}
         self._doubtful: set[str] = set()
         self._entries: set[Entry] = set()
+        self._streams: dict[str, Entry] = {}
         self._coordinator: HostSettings | None = None
         self._closing = False
 
@@ -99,6 +100,19 @@ class Sessions:
         """The task is finished: its session need not be kept for it."""
         with self._guard:
             self._owners.pop(task, None)
+            entry = self._streams.pop(task, None)
+        if entry is not None:
+            self.leave(entry)
+
+    async def enter_for(self, task: str) -> Entry:
+        """Opens a session for the stream that this task stands for; `released` leaves it. Raises Unreachable."""
+        entry = await self.enter()
+        with self._guard:
+            older = self._streams.get(task)
+            self._streams[task] = entry
+        if older is not None:
+            self.leave(older)
+        return entry
 
     async def enter(self) -> Entry:
         """Opens a session for the live feed. Raises Unreachable."""
@@ -231,20 +245,19 @@ class Sessions:
         self._threads.shutdown(wait=True)
         with self._guard:
             lines, self._lines = self._lines, []
-            owners = dict(self._owners)
+            owned = [*self._owners.items(), *((task, entry.handle) for task, entry in self._streams.items())]
         # A session whose changing call got no answer may own a task that we have never heard of.
-        keep = self._doubtful | {owner for task, owner in owners.items() if self._unfinished(lines, task)}
+        keep = self._doubtful | {owner for task, owner in owned if self._unfinished(lines, task)}
         for line in lines:
             line.transport.close()
-            if line.handle in keep:
+            self._entries.add(Entry(line.host, line.handle))
+        silent: set[HostSettings] = set()
+        for entry in self._entries:
+            if entry.handle in keep:
                 # XAPI keeps a session alive for its tasks; without it, they may fail. It goes 24 hours after the
                 # last.
                 _log.info("session_left_open", pool=self._pool.name, reason="it owns unfinished tasks")
-            else:
-                self._entries.add(Entry(line.host, line.handle))
-        silent: set[HostSettings] = set()
-        for entry in self._entries:
-            if entry.host not in silent and not self._log_out(entry):
+            elif entry.host not in silent and not self._log_out(entry):
                 silent.add(entry.host)
 
     def _unfinished(self, lines: list[Line], task: str) -> bool:

@@ -86,7 +86,7 @@ class Eavesdropper:
     @asynccontextmanager
     async def listening(self, address: str, port: int = 0) -> AsyncIterator[int]:
         """Listens and gives the port."""
-        context, self.fingerprint = await asyncio.to_thread(_certificate, address)
+        context, self.fingerprint = await asyncio.to_thread(self_signed, address)
         server = await asyncio.start_server(self._hear, address, port, ssl=context)
         try:
             yield server.sockets[0].getsockname()[1]
@@ -101,7 +101,7 @@ class Eavesdropper:
         writer.close()
 
 
-def _certificate(name: str) -> tuple[ssl.SSLContext, str]:
+def self_signed(name: str) -> tuple[ssl.SSLContext, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

@@ -1,0 +1,140 @@
+"""Whole guests to and from pools: the `Streams` port. The event loop starts, watches and cuts; a thread moves bytes.
+
+A plain thread on a plain socket moves them faster than the loop could, and holds up nobody. Its session travels in the
+query, as XAPI wants it for requests that another host may have to answer, so that no address made here is ever logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+from bot.errors import Unreachable, XapiFailure
+from bot.operations.ports import Compression, Ended, Flow, Sink
+from bot.xen.faults import failure
+from bot.xen.pool import LivePool
+from bot.xen.settings import HostSettings
+from bot.xen.streams_export import Export
+from bot.xen.streams_head import Moved
+from bot.xen.streams_import import Import
+from bot.xen.streams_route import Route, hosts_for_guest, hosts_for_sr, listed
+from bot.xen.streams_wire import Addresses, Wire
+from bot.xen.transport import CallLost, describe
+
+PROGRESS_EVERY_S: Final = 1.0
+LINGER_S: Final = 1.0
+
+
+class LiveStreams:
+    """Exports and imports, each with a session, a connection and a thread of its own."""
+
+    def __init__(self, by_uuid: Callable[[str], LivePool]) -> None:
+        self._by_uuid = by_uuid
+
+    async def export(
+        self, pool: str, vm: str, sink: Sink, *, task: str, compress: Compression, progress: Callable[[Flow], None]
+    ) -> Ended:
+        """See `Streams.export`."""
+        live = self._by_uuid(pool)
+        tables, coordinator = live.model.tables, live.sessions.coordinator
+        first = listed(live.settings, tables, hosts_for_guest(tables, vm), coordinator)
+        # Any host can say who sees the disks, where that is not known here.
+        route = Route(live.settings, [*first, *([coordinator] if coordinator is not None else live.settings.hosts)])
+        query = {"uuid": vm, "use_compression": compress.value, "task_id": task}
+
+        def talk(wire: Wire, session: str) -> Ended | Moved:
+            return Export(wire, _request(wire.host, "GET /export", query, session) + b"\r\n", sink).run()
+
+        return await self._ask(live, route, task, talk, sink.abort, progress)
+
+    async def send(self, pool: str, sr: str, path: Path, *, task: str, progress: Callable[[Flow], None]) -> Ended:
+        """See `Streams.send`."""
+        live = self._by_uuid(pool)
+        tables = live.model.tables
+        first = listed(
+            live.settings, tables, hosts_for_sr(tables, await live.resolve("SR", sr)), live.sessions.coordinator
+        )
+        if not first:
+            raise Unreachable(f"no host that is listed for pool {live.name} has the storage plugged in")
+        query = {"sr_uuid": sr, "task_id": task}
+
+        def talk(wire: Wire, session: str) -> Ended | Moved:
+            return Import(wire, _request(wire.host, "PUT /import", query, session), path).run()
+
+        return await self._ask(live, Route(live.settings, first), task, talk, _nothing_else, progress)
+
+    async def _ask(
+        self,
+        live: LivePool,
+        route: Route,
+        task: str,
+        talk: Callable[[Wire, str], Ended | Moved],
+        cut: Callable[[], None],
+        progress: Callable[[Flow], None],
+    ) -> Ended:
+        session = (await live.sessions.enter_for(task)).handle
+        while (host := route.next()) is not None:
+            try:
+                wire = Wire(host, live.sessions.trust(host), await _addresses(host))
+                answer = await _run(wire, partial(talk, wire, session), cut, progress)
+            except CallLost as lost:
+                route.failed(host, lost.reason)
+            except XapiFailure as refusal:
+                raise failure([refusal.code, *refusal.params], live.name_of) from refusal
+            else:
+                if isinstance(answer, Ended):
+                    return answer
+                route.moved(host, answer.address)
+        raise Unreachable(f"pool {live.name} did not take the stream: {route.story}")
+
+
+def _nothing_else() -> None:
+    """An import holds up nothing but its connection."""
+
+
+async def _addresses(host: HostSettings) -> Addresses:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.getaddrinfo(host.address, host.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise CallLost(describe(error), sent=False) from error
+
+
+async def _run(
+    wire: Wire, talk: Callable[[], Ended | Moved], cut: Callable[[], None], progress: Callable[[Flow], None]
+) -> Ended | Moved:
+    """Has the conversation in a thread, and tells how it stands meanwhile; cuts it when it is not wanted any more."""
+    thread = ThreadPoolExecutor(1, thread_name_prefix="xen-stream")
+    talking = asyncio.wrap_future(thread.submit(talk))
+    # It ends with its work.
+    thread.shutdown(wait=False)
+    talking.add_done_callback(lambda done: done.cancelled() or done.exception())
+    try:
+        while not talking.done():
+            progress(wire.flow())
+            await asyncio.wait({talking}, timeout=PROGRESS_EVERY_S)
+        progress(wire.flow())
+        return talking.result()
+    finally:
+        if not talking.done():
+            wire.cut()
+            cut()
+            # Only a read from a dead disk takes longer, and nothing ends that.
+            await asyncio.wait({talking}, timeout=LINGER_S)
+
+
+def _request(host: HostSettings, what: str, query: Mapping[str, str], session: str) -> bytes:
+    """The head of a request, without the empty line behind it."""
+    lines = (
+        f"{what}?{urlencode({'session_id': session, **query})} HTTP/1.1",
+        f"Host: {host.url.partition('://')[2]}",
+        "User-Agent: xenbot",
+        "Connection: close",
+    )
+    return "".join(f"{line}\r\n" for line in lines).encode()

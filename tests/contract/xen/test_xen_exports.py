@@ -1,0 +1,500 @@
+"""An export fills its sink from a host that may serve it; whatever else a server does is an error with words."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stream_front import OK, Scene, Script, Visit, holds, moved, page, scene
+from structlog.testing import capture_logs
+from xen_lab import Eavesdropper
+
+from bot.errors import StreamCut, TargetFailed, Unreachable, XapiFailure
+from bot.lab.xapi import Datacentre
+from bot.operations.ports import Compression, Ended, Flow, Phase, TaskStatus
+from bot.xen import streams_export, streams_wire
+
+BODY = os.urandom(3_000_001)
+
+
+class Collected:
+    """A sink in memory, with rooms of odd sizes. `fails` comes out of the next `take`; a shut one lets it wait."""
+
+    def __init__(self, room: int = 70_001, fails: Exception | None = None) -> None:
+        self.data = bytearray()
+        self.is_open = threading.Event()
+        self.is_open.set()
+        self.waits = threading.Event()
+        self.is_aborted = False
+        self._fails = fails
+        self._room = bytearray(room)
+
+    def take(self) -> memoryview:
+        self.waits.set()
+        assert self.is_open.wait(30)
+        if self.is_aborted:
+            raise TargetFailed("given up", "")
+        if self._fails is not None:
+            raise self._fails
+        return memoryview(self._room)
+
+    def give(self, count: int) -> None:
+        self.data += self._room[:count]
+
+    def abort(self) -> None:
+        self.is_aborted = True
+        self.is_open.set()
+
+
+@pytest.fixture
+async def on_https(lab: Datacentre) -> AsyncIterator[Scene]:
+    async with scene(lab) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    yield
+    waiting = threading.Event()
+    for _ in range(500):
+        if not any(thread.name.startswith("xen-stream") for thread in threading.enumerate()):
+            return
+        waiting.wait(0.01)
+    raise AssertionError("a stream's thread goes on")
+
+
+async def export(made: Scene, sink: Any = None, seen: list[Flow] | None = None, **more: Any) -> Ended:
+    """Exports a guest under a task of its own."""
+    task = await made.pools.open_task(made.uuid, "xenbot test", "")
+    try:
+        return await made.pools.streams.export(
+            made.uuid,
+            made.vm,
+            sink if sink is not None else Collected(),
+            task=task,
+            compress=more.get("compress", Compression.NONE),
+            progress=(seen if seen is not None else []).append,
+        )
+    finally:
+        await made.pools.close_task(made.uuid, task)
+
+
+def says(*pieces: bytes) -> Script:
+    async def script(visit: Visit) -> None:
+        for piece in pieces:
+            await visit.say(piece)
+
+    return script
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+async def test_the_sink_gets_every_byte_between_the_head_and_the_end(lab: Datacentre, scheme: str) -> None:
+    async with scene(lab, scheme) as made:
+        made.first.script = says(OK, BODY)
+        sink, seen = Collected(), []
+        ended = await export(made, sink, seen, compress=Compression.ZSTD)
+        (visit,) = made.first.visits
+    assert bytes(sink.data) == BODY
+    assert ended == Ended(made.first.host.address, len(BODY))
+    assert visit.line.startswith("GET /export?")
+    assert visit.query["uuid"] == made.vm
+    assert visit.query["use_compression"] == "zstd"
+    assert visit.query["task_id"].startswith("OpaqueRef:")
+    assert seen[0].moved == 0
+    assert seen[-1].moved == len(BODY)
+
+
+async def test_the_session_is_in_the_query_and_in_no_log_and_no_error(on_https: Scene) -> None:
+    on_https.first.script = says(page("500 Internal Error"))
+    with capture_logs() as logs, pytest.raises(Unreachable) as caught:
+        await export(on_https)
+    session = on_https.session()
+    assert session.startswith("OpaqueRef:")
+    chain: BaseException | None = caught.value
+    while chain is not None:
+        assert session not in repr(chain)
+        chain = chain.__cause__ or chain.__context__
+    assert session not in str(logs)
+
+
+async def test_a_head_that_comes_byte_by_byte_or_with_the_body_is_the_same(on_https: Scene) -> None:
+    on_https.first.script = says(*(bytes([each]) for each in OK), BODY)
+    sink = Collected()
+    await export(on_https, sink)
+    assert bytes(sink.data) == BODY
+    on_https.first.script = says(OK + BODY[:9000], BODY[9000:20_000])
+    sink = Collected(room=5)
+    await export(on_https, sink)
+    assert bytes(sink.data) == BODY[:20_000]
+
+
+@pytest.mark.parametrize("length", [0, 1, 70_001, 140_002])
+async def test_a_body_of_any_length_ends_where_it_ends(on_https: Scene, length: int) -> None:
+    on_https.first.script = says(OK, BODY[:length])
+    sink = Collected()
+    assert (await export(on_https, sink)).moved == length
+    assert bytes(sink.data) == BODY[:length]
+
+
+async def test_a_length_that_is_stated_is_held_to(on_https: Scene) -> None:
+    head = OK.replace(b"\r\n\r\n", b"\r\nContent-Length: 100\r\n\r\n")
+    on_https.first.script = says(head, BODY[:99])
+    with pytest.raises(StreamCut, match="99 bytes, and 100"):
+        await export(on_https)
+    on_https.first.script = says(head, BODY[:150])
+    sink = Collected()
+    with suppress(StreamCut):
+        await export(on_https, sink)
+    assert bytes(sink.data) == BODY[:100]
+
+
+async def test_tls_that_ends_without_a_goodbye_is_noted(on_https: Scene) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.say(OK + BODY)
+        await holds(lambda: not visit.writer.transport.get_write_buffer_size())
+        visit.leave_without_goodbye()
+
+    on_https.first.script = script
+    sink = Collected()
+    ended = await export(on_https, sink)
+    assert not ended.said_goodbye
+    assert bytes(sink.data) == BODY
+
+
+async def test_a_reset_in_the_middle_is_told_with_how_far_it_came(lab: Datacentre) -> None:
+    """In TLS the library does not tell it from an end without a goodbye."""
+    async with scene(lab, "http") as made:
+        sink = Collected(room=1000)
+
+        async def script(visit: Visit) -> None:
+            await visit.say(OK + BODY[:10_000])
+            await holds(lambda: len(sink.data) == 10_000)
+            visit.reset()
+
+        made.first.script = script
+        with pytest.raises(StreamCut, match=rf"after 10000 bytes: {made.first.host.address} closed"):
+            await export(made, sink)
+
+
+@pytest.mark.parametrize("size", [50, 9000])
+async def test_a_page_in_the_stream_is_the_failure_it_names(on_https: Scene, size: int) -> None:
+    text = f"VDI_IO_ERROR: [ Device I/O errors {'x' * size}; OpaqueRef:0123 ]"
+    on_https.first.script = says(OK + BODY + page("500 Internal Error", text))
+    with pytest.raises(XapiFailure) as caught:
+        await export(on_https, Collected(room=1000))
+    assert caught.value.code == "VDI_IO_ERROR"
+    assert "OpaqueRef" not in str(caught.value)
+
+
+async def test_a_page_that_names_nothing_is_a_stream_that_broke_off(on_https: Scene) -> None:
+    on_https.first.script = says(OK + BODY + page("500 Internal Error"))
+    with pytest.raises(StreamCut, match="does not say which"):
+        await export(on_https)
+
+
+async def test_words_like_a_page_within_a_guests_data_are_data(on_https: Scene) -> None:
+    body = BODY + page("500 Internal Error", "VDI_IO_ERROR: [ x ]") + bytes(1024)
+    on_https.first.script = says(OK + body)
+    sink = Collected()
+    assert (await export(on_https, sink)).moved == len(body)
+    assert bytes(sink.data) == body
+
+
+async def test_a_redirect_leads_to_a_listed_host_with_a_certificate_of_its_own(on_https: Scene) -> None:
+    on_https.first.script = says(moved(f"https://{on_https.second.host.address}/export?uuid=other"))
+    on_https.second.script = says(OK + BODY)
+    sink = Collected()
+    ended = await export(on_https, sink)
+    assert ended.host == on_https.second.host.address
+    assert bytes(sink.data) == BODY
+    assert on_https.second.visits[0].query == on_https.first.visits[0].query, "our query, not the one in the answer"
+
+
+async def test_a_redirect_to_a_host_that_is_not_listed_is_not_followed(on_https: Scene) -> None:
+    thief = Eavesdropper()
+    async with thief.listening("127.0.1.99") as port:
+        on_https.first.script = says(moved(f"https://127.0.1.99:{port}/export?session_id=x"))
+        with pytest.raises(Unreachable, match=r"127\.0\.1\.99, which is not listed"):
+            await export(on_https)
+    assert thief.connections == 0
+
+
+async def test_a_redirect_to_a_host_with_another_certificate_gives_it_nothing(on_https: Scene) -> None:
+    settings = on_https.second.settings
+    thief = Eavesdropper()
+    on_https.first.script = says(moved(f"https://{settings.address}/export"))
+    on_https.second.close()
+    async with thief.listening(settings.address, settings.port):
+        with pytest.raises(Unreachable, match="not the pinned one"):
+            await export(on_https)
+    assert thief.heard == b""
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("https://{first}/export", "asked already"),
+        ("", "nowhere"),
+        ("/export?relative", "nowhere"),
+        ("https://[::1/export", "nowhere"),
+        ("https://evil\u202e.example/", "not listed"),
+        ("https://" + "a" * 5000 + "/", "not listed"),
+    ],
+)
+async def test_a_redirect_to_nowhere_ends(on_https: Scene, location: str, said: str) -> None:
+    on_https.first.script = says(moved(location.format(first=on_https.first.host.address)))
+    with pytest.raises(Unreachable, match=said) as caught:
+        await export(on_https)
+    assert len(str(caught.value)) < 500
+    assert str(caught.value).isprintable()
+
+
+async def test_hosts_that_send_us_to_each_other_are_asked_once_each(on_https: Scene) -> None:
+    on_https.first.script = says(moved(f"https://{on_https.second.host.address}/export"))
+    on_https.second.script = says(moved(f"https://{on_https.first.host.address}/export"))
+    with pytest.raises(Unreachable, match="asked already"):
+        await export(on_https)
+    assert [len(front.visits) for front in on_https.fronts.values()] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        (page("401 Unauthorised"), Unreachable, "refused the session"),
+        (page("403 Forbidden"), XapiFailure, "RBAC_PERMISSION_DENIED"),
+        (page("404 Not Found"), Unreachable, "HTTP 404"),
+        (page("500 Internal Error", "UUID_INVALID: [ VM; x ]"), XapiFailure, "UUID_INVALID VM x"),
+        (page("500 Internal Error", "OTHER_OPERATION_IN_PROGRESS: [ VM; OpaqueRef:x ]"), XapiFailure, "PROGRESS VM VM"),
+        (page("500 Internal Error")[:-20], Unreachable, "HTTP 500"),
+        (b"", StreamCut, "closed the connection without an answer"),
+        (b"HTTP/1.0 200 OK\r\nConnection: cl", StreamCut, "closed the connection without an answer"),
+        (b"HTTP/1.0 200 OK\r\n" + b"a: b\r\n" * 100 + b"\r\n", StreamCut, "more than 64 headers"),
+        (b"HTTP/1.0 200 OK\r\na: " + b"b" * 20_000 + b"\r\n\r\n", StreamCut, "longer than"),
+        (b"HTTP/1.0 200 OK\r\na: " + b"b" * 20_000, StreamCut, "longer than"),
+        (b"\x16\x03\x01", StreamCut, "not HTTP"),
+        (b"HTTP/2 200\r\n\r\n", StreamCut, "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", StreamCut, "encoding"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", StreamCut, "no number"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", StreamCut, "two different"),
+        (b"HTTP/1.1 200 OK\r\n folded\r\n\r\n", StreamCut, "cannot be read"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", Unreachable, "HTTP 100"),
+    ],
+)
+async def test_an_answer_that_is_no_archive_is_an_error_with_words(
+    on_https: Scene, answer: bytes, error: type[Exception], said: str
+) -> None:
+    on_https.first.script = says(answer)
+    sink = Collected()
+    with pytest.raises(error, match=said):
+        await export(on_https, sink)
+    assert not sink.data
+
+
+async def test_a_host_that_is_down_is_named(on_https: Scene) -> None:
+    on_https.second.close()
+    on_https.first.script = says(moved(f"https://{on_https.second.host.address}/export"))
+    with pytest.raises(Unreachable, match=f"{on_https.second.host.address} refused the connection"):
+        await export(on_https)
+
+
+async def test_silence_is_measured_and_told(on_https: Scene) -> None:
+    said = asyncio.Event()
+
+    async def script(visit: Visit) -> None:
+        await visit.say(OK)
+        await said.wait()
+        await visit.say(BODY)
+
+    on_https.first.script = script
+    seen: list[Flow] = []
+    running = asyncio.create_task(export(on_https, None, seen))
+    await holds(lambda: seen and seen[-1].last_byte_age > 1.5)
+    assert seen[-1].phase is Phase.WAITING
+    assert not seen[-1].held_up
+    said.set()
+    await running
+    assert seen[-1].moved == len(BODY)
+
+
+async def test_a_sink_that_is_slow_is_told_from_a_host_that_is(on_https: Scene) -> None:
+    on_https.first.script = says(OK + BODY)
+    sink, seen = Collected(), []
+    sink.is_open.clear()
+    running = asyncio.create_task(export(on_https, sink, seen))
+    await holds(lambda: seen and seen[-1].held_up)
+    sink.is_open.set()
+    await running
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "sent"),
+    [
+        ("FIRST_BYTE_TIMEOUT_S", streams_export, b""),
+        ("SILENCE_TIMEOUT_S", streams_export, OK),
+        ("SILENCE_TIMEOUT_S", streams_export, OK + BODY),
+        ("HEAD_TIMEOUT_S", streams_export, OK[:30]),
+    ],
+)
+async def test_a_host_that_stays_silent_for_too_long_is_given_up(
+    on_https: Scene, monkeypatch: pytest.MonkeyPatch, name: str, module: Any, sent: bytes
+) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.say(sent)
+        await visit.is_left()
+
+    monkeypatch.setattr(module, name, 0.1)
+    on_https.first.script = script
+    with pytest.raises(StreamCut, match=r"silent for|did not go on"):
+        await export(on_https)
+
+
+async def test_a_head_without_end_is_given_up_however_often_a_byte_comes(
+    on_https: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.say(b"HTTP/1.0 200 OK\r\na: ")
+        while True:
+            await visit.say(b"b")
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(streams_export, "HEAD_TIMEOUT_S", 0.3)
+    on_https.first.script = script
+    with pytest.raises(StreamCut, match="did not go on"):
+        await export(on_https)
+
+
+async def test_what_the_sink_raises_comes_out_and_the_host_is_left(on_https: Scene) -> None:
+    left = asyncio.Event()
+
+    async def script(visit: Visit) -> None:
+        with suppress(OSError):
+            await visit.say(OK + BODY)
+        await visit.is_left()
+        left.set()
+
+    on_https.first.script = script
+    with pytest.raises(TargetFailed, match="the disk is full"):
+        await export(on_https, Collected(fails=TargetFailed("the disk is full", "")))
+    async with asyncio.timeout(10):
+        await left.wait()
+
+
+@pytest.mark.parametrize("sent", [b"", OK[:20], OK, OK + BODY])
+@pytest.mark.parametrize("scheme", ["https", "http"])
+async def test_a_cancelled_export_has_ended(lab: Datacentre, scheme: str, sent: bytes) -> None:
+    reached, left = asyncio.Event(), asyncio.Event()
+
+    async def script(visit: Visit) -> None:
+        await visit.say(sent)
+        reached.set()
+        await visit.is_left()
+        left.set()
+
+    async with scene(lab, scheme) as made:
+        made.first.script = script
+        sink = Collected()
+        running = asyncio.create_task(export(made, sink))
+        await reached.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert sink.is_aborted
+        async with asyncio.timeout(10):
+            await left.wait()
+
+
+async def test_an_export_is_cancelled_while_its_sink_waits(on_https: Scene) -> None:
+    on_https.first.script = says(OK + BODY)
+    sink = Collected()
+    sink.is_open.clear()
+    running = asyncio.create_task(export(on_https, sink))
+    assert await asyncio.to_thread(sink.waits.wait, 10)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+@pytest.mark.parametrize("how", ["takes no connection", "says nothing in TLS"])
+async def test_an_export_is_cancelled_while_it_connects(on_https: Scene, how: str) -> None:
+    settings = on_https.second.settings
+    on_https.first.script = says(moved(f"https://{settings.address}/export"))
+    on_https.second.close()
+    others: list[socket.socket] = []
+    with socket.create_server((settings.address, settings.port), backlog=0) as deaf:
+        if how == "takes no connection":
+            for _ in range(4):
+                other = socket.socket()
+                other.setblocking(False)
+                other.connect_ex(deaf.getsockname())
+                others.append(other)
+        seen: list[Flow] = []
+        running = asyncio.create_task(export(on_https, None, seen))
+        await holds(lambda: seen and seen[-1].host == settings.address)
+        assert seen[-1].phase is Phase.CONNECTING
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        for other in others:
+            other.close()
+
+
+async def test_descriptors_are_given_back_whatever_happens(on_https: Scene) -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").is_dir() else 0
+
+    on_https.first.script = says(OK + BODY)
+    # By then every thread that asks the pool has its connection.
+    await asyncio.gather(*(export(on_https) for _ in range(8)))
+    before = count()
+    for answer in (OK + BODY, b"", page("500 Internal Error"), moved("https://10.0.0.1/"), OK[:5]):
+        on_https.first.script = says(answer)
+        with suppress(StreamCut, Unreachable):
+            await export(on_https)
+    await holds(lambda: count() <= before)
+
+
+async def test_the_session_of_a_stream_lives_as_long_as_its_task(on_https: Scene) -> None:
+    on_https.first.script = says(OK + BODY)
+    pools, pool = on_https.pools, on_https.uuid
+    task = await pools.open_task(pool, "xenbot test", "")
+    used: list[str] = []
+    for _ in range(2):
+        await pools.streams.export(
+            pool, on_https.vm, Collected(), task=task, compress=Compression.NONE, progress=lambda _: None
+        )
+        used.append(on_https.session())
+        seen = await pools.task(pool, task)
+        assert seen is not None
+        assert seen.status is TaskStatus.PENDING
+        assert used[-1] in _sessions(on_https.lab), "its task is not finished"
+    # The second stream of one task has taken the place of the first.
+    await holds(lambda: used[0] not in _sessions(on_https.lab))
+    await pools.close_task(pool, task)
+    await holds(lambda: used[1] not in _sessions(on_https.lab))
+
+
+async def test_a_session_whose_task_is_unfinished_outlives_the_bot(lab: Datacentre) -> None:
+    async with scene(lab) as made:
+        made.first.script = says(OK + BODY)
+        task = await made.pools.open_task(made.uuid, "xenbot test", "")
+        await made.pools.streams.export(
+            made.uuid, made.vm, Collected(), task=task, compress=Compression.NONE, progress=lambda _: None
+        )
+        session = made.session()
+    assert session in _sessions(lab)
+
+
+def _sessions(lab: Datacentre) -> set[str]:
+    return {ref for pool in lab._pools for ref in pool.sessions._open}
+
+
+def test_the_limits_are_those_that_were_promised() -> None:
+    assert streams_wire.FIRST_BYTE_TIMEOUT_S >= 30 * 60
+    assert streams_wire.SILENCE_TIMEOUT_S >= 30 * 60
