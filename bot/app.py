@@ -34,7 +34,7 @@ from bot.operations.archive_ports import Archives, Catalogue, Library
 from bot.operations.discover import operations
 from bot.operations.verify_work import VerifyWork
 from bot.operations.xapi_words import explain
-from bot.slack import Delivery, Dialogues, Gateway, Homes, Links, People, close_client, open_client
+from bot.slack import REQUEST_PATH, Delivery, Dialogues, Gateway, Homes, Links, People, close_client, open_client
 from bot.store import Note, Store
 from bot.web import Health, Web
 from bot.xen import Pools, own_uuids
@@ -101,6 +101,7 @@ class App:
             settings=config.slack,
             bot_token=config.secrets.slack_bot_token,
             app_token=config.secrets.slack_app_token,
+            signing_secret=config.secrets.slack_signing_secret,
             desk=self.desk,
             dialogues=Dialogues(self.client, counter, Reasons(self.store, people, known)),
             homes=self.homes,
@@ -111,7 +112,9 @@ class App:
         self.delivery = Delivery(self.client, self.store, on_card=self.links.posted)
         self.witness = Witness(self.store, config.slack.alerts_channel or config.slack.channels[0])
         self.door = Door(Path(config.store.path), Console(self.desk, config.slack.team).run)
-        self.web = Web(config.web, health=self.health, metrics=self.metrics)
+        taken = self.gateway.request_url
+        posts = {REQUEST_PATH: taken.answer} if taken is not None else {}
+        self.web = Web(config.web, health=self.health, metrics=self.metrics, posts=posts)
         self._store_well = False
 
     def health(self) -> Health:

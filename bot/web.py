@@ -1,12 +1,12 @@
 """The bot's own small web server: is it alive, is it ready, what does it count.
 
-For the service manager, a load balancer and Prometheus. It only ever answers; nothing can be changed here, and no name
-of a guest or a person is shown.
+For the service manager, a load balancer and Prometheus. No name of a guest or a person is shown. Where Slack's requests
+come by HTTP they arrive here too, at an address of their own; nothing else can change anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -58,9 +58,17 @@ class Web:
         settings: Where to listen.
         health: Asked at each request; must answer from memory, at once.
         metrics: What `/metrics` shows.
+        posts: What else is taken, by path: handlers of POST requests.
     """
 
-    def __init__(self, settings: WebSettings, *, health: Callable[[], Health], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: WebSettings,
+        *,
+        health: Callable[[], Health],
+        metrics: Metrics,
+        posts: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] | None = None,
+    ) -> None:
         self._settings = settings
         self._health = health
         self._metrics = metrics
@@ -68,6 +76,8 @@ class Web:
         app.router.add_get("/healthz", self._answer(lambda health: health.alive))
         app.router.add_get("/readyz", self._answer(lambda health: health.ready))
         app.router.add_get("/metrics", self._show_metrics)
+        for path, handler in (posts or {}).items():
+            app.router.add_post(path, handler)
         # No access log: a probe every few seconds would bury everything else.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_S)
 

@@ -198,11 +198,14 @@ async def _look_outside(config: Config) -> list[tuple[str, str, str]]:
 
 
 @main.command()
-def manifest() -> None:
+@click.option("--url", default="", help='For mode "http": the address Slack posts to, as Slack reaches it.')
+def manifest(url: str) -> None:
     """Print the manifest to create the Slack app from."""
-    from bot.slack.manifest import manifest_text  # noqa: PLC0415  loaded when used
+    from bot.slack.manifest import PATH, manifest_text  # noqa: PLC0415  loaded when used
 
-    click.echo(manifest_text(), nl=False)
+    if url and not (url.startswith("https://") and url.endswith(PATH)):
+        raise click.BadParameter(f"must begin with https:// and end with {PATH}.", param_hint="--url")
+    click.echo(manifest_text(url), nl=False)
 
 
 for _command in (control.status, control.cancel, control.resolve, control.freeze, control.unfreeze):

@@ -13,7 +13,7 @@ from bot.backups.settings import BackupSettings
 from bot.config import checks
 from bot.config.model import Config
 from bot.config.reading import Findings, read_toml
-from bot.config.secrets import APP_TOKEN, BOT_TOKEN, SecretReader, Secrets, SlackFiles
+from bot.config.secrets import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SecretReader, Secrets, SlackFiles
 from bot.domain.policy import ApprovalSettings
 from bot.errors import ConfigError
 from bot.slack.settings import RoleSettings, SlackSettings
@@ -108,7 +108,13 @@ def _check_each_pool(pools: Mapping[int, PoolSettings], *, named: bool) -> list[
 
 def _read_secrets(reader: SecretReader, content: Mapping[str, Any], files: SlackFiles) -> Secrets:
     bot_token = reader.read_token(BOT_TOKEN, files.bot_token_file, "slack.bot_token_file", "xoxb-")
-    app_token = reader.read_token(APP_TOKEN, files.app_token_file, "slack.app_token_file", "xapp-")
+    section = content.get("slack", {})
+    app_token = signing_secret = ""
+    if isinstance(section, dict) and section.get("mode") == "http":
+        file = files.signing_secret_file
+        signing_secret = reader.read_signing_secret(SIGNING_SECRET, file, "slack.signing_secret_file")
+    else:
+        app_token = reader.read_token(APP_TOKEN, files.app_token_file, "slack.app_token_file", "xapp-")
     passwords: dict[str, str] = {}
     variables = []
     section = content.get("pools", [])
@@ -122,4 +128,9 @@ def _read_secrets(reader: SecretReader, content: Mapping[str, Any], files: Slack
         variables += [] if file else [password_variable(name)]
         passwords[name] = reader.read_password(password_variable(name), file, f"pools[{index}].password_file")
     reader.hint_unused("XENBOT_POOL_", "_PASSWORD", variables)
-    return Secrets(slack_bot_token=bot_token, slack_app_token=app_token, pool_passwords=passwords)
+    return Secrets(
+        slack_bot_token=bot_token,
+        slack_app_token=app_token,
+        slack_signing_secret=signing_secret,
+        pool_passwords=passwords,
+    )

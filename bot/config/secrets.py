@@ -13,6 +13,7 @@ import msgspec
 from bot.logs import SHORTEST_SECRET, clean_text
 
 BOT_TOKEN: Final = "XENBOT_SLACK_BOT_TOKEN"  # noqa: S105  the name of a variable, not its value
+SIGNING_SECRET: Final = "XENBOT_SLACK_SIGNING_SECRET"  # noqa: S105  as above
 APP_TOKEN: Final = "XENBOT_SLACK_APP_TOKEN"  # noqa: S105  as above
 _LARGEST_FILE: Final = 64 * 1024
 _KINDS: Final = {"xoxb-": "a bot token", "xapp-": "an app-level token", "xoxp-": "a user token"}
@@ -23,6 +24,7 @@ class SlackFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     bot_token_file: str = ""
     app_token_file: str = ""
+    signing_secret_file: str = ""
 
 
 class Secrets:
@@ -30,15 +32,24 @@ class Secrets:
 
     Args:
         slack_bot_token: `xoxb-…`, for the Web API.
-        slack_app_token: `xapp-…`, for Socket Mode.
+        slack_app_token: `xapp-…`, for Socket Mode; "" where Slack's requests come by HTTP.
+        slack_signing_secret: What Slack signs its requests with; "" in Socket Mode.
         pool_passwords: The password of each pool, by the pool's name.
     """
 
-    __slots__ = ("pool_passwords", "slack_app_token", "slack_bot_token")
+    __slots__ = ("pool_passwords", "slack_app_token", "slack_bot_token", "slack_signing_secret")
 
-    def __init__(self, *, slack_bot_token: str, slack_app_token: str, pool_passwords: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        slack_bot_token: str,
+        slack_app_token: str,
+        pool_passwords: Mapping[str, str],
+        slack_signing_secret: str = "",
+    ) -> None:
         self.slack_bot_token = slack_bot_token
         self.slack_app_token = slack_app_token
+        self.slack_signing_secret = slack_signing_secret
         self.pool_passwords = dict(pool_passwords)
 
     def __repr__(self) -> str:
@@ -46,7 +57,8 @@ class Secrets:
 
     def values(self) -> tuple[str, ...]:
         """Every secret, for the one place that must know them all: the log's mask."""
-        return (self.slack_bot_token, self.slack_app_token, *self.pool_passwords.values())
+        slack = (self.slack_bot_token, self.slack_app_token, self.slack_signing_secret)
+        return (*filter(None, slack), *self.pool_passwords.values())
 
 
 class SecretReader:
@@ -72,6 +84,13 @@ class SecretReader:
         elif token and not re.fullmatch(r"[A-Za-z0-9-]+", token.removeprefix(prefix)):
             self.found.append(f"{source}: holds characters that no Slack token has.")
         return token
+
+    def read_signing_secret(self, variable: str, file: str, key: str) -> str:
+        """Returns the secret that Slack signs with; "" with a finding when there is none, or another thing is given."""
+        secret = self._read(variable, file, key).strip()
+        if secret and not re.fullmatch(r"[0-9a-f]{32,64}", secret):
+            self.found.append(f"{key if file else variable}: a signing secret is 32 hexadecimal digits.")
+        return secret
 
     def read_password(self, variable: str, file: str, key: str) -> str:
         """Returns the password of a pool, exactly as given but for one final line break; "" with a finding."""

@@ -12,11 +12,13 @@ from bot.slack.gateway import Gateway, GatewayStatus
 from bot.slack.homes import Homes
 from bot.slack.lanes import Outbox
 from bot.slack.links import Links
+from bot.slack.manifest import PATH as REQUEST_PATH
 from bot.slack.manifest import manifest, manifest_text
 from bot.slack.people import People
 from bot.slack.settings import RoleSettings, SlackSettings
 
 __all__ = [
+    "REQUEST_PATH",
     "Delivery",
     "Dialogues",
     "Gateway",

@@ -32,7 +32,7 @@ async def check(
             for where, identities in {**named, "[approval] break_glass": break_glass}.items():
                 for identity in identities:
                     findings += await _holder(client, where, identity)
-        return findings + await _app_token(client, app_token)
+        return findings + (await _app_token(client, app_token) if settings.mode == "socket" else [])
     finally:
         await close_client(client)
 

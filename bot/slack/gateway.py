@@ -20,6 +20,7 @@ from bot.slack.errands import Errands
 from bot.slack.faults import CALL_ERRORS, Fault, code_of, judge
 from bot.slack.homes import Homes
 from bot.slack.listeners import Listeners
+from bot.slack.requesturl import RequestUrl
 from bot.slack.settings import SlackSettings
 from bot.slack.socket import CONNECT_TIMEOUT_S, PING_EVERY_S, Link
 
@@ -47,7 +48,8 @@ class Gateway:
         *,
         settings: SlackSettings,
         bot_token: str,
-        app_token: str,
+        app_token: str = "",
+        signing_secret: str = "",
         desk: Desk,
         dialogues: Dialogues | None = None,
         homes: Homes | None = None,
@@ -76,13 +78,23 @@ class Gateway:
             clock=clock,
             observe_ack=observe_ack,
         )
-        self._link = Link(
-            self._wired(),
-            app_token,
-            watch_every_s=watch_every_s,
-            ping_every_s=ping_every_s,
-            connect_timeout_s=connect_timeout_s,
-        )
+        self._signing_secret = signing_secret
+        self._link: Link | RequestUrl
+        if settings.mode == "http":
+            self._link = RequestUrl(self._wired())
+        else:
+            self._link = Link(
+                self._wired(),
+                app_token,
+                watch_every_s=watch_every_s,
+                ping_every_s=ping_every_s,
+                connect_timeout_s=connect_timeout_s,
+            )
+
+    @property
+    def request_url(self) -> RequestUrl | None:
+        """What answers Slack's requests where those come by HTTP; None in Socket Mode."""
+        return self._link if isinstance(self._link, RequestUrl) else None
 
     async def start(self) -> None:
         """Checks both tokens and connects.
@@ -94,8 +106,9 @@ class Gateway:
         url: str | None = None
         try:
             await self._identify(findings)
-            answer = await self.client.apps_connections_open(app_token=self._app_token)
-            url = answer.get("url")
+            if self.request_url is None:
+                answer = await self.client.apps_connections_open(app_token=self._app_token)
+                url = answer.get("url")
         except CALL_ERRORS as error:
             if judge(error) in {Fault.LOST, Fault.LIMITED}:
                 log.warning("slack_unreachable_at_start", error=code_of(error))
@@ -140,6 +153,13 @@ class Gateway:
                 bot_user_id=self.bot_user_id,
             )
 
-        app = AsyncApp(client=self.client, authorize=authorize, request_verification_enabled=False, logger=sdk_log)
+        by_http = self._settings.mode == "http"
+        app = AsyncApp(
+            client=self.client,
+            authorize=authorize,
+            signing_secret=self._signing_secret,
+            request_verification_enabled=by_http,
+            logger=sdk_log,
+        )
         self._listeners.wire(app)
         return app

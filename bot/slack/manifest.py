@@ -1,6 +1,6 @@
 """The Slack app as a manifest: what `xenbot manifest` prints and an admin pastes when creating the app.
 
-Slack takes JSON as well as YAML. In Socket Mode no address is needed anywhere.
+Slack takes JSON as well as YAML. In Socket Mode no address is needed anywhere; else one takes everything.
 """
 
 from __future__ import annotations
@@ -33,11 +33,23 @@ EVENTS = (
     "message.channels",
     "message.groups",
 )
+#: Where the bot takes Slack's requests, in mode "http".
+PATH = "/slack/events"
 APP_SCOPE = "connections:write"
 
 
-def manifest() -> dict[str, Any]:
-    """The manifest as a mapping."""
+def manifest(url: str = "") -> dict[str, Any]:
+    """The manifest as a mapping: for Socket Mode, or for requests to the address `url`."""
+    made = _for_sockets()
+    if url:
+        made["features"]["slash_commands"][0]["url"] = url
+        made["settings"]["event_subscriptions"]["request_url"] = url
+        made["settings"]["interactivity"] |= {"request_url": url, "message_menu_options_url": url}
+        made["settings"]["socket_mode_enabled"] = False
+    return made
+
+
+def _for_sockets() -> dict[str, Any]:
     return {
         "_metadata": {"major_version": 2, "minor_version": 1},
         "display_information": {
@@ -73,6 +85,6 @@ def manifest() -> dict[str, Any]:
     }
 
 
-def manifest_text() -> str:
+def manifest_text(url: str = "") -> str:
     """The manifest as JSON text."""
-    return json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(manifest(url), indent=2, ensure_ascii=False) + "\n"

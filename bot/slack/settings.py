@@ -14,13 +14,14 @@ class SlackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `team` is the workspace's id (T…), `channels` the ids of the channels in which commands that change something are
     taken; the first one gets the cards of jobs asked for elsewhere. `alerts_channel` is "" for the first channel.
+    With `mode` "socket" the bot keeps a connection to Slack; with "http" Slack posts to an address of the bot.
     """
 
     team: str
     channels: tuple[str, ...]
     api_url: str = "https://slack.com/api/"
     alerts_channel: str = ""
-    mode: Literal["socket"] = "socket"
+    mode: Literal["socket", "http"] = "socket"
 
 
 class RoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -316,3 +316,17 @@ def test_a_store_that_is_not_named_is_a_finding(tmp_path: Path, text: str, findi
     with pytest.raises(ConfigError) as caught:
         load_store_only(write(tmp_path, text))
     assert caught.value.findings == (finding,)
+
+
+def test_by_http_a_signing_secret_is_needed_and_no_app_token(tmp_path: Path) -> None:
+    text = GOOD.replace('team = "T0001"', 'team = "T0001"\nmode = "http"')
+    environ = {key: value for key, value in SECRETS.items() if "APP_TOKEN" not in key}
+    assert find(tmp_path, text, environ) == (
+        "XENBOT_SLACK_SIGNING_SECRET: is not set; set it, or name a file with `slack.signing_secret_file`.",
+    )
+    (wrong,) = find(tmp_path, text, {**environ, "XENBOT_SLACK_SIGNING_SECRET": "xapp-1-abc"})
+    assert "hexadecimal" in wrong
+    assert "xapp-1-abc" not in wrong
+    config = read(tmp_path, text, {**environ, "XENBOT_SLACK_SIGNING_SECRET": "0a" * 16})
+    assert config.secrets.slack_signing_secret in config.secrets.values()
+    assert "" not in config.secrets.values()

@@ -156,3 +156,14 @@ def test_slack_libraries_are_used_nowhere_else() -> None:
         if "slack_sdk" in path.read_text() and not path.is_relative_to(root / "bot" / "slack")
     ]
     assert [path for path in found if "/lab/" not in path] == []
+
+
+def test_manifest_for_an_address_names_it_everywhere_and_leaves_socket_mode() -> None:
+    url = "https://bot.example/slack/events"
+    read = json.loads(manifest_text(url))
+    assert read["settings"]["socket_mode_enabled"] is False
+    assert read["features"]["slash_commands"][0]["url"] == url
+    assert read["settings"]["event_subscriptions"]["request_url"] == url
+    interactivity = read["settings"]["interactivity"]
+    assert (interactivity["request_url"], interactivity["message_menu_options_url"]) == (url, url)
+    assert read["oauth_config"] == manifest()["oauth_config"]
