@@ -11,7 +11,6 @@ WINDOW: Final = 8192
 """How many of the last bytes are looked through for an error page. A server's pages are far shorter."""
 
 _PAGE: Final = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d [^\r\n]{0,120})\r?\n")
-_TEXT: Final = bytes(range(0x20, 0x7F)) + b"\t\r\n" + bytes(range(0x80, 0x100))
 _LONGEST_QUOTE: Final = 200
 
 
@@ -25,12 +24,12 @@ def find_page(tail: bytes) -> tuple[int, str] | None:
     """Finds the error page of a server that ends `tail`, the last bytes of a stream.
 
     Returns:
-        How many bytes before the end of `tail` it begins, and what it says; None when there is none. Only a page that
-        is followed by nothing but text counts: the same words on a disk are followed by other things.
+        How many bytes before the end of `tail` it begins, and what it says; None when there is none. Only a page with
+        no zero byte behind it counts: where a disk holds the same words, zeros follow sooner or later.
     """
     for match in _PAGE.finditer(tail):
         page = tail[match.start() :]
-        if not page.translate(None, _TEXT):
+        if b"\0" not in page:
             _, _, body = page.partition(b"\r\n\r\n")
             said = re.sub(
                 rb"<(style|script|title)\b.*?</\1>|<[^>]{0,200}>", b" ", body, flags=re.DOTALL | re.IGNORECASE
