@@ -34,10 +34,15 @@ _WORDS = {
 _SHORT_BODY = 120
 
 
+def kind(name: str) -> Phrase:
+    """What an alert of this code is about, without its object."""
+    known = _WORDS.get(name)
+    return say(known) if known else say("{code}", code=Code(name))
+
+
 def describe(alert: Alert, view: PoolView) -> Phrase:
     """One alert in one line: what happened, to what, when; the server's own text where it is one short line."""
-    known = _WORDS.get(alert.name)
-    what = say(known) if known else say("{code}", code=Code(alert.name))
+    what = kind(alert.name)
     name = _name_of(alert.about, view)
     about = say("{name}: {what}", name=name, what=what) if name else what
     body = alert.body.strip()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.domain.inventory import Host, MigrationFacts
+from bot.domain.inventory import Host, MigrationFacts, Vm
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,18 @@ class Layout:
         if sum(needs) <= max(room):
             return True
         return _spread(reversed(needs), room) or _packed(reversed(needs), room)
+
+
+def leftover(guests: Iterable[Vm], room: Iterable[int]) -> list[Vm]:
+    """The guests that find no place when the largest chooses first, each the roomiest host; room in bytes."""
+    left = sorted(room)
+    without = []
+    for vm in sorted(guests, key=lambda one: (-one.memory_needed, one.name)):
+        if not left or left[-1] < vm.memory_needed:
+            without.append(vm)
+        else:
+            insort(left, left.pop() - vm.memory_needed)
+    return without
 
 
 def layout(facts: MigrationFacts, homes: Mapping[str, str]) -> Layout:

@@ -1,0 +1,242 @@
+"""What can be wrong with the hosts of a pool: alive, alike, in time, certified, licensed, strong enough."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from bot.domain.health import Expiry, HealthFacts, HostState
+from bot.domain.plan import Grade
+from bot.domain.texts import Code, Moment, Phrase, Size, Span, many, say
+from bot.domain.words import counted
+from bot.operations.health.row import Item, Row, row
+
+DAY_S = 86_400.0
+_SOON_S = 30 * DAY_S
+_AT_ONCE_S = 7 * DAY_S
+#: Beyond some seconds logs of two hosts no longer tell one story; beyond five minutes XAPI itself raises an alert.
+_SKEW_S = 3.0
+_GREAT_SKEW_S = 300.0
+_GIB = 1 << 30
+#: A control domain is sized as 1 GiB and a twentieth of its host's memory, at most 8 GiB, by the server's own rule.
+_CONTROL_BASE = _GIB
+_CONTROL_SHARE = 20
+_CONTROL_MOST = 8 * _GIB
+
+
+def rows(facts: HealthFacts) -> Iterator[Row]:
+    """The rows about hosts."""
+    yield _live(facts)
+    yield _enabled(facts)
+    yield _versions(facts)
+    yield _updates(facts)
+    yield _clocks(facts)
+    yield _vendors(facts)
+    yield _hvm(facts)
+    yield _control_domains(facts)
+    yield _certificates(facts)
+    yield _licences(facts)
+
+
+def _live(facts: HealthFacts) -> Row:
+    items = []
+    for one in facts.hosts:
+        host, guests = one.host, counted(one.host.guests, "guest", "guests")
+        if host.silent_since is not None:
+            since = Span(max(0.0, facts.read_at - host.silent_since))
+            believed = say(", XAPI still says live") if host.live else say("")
+            silent = say(
+                "{host} silent for {since}{believed}; {guests} there unconfirmed",
+                host=host.name,
+                since=since,
+                believed=believed,
+                guests=guests,
+            )
+            items.append(Item(f"live:{host.uuid}", silent, Grade.BLOCKED))
+        elif not host.live:
+            dead = say("{host} is not live: XAPI has lost its heartbeat; {guests} there", host=host.name, guests=guests)
+            items.append(Item(f"live:{host.uuid}", dead, Grade.BLOCKED))
+    well = say("all {hosts} live and answering", hosts=counted(len(facts.hosts), "host", "hosts"))
+    return row("live", "Hosts live", items, well, say("Look at the host's console and power before anything else."))
+
+
+def _enabled(facts: HealthFacts) -> Row:
+    items = []
+    for one in facts.hosts:
+        if not one.host.enabled:
+            why = say(", kept empty for maintenance") if one.host.maintenance else say("")
+            says = say("{host} takes no guests{why}", host=one.host.name, why=why)
+            items.append(Item(f"enabled:{one.host.uuid}", says))
+    fix = say("Once its work is done: {command}.", command=Code("/xen enable <host>"))
+    return row("enabled", "Hosts enabled", items, say("every host takes guests"), fix)
+
+
+def _versions(facts: HealthFacts) -> Row:
+    found = {one.host.uuid: _version(one) for one in facts.hosts}
+    coordinator = next((found[one.host.uuid] for one in facts.hosts if one.host.coordinator), None)
+    items = [
+        Item(
+            f"version:{one.host.uuid}",
+            say("{host} runs {version}", host=one.host.name, version=found[one.host.uuid]),
+            Grade.WARNING if facts.pool.upgrading else Grade.BLOCKED,
+        )
+        for one in facts.hosts
+        if coordinator is not None and found[one.host.uuid] != coordinator
+    ]
+    if facts.pool.upgrading:
+        items.append(Item("upgrading", say("a rolling upgrade is in progress")))
+    well = say("{version} everywhere", version=coordinator or "one version")
+    fix = say("The coordinator runs {version}: bring every host to it.", version=coordinator or "another version")
+    return row("versions", "Versions", items, well, fix)
+
+
+def _version(one: HostState) -> str:
+    host = one.host
+    return " ".join(part for part in (host.product, host.version, f"({one.build})" if one.build else "") if part)
+
+
+def _updates(facts: HealthFacts) -> Row:
+    every: frozenset[str] = frozenset().union(*(one.updates for one in facts.hosts))
+    items = []
+    for one in facts.hosts:
+        lacks = len(every - one.updates)
+        if lacks:
+            missing = counted(lacks, "update", "updates")
+            says = say("{host} lacks {n} that other hosts have", host=one.host.name, n=missing)
+            items.append(Item(f"updates:{one.host.uuid}", says))
+        if one.behind:
+            behind = say("{host} lacks updates that the pool has fetched", host=one.host.name)
+            items.append(Item(f"behind:{one.host.uuid}", behind))
+        if one.guidances:
+            todo = say(
+                "{host} still has to: {todo}",
+                host=one.host.name,
+                todo=many([guidance.replace("_", " ") for guidance in one.guidances]),
+            )
+            items.append(Item(f"guidance:{one.host.uuid}", todo))
+    fix = say("Apply the same updates to every host, one at a time, each emptied before.")
+    return row("updates", "Updates", items, say("the same on every host, none half applied"), fix)
+
+
+def _clocks(facts: HealthFacts) -> Row:
+    told = [one for one in facts.hosts if one.clock_ahead_s is not None]
+    alive = [one for one in facts.hosts if one.host.live and one.host.silent_since is None]
+    items = []
+    for one in alive:
+        if one.clock_ahead_s is None:
+            says = say("{host} did not tell its time", host=one.host.name)
+            items.append(Item(f"clock-unknown:{one.host.uuid}", says, Grade.UNKNOWN))
+    middle = _middle(told)
+    for one in told:
+        off = (one.clock_ahead_s or 0.0) - middle
+        beyond = abs(off) - one.clock_doubt_s
+        if beyond > _SKEW_S:
+            way = say("ahead of") if off > 0 else say("behind")
+            says = say("{host} is {off} {way} the other clocks", host=one.host.name, off=Span(abs(off)), way=way)
+            grade = Grade.BLOCKED if beyond > _GREAT_SKEW_S else Grade.WARNING
+            items.append(Item(f"clock:{one.host.uuid}", says, grade))
+    if told and abs(middle) - max(one.clock_doubt_s for one in told) > _SKEW_S:
+        ours = say("xenbot's own clock differs from the pool's by {off}", off=Span(abs(middle)))
+        items.append(Item("clock:xenbot", ours))
+    worst = max((abs((one.clock_ahead_s or 0.0) - middle) for one in told), default=0.0)
+    well = say("within {s} of each other, as far as whole seconds tell", s=Span(max(1.0, worst)))
+    fix = say("Give every host the same time servers and see that they are reached.")
+    return row("clocks", "Clocks", items, well, fix)
+
+
+def _middle(told: list[HostState]) -> float:
+    ordered = sorted(one.clock_ahead_s or 0.0 for one in told)
+    if not ordered:
+        return 0.0
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _vendors(facts: HealthFacts) -> Row:
+    counts = Counter(one.host.cpu_vendor for one in facts.hosts if one.host.cpu_vendor)
+    usual = counts.most_common(1)[0][0] if counts else ""
+    items = [
+        Item(
+            f"vendor:{one.host.uuid}",
+            say("{host} has a CPU of {vendor}", host=one.host.name, vendor=one.host.cpu_vendor),
+            Grade.BLOCKED,
+        )
+        for one in facts.hosts
+        if one.host.cpu_vendor not in {"", usual}
+    ]
+    fix = say("Guests cannot move between CPU vendors: such a host belongs into a pool of its own.")
+    return row("cpu-vendor", "CPU vendor", items, say("{vendor} everywhere", vendor=usual or "one vendor"), fix)
+
+
+def _hvm(facts: HealthFacts) -> Row:
+    guests = sum(vm.hvm for vm in facts.vms)
+    items = [
+        Item(
+            f"hvm:{one.host.uuid}",
+            say(
+                "{host} cannot run HVM guests, of which there are {n} here",
+                host=one.host.name,
+                n=guests,
+            ),
+        )
+        for one in facts.hosts
+        if one.host.hvm_capable is False
+    ]
+    fix = say("Switch on virtualisation (VT-x, AMD-V) in the host's firmware.")
+    return row("hvm", "HVM capability", items, say("every host can run HVM guests"), fix)
+
+
+def _control_domains(facts: HealthFacts) -> Row:
+    items = []
+    for one in facts.hosts:
+        host = one.host
+        usual = min(_CONTROL_BASE + host.memory_total // _CONTROL_SHARE, _CONTROL_MOST)
+        if 0 < host.control_memory < usual // 2:
+            says = say(
+                "{host} has {has} for a host of {total}",
+                host=host.name,
+                has=Size(host.control_memory),
+                total=Size(host.memory_total),
+            )
+            items.append(Item(f"dom0:{host.uuid}", says))
+    fix = say("Give the control domain (dom0) more memory and reboot the host: storage and tools run in it.")
+    return row("dom0", "dom0 memory", items, say("enough on every host"), fix)
+
+
+def _certificates(facts: HealthFacts) -> Row:
+    items = [
+        item
+        for one in facts.hosts
+        for expiry in one.certificates
+        for item in _ending(expiry, say("{host}: {what}", host=one.host.name, what=expiry.what), one.host.uuid, facts)
+    ]
+    for expiry in facts.authorities:
+        items += _ending(expiry, say("trusted authority {what}", what=expiry.what), expiry.what, facts)
+    fix = say("Put a new certificate in place before it ends; then tell xenbot its fingerprint.")
+    return row("certificates", "Certificates", items, say("good for more than 30 days"), fix)
+
+
+def _licences(facts: HealthFacts) -> Row:
+    items = [
+        item
+        for one in facts.hosts
+        if one.licence is not None
+        for item in _ending(one.licence, say("{host}: the licence", host=one.host.name), one.host.uuid, facts)
+    ]
+    fix = say("Renew the licence: without one, guests keep running and some functions stop.")
+    return row("licence", "Licence", items, say("none ends within 30 days"), fix)
+
+
+def _ending(expiry: Expiry, what: Phrase, about: str, facts: HealthFacts) -> Iterable[Item]:
+    left = expiry.at - facts.read_at
+    if left > _SOON_S:
+        return
+    grade = Grade.BLOCKED if left <= _AT_ONCE_S else Grade.WARNING
+    if left <= 0:
+        yield Item(f"ends:{about}:{expiry.what}", say("{what} ended {at}", what=what, at=Moment(expiry.at)), grade)
+    else:
+        yield Item(
+            f"ends:{about}:{expiry.what}",
+            say("{what} ends in {left} ({at})", what=what, left=Span(left), at=Moment(expiry.at)),
+            grade,
+        )

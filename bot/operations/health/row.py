@@ -1,0 +1,58 @@
+"""One row of the check: a subject, what was found wrong with it object by object, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from bot.domain.message import Button
+from bot.domain.plan import Check, Grade
+from bot.domain.texts import Phrase, many, say
+from bot.domain.words import counted
+
+_SHOWN = 3
+WEIGHT = {Grade.OK: 0, Grade.WARNING: 1, Grade.UNKNOWN: 2, Grade.BLOCKED: 3}
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One thing that is wrong. `id` names it the same way tomorrow, so that new and gone can be told apart.
+
+    `button` asks for what would mend it.
+    """
+
+    id: str
+    says: Phrase
+    grade: Grade = Grade.WARNING
+    button: Button | None = None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A subject of the check. `well` is what is true where nothing is wrong; `fix` what to do otherwise."""
+
+    key: str
+    title: str
+    items: tuple[Item, ...]
+    well: Phrase
+    fix: Phrase | None = None
+
+    @property
+    def grade(self) -> Grade:
+        """The worst of what was found."""
+        return max((item.grade for item in self.items), key=WEIGHT.__getitem__, default=Grade.OK)
+
+    def check(self) -> Check:
+        """The row as a check: the worst items named, the others counted."""
+        if not self.items:
+            return Check(self.key, Grade.OK, self.title, self.well)
+        ordered = sorted(self.items, key=lambda item: -WEIGHT[item.grade])
+        shown = [item.says for item in ordered[:_SHOWN]]
+        left = len(ordered) - len(shown)
+        if left:
+            shown.append(say("and {n}", n=counted(left, "more", "more")))
+        return Check(self.key, self.grade, self.title, say("{all}", all=many(shown)), self.fix)
+
+
+def row(key: str, title: str, items: Iterable[Item], well: Phrase, fix: Phrase | None = None) -> Row:
+    """The row of what was found."""
+    return Row(key, title, tuple(items), well, fix)
