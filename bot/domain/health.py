@@ -139,3 +139,18 @@ class HealthFacts(msgspec.Struct, frozen=True):
     authorities: tuple[Expiry, ...]
     read_at: float
     age_s: float
+
+
+class PlugFacts(msgspec.Struct, frozen=True):
+    """An SR, a host of its pool, and the plug between them, read directly; `plug` is "" where there is none.
+
+    `busy` are the operations that go on at the SR. `read_at` in Unix seconds.
+    """
+
+    pool: Pool
+    sr: Sr
+    host: Host
+    plug: str
+    attached: bool
+    busy: tuple[str, ...]
+    read_at: float

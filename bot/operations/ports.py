@@ -14,7 +14,7 @@ import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
 from bot.domain.disk_moves import DiskMoveFacts, SendFacts
-from bot.domain.health import HealthFacts
+from bot.domain.health import HealthFacts, PlugFacts
 from bot.domain.inventory import (
     Host,
     LeavingFacts,
@@ -171,6 +171,10 @@ class Facts(Protocol):
 
         A host that does not tell its time within a second is left without. Raises Unreachable before the first load.
         """
+        ...
+
+    async def plug(self, sr: str, host: str) -> PlugFacts:
+        """The plug of an SR in a host (UUIDs). Raises NotFound where they are not of one pool; else as `migration`."""
         ...
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from bot.domain.health import PlugFacts
 from bot.domain.inventory import LeavingFacts, Residents, XapiVerdict
 from bot.errors import NotFound, XapiFailure
+from bot.xen import disk_facts
 from bot.xen.facts import host_in, may_move, may_run, pool_of, read_guest, read_hosts
 from bot.xen.faults import GONE
 from bot.xen.pool import Reader
-from bot.xen.records import HostRecord, VmRecord
+from bot.xen.records import HostRecord, PbdRecord, VmRecord
 from bot.xen.send_facts import SendingFacts
 
 
@@ -44,6 +46,31 @@ class HostFacts(SendingFacts):
         """For each guest and host whether XAPI would let it run there. Raises as `leaving`."""
         refs = [(self._locate("VM", "guest", vm), self._locate("host", "host", host)[1]) for vm, host in pairs]
         return tuple(await asyncio.gather(*(may_run(pool, vm, host) for (pool, vm), host in refs)))
+
+    async def plug(self, sr: str, host: str) -> PlugFacts:
+        """The plug of an SR in a host. Raises NotFound, Unreachable, CannotTell, XapiFailure."""
+        pool, sr_ref = self._locate("SR", "SR", sr)
+        home, host_ref = self._locate("host", "host", host)
+        if home is not pool:
+            raise NotFound("SR", sr)
+        reader = Reader(pool)
+        hosts = await read_hosts(pool, reader, {host_ref})
+        found = await disk_facts.storage(reader, sr_ref)
+        if found is None:
+            raise NotFound("SR", sr)
+        storage, record = found
+        plug = next(
+            (one for one in reader.tables.of(PbdRecord).values() if one.host == host_ref and one.sr == sr_ref), None
+        )
+        return PlugFacts(
+            pool=pool_of(pool, reader),
+            sr=storage,
+            host=host_in(hosts, host_ref, host),
+            plug=plug.uuid if plug is not None else "",
+            attached=plug is not None and plug.currently_attached,
+            busy=tuple(sorted(record.current_operations.values())),
+            read_at=self._clock(),
+        )
 
     async def residents(self, pool: str, host: str) -> Residents:
         """What runs on the host now, and whether it takes guests. Raises NotFound, Unreachable, XapiFailure."""

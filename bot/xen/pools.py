@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
 from bot.domain.disk_moves import DiskMoveFacts, SendFacts
-from bot.domain.health import HealthFacts
+from bot.domain.health import HealthFacts, PlugFacts
 from bot.domain.inventory import (
     FeedState,
     Host,
@@ -178,6 +178,10 @@ class Pools:
     async def health(self, pool: str) -> HealthFacts:
         """See `Facts.health`."""
         return await health(self._live(pool), self._clock)
+
+    async def plug(self, sr: str, host: str) -> PlugFacts:
+        """See `Facts.plug`."""
+        return await self._facts.plug(sr, host)
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         """See `Facts.whereabouts`."""

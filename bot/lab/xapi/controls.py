@@ -166,6 +166,7 @@ AnyControl = (
     | meddling.BlockOperation
     | meddling.UnblockOperation
     | meddling.FillStorage
+    | meddling.SkewClock
     | meddling.UnplugStorage
     | meddling.PlugStorage
     | meddling.Set

@@ -105,6 +105,8 @@ class Hands:
                 strangers.write_data(*self._find("VM", guest), gib)
             case meddling.FillStorage(sr=sr, free_gib=free_gib):
                 strangers.fill_storage(*self._find("SR", sr), free_gib)
+            case meddling.SkewClock(host=host, seconds=seconds):
+                self._find_host(host)[1].clock_ahead_s = seconds
             case meddling.UnplugStorage(sr=sr, host=host) | meddling.PlugStorage(sr=sr, host=host):
                 pool, storage = self._find("SR", sr)
                 attached = isinstance(control, meddling.PlugStorage)

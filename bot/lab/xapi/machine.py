@@ -57,6 +57,7 @@ class Machine:
         goes_down: Whether it was told to shut down or to reboot; until it is up again nobody can enable it.
         local_sessions: Sessions of its own, good for what must work without a coordinator.
         streams: How many guests' memory it sends or gets now.
+        clock_ahead_s: How far its clock is ahead of the others, in seconds; negative when it is behind.
         archive_numbers: Numbers of the references in archives: they go on from one archive to the next.
     """
 
@@ -76,6 +77,7 @@ class Machine:
     goes_down: bool = False
     toolstack: Toolstack = field(default=Toolstack.UP)
     streams: int = 0
+    clock_ahead_s: float = 0.0
     local_sessions: set[str] = field(default_factory=set)
     archive_numbers: Iterator[int] = field(default_factory=count)
 

@@ -108,6 +108,14 @@ class FillStorage(Control, frozen=True, tag="fill_sr"):
     free_gib: Annotated[float, Meta(ge=0, title="GiB left free")] = 0.0
 
 
+class SkewClock(Control, frozen=True, tag="skew_clock"):
+    """Sets the clock of a host ahead of the others, or behind them with less than nothing."""
+
+    label = "Set a host's clock wrong"
+    host: HostName
+    seconds: Annotated[float, Meta(ge=-86_400, le=86_400, title="Seconds ahead")] = 30.0
+
+
 class UnplugStorage(Control, frozen=True, tag="unplug_pbd"):
     """Detaches a storage repository from a host, as a cut cable or a dead server would."""
 

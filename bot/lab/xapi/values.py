@@ -11,6 +11,7 @@ from typing import Any, Final
 Value = Any
 
 NULL_REF: Final = "OpaqueRef:NULL"
+_WRITTEN: Final = "%Y%m%dT%H:%M:%SZ"
 _NAMESPACE: Final = uuid.UUID("6f1c9a52-6a55-4a1f-9d0e-2b8f9c1d7e30")
 
 
@@ -31,7 +32,13 @@ EPOCH: Final = Date("19700101T00:00:00Z")  # what XAPI means by "never"
 
 def past(days: int = 0) -> Date:
     """Returns this second some days ago: for records that a world begins with, which is before its clock runs."""
-    return Date((datetime.now(UTC) - timedelta(days=days)).strftime("%Y%m%dT%H:%M:%SZ"))
+    return Date((datetime.now(UTC) - timedelta(days=days)).strftime(_WRITTEN))
+
+
+def shifted(date: Date, seconds: float) -> Date:
+    """Returns the date so many seconds later."""
+    moment = datetime.strptime(date, _WRITTEN).replace(tzinfo=UTC) + timedelta(seconds=seconds)
+    return Date(moment.strftime(_WRITTEN))
 
 
 def new_ref() -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import msgspec
 
 from bot.domain.message import Button
 from bot.domain.plan import Check, Grade
-from bot.domain.texts import Phrase, many, say
+from bot.domain.texts import Phrase, say
 from bot.domain.words import counted
 
 _SHOWN = 3
@@ -50,7 +51,11 @@ class Row(msgspec.Struct, frozen=True):
         left = len(ordered) - len(shown)
         if left:
             shown.append(say("and {n}", n=counted(left, "more", "more")))
-        return Check(self.key, self.grade, self.title, say("{all}", all=many(shown)), self.fix)
+        return Check(self.key, self.grade, self.title, functools.reduce(_beside, shown), self.fix)
+
+
+def _beside(one: Phrase, other: Phrase) -> Phrase:
+    return say("{one}; {other}", one=one, other=other)
 
 
 def row(key: str, title: str, items: Iterable[Item], well: Phrase, fix: Phrase | None = None) -> Row:

@@ -143,10 +143,7 @@ def _default(facts: HealthFacts) -> Row:
     if several and not store.sr.shared:
         says = say("{sr} is not shared: what is made there cannot move", sr=store.sr.name)
         items.append(Item("default-sr:local", says))
-    elif several and any(one.host.uuid not in store.sr.hosts for one in facts.hosts):
-        says = say("{sr} is not attached to every host", sr=store.sr.name)
-        items.append(Item("default-sr:plugs", says, Grade.BLOCKED))
-    return row("default-sr", title, items, say("{sr}, attached everywhere", sr=store.sr.name), fix)
+    return row("default-sr", title, items, say("{sr}", sr=store.sr.name), fix)
 
 
 def _paths(facts: HealthFacts) -> Row:

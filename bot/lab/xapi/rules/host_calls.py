@@ -11,7 +11,7 @@ from bot.lab.xapi.rules.host_operations import refresh_allowed_host, wait_for_ho
 from bot.lab.xapi.rules.memory import compute_free
 from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.toolstack import find_bar
-from bot.lab.xapi.values import Date, Value
+from bot.lab.xapi.values import Date, Value, shifted
 
 _POWER_ON_MODES: Final = re.compile(r"|wake-on-lan|iLO|DRAC|IPMI|[\w.-]+", re.ASCII)
 _HOSTNAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?", re.ASCII)
@@ -31,7 +31,8 @@ async def compute_memory_overhead(context: Context, host: str) -> int:
 async def get_servertime(context: Context, host: str) -> Date:
     """Returns the clock of a host; every simulated host is in UTC, so its local time is the same."""
     await forward(context, host)
-    return context.pool.clock.now()
+    machine = context.pool.machines.get(host)
+    return shifted(context.pool.clock.now(), machine.clock_ahead_s if machine is not None else 0.0)
 
 
 async def disable(context: Context, host: str, auto_enable: bool = True) -> str:  # noqa: FBT001, FBT002  as on the wire
