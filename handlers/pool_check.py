@@ -17,7 +17,7 @@ class Arguments(msgspec.Struct, frozen=True):
     """Which pool, all of them without, and whether what is fine is shown as well."""
 
     pool: PoolView | None = None
-    whole: Annotated[bool, flag("all")] = False
+    everything: Annotated[bool, flag("all")] = False
 
 
 async def answer(arguments: Arguments, context: Context) -> Message:
@@ -33,7 +33,7 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         facts = await context.facts.health(view.pool.uuid)
         found = report.rows(facts)
         if len(views) == 1:
-            return report.message(facts, found, whole=arguments.whole)
+            return report.message(facts, found, whole=arguments.everything)
         checked.append((view, found))
     return report.several(checked)
 

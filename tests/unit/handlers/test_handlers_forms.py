@@ -133,6 +133,7 @@ def test_what_is_ticked_says_what_it_means() -> None:
         "full": "All of it",
         "sample": "Only a random part",
         "keep_mac": "Keep its MAC addresses",
+        "everything": "Everything",
     }
 
 
