@@ -23,8 +23,8 @@ from bot.errors import Ambiguous, NotFound, NotUnderstood, Refused
 # The contract of the slash command, also for commands that are yet to come.
 TABLE = {
     Role.VIEWER: "help whoami about status vms why pool-check sr-check tools jobs job backups audit",
-    Role.OPERATOR: "migrate move-disks eject start stop reboot backup verify rehearse restore evacuate enable return plug"
-    " cancel",
+    Role.OPERATOR: "migrate move-disks eject start stop reboot backup verify rehearse restore evacuate enable return"
+    " plug cancel",
     Role.ADMIN: "pool-join sr-add schedule resolve freeze unfreeze",
 }
 
