@@ -206,6 +206,8 @@ def write_data(pool: Pool, vm: str, gib: float) -> None:
     if not disks:
         raise ValueError(f"Guest {pool.database.get('VM', vm, 'name_label')!r} has no disk.")
     storage_space.write_data(pool.database, disks[0], int(gib * _GIB))
+    disk = pool.database.record("VDI", disks[0])
+    pool.contents.write(disk["uuid"], disk["virtual_size"], int(gib * _GIB))
 
 
 def plug_storage(pool: Pool, storage: str, host: str, *, attached: bool) -> None:

@@ -45,7 +45,7 @@ class Archive:
     def digests(self) -> dict[str, dict[int, str]]:
         """Returns the blocks that are not zero by the disk's position in the guest."""
         zeros = {hashlib.sha256(bytes(BLOCK)).hexdigest()}
-        positions = {vbd["VDI"]: vbd["userdevice"] for vbd in self.objects["VBD"]}
+        positions = {vbd["VDI"]: vbd["userdevice"] for vbd in self.objects.get("VBD", [])}
         return {
             positions[disk]: {number: digest for number, digest in blocks.items() if digest not in zeros}
             for disk, blocks in self.disks.items()
