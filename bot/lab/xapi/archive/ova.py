@@ -129,7 +129,7 @@ class Inventory:
             case "VM":
                 return self._describe_guest(record, keeps_state, with_snapshots)
             case "VBD":
-                vdi = NULL_REF if record["empty"] else self._look_up(record["VDI"])
+                vdi = self._look_up_own(record["VDI"])
                 return record | _UNPLUGGED | {"VM": self._look_up(record["VM"]), "VDI": vdi}
             case "VIF":
                 return record | _UNPLUGGED | {key: self._look_up(record[key]) for key in ("VM", "network")}
@@ -161,16 +161,16 @@ class Inventory:
         if with_snapshots:
             snapshot = {
                 **{key: record[key] for key in _NO_SNAPSHOT},
-                "snapshot_of": self._look_up(record["snapshot_of"]),
+                "snapshot_of": self._look_up_own(record["snapshot_of"]),
                 "snapshots": self._filter(record["snapshots"]),
-                "parent": self._look_up(record["parent"]),
+                "parent": self._look_up_own(record["parent"]),
             }
         return {
             **record,
             **_FRESH_GUEST,
             **snapshot,
             "power_state": record["power_state"] if keeps_state else "Halted",
-            "suspend_VDI": self._look_up(kept) if kept != NULL_REF else NULL_REF,
+            "suspend_VDI": self._look_up_own(kept),
             "resident_on": self._look_up(record["resident_on"]),
             "affinity": self._look_up(record["affinity"]),
             "VIFs": self._filter(record["VIFs"]),
@@ -181,6 +181,10 @@ class Inventory:
 
     def _look_up(self, ref: str) -> str:
         return self.ids.get(ref, NULL_REF)
+
+    def _look_up_own(self, ref: str) -> str:
+        """Returns what an object is called in the archive; the null reference stays what it is."""
+        return NULL_REF if ref == NULL_REF else self._look_up(ref)
 
     def _filter(self, refs: list[str]) -> list[str]:
         return [self.ids[ref] for ref in refs if ref in self.ids]

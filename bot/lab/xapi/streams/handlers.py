@@ -5,6 +5,7 @@ from typing import Final
 
 from bot.lab.xapi.streams.exports import export
 from bot.lab.xapi.streams.imports import import_guest
+from bot.lab.xapi.streams.metadata import export_metadata, import_metadata
 from bot.lab.xapi.streams.visit import Visit
 
 Handler = Callable[[Visit], Awaitable[str]]
@@ -14,6 +15,8 @@ Served = tuple[str, str, Handler]
 # Method and path, then the handler's name in permissions and what serves it.
 _HANDLERS: Final[Mapping[tuple[str, str], tuple[str, Handler]]] = {
     ("GET", "/export"): ("get_export", export),
+    ("GET", "/export_metadata"): ("get_export_metadata", export_metadata),
+    ("PUT", "/import_metadata"): ("put_import_metadata", import_metadata),
     ("PUT", "/import"): ("put_import", import_guest),
 }
 NAMES: Final = tuple(f"{method} {path}" for method, path in _HANDLERS)

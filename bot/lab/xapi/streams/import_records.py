@@ -33,6 +33,9 @@ class Import:
         storage: Where all disks go.
         keeps_identity: Whether guests and interfaces keep UUIDs and addresses (`restore=true`).
         undo: Gets what undoes each object.
+        disks: None to make the disks; for records without data the UUIDs that disks have here, by those that they had,
+            where they differ.
+        is_forced: Whether a disk that is not here is left out.
         known: What an archive's reference is called here.
     """
 
@@ -41,6 +44,8 @@ class Import:
     storage: str
     keeps_identity: bool
     undo: ExitStack
+    disks: dict[str, str] | None = None
+    is_forced: bool = False
     known: dict[str, str] = field(default_factory=dict)
     guests: list[str] = field(default_factory=list)
 
@@ -52,27 +57,52 @@ class Import:
                 leads nowhere.
         """
         self._find_hosts()
-        for ref, record in self.description.records("VDI").items():
-            await self._make_disk(ref, record)
+        if self.disks is not None:
+            self.find_disks()
+        else:
+            for ref, record in self._described("VDI"):
+                await self._make_disk(ref, record)
         for class_name in ("VM_guest_metrics", "VM_metrics"):
-            for ref, record in self.description.records(class_name).items():
+            for ref, record in self._described(class_name):
                 self._keep(class_name, ref, self._create(class_name, _describe_moment(record)))
-        for ref, record in self.description.records("VM").items():
+        for ref, record in self._described("VM"):
             self._make_guest(ref, record)
-        for ref, record in self.description.records("network").items():
-            self._find_network(ref, record)
-        for ref, record in self.description.records("VBD").items():
-            self._make_drive(ref, record)
-        for ref, record in self.description.records("VIF").items():
-            self._make_interface(ref, record)
+        if self.disks is not None:
+            self._tie_snapshots()
+        self._make_devices()
         for vm in self.guests:
             show(self.context.pool, vm)
 
+    def _make_devices(self) -> None:
+        for ref, record in self._described("network"):
+            self._find_network(ref, record)
+        for ref, record in self._described("VBD"):
+            self._make_drive(ref, record)
+        for ref, record in self._described("VIF"):
+            self._make_interface(ref, record)
+
     def _find_hosts(self) -> None:
         by_uuid = {record["uuid"]: ref for ref, record in self._items("host")}
-        for ref, record in self.description.records("host").items():
+        for ref, record in self._described("host"):
             if record["uuid"] in by_uuid:
                 self.known[ref] = by_uuid[record["uuid"]]
+
+    def find_disks(self) -> None:
+        """Finds the disks of records that came without data, by UUID.
+
+        Raises:
+            ApiError: `IMPORT_ERROR_ATTACHED_DISKS_NOT_FOUND` when one is not here, unless by force.
+        """
+        streamed = {name for name, _ in self.description.list_disks()}
+        by_uuid = {record["uuid"]: ref for ref, record in self._items("VDI")}
+        for ref, record in self.description.records("VDI").items():
+            uuid = (self.disks or {}).get(record["uuid"], record["uuid"])
+            if ref not in streamed:
+                self._find_image(ref, record)
+            elif uuid in by_uuid:
+                self.known[ref] = by_uuid[uuid]
+            elif not self.is_forced:
+                raise ApiError("IMPORT_ERROR_ATTACHED_DISKS_NOT_FOUND")
 
     async def _make_disk(self, ref: str, record: dict[str, Value]) -> None:
         if ref not in {name for name, _ in self.description.list_disks()}:
@@ -119,8 +149,8 @@ class Import:
                 "metrics": self.known.get(record["metrics"], NULL_REF),
                 "guest_metrics": self.known.get(record["guest_metrics"], NULL_REF),
                 "is_default_template": False,
-                "is_a_snapshot": False,
-                "snapshot_time": EPOCH,
+                "is_a_snapshot": record["is_a_snapshot"] and self.disks is not None,
+                "snapshot_time": record["snapshot_time"] if self.disks is not None else EPOCH,
                 "ha_always_run": False,
                 "domid": -1,
                 "memory_target": 0,
@@ -134,6 +164,12 @@ class Import:
         self.known[ref] = vm
         self.guests.append(vm)
         self.undo.callback(self._drop_guest, vm)
+
+    def _tie_snapshots(self) -> None:
+        """Lets the snapshots of an archive be those of the guest that came with them."""
+        for ref, record in self.description.records("VM").items():
+            origin, parent = (self.known.get(record[name], NULL_REF) for name in ("snapshot_of", "parent"))
+            self.context.pool.database.set("VM", self.known[ref], snapshot_of=origin, parent=parent)
 
     def _drop_guest(self, vm: str) -> None:
         if self.context.pool.database.has("VM", vm):
@@ -194,6 +230,9 @@ class Import:
 
     def _get(self, class_name: str, ref: str, name: str) -> Value:
         return self.context.pool.database.get(class_name, ref, name)
+
+    def _described(self, class_name: str) -> list[tuple[str, dict[str, Value]]]:
+        return list(self.description.records(class_name).items())
 
     def _items(self, class_name: str) -> list[tuple[str, dict[str, Value]]]:
         return list(self.context.pool.database.items(class_name))

@@ -112,21 +112,21 @@ async def _import(visit: Visit, storage: str, context: Context, source: Source) 
         make_room(pool, description, is_forced=is_forced)
     with ExitStack() as undo:
         made = Import(context, description, storage, keeps_identity, undo)
-        undo.callback(_let_go, context, made)
+        undo.callback(let_go, context, made)
         await made.create()
         pool.tasks.write(context.task, other_config=_note_creation(context))
         if is_forced:
             # Whatever happens to the data, what was made stays.
             undo.pop_all()
-            undo.callback(_let_go, context, made)
+            undo.callback(let_go, context, made)
         await _fill(visit, context, source, made, is_forced=is_forced)
         context.set_cancellable(cancellable=False)
         undo.pop_all()
-        _let_go(context, made)
-    return _list_guests(description, made)
+        let_go(context, made)
+    return list_guests(description, made)
 
 
-def _list_guests(description: Description, made: Import) -> list[str]:
+def list_guests(description: Description, made: Import) -> list[str]:
     """Returns the guests of an archive; its snapshots are told only where there is nothing else."""
     guests = description.records("VM")
     proper = [ref for ref, record in guests.items() if not record["is_a_snapshot"]]
@@ -139,7 +139,8 @@ def _note_creation(context: Context) -> dict[str, str]:
     return {**known, "object_creation": "complete"}
 
 
-def _let_go(context: Context, made: Import) -> None:
+def let_go(context: Context, made: Import) -> None:
+    """Ends the operation that the guests of an import show."""
     for vm in made.guests:
         leave(context.pool, "VM", vm, context.task)
         refresh_allowed(context.pool, vm)

@@ -61,8 +61,9 @@ def write_redirect(location: str) -> bytes:
     )
 
 
-def write_export_head(task: str, *lines: str) -> bytes:
-    """Returns the head of the answer before the data of an export, which end with the connection."""
+def write_export_head(task: str, *, length: int | None = None) -> bytes:
+    """Returns the head of the answer before an export; without a length it ends with the connection."""
+    lines = [] if length is None else [f"Content-Length: {length}"]
     return _join(
         "HTTP/1.0 200 OK",
         "Connection: close",
