@@ -21,8 +21,8 @@ async def test_time_of_a_status_from_memory(tmp_path: Path) -> None:
             seen.entries.clear()
             for count in range(1, TIMES + 1):
                 assert (await both.slack.xen(text))["ok"]
-                await seen.until(lambda count=count: len(_times_ms(seen.entries)) >= count)
-            rows.append(spread(f"/xen {text}", _times_ms(seen.entries)))
+                await seen.until(lambda count=count: len(times_ms(seen.entries)) >= count)
+            rows.append(spread(f"/xen {text}", times_ms(seen.entries)))
         await both.kill_bot()
         subjects = ["", "large", "host017", "vm03333"]
         async with beside("status", **both.follower, subjects=subjects, times=TIMES) as said:
@@ -32,7 +32,7 @@ async def test_time_of_a_status_from_memory(tmp_path: Path) -> None:
     table("Of it the answer's own CPU, ms; the first after a change makes an index of names", header, own)
 
 
-def _times_ms(entries: list[dict[str, Any]]) -> list[float]:
+def times_ms(entries: list[dict[str, Any]]) -> list[float]:
     """From each command's frame to the arrival of what the bot answered; its own ack lies between."""
     seen = [
         entry
