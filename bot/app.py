@@ -28,6 +28,7 @@ from bot.jobs.desk import Desk
 from bot.jobs.engine import Engine
 from bot.jobs.proposals import Proposals
 from bot.jobs.reasons import Reasons
+from bot.jobs.watch import Watch
 from bot.jobs.witness import Witness
 from bot.metrics import Metrics
 from bot.operations.archive_ports import Archives, Catalogue, Library
@@ -111,6 +112,7 @@ class App:
         self.links = Links(self.client, self.store)
         self.delivery = Delivery(self.client, self.store, on_card=self.links.posted)
         self.witness = Witness(self.store, config.slack.alerts_channel or config.slack.channels[0])
+        self.watch = Watch(self.store, self.pools, self.pools)
         self.door = Door(Path(config.store.path), Console(self.desk, config.slack.team).run)
         taken = self.gateway.request_url
         posts = {REQUEST_PATH: taken.answer} if taken is not None else {}
@@ -180,6 +182,7 @@ class App:
                 group.create_task(self._measure_lag(), name="measure lag"),
                 group.create_task(self.desk.settle_left_behind(), name="old clicks"),
                 group.create_task(self.witness.run(), name="witness"),
+                group.create_task(self.watch.run(), name="watch"),
                 group.create_task(self.homes.run(), name="homes"),
             ]
             await stop.wait()

@@ -12,6 +12,8 @@ from bot.errors import Refused
 from bot.operations.health import report
 from bot.operations.health.row import Row
 
+_DAY_S = 86_400.0
+
 
 class Arguments(msgspec.Struct, frozen=True):
     """Which pool, all of them without, and whether what is fine is shown as well."""
@@ -33,7 +35,9 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         facts = await context.facts.health(view.pool.uuid)
         found = report.rows(facts)
         if len(views) == 1:
-            return report.message(facts, found, whole=arguments.everything)
+            then = await context.journal.checkup(view.pool.uuid, context.now - _DAY_S)
+            news = report.since(found, then, context.now)
+            return report.message(facts, found, whole=arguments.everything, news=news)
         checked.append((view, found))
     return report.several(checked)
 

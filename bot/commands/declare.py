@@ -12,6 +12,7 @@ import msgspec
 
 from bot.domain.audit import ANY, Break, Entry, Wanted
 from bot.domain.catalogue import Backup
+from bot.domain.health import Checkup
 from bot.domain.message import Message
 from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings, Person, Role
@@ -49,6 +50,10 @@ class Journal(Protocol):
 
     async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
         """The catalogue, newest first; `guest` (a UUID) keeps only its own. Those that are gone are left out."""
+        ...
+
+    async def checkup(self, pool: str, before: float) -> Checkup | None:
+        """The newest check of a pool (UUID) until then (Unix seconds), else the oldest; None before the first."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bot.domain.inventory import Alert, Host, Pool, Sr, Vm
+from bot.domain.texts import Phrase
 
 
 class Paths(msgspec.Struct, frozen=True):
@@ -154,3 +155,10 @@ class PlugFacts(msgspec.Struct, frozen=True):
     attached: bool
     busy: tuple[str, ...]
     read_at: float
+
+
+class Checkup(msgspec.Struct, frozen=True):
+    """What an earlier check of a pool found: `at` in Unix seconds, a sentence for each finding by its lasting name."""
+
+    at: float
+    items: dict[str, Phrase]

@@ -239,6 +239,15 @@ def m011_find_by_actor(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX audit_by_actor ON audit(actor, seq)")
 
 
+@MIGRATIONS()
+def m012_what_checks_found(db: sqlite_utils.Database) -> None:
+    """What each check of a pool found, for "since yesterday"."""
+    db.execute(
+        "CREATE TABLE checkups (pool TEXT NOT NULL, at REAL NOT NULL, items TEXT NOT NULL,"
+        " PRIMARY KEY (pool, at)) STRICT"
+    )
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

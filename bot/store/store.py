@@ -17,6 +17,7 @@ from bot.errors import Refused
 from bot.store import audit, locks, outbox, rows
 from bot.store.audit import Note
 from bot.store.catalogue import Catalogue
+from bot.store.checkups import Checkups
 from bot.store.clicks import ClickBook
 from bot.store.database import Database
 from bot.store.ledger import Ledger
@@ -31,8 +32,8 @@ def silent(_record: JobRecord) -> Sequence[Outgoing]:
     return ()
 
 
-class Store(ClickBook, Ledger, Mail, Catalogue):
-    """Jobs and their locks; clicks, the audit, the freeze, the outbox and the catalogue come with its bases."""
+class Store(ClickBook, Ledger, Mail, Catalogue, Checkups):
+    """Jobs and their locks; clicks, the audit, the freeze, the outbox, the catalogue and checks come with its bases."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.database = Database(path)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.health import HealthFacts
+from bot.domain.health import Checkup, HealthFacts
 from bot.domain.inventory import PoolView
 from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Small, Table, Verdict
 from bot.domain.plan import Grade
-from bot.domain.texts import Phrase, Span, Value, many, say
+from bot.domain.texts import Moment, Phrase, Span, Value, many, say
 from bot.domain.words import counted
 from bot.operations.health import guests, hosts, network, storage
 from bot.operations.health.row import WEIGHT, Row
 
 _BUTTONS = 4
 _STALE_S = 10.0
+_NEWS = 4
+#: A check of a moment ago tells nothing that the answer itself does not.
+_WORTH_S = 600.0
 _SIGNS = {Grade.OK: "✓", Grade.WARNING: "!", Grade.UNKNOWN: "?", Grade.BLOCKED: "✗"}
 
 
@@ -80,15 +83,38 @@ def _weight(found: Sequence[Row] | None) -> int:
     return WEIGHT[Grade.UNKNOWN] if found is None else max(WEIGHT[row.grade] for row in found)
 
 
-def message(facts: HealthFacts, found: Sequence[Row], *, whole: bool, since: Sequence[Phrase] = ()) -> Message:
-    """The answer; `whole` shows the rows that are fine as well, `since` what is new and gone."""
+def findings(found: Sequence[Row]) -> dict[str, Phrase]:
+    """Everything that is not fine, by its lasting name."""
+    return {item.id: item.says for row in found for item in row.items}
+
+
+def since(found: Sequence[Row], then: Checkup | None, now: float) -> list[Phrase]:
+    """What is new and what is gone since an earlier check; nothing where there is none worth comparing with."""
+    if then is None or now - then.at < _WORTH_S:
+        return []
+    today = findings(found)
+    new = [says for name, says in today.items() if name not in then.items]
+    gone = [says for name, says in then.items.items() if name not in today]
+    at = Moment(then.at)
+    if not new and not gone:
+        return [say("Nothing new since {at}.", at=at)]
+    lines = []
+    for words, news in ((say("New since {at}", at=at), new), (say("Gone since {at}", at=at), gone)):
+        if news:
+            shown = news[:_NEWS] + ([say("and {n} more", n=len(news) - _NEWS)] if len(news) > _NEWS else [])
+            lines.append(say("{words}: {all}", words=words, all=many(shown)))
+    return lines
+
+
+def message(facts: HealthFacts, found: Sequence[Row], *, whole: bool, news: Sequence[Phrase] = ()) -> Message:
+    """The answer; `whole` shows the rows that are fine as well, `news` what is new and gone."""
     headline = say("{pool}: {verdict}", pool=facts.pool.name, verdict=verdict(found))
     amiss = [row for row in found if row.grade is not Grade.OK]
     parts: list[Part] = [Verdict(headline, (), mark(found))]
     if facts.age_s > _STALE_S:
         parts.append(Facts((say("The pool last answered {age} ago: this is how it was then.", age=Span(facts.age_s)),)))
-    if since:
-        parts.append(Facts(tuple(since)))
+    if news:
+        parts.append(Facts(tuple(news)))
     if amiss:
         parts.append(Checks(tuple(row.check() for row in amiss)))
     parts += _buttons(facts, amiss, whole=whole)

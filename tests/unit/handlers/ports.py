@@ -11,6 +11,7 @@ from bot.commands import Change, Context, Control, Query, Registry, first_word, 
 from bot.domain.audit import ANY, Break, Entry, Wanted
 from bot.domain.catalogue import Backup, Proof, Verification
 from bot.domain.disk_moves import DiskMoveFacts, Image
+from bot.domain.health import Checkup
 from bot.domain.inventory import (
     Disk,
     FeedState,
@@ -273,6 +274,9 @@ class FakeJournal:
 
     async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
         return [one for one in self.catalogue if not guest or one.guest == guest][:limit]
+
+    async def checkup(self, pool: str, before: float) -> Checkup | None:
+        return None
 
 
 class FakeControl:

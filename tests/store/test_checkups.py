@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.domain.plan import Grade
+from bot.domain.texts import plain, say
+from bot.operations.health import report
+from bot.operations.health.row import Item, row
+from bot.store import Store
+
+DAY_S = 86_400.0
+HOUR_S = 3600.0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100 * DAY_S
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
+    store = Store(tmp_path / "store.db", clock)
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def test_the_check_of_yesterday_is_remembered_and_one_of_last_week_is_forgotten(
+    store: Store, clock: Clock
+) -> None:
+    assert await store.checkup("p-1", clock.now) is None
+    for hour in range(30):
+        await store.keep_checkup("p-1", {f"item-{hour}": say("thing {n}", n=hour)})
+        clock.now += HOUR_S
+    found = await store.checkup("p-1", clock.now - DAY_S)
+    assert found is not None
+    assert found.items == {"item-6": say("thing {n}", n=6)}
+    assert await store.checkup("p-2", clock.now) is None, "each pool has its own"
+    oldest = await store.checkup("p-1", 0.0)
+    assert oldest is not None
+    assert "item-0" in oldest.items, "a young store compares with the first check there is"
+    clock.now += 10 * DAY_S
+    await store.keep_checkup("p-1", {})
+    oldest = await store.checkup("p-1", 0.0)
+    assert oldest is not None
+    assert oldest.items == {}
+
+
+async def test_what_is_new_and_what_is_gone_is_told_and_nothing_is_told_as_well(store: Store, clock: Clock) -> None:
+    full = row("space", "Storage space", [Item("space:sr-1", say("san is full"), Grade.BLOCKED)], say("fine"))
+    quiet = row("space", "Storage space", [], say("fine"))
+    lost = row("plugs", "Storage attached", [Item("plug:1", say("nas is off"))], say("fine"))
+    await store.keep_checkup("p-1", report.findings([full]))
+    clock.now += DAY_S
+    then = await store.checkup("p-1", clock.now - DAY_S)
+    told = [plain(line).split(": ", 1) for line in report.since([quiet, lost], then, clock.now)]
+    assert [(line[0].split(" since")[0], line[1]) for line in told] == [("New", "nas is off"), ("Gone", "san is full")]
+    assert [plain(line)[:17] for line in report.since([full], then, clock.now)] == ["Nothing new since"]
+    assert report.since([full], then, clock.now - DAY_S + 60) == [], "a check of a minute ago is no yesterday"
