@@ -281,13 +281,15 @@ class LeavingFacts(msgspec.Struct, frozen=True):
     """Everything that emptying a host is judged by, read directly at one moment.
 
     `others` are the other hosts of its pool, `guests` what runs on it: each with its own host as the target, to be
-    judged against any of `others`.
+    judged against any of `others`. `running` are all running guests of the pool as the feed last had them: they serve
+    risk, never a yes.
     """
 
     pool: Pool
     host: Host
     others: tuple[Host, ...]
     guests: tuple[MigrationFacts, ...]
+    running: tuple[Vm, ...] = ()
 
 
 class Residents(msgspec.Struct, frozen=True):
@@ -301,7 +303,8 @@ class PowerFacts(msgspec.Struct, frozen=True):
     """Everything that starting or stopping a guest is judged by, read directly at one moment.
 
     `verdicts` holds, by UUID of the host, whether XAPI would let the guest run there; `valid`, by operation, whether
-    XAPI would let it begin. `own` says that the bot itself runs inside this guest. `read_at` in Unix seconds.
+    XAPI would let it begin. `own` says that the bot itself runs inside this guest; `auto_start` that XAPI starts it
+    whenever its pool comes up (auto_poweron, of guest and pool). `read_at` in Unix seconds.
     """
 
     pool: Pool
@@ -312,3 +315,4 @@ class PowerFacts(msgspec.Struct, frozen=True):
     valid: dict[str, XapiVerdict]
     own: bool
     read_at: float
+    auto_start: bool = False

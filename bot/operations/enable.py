@@ -7,12 +7,11 @@ from bot.domain.plan import Check, LockKey, Plan, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, say
 from bot.operations import flock
-from bot.operations.base import NOBODY, Homes, Operation
+from bot.operations.base import Homes, Operation
 from bot.operations.checks.grading import already, blocked, fine
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
-from bot.operations.risk import assess_many
-from bot.operations.survival import Layout
+from bot.operations.risk import assess_host
 
 NAME = "enable"
 
@@ -25,7 +24,7 @@ async def plan(host: str, facts: Facts, approval: ApprovalSettings) -> Plan:
 def decide(read: LeavingFacts, approval: ApprovalSettings) -> Plan:
     """The plan that follows from the facts. Never raises."""
     host = read.host
-    risk = assess_many((), approval, Layout({}, {}), NOBODY)
+    risk = assess_host(read, approval)
     return Plan(
         operation=NAME,
         pool=read.pool.uuid,

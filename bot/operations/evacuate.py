@@ -26,7 +26,7 @@ from bot.operations.packing import Way
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_many
-from bot.operations.survival import Layout, layout
+from bot.operations.survival import layout, layout_of
 
 NAME = "evacuate"
 _LEAVING = {"evacuate", "shutdown", "reboot"}
@@ -69,9 +69,11 @@ def decide(
     stuck = [one for one in found if not one.open]
     checks = [*_of_host(read), *(check for one in going for check in flock.told(one))]
     checks += [flock.stays(one) for one in stuck] if movable else [check for one in stuck for check in flock.told(one)]
-    before = layout(read.guests[0], homes) if read.guests else Layout({}, {})
+    # The guests' own facts know them as just read; of an empty host only the feed tells what runs elsewhere.
+    hosts = (read.host, *read.others)
+    before = layout(read.guests[0], homes) if read.guests else layout_of(hosts, read.running, homes)
     moves = [(one.facts, one.checks) for one in going]
-    risk = assess_many(moves, approval, before, homes, closing=host.uuid)
+    risk = assess_many(moves, approval, before, homes, read, closing=True)
     steps: list[Step] = [flock.switching(host, on=False)] if host.enabled else []
     steps += [flock.moving(one) for one in going]
     count = counted(len(going), "guest moves", "guests move")
@@ -139,7 +141,7 @@ def _after(read: LeavingFacts, survival: Phrase | None, count: int) -> tuple[Phr
             )
         )
     if survival is not None:
-        lines.append(say("After the moves, {what_if}.", what_if=survival))
+        lines.append(say("After the moves, {what_if}." if count else "After that, {what_if}.", what_if=survival))
     if count:
         lines.append(say("The guests keep running; at most {n} move at once.", n=flock.PARALLEL))
     return tuple(lines)
@@ -226,11 +228,23 @@ def _onward(of: Plan) -> tuple[Button, ...]:
     host = of.targets[0]
     word = " movable" if _partly(of) else ""
     go_on = say("Plan: empty {host} of the rest", host=host.name)
-    back = say("Plan: let {host} take guests again", host=host.name)
     return (
         Button("Continue", "ask", f"evacuate {host.uuid}{word}", style="primary", says=go_on),
-        Button("Enable", "ask", f"enable {host.uuid}", says=back),
+        Button("Enable", "ask", f"enable {host.uuid}", says=_takes_again(host)),
     )
+
+
+def _then(of: Plan) -> tuple[Button, ...]:
+    """After the maintenance: the host takes guests again, and those that were moved away come home."""
+    host = of.targets[0]
+    if not flock.goals(of):
+        return (Button("Enable", "ask", f"enable {host.uuid}", says=_takes_again(host)),)
+    says = say("Plan: let {host} take guests again and bring those home that were moved away", host=host.name)
+    return (Button("Return", "ask", f"return {host.uuid}", says=says),)
+
+
+def _takes_again(host: Target) -> Phrase:
+    return say("Plan: let {host} take guests again", host=host.name)
 
 
 def _instead(of: Plan) -> tuple[Button, ...]:
@@ -255,5 +269,6 @@ OPERATION = Operation(
     sum_up=_sum_up,
     table=flock.table,
     onward=_onward,
+    then=_then,
     renew=_renew,
 )

@@ -106,7 +106,7 @@ def decide(
     """The plan that follows from the facts. Never raises."""
     host = read.host
     before = layout(found[0].facts, homes) if found else Layout({}, {})
-    risk = assess_many([(one.facts, one.checks) for one in found], approval, before, homes)
+    risk = assess_many([(one.facts, one.checks) for one in found], approval, before, homes, read)
     steps: list[Step] = [] if host.enabled else [flock.switching(host, on=True)]
     steps += [flock.moving(one) for one in found]
     checks = [supported(read.pool, (host, *read.others)), _work(host, steps), _live(host)]

@@ -80,7 +80,7 @@ def decide(facts: SendFacts, approval: ApprovalSettings, homes: Homes = NOBODY, 
 def _title(facts: SendFacts) -> Phrase:
     vm, to, where = facts.move.vm, facts.move.target, _goals_told(facts)
     if vm.power_state is PowerState.HALTED:
-        return say("Move {where} of {vm}, which is halted, for {target}", where=where, vm=vm.name, target=to.name)
+        return say("Migrate {vm}, which is halted, to {target}: {where}", vm=vm.name, target=to.name, where=where)
     source: str | Phrase = facts.move.source.name if facts.move.source is not None else say("no host")
     return say(
         "Migrate {vm} with storage: {source} → {target}, {where}",

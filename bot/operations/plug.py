@@ -6,12 +6,11 @@ from bot.domain.health import PlugFacts
 from bot.domain.plan import Call, Check, LockKey, Plan, Ref, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say
-from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
+from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import already, blocked, fine, warning
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
-from bot.operations.risk import assess_many
-from bot.operations.survival import Layout
+from bot.operations.risk import assess_host
 
 NAME = "plug"
 _STEP = "PBD.plug"
@@ -25,7 +24,7 @@ async def plan(sr: str, host: str, facts: Facts, approval: ApprovalSettings) -> 
 def decide(read: PlugFacts, approval: ApprovalSettings) -> Plan:
     """The plan that follows from the facts. Never raises."""
     sr, host = read.sr, read.host
-    risk = assess_many((), approval, Layout({}, {}), NOBODY)
+    risk = assess_host(read, approval)
     title = say("Attach {sr} to {host}", sr=sr.name, host=host.name)
     return Plan(
         operation=NAME,

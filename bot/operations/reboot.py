@@ -27,7 +27,7 @@ _REBOOT = TwoWays(
         refusal="{vm} cannot be reset",
         because="it is reset without asking it",
     ),
-    after=say("It starts again on the same host."),
+    after=lambda _facts: say("It starts again on the same host."),
     offer="Plan: reset it",
 )
 plan = _REBOOT.plan

@@ -8,7 +8,8 @@ from typing import TypeAlias
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Vm
+from bot.domain.health import PlugFacts
+from bot.domain.inventory import Host, LeavingFacts, MigrationFacts, PowerFacts, PowerState, Vm
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.restores import RestoreFacts
@@ -19,7 +20,7 @@ from bot.operations.survival import Layout, layout
 _LOW_PERCENT, _VERY_LOW_PERCENT = 20, 10
 _MOVES = {"pool_migrate", "migrate_send"}
 _Facts: TypeAlias = MigrationFacts | PowerFacts | DiskMoveFacts
-_Judged: TypeAlias = _Facts | RestoreFacts
+_Judged: TypeAlias = _Facts | RestoreFacts | LeavingFacts | PlugFacts
 # So many reasons that are high each make the whole critical.
 _TOGETHER = 2
 
@@ -64,8 +65,8 @@ def assess(
         lost = after.frail - before.frail
         factors += _traffic(facts, homes)
         if not back:
-            factors += [*_room(facts, after), *_survival(facts, lost)]
-        survival = _what_if(facts, after, lost)
+            factors += [*_room(facts, after), *_survival(facts.pool_hosts, lost)]
+        survival = _what_if(facts.pool_hosts, after, lost)
     return _assessed(factors, [facts], approval, survival)
 
 
@@ -74,17 +75,20 @@ def assess_many(
     approval: ApprovalSettings,
     before: Layout,
     homes: Mapping[str, str],
+    read: LeavingFacts,
     *,
-    closing: str = "",
+    closing: bool = False,
 ) -> Assessment:
-    """The risk of moving many guests, off a host `closing` (UUID) that takes none afterwards, if there is one.
+    """The risk of moving many guests, off or onto the host of `read`, which with `closing` takes none afterwards.
 
-    `before` is the layout as it is. Each reason counts once, whichever of the guests it comes from.
+    `before` is the layout as it is. Each reason counts once, whichever of the guests it comes from; the pool's own
+    rules count where no guest moves, too, and so does what the pool loses with an empty host.
     """
-    after = before
+    hosts, after = (read.host, *read.others), before
     for facts, _ in moves:
         after = after.moved(max(facts.vm.memory_needed, 0), facts.vm.host or "", facts.target.uuid)
-    after = Layout({uuid: free for uuid, free in after.free.items() if uuid != closing}, after.needs)
+    if closing:
+        after = Layout({uuid: free for uuid, free in after.free.items() if uuid != read.host.uuid}, after.needs)
     # With one host left there is nothing to lose it to: that is what emptying one of two means.
     lost = after.frail - before.frail if len(after.free) > 1 else frozenset()
     factors = [Factor(Risk.MEDIUM, say("{n} guests move", n=len(moves)))] if len(moves) > 1 else []
@@ -93,11 +97,16 @@ def assess_many(
         factors += [*_tags(facts, approval), *_guest(facts, checks), *_traffic(facts, {**homes, **ours})]
         factors += _room(facts, after)
     survival = None
-    if moves:
-        factors += _survival(moves[0][0], lost)
-        survival = _what_if(moves[0][0], after, lost)
+    if moves or closing:
+        factors += _survival(hosts, lost)
+        survival = _what_if(hosts, after, lost)
     once = [factor for place, factor in enumerate(factors) if factor not in factors[:place]]
-    return _assessed(once, [facts for facts, _ in moves], approval, survival)
+    return _assessed(once, [read, *(facts for facts, _ in moves)], approval, survival)
+
+
+def assess_host(read: LeavingFacts | PlugFacts, approval: ApprovalSettings) -> Assessment:
+    """The risk of work at a host that moves no guest and takes nothing away: what rules for the pool ask for."""
+    return _assessed([], [read], approval, None)
 
 
 def at_least(facts: MigrationFacts, agreed: Risk, approvers: int, approval: ApprovalSettings) -> tuple[Risk, int]:
@@ -180,8 +189,8 @@ def _assessed(
 
 
 def _covers(rule: ApprovalRule, facts: _Judged) -> bool:
-    # What comes from an archive has no tags that anybody of today gave it.
-    tags = frozenset() if isinstance(facts, RestoreFacts) else facts.vm.tags
+    # What comes from an archive has no tags that anybody of today gave it, and a host has none that count.
+    tags = frozenset() if isinstance(facts, RestoreFacts | LeavingFacts | PlugFacts) else facts.vm.tags
     return rule.covers(frozenset({facts.pool.name, facts.pool.label, facts.pool.configured}), tags)
 
 
@@ -212,31 +221,31 @@ def _room(facts: MigrationFacts, after: Layout) -> Iterator[Factor]:
         yield Factor(risk, say("{host} keeps {n} % of its memory free", host=facts.target.name, n=percent))
 
 
-def _survival(facts: MigrationFacts, lost: frozenset[str]) -> Iterator[Factor]:
+def _survival(hosts: Sequence[Host], lost: frozenset[str]) -> Iterator[Factor]:
     if lost:
-        hosts = _any_of(facts, lost)
-        yield Factor(Risk.HIGH, say("the pool would no longer survive the loss of {hosts}", hosts=hosts))
+        which = _any_of(hosts, lost)
+        yield Factor(Risk.HIGH, say("the pool would no longer survive the loss of {hosts}", hosts=which))
 
 
-def _what_if(facts: MigrationFacts, after: Layout, lost: frozenset[str]) -> Phrase | None:
+def _what_if(hosts: Sequence[Host], after: Layout, lost: frozenset[str]) -> Phrase | None:
     frail = after.frail
     if len(after.free) <= 1:
         return None
     if not frail:
         return say("by memory the pool still survives the loss of any one host")
     if lost:
-        return say("by memory the pool would no longer survive the loss of {hosts}", hosts=_any_of(facts, lost))
-    return say("as before, by memory the pool does not survive the loss of {hosts}", hosts=_any_of(facts, frail))
+        return say("by memory the pool would no longer survive the loss of {hosts}", hosts=_any_of(hosts, lost))
+    return say("as before, by memory the pool does not survive the loss of {hosts}", hosts=_any_of(hosts, frail))
 
 
-def _any_of(facts: MigrationFacts, uuids: frozenset[str]) -> Phrase:
+def _any_of(hosts: Sequence[Host], uuids: frozenset[str]) -> Phrase:
     """Hosts of which one alone may be lost, so that nobody reads all of them at once."""
-    names = many(_named(facts, uuids))
+    names = many(_named(hosts, uuids))
     return say("any one of {hosts}", hosts=names) if len(uuids) > 1 else say("{host}", host=names)
 
 
-def _named(facts: MigrationFacts, uuids: frozenset[str]) -> list[str]:
-    return sorted(host.name for host in facts.pool_hosts if host.uuid in uuids)
+def _named(hosts: Sequence[Host], uuids: frozenset[str]) -> list[str]:
+    return sorted(host.name for host in hosts if host.uuid in uuids)
 
 
 def _guest(facts: MigrationFacts, checks: tuple[Check, ...]) -> Iterator[Factor]:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from bot.domain.inventory import PowerState
+from bot.domain.inventory import PowerFacts, PowerState
 from bot.domain.plan import Plan, Step
-from bot.domain.texts import say
+from bot.domain.texts import Phrase, say
 from bot.domain.words import power_word
 from bot.operations.base import Look, Seen
 from bot.operations.ports import Facts
 from bot.operations.power.making import evidence, going_on, guest_of
 from bot.operations.power.two_ways import Manner, TwoWays
+
+
+def _after(facts: PowerFacts) -> Phrase:
+    """Whether anything starts it again by itself.
+
+    High availability does not: a shutdown through XAPI notes at the guest that it need not always run any more.
+    """
+    if facts.auto_start:
+        return say("Afterwards it is off; XAPI starts it again whenever the pool comes up (auto_poweron).")
+    if facts.pool.ha_enabled and facts.vm.ha_protected:
+        return say("Afterwards it is off; high availability leaves it off, since it was shut down on purpose.")
+    return say("Afterwards it is off, and nothing in its pool starts it again by itself.")
+
 
 _STOP = TwoWays(
     name="stop",
@@ -27,7 +40,7 @@ _STOP = TwoWays(
         refusal="{vm} cannot be stopped",
         because="its power is cut without asking it",
     ),
-    after=say("Afterwards it is off, and nothing starts it again by itself."),
+    after=_after,
     offer="Plan: cut its power",
 )
 plan = _STOP.plan

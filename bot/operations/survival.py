@@ -70,11 +70,16 @@ def leftover(guests: Iterable[Vm], room: Iterable[int]) -> list[Vm]:
 
 def layout(facts: MigrationFacts, homes: Mapping[str, str]) -> Layout:
     """The pool of these facts with the guests of `homes` where they ran before other jobs of ours moved them."""
-    hosts = {host.uuid: host for host in (*facts.pool_hosts, facts.target) if host.pool == facts.vm.pool}
-    free = {uuid: host.memory_free for uuid, host in hosts.items() if _takes_guests(host)}
+    hosts = [host for host in (*facts.pool_hosts, facts.target) if host.pool == facts.vm.pool]
+    return layout_of(hosts, (facts.vm, *facts.neighbours), homes)
+
+
+def layout_of(hosts: Iterable[Host], guests: Iterable[Vm], homes: Mapping[str, str]) -> Layout:
+    """These hosts of one pool with its running guests, those of `homes` as in `layout`."""
+    free = {host.uuid: host.memory_free for host in hosts if _takes_guests(host)}
     needs: dict[str, list[int]] = {}
     moved: list[tuple[int, str, str]] = []
-    for vm in (facts.vm, *facts.neighbours):
+    for vm in guests:
         if vm.host is None:
             continue
         need = max(vm.memory_needed, 0)

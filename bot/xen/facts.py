@@ -34,6 +34,9 @@ from bot.xen.records import (
     VmRecord,
 )
 
+# Only where the pool has it too does XAPI heed it at a guest.
+_AUTO_START = ("auto_poweron", "true")
+
 
 class LiveFacts:
     """Reads exactly the records that a decision depends on, in parallel over the pool's few sessions."""
@@ -120,7 +123,9 @@ class LiveFacts:
         pool, ref = self._locate("VM", "guest", vm)
         reader = Reader(pool)
         verdicts_of = asyncio.gather(*(asked(pool, "VM.assert_operation_valid", ref, one) for one in operations))
-        (guest, hosts), valid = await asyncio.gather(read_placed(pool, reader, ref, vm, set()), verdicts_of)
+        (guest, hosts), valid, marks = await asyncio.gather(
+            read_placed(pool, reader, ref, vm, set()), verdicts_of, pool.sessions.read("VM.get_other_config", ref)
+        )
         places = sorted(hosts) if placing else []
         verdicts = await asyncio.gather(*(may_run(pool, ref, each) for each in places))
         return PowerFacts(
@@ -132,6 +137,7 @@ class LiveFacts:
             valid=dict(zip(operations, valid, strict=True)),
             own=guest.uuid in self._own,
             read_at=self._clock(),
+            auto_start=all(_AUTO_START in one.items() for one in (marks, *_pool_marks(reader))),
         )
 
     async def disk_move(self, vm: str, sr: str) -> DiskMoveFacts:
@@ -315,6 +321,10 @@ def pool_of(pool: LivePool, reader: Reader) -> Pool:
     if found is None:
         raise Unreachable(f"pool {pool.name} answered without a pool object")
     return found
+
+
+def _pool_marks(reader: Reader) -> list[dict[str, str]]:
+    return [record.other_config for record in reader.tables.of(PoolRecord).values()]
 
 
 def _vm(reader: Reader, record: VmRecord) -> Vm:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from bot.domain.health import PlugFacts
-from bot.domain.inventory import LeavingFacts, Residents, XapiVerdict
+from bot.domain.inventory import LeavingFacts, PowerState, Residents, XapiVerdict
 from bot.errors import NotFound, XapiFailure
 from bot.xen import disk_facts
 from bot.xen.facts import host_in, may_move, may_run, pool_of, read_guest, read_hosts
@@ -40,7 +40,8 @@ class HostFacts(SendingFacts):
             # Each looks through the pool's guests once; others wait for their answers meanwhile.
             await asyncio.sleep(0)
         others = sorted((each for each in hosts.values() if each is not here), key=lambda each: (each.name, each.uuid))
-        return LeavingFacts(pool_of(pool, reader), here, tuple(others), tuple(guests))
+        running = tuple(vm for vm in pool.model.inventory.vms if vm.power_state is PowerState.RUNNING)
+        return LeavingFacts(pool_of(pool, reader), here, tuple(others), tuple(guests), running)
 
     async def verdicts(self, pairs: Sequence[tuple[str, str]]) -> tuple[XapiVerdict, ...]:
         """For each guest and host whether XAPI would let it run there. Raises as `leaving`."""

@@ -177,8 +177,8 @@ async def test_where_some_cannot_go_the_others_are_offered_as_a_plan_of_their_ow
 
 async def test_after_its_maintenance_a_host_gets_its_guests_back(three: StoryLab) -> None:
     await begun(three)
-    await three.sees("alpha is disabled and empty", private=False)
-    await three.xen("return alpha")
+    empty = await three.sees("alpha is disabled and empty", "Return", private=False)
+    await three.press(empty, "Return")
     card = await three.sees("Return alpha", "5 guests come home", "Confirm", private=False)
     assert not await enabled(three, "alpha")
     await three.press(card, "Confirm")
@@ -187,3 +187,37 @@ async def test_after_its_maintenance_a_host_gets_its_guests_back(three: StoryLab
     assert await enabled(three, "alpha")
     await three.xen("return alpha")
     await three.sees("No evacuation of alpha by xenbot is known", private=True)
+
+
+async def test_a_return_that_ends_partly_says_who_is_home_and_continue_brings_the_rest(three: StoryLab) -> None:
+    await begun(three)
+    empty = await three.sees("alpha is disabled and empty", "Return", private=False)
+    fault = {"method": "Async.VM.pool_migrate", "when": "before", "action": "fail", "times": 1}
+    await three.lab("datacentre", do="arm", fault=fault)
+    await three.press(empty, "Return")
+    await three.press(await three.sees("Return alpha", "5 guests come home", "Confirm", private=False), "Confirm")
+    card = await three.sees("alpha is enabled", "of 5 are home", "Not done", "Continue", private=False)
+    home = list((await at(three)).values()).count("alpha")
+    assert 0 < home < len(GUESTS)
+    assert f"alpha is enabled, {home} of 5 are home" in strings(card)
+    assert await enabled(three, "alpha")
+    await three.press(card, "Continue")
+    left = len(GUESTS) - home
+    comes = "1 guest comes home" if left == 1 else f"{left} guests come home"
+    again = await three.sees(f"Return alpha: {comes}", "Confirm", private=False)
+    await three.press(again, "Confirm")
+    await three.sees(f"alpha is enabled, {left} of {left} are home", private=False)
+    assert set((await at(three)).values()) == {"alpha"}
+
+
+async def test_a_spare_host_is_closed_and_opened_again_without_moving_anybody(three: StoryLab) -> None:
+    await three.xen("evacuate gamma")
+    card = await three.sees("Evacuate gamma: 0 guests move", "After that, by memory", "Confirm", private=False)
+    await three.press(card, "Confirm")
+    done = await three.sees("gamma is disabled and empty", private=False)
+    assert not await enabled(three, "gamma")
+    await three.press(done, "Enable")
+    await three.press(await three.sees("Enable gamma", "Confirm", private=False), "Confirm")
+    await three.sees("gamma is enabled", private=False)
+    assert await enabled(three, "gamma")
+    assert await three.migrations() == 0

@@ -78,7 +78,7 @@ async def test_a_halted_guests_disks_go_alone_and_it_can_be_started_there(lab: S
 
     await lab.until(off, "a guest that is off")
     card = await asked(lab)
-    assert "which is halted" in strings(card)
+    assert "web-local, which is halted, to xenserver3" in strings(card)
     await lab.press(card, "Confirm")
     await lab.sees("web-local is halted as before; disk 0 is on Local storage of xenserver3", private=False)
     await lab.xen("start web-local")

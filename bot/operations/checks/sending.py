@@ -115,7 +115,8 @@ def _way_in(facts: SendFacts) -> Check:
     if facts.network is None:
         fact = say("{host} names no management interface to receive {vm} over", **_pair(facts.move))
         return blocked(key, title, fact, say("Give {host} a management interface with an address.", host=host.name))
-    fact = say("memory and disks go to {host} over {network}", host=host.name, network=facts.network.name)
+    what = say("memory and disks" if facts.move.vm.power_state is PowerState.RUNNING else "the disks")
+    fact = say("{what} go to {host} over {network}", what=what, host=host.name, network=facts.network.name)
     return fine(key, title, fact)
 
 

@@ -12,7 +12,7 @@ from functools import reduce
 
 from bot.domain.inventory import Host, PowerFacts, PowerState, Vm
 from bot.domain.plan import Check, Plan
-from bot.domain.texts import Code, Phrase, many, say
+from bot.domain.texts import Code, Moment, Phrase, many, say
 from bot.domain.words import power_word
 from bot.operations import drivers
 from bot.operations.checks.grading import already, blocked, fine, unknown, warning
@@ -45,7 +45,7 @@ def before_stop(facts: PowerFacts, operation: str, *, hard: bool) -> list[Check]
     states = {PowerState.RUNNING}
     if hard:
         states |= {PowerState.PAUSED} if operation == "hard_reboot" else {PowerState.PAUSED, PowerState.SUSPENDED}
-    checks = [supported(facts.pool, facts.hosts), _itself(facts)]
+    checks = [supported(facts.pool, facts.hosts), _itself(facts), *_host_answers(facts)]
     asked = PowerState.HALTED if operation.endswith("shutdown") else None
     checks += [_state(vm, states, say("it can be stopped"), asked), _blocks(vm, operation)]
     if not hard:
@@ -66,6 +66,22 @@ def _itself(facts: PowerFacts) -> Check:
         ),
         say("Use another tool for {vm}, after `/xen freeze` and when no job runs.", vm=facts.vm.name),
     )
+
+
+def _host_answers(facts: PowerFacts) -> Iterator[Check]:
+    """XAPI passes the call on to the guest's host, and may wait for a silent one for minutes; told only then."""
+    host = facts.host
+    if host is None or (host.live and host.silent_since is None):
+        return
+    since = say(" since {at}", at=Moment(host.silent_since)) if host.silent_since is not None else say("")
+    fact = say(
+        "{host}, where {vm} runs, has been silent{since}: what is known of {vm} is old, and the call may hang",
+        host=host.name,
+        vm=facts.vm.name,
+        since=since,
+    )
+    fix = say("Look at {host} first: power, network, toolstack.", host=host.name)
+    yield warning("host-silent", "Its host is silent", fact, fix)
 
 
 def _state(vm: Vm, states: set[PowerState], then: Phrase, asked: PowerState | None) -> Check:

@@ -33,7 +33,7 @@ class TwoWays(msgspec.Struct, frozen=True):
     name: str
     asked: Manner
     forced: Manner
-    after: Phrase
+    after: Callable[[PowerFacts], Phrase]
     offer: str
 
     async def plan(self, vm: Vm, facts: Facts, approval: ApprovalSettings, *, hard: bool) -> Plan:
@@ -49,7 +49,7 @@ class TwoWays(msgspec.Struct, frozen=True):
             refusal=say(manner.refusal, vm=vm.name),
             risk=Risk.HIGH if hard else Risk.MEDIUM,
             because=say(manner.because),
-            after=(self.after,),
+            after=(self.after(facts),),
         )
         return make(self.name, facts, way, checks.before_stop(facts, manner.operation, hard=hard), approval)
 

@@ -46,3 +46,11 @@ async def test_the_guest_the_bot_runs_in_is_known_and_named_by_the_check(lab: Da
         texts = [finding.text for finding in await inside.check()]
     assert any("runs in the guest “centos54”" in text for text in texts)
     assert PASSWORD not in " ".join(texts)
+
+
+async def test_a_guest_starts_by_itself_only_where_guest_and_pool_say_so(lab: Datacentre, pools: Pools) -> None:
+    vm = pools.vm("centos54")
+    for cls, uuid, starts in (("VM", vm.uuid, False), ("pool", vm.pool, True)):
+        marks = {"do": "set", "class": cls, "uuid": uuid, "field": "other_config", "value": {"auto_poweron": "true"}}
+        await lab.do(marks)
+        assert (await pools.power(vm.uuid, ("clean_shutdown",))).auto_start is starts

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 from leaving_facts import GIB, GUESTS, LOCAL, Reads, leaving, running
 from migration_facts import host
 
-from bot.domain.inventory import Host, PowerState, Tools, Whereabouts, XapiVerdict
+from bot.domain.inventory import Host, LeavingFacts, PowerState, Tools, Whereabouts, XapiVerdict
 from bot.domain.plan import Grade, Plan, Risk, ceiling, drift
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain
 from bot.errors import NotFound, Refused
-from bot.operations import evacuate, flock
+from bot.operations import enable, evacuate, flock
 from bot.operations.base import NOBODY, Seen
 
 POLICY = ApprovalSettings()
+
+
+def enable_alone(read: LeavingFacts, _found: object, approval: ApprovalSettings) -> Plan:
+    return enable.decide(read, approval)
+
+
 OPERATION = evacuate.OPERATION
 
 
@@ -221,3 +229,33 @@ async def test_a_single_guest_that_has_become_critical_since_is_not_moved_under_
     strict = ApprovalSettings(rules=(ApprovalRule(pool="experiment", approvers=1),))
     now = await OPERATION.replan(plan, marked, strict, NOBODY)  # type: ignore[arg-type]
     assert now.approvers == 1
+
+
+async def test_a_spare_host_without_guests_counts_by_what_the_pool_loses_with_it() -> None:
+    others = (host(3, memory_free=2 * GIB), host(4, memory_free=2 * GIB))
+    full = tuple(running(f"on{number}", 8, host=f"h-{number}") for number in (3, 4))
+    spare = msgspec.structs.replace(leaving(others=others, memory_free=40 * GIB), running=full)
+    plan = await planned(Reads(spare))
+    assert (plan.risk, [step.kind for step in plan.steps]) == (Risk.HIGH, ["host.disable"])
+    (why,) = (plain(reason) for reason in plan.risk_reasons)
+    assert why == "the pool would no longer survive the loss of any one of xenserver3, xenserver4"
+    assert f"After that, by memory {why}." in [plain(line) for line in plan.after]
+    idle = await planned(Reads(msgspec.structs.replace(spare, running=())))
+    assert (idle.risk, idle.risk_reasons) == (Risk.LOW, ())
+
+
+@pytest.mark.parametrize("decide", [evacuate.decide, enable_alone])
+async def test_a_rule_for_the_pool_counts_where_no_guest_moves(decide: Callable[..., Plan]) -> None:
+    ruled = ApprovalSettings(rules=(ApprovalRule(pool="experiment", risk=Risk.HIGH, approvers=2),))
+    empty = leaving(enabled=decide is evacuate.decide)
+    assert decide(empty, (), ruled).approvers == 2
+    assert decide(empty, (), ruled).risk is Risk.HIGH
+    assert decide(empty, (), POLICY).approvers == 0
+
+
+async def test_once_done_it_offers_what_follows_the_maintenance() -> None:
+    assert OPERATION.then is not None
+    (home,) = OPERATION.then(await planned(Reads(leaving(*GUESTS))))
+    assert (home.label, home.target) == ("Return", "return h-1")
+    (alone,) = OPERATION.then(await planned(Reads(leaving())))
+    assert (alone.label, alone.target) == ("Enable", "enable h-1")

@@ -10,10 +10,11 @@ import disk_facts
 import migration_facts as world
 import msgspec
 import pytest
+import send_facts
 from leaving_facts import GUESTS, LOCAL, Reads, leaving
 from migration_facts import GIB, decided, facts, guest, host
 
-from bot.domain.inventory import MigrationFacts, PowerFacts, Vm, XapiVerdict
+from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Vm, XapiVerdict
 from bot.domain.job import JobState
 from bot.domain.message import Message
 from bot.domain.plain_text import text_of
@@ -23,7 +24,7 @@ from bot.domain.record import Decision, JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, plain, say
 from bot.jobs import story
 from bot.jobs.alarm import glass_broken
-from bot.operations import choosing, eject, evacuate, move_disks, why
+from bot.operations import choosing, eject, enable, evacuate, homecoming, migrate_storage, move_disks, why
 from bot.operations.migrate import OPERATION
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cards"
@@ -170,6 +171,40 @@ def _disk_move(*changes: disk_facts.Change) -> Plan:
     return move_disks.decide(disk_facts.read(*changes), ApprovalSettings())
 
 
+def _sent(*changes: send_facts.Change) -> Plan:
+    return migrate_storage.decide(send_facts.read(*changes), ApprovalSettings())
+
+
+def _sending(plan: Plan, state: JobState, outcome: str = "", *evidence: str) -> Message:
+    """The card of a guest that goes with its disks; `outcome` and `evidence` are what a look said."""
+    changes = {"outcome": Phrase(outcome) if outcome else None, "evidence": tuple(map(Phrase, evidence))}
+    times = {"started_at": 10_030.0, "finished_at": 10_151.0} if outcome else {}
+    return story.card(job(plan, state, **changes, **times), migrate_storage.OPERATION)
+
+
+def _homecoming(*, left: bool = False) -> Plan:
+    away = Reads(leaving(enabled=False, memory_free=60 * GIB))
+    here = host(1, enabled=False, memory_free=60 * GIB)
+    for vm in GUESTS:
+        there = msgspec.structs.replace(vm, host="h-3")
+        refused = XapiVerdict("HOST_DISABLED", ("xenserver1",))
+        away.away[vm.uuid] = facts(there, here, source=host(3), pool_hosts=(here, host(3), host(4)), xapi=refused)
+    if left:
+        stopped = msgspec.structs.replace(away.away["vm-web3"].vm, power_state=PowerState.HALTED, host=None)
+        away.away["vm-web3"] = msgspec.structs.replace(away.away["vm-web3"], vm=stopped)
+    return asyncio.run(homecoming.plan("h-1", [vm.uuid for vm in GUESTS], away, ApprovalSettings()))
+
+
+def _returning(state: JobState, plan: Plan, *steps: StepState, **changes: object) -> Message:
+    return story.card(job(plan, state, steps=_steps(plan, *steps), **changes), homecoming.OPERATION)
+
+
+def _steps(plan: Plan, *states: StepState) -> tuple[StepRecord, ...]:
+    """All steps of a plan, the first ones in these states."""
+    left = [*states, *[StepState.WAITING] * len(plan.steps)]
+    return tuple(StepRecord(120, index, step.kind, left[index]) for index, step in enumerate(plan.steps))
+
+
 APPROVED = (Decision("operator", "confirm", 10_010.0), Decision("approver", "approve", 10_020.0))
 BROKEN = (Decision("operator", "confirm", 10_010.0), Decision("operator", "break_glass", 10_020.0))
 WAITING = {"approvers_needed": 2, "glass": True, "reason": "kernel update on xenserver1"}
@@ -202,6 +237,59 @@ CARDS: dict[str, Callable[[], Message]] = {
     "eject-proposed": lambda: story.card(job(_ejection(), JobState.PROPOSED), eject.OPERATION),
     "move-disks-proposed": lambda: story.card(job(_disk_move(), JobState.PROPOSED), move_disks.OPERATION),
     "move-disks-blocked": lambda: story.refused(_disk_move(*disk_facts.OBSTACLES), move_disks.OPERATION),
+    "move-disks-succeeded": lambda: story.card(
+        job(
+            _disk_move(),
+            JobState.SUCCEEDED,
+            steps=_steps(_disk_move(), StepState.DONE, StepState.DONE),
+            started_at=10_030.0,
+            finished_at=10_110.0,
+            outcome=Phrase("Disks 0, 2 of web-local are on nfs-vhd"),
+        ),
+        move_disks.OPERATION,
+    ),
+    "migrate-storage-proposed": lambda: _sending(_sent(), JobState.PROPOSED),
+    "migrate-storage-proposed-halted": lambda: _sending(_sent(*send_facts.HALTED), JobState.PROPOSED),
+    "migrate-storage-blocked": lambda: story.refused(_sent(*send_facts.OBSTACLES), migrate_storage.OPERATION),
+    "migrate-storage-running": lambda: story.card(
+        job(_sent(), JobState.RUNNING, started_at=10_030.0, updated_at=10_055.0),
+        migrate_storage.OPERATION,
+        now=10_060.0,
+    ),
+    "migrate-storage-succeeded": lambda: _sending(
+        _sent(),
+        JobState.SUCCEEDED,
+        "web-local now runs on xenserver3; disks 0, 2 are on Local storage of xenserver3",
+        "Looked at: running, tools answering, address 192.0.2.15",
+        "Looked at: the old disks are gone",
+    ),
+    "migrate-storage-cancelled": lambda: _sending(
+        _sent(),
+        JobState.CANCELLED,
+        "Cancelled: web-local still runs on xenserver1; disks 0, 2 are on Local storage of xenserver1",
+        "Looked at: running, tools answering, address 192.0.2.15",
+    ),
+    "return-proposed": lambda: _returning(JobState.PROPOSED, _homecoming(left=True)),
+    "return-partial": lambda: _returning(
+        JobState.PARTIAL,
+        _homecoming(),
+        *(StepState.DONE, StepState.DONE, StepState.DONE, StepState.FAILED),
+        started_at=10_030.0,
+        finished_at=10_090.0,
+        outcome=Phrase("xenserver1 is enabled, 2 of 3 are home"),
+        evidence=(say("Failed: {why}", why="the source refused it"),),
+    ),
+    "enable-proposed": lambda: story.card(
+        job(enable.decide(leaving(enabled=False), ApprovalSettings()), JobState.PROPOSED), enable.OPERATION
+    ),
+    "enable-already": lambda: story.refused(enable.decide(leaving(), ApprovalSettings()), enable.OPERATION),
+    "evacuate-succeeded": lambda: emptying(
+        JobState.SUCCEEDED,
+        ("DONE", "DONE", "DONE", "DONE"),
+        started_at=10_030.0,
+        finished_at=10_090.0,
+        outcome=say("{host} is disabled and empty", host="xenserver1"),
+    ),
     "evacuate-refused": lambda: story.refused(EVACUATION[False], evacuate.OPERATION),
     "evacuate-proposed-movable": lambda: emptying(JobState.PROPOSED, ()),
     "evacuate-running": lambda: emptying(JobState.RUNNING, ("DONE", "DONE", "SENT", "SENT"), started_at=10_030.0),

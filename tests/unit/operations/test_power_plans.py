@@ -312,3 +312,34 @@ def test_what_is_so_already_is_told_as_a_fact_and_not_as_a_failure() -> None:
         assert (plain(verdict.headline), verdict.mark) == (f"Nothing has to be done: {said}", Mark.PLAIN)
     off = story.refused(reboot.decide(halted(), SETTINGS, hard=False))
     assert "cannot be rebooted" in plain(off.summary)
+
+
+def after(read: PowerFacts) -> str:
+    (line,) = stop.decide(read, SETTINGS, hard=False).after
+    return plain(line)
+
+
+def test_what_may_start_a_stopped_guest_again_is_told() -> None:
+    assert after(facts()) == "Afterwards it is off, and nothing in its pool starts it again by itself."
+    started = msgspec.structs.replace(facts(), auto_start=True)
+    assert "starts it again whenever the pool comes up (auto_poweron)" in after(started)
+    guarded = facts(ha_protected=True)
+    assert "nothing in its pool" in after(guarded)
+    pool = msgspec.structs.replace(world.POOL, ha_enabled=True)
+    assert "high availability leaves it off" in after(msgspec.structs.replace(guarded, pool=pool))
+
+
+@pytest.mark.parametrize("operation", [stop, reboot])
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("silent", [{"silent_since": NOW - 120}, {"live": False}])
+def test_a_guest_on_a_silent_host_is_stopped_only_with_a_warning(
+    operation: Any, silent: dict[str, Any], *, hard: bool
+) -> None:
+    read = msgspec.structs.replace(facts(), host=world.host(1, **silent))
+    plan = operation.decide(read, SETTINGS, hard=hard)
+    warned = of(plan, "host-silent")
+    assert warned.grade is Grade.WARNING
+    assert "xenserver1, where centos54 runs, has been silent" in plain(warned.fact)
+    assert warned.fix is not None
+    fresh = operation.decide(facts(), SETTINGS, hard=hard)
+    assert any("silent" in plain(line) for line in drift(fresh, ceiling(fresh), plan))
