@@ -98,6 +98,8 @@ class App:
         )
         counter = Counter(self.desk, config.slack.channels[0])
         self.homes = Homes(self.client, counter)
+        self.links = Links(self.client, self.store)
+        self.delivery = Delivery(self.client, self.store, on_card=self.links.posted, alerts=config.slack.alerts_channel)
         self.gateway = Gateway(
             settings=config.slack,
             bot_token=config.secrets.slack_bot_token,
@@ -108,9 +110,8 @@ class App:
             homes=self.homes,
             client=self.client,
             observe_ack=self.metrics.observe_ack,
+            on_joined=self.delivery.let_in,
         )
-        self.links = Links(self.client, self.store)
-        self.delivery = Delivery(self.client, self.store, on_card=self.links.posted)
         self.witness = Witness(self.store, config.slack.alerts_channel or config.slack.channels[0])
         self.watch = Watch(self.store, self.pools, self.pools)
         self.door = Door(Path(config.store.path), Console(self.desk, config.slack.team).run)
@@ -129,6 +130,10 @@ class App:
             findings.append("The store cannot be written.")
         if not self.pools.ready():
             findings.append("No pool has answered yet.")
+        findings += [
+            f"The channel {channel} does not let the bot in ({code}); what belongs there is kept. Invite it again."
+            for channel, code in self.delivery.shut.items()
+        ]
         deaf = link.silent_s is not None and link.silent_s > DEAF_AFTER_S
         if deaf:
             findings.append("Slack has been silent for too long.")

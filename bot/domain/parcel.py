@@ -23,7 +23,8 @@ class Parcel(msgspec.Struct, frozen=True):
     A "card" is the one message of a job, edited in place (`message_ts` is "" until it was posted); a "reply" goes into
     its thread, a "post" into the channel, a "private" one is seen by `user` alone. `urgent` marks decisions and
     results, which never wait behind progress. `nonce` finds a post again whose answer was lost; `attempts` counts the
-    tries. A card that is `edit_only` brings no news: where its message is gone, it is not posted again.
+    tries. A card that is `edit_only` brings no news: where its message is gone, it is not posted again. `asker` is whom
+    the news are for, where it is known.
     """
 
     id: int
@@ -38,3 +39,4 @@ class Parcel(msgspec.Struct, frozen=True):
     attempts: int
     nonce: str
     edit_only: bool = False
+    asker: str = ""

@@ -7,10 +7,9 @@ results wait for nothing but Slack's own 429.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -19,10 +18,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.parcel import Parcel
 from bot.errors import StoreError
 from bot.slack.cards import Rendered, render
+from bot.slack.detours import Detours, is_channel
 from bot.slack.faults import CALL_ERRORS, Fault, code_of, judge, retry_after_s
 from bot.slack.lanes import Outbox, by_lane, method_of, place_of
 from bot.slack.pacing import Pace
-from bot.slack.sending import Sender
+from bot.slack.sending import Sender, fingerprint
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,10 @@ _ACCOUNT_RETRY_S = 60.0
 
 
 class Delivery:
-    """Delivers until cancelled. `clock` is monotonic seconds; `on_card` is called when a card was posted."""
+    """Delivers until cancelled. `clock` is monotonic seconds; `on_card` is called when a card was posted.
+
+    `alerts` is the channel in which is told what another channel does not take.
+    """
 
     def __init__(
         self,
@@ -43,7 +46,9 @@ class Delivery:
         clock: Callable[[], float] = time.monotonic,
         *,
         on_card: Callable[[], None] = lambda: None,
+        alerts: str = "",
     ) -> None:
+        self._detours = Detours(alerts)
         self._on_card = on_card
         self._sender = Sender(client)
         self._outbox = outbox
@@ -55,6 +60,18 @@ class Delivery:
         # Parcels Slack is known to have refused: they need not be looked for before the next try.
         self._refused: set[int] = set()
         self._shown: OrderedDict[str, bytes] = OrderedDict()
+
+    @property
+    def shut(self) -> Mapping[str, str]:
+        """Channels that refuse the bot now, and the code with which they do."""
+        return self._detours.shut
+
+    async def let_in(self, channel: str) -> None:
+        """The bot has become a member of a channel: what waits for it goes now."""
+        self._detours.taken(channel)
+        self._held.clear()
+        await self._outbox.try_again(channel)
+        self._freed.set()
 
     async def run(self) -> None:
         """Drains the outbox until cancelled; calls under way are let finish."""
@@ -103,6 +120,7 @@ class Delivery:
             held_s = self._held.get(lane, 0.0) - self._clock()
             if held_s > 0:
                 wake_s = min(wake_s, held_s)
+                await self._news_around(parcels)
                 continue
             self._held.pop(lane, None)
             ready, wait_s = self._choose(parcels, hurry=hurry)
@@ -172,12 +190,29 @@ class Delivery:
         except CALL_ERRORS as error:
             retry_s = self._retry_s(parcel, method, error)
             await self._outbox.failed(parcel.id, code_of(error), retry_s)
+            await self._around(parcel, error)
             return retry_s
         self._refused.discard(parcel.id)
+        self._detours.taken(parcel.channel)
         await self._outbox.delivered(parcel.id, ts)
         if parcel.kind == "card" and ts != parcel.message_ts:
             self._on_card()
         return None
+
+    async def _news_around(self, parcels: Iterable[Parcel]) -> None:
+        """What came up for a shut channel while it is left alone is told in another place all the same, at once."""
+        for parcel in parcels:
+            if parcel.channel in self._detours.shut and (way := self._detours.around(parcel)) is not None:
+                await self._outbox.told_elsewhere(parcel.id, *way)
+
+    async def _around(self, parcel: Parcel, error: BaseException) -> None:
+        """Tells in another place what a channel would not take; the parcel itself is kept for its channel."""
+        if judge(error) is not Fault.CHANNEL or not is_channel(parcel.channel) or parcel.kind == "private":
+            return
+        self._detours.refused(parcel.channel, code_of(error))
+        way = self._detours.around(parcel)
+        if way is not None:
+            await self._outbox.told_elsewhere(parcel.id, *way)
 
     async def _send(self, parcel: Parcel, rendered: Rendered) -> str:
         if parcel.kind == "private":
@@ -203,7 +238,7 @@ class Delivery:
 
     async def _edit(self, parcel: Parcel, rendered: Rendered) -> str:
         place = place_of(parcel)
-        print_now = _fingerprint(rendered)
+        print_now = fingerprint(rendered)
         if self._shown.get(place) == print_now:
             return parcel.message_ts
         try:
@@ -230,7 +265,7 @@ class Delivery:
                 raise
             log.warning("thread_gone", parcel=parcel.id, job=parcel.job, error=code_of(error))
             ts = await self._sender.post(parcel, rendered, threaded=False)
-        self._remember(f"{parcel.channel}:{ts}", _fingerprint(rendered))
+        self._remember(f"{parcel.channel}:{ts}", fingerprint(rendered))
         return ts
 
     def _remember(self, place: str, print_now: bytes) -> None:
@@ -254,12 +289,9 @@ class Delivery:
             log.warning("delivery_unclear", retry_s=wait_s, **known)
             return wait_s
         self._refused.add(parcel.id)
-        if fault in {Fault.ACCOUNT, Fault.CHANNEL}:
+        # A person who cannot be written to stays so; a channel is opened again by whoever shut it.
+        if fault is Fault.ACCOUNT or (fault is Fault.CHANNEL and is_channel(parcel.channel)):
             log.error("slack_refuses_the_bot", channel=parcel.channel, retry_s=_ACCOUNT_RETRY_S, **known)
             return _ACCOUNT_RETRY_S
         log.error("delivery_given_up", channel=parcel.channel, **known)
         return None
-
-
-def _fingerprint(rendered: Rendered) -> bytes:
-    return hashlib.sha256(msgspec.json.encode(rendered)).digest()

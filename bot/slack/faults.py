@@ -52,6 +52,8 @@ _CODES = {
     "ekm_access_denied": Fault.ACCOUNT,
     # Somebody has to let the bot into the channel again; until then nothing may be thrown away.
     "not_in_channel": Fault.CHANNEL,
+    # A private channel that the bot is no member of any more.
+    "channel_not_found": Fault.CHANNEL,
     "is_archived": Fault.CHANNEL,
     "restricted_action": Fault.CHANNEL,
     "restricted_action_read_only_channel": Fault.CHANNEL,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import msgspec
 import structlog
@@ -36,11 +37,15 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     rebuilt: int
 
 
+async def _ignored(_channel: str) -> None:
+    """Nobody waits for a channel."""
+
+
 class Gateway:
     """Takes commands and clicks from Slack for the desk, and carries its private answers back.
 
     `client` is shared with People and Delivery; one made by the gateway itself is closed by it. Create it inside a
-    running event loop. `clock` is Unix seconds.
+    running event loop. `clock` is Unix seconds; `on_joined` gets each channel that lets the bot in.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Gateway:
         watch_every_s: float = 5.0,
         ping_every_s: float = PING_EVERY_S,
         observe_ack: Callable[[float], None] | None = None,
+        on_joined: Callable[[str], Coroutine[Any, Any, None]] = _ignored,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
         self._settings = settings
@@ -77,6 +83,7 @@ class Gateway:
             team=settings.team,
             clock=clock,
             observe_ack=observe_ack,
+            on_joined=on_joined,
         )
         self._signing_secret = signing_secret
         self._link: Link | RequestUrl

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from bot.domain.message import Message
 from bot.domain.parcel import Parcel
 
 
@@ -28,6 +29,14 @@ class Outbox(Protocol):
 
     async def failed(self, parcel: int, error: str, retry_after_s: float | None) -> None:
         """Not out: to be tried again after so many seconds, or never (None)."""
+        ...
+
+    async def told_elsewhere(self, parcel: int, channel: str, message: Message) -> None:
+        """Has a message posted in another place, once for a parcel that its own channel refuses."""
+        ...
+
+    async def try_again(self, channel: str) -> None:
+        """What waits for a channel need wait no longer."""
         ...
 
     async def wait(self, timeout_s: float) -> None:

@@ -34,6 +34,7 @@ from bot.slack.payloads import (
     read_click_trigger,
     read_clicks,
     read_home_opened,
+    read_joined,
     read_opener,
     read_query,
     read_submission,
@@ -53,7 +54,10 @@ _EVENTS_KNOWN = 1000
 
 
 class Listeners:
-    """Takes what comes in to the desk. `team` is the workspace, `clock` Unix seconds."""
+    """Takes what comes in to the desk.
+
+    `team` is the workspace, `clock` Unix seconds; `on_joined` gets each channel that lets the bot in.
+    """
 
     def __init__(
         self,
@@ -66,7 +70,9 @@ class Listeners:
         team: str,
         clock: Callable[[], float],
         observe_ack: Callable[[float], None] | None,
+        on_joined: Callable[[str], Coroutine[Any, Any, None]],
     ) -> None:
+        self._on_joined = on_joined
         self._desk = desk
         self._dialogues = dialogues
         self._homes = homes
@@ -97,6 +103,8 @@ class Listeners:
             opened = read_home_opened(body)
             if opened is not None:
                 self._errands.start(self._homes.opened(*opened), "slack-home")
+        elif kind == "member_joined_channel" and (channel := read_joined(body)):
+            self._errands.start(self._on_joined(channel), "slack-joined")
         elif kind in {"message", "app_mention"}:
             spoken = read_spoken(body, self._team, self._clock())
             if spoken is not None:

@@ -29,6 +29,8 @@ EVENTS = (
     "app_home_opened",
     "app_mention",
     "message.im",
+    # Let into a channel again, the bot posts at once what it kept for it.
+    "member_joined_channel",
     # A command behind a full-width slash comes as a message; of all others only the beginning is looked at.
     "message.channels",
     "message.groups",

@@ -91,6 +91,23 @@ class _Events(msgspec.Struct, frozen=True):
     team_id: str = ""
 
 
+class _Joined(msgspec.Struct, frozen=True):
+    user: str = ""
+    channel: str = ""
+
+
+class Authorization(msgspec.Struct, frozen=True):
+    """For which user of the app an event comes."""
+
+    user_id: str = ""
+    is_bot: bool = False
+
+
+class _Joining(msgspec.Struct, frozen=True):
+    event: _Joined
+    authorizations: tuple[Authorization, ...] = ()
+
+
 class Submission(msgspec.Struct, frozen=True):
     """A dialogue handed in: which, by whom, and what each field holds; empty fields are left out."""
 
@@ -230,6 +247,13 @@ def read_home_opened(body: dict[str, Any]) -> tuple[str, str] | None:
     """Team and user of somebody who opened Home; None for the tab of messages."""
     sent = msgspec.convert(body, _Events)
     return (sent.team_id, sent.event.user) if sent.event.tab == "home" else None
+
+
+def read_joined(body: dict[str, Any]) -> str:
+    """The channel that the bot has just become a member of; "" for an event about somebody else."""
+    sent = msgspec.convert(body, _Joining)
+    own = {one.user_id for one in sent.authorizations if one.is_bot}
+    return sent.event.channel if sent.event.user in own else ""
 
 
 def _values(state: _State) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -121,3 +123,8 @@ def _detail(error: BaseException) -> list[str]:
     response = getattr(error, "response", None)
     metadata = response.get("response_metadata") if response is not None else None
     return [str(line) for line in (metadata or {}).get("messages") or ()][:5]
+
+
+def fingerprint(rendered: Rendered) -> bytes:
+    """Equal for messages that look the same."""
+    return hashlib.sha256(msgspec.json.encode(rendered)).digest()

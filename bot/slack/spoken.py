@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from bot.jobs.ports import Words
-from bot.slack.payloads import Place
+from bot.slack.payloads import Authorization, Place
 
 _SLASH: Final = re.compile(r"/xen(?:\s+|$)", re.IGNORECASE)
 # "／ｘｅｎ" has as many characters as what NFKC makes of it, so a place in one is the same place in the other.
@@ -34,14 +34,9 @@ class _Said(msgspec.Struct, frozen=True):
     team: str = ""
 
 
-class _Authorization(msgspec.Struct, frozen=True):
-    user_id: str = ""
-    is_bot: bool = False
-
-
 class _Delivered(msgspec.Struct, frozen=True):
     event: _Said
-    authorizations: tuple[_Authorization, ...] = ()
+    authorizations: tuple[Authorization, ...] = ()
 
 
 def is_noise(body: dict[str, Any]) -> bool:

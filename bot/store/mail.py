@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from bot.domain.message import Message
 from bot.domain.parcel import Parcel, Place
 from bot.store import outbox
 from bot.store.database import Database
@@ -46,6 +47,16 @@ class Mail:
     async def failed(self, parcel: int, error: str, retry_after_s: float | None) -> None:
         """It did not arrive."""
         await self.database.write(lambda db: outbox.failed(db, self.clock(), parcel, error, retry_after_s))
+
+    async def told_elsewhere(self, parcel: int, channel: str, message: Message) -> None:
+        """Has a message posted in another place, once for a parcel that its own channel refuses."""
+        await self.database.write(lambda db: outbox.told_elsewhere(db, self.clock(), parcel, channel, message))
+        self._news.set()
+
+    async def try_again(self, channel: str) -> None:
+        """What waits for a channel need wait no longer."""
+        await self.database.write(lambda db: outbox.try_again(db, channel))
+        self._news.set()
 
     async def outbox_depth(self) -> int:
         """How many messages wait."""

@@ -248,6 +248,12 @@ def m012_what_checks_found(db: sqlite_utils.Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m013_told_elsewhere(db: sqlite_utils.Database) -> None:
+    """Whether a message that its channel refuses was told in another place."""
+    db.execute("ALTER TABLE outbox ADD COLUMN elsewhere INTEGER NOT NULL DEFAULT 0")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

@@ -63,7 +63,8 @@ def due(db: sqlite_utils.Database, at: float, limit: int) -> list[Parcel]:
     """What can be sent now: urgent before progress, in order within a thread, replies only below a posted card."""
     rows = db.execute(
         """
-        SELECT outbox.*, coalesce(jobs.card_ts, '') AS card_ts FROM outbox LEFT JOIN jobs ON jobs.number = outbox.job
+        SELECT outbox.*, coalesce(jobs.card_ts, '') AS card_ts, coalesce(jobs.requester, outbox.person) AS asker
+        FROM outbox LEFT JOIN jobs ON jobs.number = outbox.job
         WHERE outbox.state = 'due' AND outbox.not_before <= :at
           AND ((outbox.kind <> 'reply' AND outbox.edit_only = 0) OR jobs.card_ts <> '')
           AND NOT EXISTS (
@@ -88,6 +89,7 @@ def due(db: sqlite_utils.Database, at: float, limit: int) -> list[Parcel]:
             attempts=row["attempts"],
             nonce=row["nonce"],
             edit_only=bool(row["edit_only"]),
+            asker=row["asker"],
         )
         for row in rows
     ]
@@ -136,6 +138,26 @@ def failed(db: sqlite_utils.Database, at: float, parcel: int, error: str, retry_
         db.execute("UPDATE outbox SET state = 'dead', error = ? WHERE id = ? AND state = 'due'", [error, parcel])
     else:
         db.execute("UPDATE outbox SET not_before = ?, error = ? WHERE id = ?", [at + retry_after_s, error, parcel])
+
+
+def told_elsewhere(db: sqlite_utils.Database, at: float, parcel: int, channel: str, message: Message) -> None:
+    """Puts a message into another place, once for a parcel that its own channel refuses."""
+    marked = db.execute("UPDATE outbox SET elsewhere = 1 WHERE id = ? AND elsewhere = 0", [parcel]).rowcount
+    if not marked:
+        return
+    row = db.execute(
+        "SELECT coalesce(jobs.requester, outbox.person) AS asker FROM outbox LEFT JOIN jobs ON jobs.number = outbox.job"
+        " WHERE outbox.id = ?",
+        [parcel],
+    ).fetchone()
+    # Where this place is shut as well, the person who asked is left.
+    asker = row["asker"] if row["asker"] != channel else ""
+    put(db, at, [Outgoing("post", message, channel=channel, person=asker)])
+
+
+def try_again(db: sqlite_utils.Database, channel: str) -> None:
+    """What waits for a channel need wait no longer."""
+    db.execute("UPDATE outbox SET not_before = 0 WHERE state = 'due' AND channel = ?", [channel])
 
 
 def depth(db: sqlite_utils.Database) -> int:

@@ -85,7 +85,14 @@ class StoryLab:
             texts = "\n".join(strings(one)[:400] for one in await self.screen())
             raise AssertionError(f"never seen: {what}\n{texts}") from None
 
-    async def sees(self, *words: str, who: str = "operator", thread_ts: str = "", private: bool | None = None) -> dict:
+    async def sees(
+        self,
+        *words: str,
+        who: str = "operator",
+        thread_ts: str = "",
+        private: bool | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> dict:
         """The newest message on that person's screen that holds all words."""
 
         async def look() -> dict[str, Any] | None:
@@ -97,7 +104,7 @@ class StoryLab:
                     return message
             return None
 
-        return await self.until(look, " + ".join(words))
+        return await self.until(look, " + ".join(words), patience_s)
 
     def element(self, message: dict[str, Any], label: str) -> tuple[str, dict[str, Any]]:
         for block in message["blocks"]:

@@ -138,6 +138,7 @@ class FakeOutbox:
         self.failures: list[tuple[int, str, float | None]] = []
         self.cards: dict[int, str] = {}
         self.attempts: dict[int, int] = {}
+        self.elsewhere: set[int] = set()
         self.changed = asyncio.Event()
 
     def put(self, **fields: object) -> Parcel:
@@ -196,6 +197,14 @@ class FakeOutbox:
         self.failures.append((parcel, error, retry_after_s))
         if retry_after_s is None:
             self.rows.pop(parcel)
+        self.changed.set()
+
+    async def told_elsewhere(self, parcel: int, channel: str, message: Message) -> None:
+        if parcel not in self.elsewhere:
+            self.elsewhere.add(parcel)
+            self.put(channel=channel, message=message, urgent=True)
+
+    async def try_again(self, channel: str) -> None:
         self.changed.set()
 
     async def wait(self, timeout_s: float) -> None:

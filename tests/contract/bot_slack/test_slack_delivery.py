@@ -221,12 +221,67 @@ async def test_card_that_brings_no_news_is_not_posted_again_where_it_was_deleted
     assert [words_of(one) for one in await hands("viewer").messages()] == ["Something else"]
 
 
-async def test_channel_that_does_not_exist_is_given_up(delivery: Delivery, outbox: FakeOutbox, ops: str) -> None:
-    outbox.put(channel="C0NOWHERE", message=note("To nobody"))
+async def test_a_person_who_cannot_be_written_to_is_given_up_and_a_channel_is_kept(
+    delivery: Delivery, outbox: FakeOutbox, ops: str
+) -> None:
+    outbox.put(channel="U0NOBODY", message=note("To nobody"))
+    outbox.put(channel="C0NOWHERE", message=note("To a channel of others"))
     outbox.put(channel=ops, message=note("To ops"))
-    await outbox.until(lambda: not outbox.rows)
-    assert outbox.failures == [(1, "channel_not_found", None)]
-    assert [sent[0] for sent in outbox.sent] == [2]
+    await outbox.until(lambda: len(outbox.failures) == 2 and len(outbox.sent) == 1)
+    failed = {number: (error, retry_s is None) for number, error, retry_s in outbox.failures}
+    assert failed == {1: ("channel_not_found", True), 2: ("channel_not_found", False)}
+    assert list(outbox.rows) == [2]
+
+
+async def private_channel(workplace: Workplace, hands: Hands) -> str:
+    made = await hands.call("conversations.create", name="secret", is_private=True)
+    channel = str(made["channel"]["id"])
+    assert (await hands.call("conversations.invite", channel=channel, users=workplace.bot_user_id))["ok"]
+    return channel
+
+
+@pytest.mark.parametrize("to", ["alerts", "asker"])
+async def test_news_for_a_private_channel_that_lost_the_bot_are_told_elsewhere_once_and_kept(
+    client: AsyncWebClient,
+    outbox: FakeOutbox,
+    ops: str,
+    workplace: Workplace,
+    hands: Callable[[str], Hands],
+    to: str,
+) -> None:
+    admin, operator = hands("admin"), hands("operator")
+    channel = await private_channel(workplace, admin)
+    delivery = Delivery(client, outbox, alerts=ops if to == "alerts" else "")
+    task = asyncio.create_task(delivery.run())
+    try:
+        outbox.put(kind="card", channel=channel, job=7, message=note("Asked"), asker=operator.id)
+        await outbox.until(lambda: 7 in outbox.cards)
+        await workplace.do({"do": "channel", "name": "secret", "bot_member": False})
+        buttons = Choices((Button("Back", "b", "1"),))
+        news = {"kind": "card", "channel": channel, "job": 7, "asker": operator.id}
+        outbox.put(**news, message=note("It is at 40 %"))
+        outbox.put(**news, message=note("The move is done", buttons), urgent=True)
+        outbox.put(kind="reply", channel=channel, job=7, message=note("The move is done"), asker=operator.id)
+        await outbox.until(lambda: len(outbox.sent) == 2)
+        assert delivery.shut == {channel: "channel_not_found"}
+        # News that come while the channel is left alone for a minute go round at once, too.
+        outbox.put(**news, message=note("It was moved back"), urgent=True)
+        await outbox.until(lambda: len(outbox.sent) == 3)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    if to == "alerts":
+        told = await operator.messages()
+    else:
+        opened = await operator.call("conversations.open", users=workplace.bot_user_id)
+        told = (await operator.screen(channel=opened["channel"]["id"]))["messages"]
+    assert [words_of(one).partition(" Told here")[0] for one in told] == ["The move is done", "It was moved back"]
+    assert all(channel in words_of(one) and "actions" not in str(one["blocks"]) for one in told)
+    await workplace.do({"do": "channel", "name": "secret", "bot_member": True})
+    await Delivery(client, outbox).flush(5)
+    assert not outbox.rows
+    seen = (await admin.screen(channel=channel))["messages"]
+    assert [words_of(one) for one in seen if one.get("bot_id")] == ["It was moved back"]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ class Answer:
         (200, {"ok": False, "error": "invalid_blocks"}, Fault.SHAPE),
         (200, {"ok": False, "error": "message_not_found"}, Fault.GONE),
         (200, {"ok": False, "error": "is_archived"}, Fault.CHANNEL),
-        (200, {"ok": False, "error": "channel_not_found"}, Fault.FATAL),
+        (200, {"ok": False, "error": "channel_not_found"}, Fault.CHANNEL),
         (200, {"ok": False, "error": "restricted_action_non_threadable_channel"}, Fault.UNTHREADED),
         (200, {"ok": False, "error": "a_code_of_tomorrow"}, Fault.FATAL),
     ],
