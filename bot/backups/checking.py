@@ -24,13 +24,13 @@ from typing import Final
 import xxhash
 
 from bot.backups.blame import Range, name_damage
+from bot.backups.folder_files import NotPlain, open_plain
 from bot.backups.proof import CHUNK, BadProof, ProofReader
 from bot.backups.target import Stored
 from bot.backups.trouble import target_failed
 from bot.domain.catalogue import Proof, Verification
-from bot.errors import Refused
+from bot.errors import Refused, TargetFailed
 
-_NO_FOLLOW: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 # What was read is dropped from the system's cache in pieces of so many bytes.
 _FORGET: Final = 64 << 20
 _MOST_RANGES: Final = 1000
@@ -66,6 +66,8 @@ def check_all(stored: Stored, progress: Progress) -> Look:
     size = stored.manifest.size
     with _open(stored) as file:
         found = os.fstat(file.fileno()).st_size
+        # What a manifest says is not believed: a size that no file has would be read for ever.
+        length = min(found, size)
         _forget(file, 0, 0)
         pieces = _Pieces(stored, file)
         digest = hashlib.sha256()
@@ -73,17 +75,18 @@ def check_all(stored: Stored, progress: Progress) -> Look:
         proof, note = _open_proof(stored)
         expected = (one for one in proof.records() if one.chunk) if proof is not None else iter(())
         try:
-            for offset in range(0, size, CHUNK):
-                piece = pieces.read(offset, min(CHUNK, size - offset))
+            for offset in range(0, length, CHUNK):
+                wanted = min(CHUNK, length - offset)
+                piece = pieces.read(offset, wanted)
                 digest.update(piece)
                 record = next(expected, None)
-                if len(piece) < min(CHUNK, size - offset) or (
-                    record is not None and xxhash.xxh64_intdigest(piece) != record.digest
-                ):
-                    _add(damaged, offset, min(CHUNK, size - offset))
+                if len(piece) < wanted or (record is not None and xxhash.xxh64_intdigest(piece) != record.digest):
+                    _add(damaged, offset, wanted)
                 if offset % _FORGET == 0:
                     _forget(file, max(0, offset - _FORGET), _FORGET)
-                progress(min(offset + CHUNK, size), size)
+                progress(offset + wanted, length)
+            if found < size:
+                _add(damaged, found, size - found)
             damage = _sizes(found, size)
             if digest.hexdigest() != stored.manifest.sha256 or damaged:
                 damage += name_damage(stored, file, proof, damaged)
@@ -101,19 +104,13 @@ def check_sample(stored: Stored, share: float, progress: Progress, chance: rando
         TargetFailed: As `check_all`.
     """
     size = stored.manifest.size
-    count = math.ceil(size / CHUNK)
-    # The ends hold the description of the guest and the marks of the end.
-    ends = {0, count - 1}
-    wanted = min(count, max(len(ends), math.ceil(count * share)))
-    middle = range(1, count - 1)
-    picked = (chance or random.SystemRandom()).sample(middle, min(len(middle), wanted - len(ends)))
-    sample = ends | set(picked)
     with _open(stored) as file:
+        found = os.fstat(file.fileno()).st_size
+        sample = _pick(math.ceil(min(found, size) / CHUNK), share, chance or random.SystemRandom())
         proof, note = _open_proof(stored)
         if proof is None:
             raise Refused(f"{note} A part of the archive cannot be checked without it.", "Verify all of it.")
         try:
-            found = os.fstat(file.fileno()).st_size
             damaged: list[Range] = []
             pieces = _Pieces(stored, file)
             checked = done = index = 0
@@ -140,23 +137,35 @@ def check_sample(stored: Stored, share: float, progress: Progress, chance: rando
     return Look(Proof.SAMPLE, checked, size, tuple(damage), note)
 
 
+def _pick(count: int, share: float, chance: random.Random) -> set[int]:
+    """So many of so many chunks; first and last hold the description of the guest and the marks of the end."""
+    if count <= 2:
+        return set(range(count))
+    wanted = min(count, max(2, math.ceil(count * share)))
+    return {0, count - 1, *chance.sample(range(1, count - 1), wanted - 2)}
+
+
 def _sizes(found: int, size: int) -> list[str]:
     return [] if found == size else [f"The archive has {found:,} bytes and should have {size:,}."]
 
 
 def _open(stored: Stored) -> FileIO:
     try:
-        return FileIO(os.open(stored.archive, _NO_FOLLOW), "rb")
+        return FileIO(open_plain(stored.archive), "rb")
     except OSError as error:
         raise target_failed(error, stored.archive, "could not be read") from error
+    except NotPlain as error:
+        raise TargetFailed(f"{stored.archive} could not be read: {error}.", "See who put it there.") from error
 
 
 def _open_proof(stored: Stored) -> tuple[ProofReader | None, str]:
     """The proof, or a sentence about why there is none."""
     try:
-        file = os.fdopen(os.open(stored.proof, _NO_FOLLOW), "rb")
+        file = os.fdopen(open_plain(stored.proof), "rb")
     except OSError as error:
         return None, f"The proof cannot be read: {error.strerror}."
+    except NotPlain as error:
+        return None, f"The proof cannot be read: {error}."
     try:
         return ProofReader(file, stored.manifest.proof_sha256), ""
     except (BadProof, OSError) as error:

@@ -15,6 +15,7 @@ has happened or has not. Names of guests are in the manifests alone.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Collection, Iterator, Mapping
@@ -27,6 +28,7 @@ from bot.backups import folder_files as files
 from bot.backups.folder_listing import CHECKED, GOING, MANIFEST, PARTIAL, TRASH, TRASHED, Inspector, Trashed
 from bot.backups.manifest import BadManifest, Manifest, encode_manifest, is_id, is_uuid
 from bot.backups.mounts import mount_of, read_mounts, shares_server
+from bot.backups.proof import BadProof, ProofReader
 from bot.backups.target import ARCHIVE, PROOF, Draft, Listing, Space, Stored
 from bot.backups.trouble import target_failed
 from bot.domain.catalogue import Backup, Verification, looked_at
@@ -51,13 +53,13 @@ class Folder:
     def begin(self, identity: str, guest: str) -> Draft:
         """See `Target.begin`."""
         self._refuse_bad_names(identity, guest)
-        with self._root("could not be written") as root:
+        with self._root("could not be written", guest, identity + PARTIAL) as root:
             if not files.exists(guest, root):
                 with contextlib.suppress(FileExistsError):
                     files.make_folder(guest, root)
             with files.open_folder(guest, root) as folder:
                 if files.exists(identity, folder):
-                    raise FileExistsError(17, "File exists", identity)
+                    raise FileExistsError(errno.EEXIST, "File exists")
                 files.make_folder(identity + PARTIAL, folder)
         return Draft(identity, guest, self.path / guest / (identity + PARTIAL))
 
@@ -65,7 +67,8 @@ class Folder:
         """See `Target.commit`."""
         if (draft.id, draft.guest) != (manifest.id, manifest.guest):
             raise ValueError("the manifest is of another backup")
-        with self._root("could not be written") as root, files.open_folder(draft.guest, root) as guest:
+        place = (draft.guest, draft.id + PARTIAL)
+        with self._root("could not be written", *place) as root, files.open_folder(draft.guest, root) as guest:
             with files.open_folder(draft.id + PARTIAL, guest) as folder:
                 size = files.sync_file(ARCHIVE, folder)
                 if size != manifest.size:
@@ -73,6 +76,11 @@ class Folder:
                         f"The archive on disk has {size:,} bytes, not the {manifest.size:,} that came.", offset=size
                     )
                 files.sync_file(PROOF, folder)
+                with os.fdopen(files.open_plain(PROOF, folder), "rb") as proof:
+                    try:
+                        ProofReader(proof, manifest.proof_sha256)
+                    except BadProof as error:
+                        raise Damaged(f"The proof of the archive cannot be used: {error}.") from error
                 files.write_small(MANIFEST, folder, encode_manifest(manifest))
             files.move_folder(draft.id + PARTIAL, guest, guest, draft.id)
         return self.find(draft.id)
@@ -80,7 +88,7 @@ class Folder:
     def discard(self, identity: str) -> None:
         """See `Target.discard`."""
         self._refuse_bad_names(identity)
-        with self._root("could not be removed") as root:
+        with self._root(f"could not be cleared of the draft {identity}") as root:
             for guest in filter(is_uuid, files.names(root)):
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError), files.open_folder(guest, root) as at:
                     files.remove_folder(identity + PARTIAL, at)
@@ -92,12 +100,12 @@ class Folder:
 
     def find(self, identity: str) -> Stored:
         """See `Target.find`."""
-        with self._root("could not be read") as root:
+        with self._root(f"could not be searched for {identity}") as root:
             return self._find(root, identity)
 
     def record(self, identity: str, look: Verification) -> Backup:
         """See `Target.record`."""
-        with self._root("could not be written") as root:
+        with self._root(f"did not take the verification of {identity}") as root:
             backup = looked_at(self._find(root, identity).backup, look)
             if backup.verified is not None:
                 with self._home(root, identity, TRASH) as home, files.open_folder(identity, home) as folder:
@@ -107,7 +115,7 @@ class Folder:
     def trash(self, identity: str, who: str, at: float) -> None:
         """See `Target.trash`."""
         self._refuse_bad_names(identity)
-        with self._root("could not be moved to the trash") as root:
+        with self._root(f"could not move {identity} to the trash", TRASH) as root:
             if not files.exists(TRASH, root):
                 with contextlib.suppress(FileExistsError):
                     files.make_folder(TRASH, root)
@@ -121,7 +129,7 @@ class Folder:
         """See `Target.recover`."""
         stored = self.find(identity)
         guest = stored.manifest.guest
-        with self._root("could not be moved out of the trash") as root, files.open_folder(TRASH, root) as trash:
+        with self._root(f"could not give back {identity}", TRASH) as root, files.open_folder(TRASH, root) as trash:
             if not files.exists(guest, root):
                 files.make_folder(guest, root)
             with files.open_folder(guest, root) as home:
@@ -133,16 +141,15 @@ class Folder:
     def purge(self, before: float, only: Collection[str] | None = None) -> tuple[Backup, ...]:
         """See `Target.purge`."""
         gone = []
-        with self._root("could not be removed") as root:
+        with self._root("could not be emptied", TRASH) as root:
             if not files.exists(TRASH, root):
                 return ()
-            inspector = Inspector(self.path, root)
             with files.open_folder(TRASH, root) as trash:
                 for name in files.names(trash):
                     if name.endswith(GOING):
-                        # A removal that a crash cut short.
-                        files.remove_folder(name, trash)
-                for stored in list(inspector.trash()):
+                        # A removal that was cut short.
+                        self._remove(name, trash)
+                for stored in list(Inspector(self.path, root).trash()):
                     name = stored.manifest.id
                     if (
                         stored.trashed_at is None
@@ -152,9 +159,17 @@ class Folder:
                         continue
                     # A crash in the middle must not leave what looks like a backup.
                     files.move_folder(name, trash, trash, name + GOING)
-                    files.remove_folder(name + GOING, trash)
+                    self._remove(name + GOING, trash)
                     gone.append(stored.backup)
         return tuple(gone)
+
+    def _remove(self, name: str, trash: int) -> None:
+        """Removes a folder. A file that somebody still reads keeps its place on a file server: the next time, then."""
+        try:
+            files.remove_folder(name, trash)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY}:
+                raise
 
     def space(self) -> Space:
         """See `Target.space`."""
@@ -186,8 +201,8 @@ class Folder:
             os.close(descriptor)
 
     @contextlib.contextmanager
-    def _root(self, doing: str) -> Iterator[int]:
-        """The folder itself; what the system says against it comes out as TargetFailed."""
+    def _root(self, doing: str, *within: str) -> Iterator[int]:
+        """The folder itself; what the system says against it or what is `within` comes out as TargetFailed."""
         try:
             if self._mounted and not self.path.is_mount():
                 raise TargetFailed(
@@ -196,10 +211,10 @@ class Folder:
             with files.open_root(self.path) as root:
                 yield root
         except OSError as error:
-            named = error.filename if isinstance(error.filename, str) else ""
-            raise target_failed(error, self.path / named, doing) from error
+            raise target_failed(error, self.path.joinpath(*within), doing) from error
         except (files.NotPlain, BadManifest) as error:
-            raise TargetFailed(f"{self.path} {doing}: {error}.", "Look at that place, then run it again.") from error
+            where = self.path.joinpath(*within)
+            raise TargetFailed(f"{where} {doing}: {error}.", "Look at that place, then run it again.") from error
 
     def _home(self, root: int, identity: str, *others: str) -> contextlib.AbstractContextManager[int]:
         """The folder in which a backup lies: that of its guest, or one of `others`. Raises NotFound."""

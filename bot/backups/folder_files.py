@@ -6,6 +6,7 @@ Names that come here were checked before: they are ours, ids or UUIDs, and never
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -53,8 +54,8 @@ def make_folder(name: str, parent: int) -> None:
     os.fsync(parent)
 
 
-def open_plain(name: str, folder: int) -> int:
-    """Opens a file to be read. Raises OSError, NotPlain."""
+def open_plain(name: str | os.PathLike[str], folder: int | None = None) -> int:
+    """Opens a file to be read: one in a folder, or a path. Raises OSError, NotPlain."""
     descriptor = os.open(name, _READ, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -102,7 +103,7 @@ def move_folder(name: str, source: int, target: int, new_name: str) -> None:
     """Moves a folder to where nothing of that name is, and makes sure both ends stay. Raises OSError."""
     # A rename would take the place of an empty folder without a word.
     if exists(new_name, target):
-        raise FileExistsError(17, "File exists", new_name)
+        raise FileExistsError(errno.EEXIST, "File exists")
     os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
     os.fsync(target)
     if source != target:
@@ -116,6 +117,15 @@ def exists(name: str, folder: int) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def is_there(name: str, parent: int, folder: int) -> bool:
+    """Whether the open folder still is the one of that name: it may have been moved since. Raises OSError."""
+    try:
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(folder))
 
 
 def remove_folder(name: str, parent: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ GOING: Final = ".going"
 # What file systems and the bot itself put beside the folders of guests.
 _NO_NEWS: Final = frozenset({TRASH, ".lock", "lost+found", ".snapshot", ".nfs"})
 _LONGEST_CHECK: Final = 1 << 20
+_MOST_FINDINGS: Final = 200
 
 _T = TypeVar("_T")
 
@@ -112,16 +114,19 @@ class Inspector:
             return read()
         except (BadManifest, files.NotPlain) as error:
             self._note(where, f"is no usable backup: {error}")
-        except FileNotFoundError as error:
-            # Moved or removed since the folder was listed, unless the folder is still there and lacks a file.
-            if error.filename != where.rpartition("/")[2]:
-                self._note(where, f"is no usable backup: it has no {error.filename}")
+        except FileNotFoundError:
+            # Moved or removed since the folder was listed.
+            return None
         except OSError as error:
             self._note(where, f"cannot be read: {error.strerror}")
         return None
 
     def _note(self, where: str, sentence: str) -> None:
-        self._findings.append(f"{quote(str(self._path / where), 300)} {sentence}.")
+        # Enough for people; a folder full of other things must not fill the memory.
+        if len(self._findings) < _MOST_FINDINGS:
+            self._findings.append(f"{quote(str(self._path / where), 300)} {sentence}.")
+        elif len(self._findings) == _MOST_FINDINGS:
+            self._findings.append(f"{self._path} holds more that is no backup.")
 
     def _weigh(self, name: str, parent: int, guest: str) -> Unfinished:
         with files.open_folder(name, parent) as folder:
@@ -134,12 +139,22 @@ class Inspector:
     def _read(self, name: str, parent: int, home: str) -> Stored:
         """One backup. What is wrong with its manifest raises; what is wrong with its files makes it a damaged one."""
         with files.open_folder(name, parent) as folder:
-            manifest = decode_manifest(files.read_small(MANIFEST, folder, LONGEST))
+            try:
+                manifest = decode_manifest(files.read_small(MANIFEST, folder, LONGEST))
+                trashed_at = _trashed_at(folder) if home == TRASH else None
+                damage = _missing(folder, manifest)
+            except FileNotFoundError:
+                manifest, trashed_at, damage = None, None, "its manifest is gone"
+            if damage and not files.is_there(name, parent, folder):
+                # It was moved or removed while it was looked at.
+                raise FileNotFoundError(errno.ENOENT, "No such file or directory", name)
+            if manifest is None:
+                raise BadManifest(
+                    f"it has no {MANIFEST}, or no {TRASHED}" if home == TRASH else f"it has no {MANIFEST}"
+                )
             if manifest.id != name or home not in {TRASH, manifest.guest}:
                 raise BadManifest("its manifest is that of another backup")
-            trashed_at = _trashed_at(folder) if home == TRASH else None
             verified = self._last_look(folder, manifest)
-            damage = _missing(folder, manifest)
         state = BackupState.WHOLE
         if damage:
             before = verified or manifest.verification()
@@ -157,7 +172,7 @@ class Inspector:
             return msgspec.json.decode(files.read_small(CHECKED, folder, _LONGEST_CHECK), type=Verification)
         except FileNotFoundError:
             return manifest.verification()
-        except (msgspec.DecodeError, UnicodeDecodeError, files.NotPlain) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, files.NotPlain) as error:
             self._findings.append(f"{manifest.id}: its last verification cannot be read ({error}); verify it again.")
             return None
 
@@ -178,5 +193,5 @@ def _missing(folder: int, manifest: Manifest) -> str:
 def _trashed_at(folder: int) -> float:
     try:
         return msgspec.json.decode(files.read_small(TRASHED, folder, _LONGEST_CHECK), type=Trashed).at
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadManifest(f"when it came to the trash cannot be read ({error})") from error

@@ -37,6 +37,7 @@ class Checker:
     def __init__(self, proof: Path) -> None:
         self._proof = proof
         self._writer = ProofWriter(self._append)
+        self._begun = False
         self._verifier = Verifier(self._writer)
 
     @property
@@ -60,10 +61,11 @@ class Checker:
 
     def _append(self, piece: bytes) -> None:
         """Opened anew for each piece, some 64 KiB for 2 GiB of archive: nothing is left open by one who gives up."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_APPEND if self._begun else os.O_TRUNC)
         try:
             with os.fdopen(os.open(self._proof, flags, 0o600), "wb") as file:
                 file.write(piece)
+            self._begun = True
         except OSError as error:
             raise target_failed(error, self._proof, "could not be written") from error
 
@@ -147,7 +149,7 @@ class Target(Protocol):
         """Makes a draft a backup, all at once: after a crash it is either there, whole, or still a draft.
 
         Raises:
-            Damaged: The archive that lies there is not as long as the manifest says.
+            Damaged: The archive that lies there is not as long as the manifest says, or the proof is another one.
         """
         ...
 

@@ -68,9 +68,10 @@ class Verifier:
             self._take(data)
         except Damaged as error:
             self._failed = self._explain(error, data)
-            if self._failed is error:
-                raise
-            raise self._failed from error
+        if self._failed is not None:
+            # Whoever keeps the error must not keep the caller's buffer by the frames that it passed through.
+            del data
+            raise self._failed
         self._size += len(data)
         self._tail = bytes(data[-WINDOW:]) if len(data) >= WINDOW else (self._tail + bytes(data))[-WINDOW:]
 
@@ -89,9 +90,7 @@ class Verifier:
             return self._conclude()
         except Damaged as error:
             self._failed = self._explain(error, nothing)
-            if self._failed is error:
-                raise
-            raise self._failed from error
+        raise self._failed
 
     def _take(self, data: memoryview) -> None:
         """Splits the bytes at the borders of chunks, so that the records tell what each chunk holds."""
@@ -179,12 +178,13 @@ class Verifier:
         )
 
     def _explain(self, error: Damaged, data: memoryview) -> Damaged:
-        """The error itself, or a better one when the end of what came is a server's error page."""
+        """The error as it is told: when the end of what came is a server's error page, with what that says."""
         tail = (self._tail + bytes(data[-WINDOW:]))[-2 * WINDOW :] if len(data) < WINDOW else bytes(data[-WINDOW:])
         found = find_page(tail)
-        if found is None or (self._walk is None and len(tail) == found[0]):
-            return error
-        length, words = found
-        offset = self._size + len(data) - length
-        text = f"The server broke off with an error at byte {offset:,} of the archive: “{words}”. {error.message}"
+        text, offset = error.message, error.offset
+        if found is not None and (self._walk is not None or len(tail) != found[0]):
+            length, words = found
+            offset = self._size + len(data) - length
+            text = f"The server broke off with an error at byte {offset:,} of the archive: “{words}”. {text}"
+        # A new one, without the frames of the one that was raised.
         return Damaged(text, block=error.block, disk=error.disk, offset=offset)

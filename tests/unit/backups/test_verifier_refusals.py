@@ -380,6 +380,17 @@ def test_a_view_that_was_fed_is_not_kept() -> None:
     assert verifier.finish().blocks == 2
 
 
+@pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
+def test_an_error_keeps_no_view_of_what_was_fed(compression: str) -> None:
+    archive = bytearray(make_archive(SMALL, compression))
+    archive[-1500 if compression == "none" else -600] ^= 1
+    with pytest.raises(Damaged) as caught, memoryview(archive) as view:
+        Verifier().feed(view)
+    archive.clear()
+    # Held until here, with all the frames that it passed through.
+    assert caught.value.message
+
+
 def test_progress_counts_the_bytes_of_disks_with_their_zeros() -> None:
     archive = make_archive(SMALL)
     verifier = Verifier()
