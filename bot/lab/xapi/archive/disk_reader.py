@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import xxhash
 
-from bot.lab.xapi.archive.blocks import BLOCK, Block, is_zero
+from bot.lab.xapi.archive.blocks import Block
 from bot.lab.xapi.archive.content import Contents
+from bot.lab.xapi.archive.image import Image
 from bot.lab.xapi.archive.source import Source
 from bot.lab.xapi.archive.tape import Header
 from bot.lab.xapi.errors import ApiError
@@ -47,7 +48,7 @@ class DiskReader:
             ApiError: `IMPORT_ERROR_PREMATURE_EOF`, `IMPORT_ERROR` for another member than the next one or a wrong
                 companion, `VDI_IO_ERROR` for data behind the end of the disk.
         """
-        image = _Image(self._contents, size)
+        image = Image(self._contents, size)
         offset, last = 0, -1
         while offset < size:
             header = await self._source.next_header("")
@@ -92,54 +93,3 @@ def _read_number(header: Header, name: str) -> int:
 
 def _invalid() -> ApiError:
     return ApiError("IMPORT_ERROR", 'INTERNAL_ERROR: [ Failure("Invalid XVA file") ]')
-
-
-class _Image:
-    """A disk that is written from its beginning to its end: pieces of any size become blocks."""
-
-    def __init__(self, contents: Contents, size: int) -> None:
-        self._contents = contents
-        self._size = size
-        self._blocks: dict[int, Block] = {}
-        self._number = 0
-        self._open: bytearray | None = None
-
-    def write(self, offset: int, data: bytes) -> int:
-        """Writes some bytes; returns how many of them are in blocks that hold anything but zeros."""
-        stored = 0
-        view = memoryview(data)
-        while view:
-            number, begin = divmod(offset, BLOCK)
-            piece = view[: BLOCK - begin]
-            if number != self._number:
-                self._flush()
-                self._number = number
-            if begin == 0 and len(piece) == self._length(number):
-                stored += self._keep(number, bytes(piece))
-            else:
-                if self._open is None:
-                    self._open = bytearray(self._length(number))
-                self._open[begin : begin + len(piece)] = piece
-                stored += 0 if is_zero(piece) else len(piece)
-            offset, view = offset + len(piece), view[len(piece) :]
-        return stored
-
-    def close(self) -> dict[int, Block]:
-        """Returns all blocks."""
-        self._flush()
-        return self._blocks
-
-    def _length(self, number: int) -> int:
-        return min(BLOCK, self._size - number * BLOCK)
-
-    def _flush(self) -> None:
-        if self._open is not None:
-            self._keep(self._number, bytes(self._open))
-            self._open = None
-
-    def _keep(self, number: int, data: bytes) -> int:
-        block = self._contents.keep(data)
-        if block is None:
-            return 0
-        self._blocks[number] = block
-        return len(data)

@@ -121,6 +121,22 @@ def write_data(database: Database, vdi: str, size: int) -> int:
     return written
 
 
+def grow_written(database: Database, vdi: str, written: int) -> None:
+    """Lets a disk take what the server itself writes to it; a thick one has taken all from the start.
+
+    Raises:
+        ApiError: `VDI_IO_ERROR` when the disk is gone, or its repository is full: the device says no more than that.
+    """
+    if not database.has("VDI", vdi):
+        raise ApiError("VDI_IO_ERROR", "Device I/O errors")
+    record = database.record("VDI", vdi)
+    if written == 0 or is_thick(database, record["SR"]):
+        return
+    if written > find_free(database, record["SR"]):
+        raise ApiError("VDI_IO_ERROR", "Device I/O errors")
+    set_used(database, vdi, min(record["virtual_size"], record["physical_utilisation"] + written))
+
+
 def _count(database: Database, storage: str, *, allocated: int, used: int) -> None:
     if storage == NULL_REF or not database.has("SR", storage):
         return

@@ -6,6 +6,7 @@ from typing import Final
 from bot.lab.xapi.streams.exports import export
 from bot.lab.xapi.streams.imports import import_guest
 from bot.lab.xapi.streams.metadata import export_metadata, import_metadata
+from bot.lab.xapi.streams.raw_disks import export_disk, import_disk
 from bot.lab.xapi.streams.visit import Visit
 
 Handler = Callable[[Visit], Awaitable[str]]
@@ -16,6 +17,8 @@ Served = tuple[str, str, Handler]
 _HANDLERS: Final[Mapping[tuple[str, str], tuple[str, Handler]]] = {
     ("GET", "/export"): ("get_export", export),
     ("GET", "/export_metadata"): ("get_export_metadata", export_metadata),
+    ("GET", "/export_raw_vdi"): ("get_export_raw_vdi", export_disk),
+    ("PUT", "/import_raw_vdi"): ("put_import_raw_vdi", import_disk),
     ("PUT", "/import_metadata"): ("put_import_metadata", import_metadata),
     ("PUT", "/import"): ("put_import", import_guest),
 }

@@ -13,7 +13,7 @@ from bot.lab.xapi.calls import Context
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.rules.guest_operations import is_upgrading, refresh_allowed
 from bot.lab.xapi.rules.storage_operations import refresh_disk, sees
-from bot.lab.xapi.rules.storage_space import find_free, is_thick, set_used
+from bot.lab.xapi.rules.storage_space import grow_written
 from bot.lab.xapi.rules.turns import leave
 from bot.lab.xapi.streams.exports import is_live
 from bot.lab.xapi.streams.import_records import Import
@@ -158,13 +158,9 @@ async def _fill(visit: Visit, context: Context, source: Source, made: Import, *,
         vdi = made.known[name]
 
         async def note(stored: int, offset: int, vdi: str = vdi, done: int = done) -> None:
-            if not database.has("VDI", vdi) or not sees(database, visit.machine.ref, made.storage):
+            if not sees(database, visit.machine.ref, made.storage):
                 raise ApiError("VDI_IO_ERROR", "Device I/O errors")
-            if stored and not is_thick(database, made.storage):
-                if stored > find_free(database, made.storage):
-                    raise ApiError("VDI_IO_ERROR", "Device I/O errors")
-                record = database.record("VDI", vdi)
-                set_used(database, vdi, min(record["virtual_size"], record["physical_utilisation"] + stored))
+            grow_written(database, vdi, stored)
             await pace.carry(stored)
             await pace.reach(done + offset)
 

@@ -87,19 +87,15 @@ def write_import_head(task: str) -> bytes:
     )
 
 
-def write_disk_head(content_type: str) -> bytes:
+def write_disk_head(content_type: str, task: str) -> bytes:
     """Returns the head of the answer before the data of a disk, which end with the connection."""
     return _join(
         "HTTP/1.1 200 OK",
         "connection: close",
         "cache-control: no-cache, no-store",
+        f"task-id: {task}",
         f"content-type: {content_type}",
     )
-
-
-def write_done() -> bytes:
-    """Returns the answer to a disk that came in whole."""
-    return _join("HTTP/1.1 200 OK", "connection: close", "cache-control: no-cache, no-store", "content-length: 0")
 
 
 def _write(status: str, body: str, *lines: str) -> bytes:
