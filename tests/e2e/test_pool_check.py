@@ -203,9 +203,9 @@ async def test_each_broken_field_is_found_and_explained_and_gone_once_mended(lab
 
 async def test_a_clock_that_is_wrong_is_told_from_all_the_others(lab: StoryLab) -> None:
     await lab.lab("datacentre", do="skew_clock", host="xenserver3", seconds=60)
-    await _check(lab, "Clocks", "the other clocks", "time servers")
+    await _check(lab, "Clocks", "xenserver3 is", "ahead of", "time servers")
     await lab.lab("datacentre", do="skew_clock", host="xenserver3", seconds=0)
-    await _check(lab, without=("the other clocks",))
+    await _check(lab, without=("ahead of",))
 
 
 async def test_a_storage_without_its_plug_comes_first_and_its_button_mends_it(lab: StoryLab) -> None:
@@ -281,7 +281,7 @@ async def test_all_pools_are_checked_in_one_answer_and_each_leads_on(lab: StoryL
     await lab.press(card, "Check experiment", who="viewer")
     card = await lab.sees("Memory to spare", "would fit nowhere", who="viewer", private=True)
     await lab.press(card, "Show all", who="viewer")
-    await lab.sees("Hosts live", "all 2 hosts live and answering", "Certificates", who="viewer", private=True)
+    await lab.sees("Hosts live", "2 hosts live and answering", "Certificates", who="viewer", private=True)
 
 
 async def test_high_availability_whose_plan_is_short_needs_somebody(lab: StoryLab, pool: Pool) -> None:

@@ -56,7 +56,7 @@ def _live(facts: HealthFacts) -> Row:
         elif not host.live:
             dead = say("{host} is not live: XAPI has lost its heartbeat; {guests} there", host=host.name, guests=guests)
             items.append(Item(f"live:{host.uuid}", dead, Grade.BLOCKED))
-    well = say("all {hosts} live and answering", hosts=counted(len(facts.hosts), "host", "hosts"))
+    well = say("{hosts} live and answering", hosts=counted(len(facts.hosts), "host", "hosts"))
     return row("live", "Hosts live", items, well, say("Look at the host's console and power before anything else."))
 
 
@@ -145,9 +145,8 @@ def _clocks(facts: HealthFacts) -> Row:
 
 
 def _middle(told: list[HostState]) -> float:
-    ordered = sorted(one.clock_ahead_s or 0.0 for one in told)
-    if not ordered:
-        return 0.0
+    """The clock that most agree with; ours counts as one, so that of two hosts the wrong one can be named."""
+    ordered = sorted([0.0, *(one.clock_ahead_s or 0.0 for one in told)])
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 

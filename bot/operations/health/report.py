@@ -18,7 +18,6 @@ _STALE_S = 10.0
 _NEWS = 4
 #: A check of a moment ago tells nothing that the answer itself does not.
 _WORTH_S = 600.0
-_SIGNS = {Grade.OK: "✓", Grade.WARNING: "!", Grade.UNKNOWN: "?", Grade.BLOCKED: "✗"}
 
 
 def rows(facts: HealthFacts) -> tuple[Row, ...]:
@@ -119,8 +118,8 @@ def message(facts: HealthFacts, found: Sequence[Row], *, whole: bool, news: Sequ
         parts.append(Checks(tuple(row.check() for row in amiss)))
     parts += _buttons(facts, amiss, whole=whole)
     if whole:
-        well = tuple((_SIGNS[row.grade], row.title, row.check().fact) for row in found if row.grade is Grade.OK)
-        parts.append(Table(("", "Subject", "As it is"), well))
+        well = tuple((row.title, row.check().fact) for row in found if row.grade is Grade.OK)
+        parts.append(Table(("Fine", "As it is"), well))
     elif not amiss:
         parts.append(Small(say("{names}", names=many([row.title for row in found]))))
     return Message(headline, tuple(parts))

@@ -1,0 +1,53 @@
+"""The check of a pool as a person sees it: nothing to do, and on a phone at night with much to do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_story import Person, ShippedLab, shipped_lab, shots_folder
+from playwright.sync_api import Browser, expect
+
+pytestmark = pytest.mark.browser
+
+PHONE_PX = 390
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Iterator[ShippedLab]:
+    with shipped_lab(tmp_path, speed=8) as lab:
+        yield lab
+
+
+@pytest.fixture
+def person(story: ShippedLab, browser: Browser, console: Any) -> Iterator[Person]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    console.listen(page)
+    page.goto(story.page)
+    page.locator(".channel .composer textarea").wait_for()
+    yield Person(page)
+    context.close()
+    assert console.complaints == []
+
+
+def test_a_pool_of_one_host_is_all_fine_and_says_of_what(person: Person, tmp_path: Path) -> None:
+    person.types("/xen pool-check xenserver4 all")
+    card = person.sees("xenserver4", "all", "fine", private=True)
+    expect(card.get_by_role("table")).to_contain_text("Certificates")
+    person.page.screenshot(path=shots_folder(tmp_path) / "pool-check-green.png", animations="disabled")
+
+
+def test_a_red_check_on_a_phone_names_the_worst_first_and_mends_it(
+    story: ShippedLab, person: Person, tmp_path: Path
+) -> None:
+    story.turn("unplug_pbd", sr="nfs-vhd", host="xenserver3")
+    story.turn("skew_clock", host="xenserver3", seconds=90)
+    story.turn("fill_sr", sr="nfs-vhd", free_gib=60)
+    person.page.set_viewport_size({"width": PHONE_PX, "height": 844})
+    person.types("/xen pool-check experiment")
+    card = person.sees("2 things need you", "nfs-vhd is not attached to xenserver3", "97 % full", private=True)
+    person.page.screenshot(path=shots_folder(tmp_path) / "pool-check-red-phone.png", animations="disabled")
+    person.presses(card, "Attach")
+    person.presses_and_says_yes(person.sees("Attach nfs-vhd to xenserver3", private=False), "Confirm")
+    person.sees("nfs-vhd is attached to xenserver3", private=False)
