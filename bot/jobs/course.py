@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 
 import msgspec
@@ -23,7 +24,7 @@ from bot.jobs import judging, lanes, story
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace
 from bot.jobs.own_work import OwnWork
-from bot.jobs.slots import Slots
+from bot.jobs.slots import HOST_LIMIT, Slots
 from bot.jobs.steps import StepRunner
 from bot.operations.base import Look, Operation, Seen
 from bot.operations.ports import Driver, Facts
@@ -65,6 +66,7 @@ class Course:
         self._bad: list[End] = []
         self._last: End | None = None
         self._crowded: LockKey | None = None
+        self._others: dict[str, int] = {}
 
     async def run(self) -> tuple[JobRecord, End]:
         """Carries the job from wherever it stands to its end; gives it as last stored, and how it ended.
@@ -77,6 +79,7 @@ class Course:
                 # Taken before any place is asked for, so that none given back meanwhile is slept through.
                 freed = self.slots.bell
                 self._hold(record)
+                await self._look_around(record)
                 for index in self._next(record, may_open=partial(self._may_open, record)):
                     self._begin(record, index)
                 if self._running:
@@ -98,7 +101,25 @@ class Course:
         if self._last is not None:
             return []
         running = set(self._running.values())
-        return list(lanes.ready(record, running, stopping=self.cancel_asked.is_set(), may_open=may_open))
+        stopping, crowded = self.cancel_asked.is_set(), partial(self._busy_site, record)
+        return list(lanes.ready(record, running, stopping=stopping, may_open=may_open, crowded=crowded))
+
+    # Room at hosts that other jobs work at
+
+    async def _look_around(self, record: JobRecord) -> None:
+        """Counts the other jobs at each host of a job that would do several things there at once.
+
+        Such a job counts as one where others ask whether they may start, so that nobody waits for the whole of an
+        evacuation. In return it makes room itself: what it begins beside its first step stays within the limit.
+        """
+        if record.plan.parallel > 1 and not any(step.lane for step in record.plan.steps):
+            hosts = [key for key in record.plan.locks if key.kind == "host"]
+            self._others = {key.uuid: len(await self.store.others_running(key, self.number)) for key in hosts}
+
+    def _busy_site(self, record: JobRecord, index: int, beside: Collection[int]) -> bool:
+        ours = Counter(site for one in beside for site in lanes.sites(record.plan, one))
+        sites = lanes.sites(record.plan, index)
+        return any(ours[site] and ours[site] + self._others.get(site, 0) >= HOST_LIMIT for site in sites)
 
     # Places that lanes of all jobs share
 

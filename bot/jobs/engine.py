@@ -21,7 +21,7 @@ from bot.jobs.deadlines import Deadlines
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace, noted
 from bot.jobs.ports import Directory
-from bot.jobs.slots import Slots
+from bot.jobs.slots import HOST_LIMIT, Slots
 from bot.operations.base import Operation
 from bot.operations.ports import Driver, Facts
 from bot.operations.work import Worker
@@ -36,7 +36,6 @@ ENDINGS = {
     EndKind.UNCLEAR: (JobEvent.LOSE, Tag.JOB_UNCLEAR),
     EndKind.PARTIAL: (JobEvent.END_PARTLY, Tag.JOB_PARTLY),
 }
-HOST_LIMIT = 3
 
 
 class Engine:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
+from bot.domain.plan import Plan, Ref
 from bot.domain.record import JobRecord, StepRecord, StepState
 
 BEGUN = frozenset({StepState.INTENT, StepState.SENT})
@@ -18,13 +19,23 @@ def _anyone(_index: int) -> bool:
     return True
 
 
+def _nowhere(_index: int, _beside: Collection[int]) -> bool:
+    return False
+
+
 def ready(
-    record: JobRecord, running: Collection[int], *, stopping: bool, may_open: Callable[[int], bool] = _anyone
+    record: JobRecord,
+    running: Collection[int],
+    *,
+    stopping: bool,
+    may_open: Callable[[int], bool] = _anyone,
+    crowded: Callable[[int, Collection[int]], bool] = _nowhere,
 ) -> Iterator[int]:
     """The steps that may begin, or be taken up after a crash, beside those that run (all by index).
 
     `stopping` tells that somebody wants the job stopped: then one step more says so, unless those under way will.
-    `may_open` is asked for the first step of a lane that has not begun.
+    `may_open` is asked for the first step of a lane that has not begun; `crowded` in a plan without lanes whether a
+    step finds enough to do where it would work, given those of this job that are under way.
     """
     steps = [step for step in record.steps if step.index not in running]
     adopted = [step.index for step in steps if step.state in BEGUN]
@@ -33,21 +44,34 @@ def ready(
     if any(step.lane for step in record.plan.steps):
         yield from _of_lanes(record, begun, may_open, stopping=stopping)
     elif not any(step.state in BAD for step in steps):
-        yield from _of_all(record, begun, stopping=stopping)
+        yield from _of_all(record, begun, crowded, stopping=stopping)
 
 
-def _of_all(record: JobRecord, begun: Collection[int], *, stopping: bool) -> Iterator[int]:
+def _of_all(
+    record: JobRecord, begun: Collection[int], crowded: Callable[[int, Collection[int]], bool], *, stopping: bool
+) -> Iterator[int]:
     room = max(1, record.plan.parallel) if not stopping else 1
-    taken = len(begun)
+    beside = set(begun)
     for step in record.steps:
         if step.state is not StepState.WAITING or step.index in begun:
             continue
         ahead = [one for one in record.steps if one.index < step.index and one.state is not StepState.DONE]
         alone = record.plan.steps[step.index].alone
-        if taken >= room or (ahead and (alone or any(record.plan.steps[one.index].alone for one in ahead))):
+        if len(beside) >= room or (ahead and (alone or any(record.plan.steps[one.index].alone for one in ahead))):
             return
-        taken += 1
+        # One of a job is always let begin, so that it gets on however much others do.
+        if beside and crowded(step.index, beside):
+            return
+        beside.add(step.index)
         yield step.index
+
+
+def sites(plan: Plan, index: int) -> frozenset[str]:
+    """The hosts (UUIDs) that a step burdens: those it names, and those its guests ran on when planned."""
+    named = [one for one in plan.steps[index].call.args if isinstance(one, Ref)]
+    homes = {place.vm: place.host for place in plan.placements if place.host is not None}
+    hosts = {one.uuid for one in named if one.kind == "host"}
+    return frozenset(hosts | {homes[one.uuid] for one in named if one.kind == "VM" and one.uuid in homes})
 
 
 def _of_lanes(

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from bot.domain.plan import LockKey
 
+#: So many jobs run at one host, or SR, at once: few enough for one network, and for what a person can follow.
+HOST_LIMIT = 3
 Holder = tuple[int, str]
 
 

@@ -221,3 +221,26 @@ async def test_a_spare_host_is_closed_and_opened_again_without_moving_anybody(th
     await three.sees("gamma is enabled", private=False)
     assert await enabled(three, "gamma")
     assert await three.migrations() == 0
+
+
+async def test_an_evacuation_leaves_room_at_its_host_for_what_others_move(three: StoryLab) -> None:
+    await three.lab("datacentre", do="pause_tasks", at=0.4)
+    for name, to in (("web1", "beta"), ("web2", "gamma")):
+        await three.xen(f"migrate {name} to {to}")
+        await three.press(await three.sees(f"Migrate {name}", "Confirm", private=False), "Confirm")
+        await three.sees(f"Migrating {name}", private=False)
+
+    async def moving(count: int) -> bool:
+        return sum(one["operation"] is not None for one in (await three.state())["guests"]) == count
+
+    await three.until(lambda: moving(2), "two guests on their way")
+    await three.xen("evacuate alpha movable")
+    await three.press(await three.sees("Evacuate alpha", "3 guests move", "Confirm", private=False), "Confirm")
+    await three.sees("Evacuating alpha", "1 of 4 steps done", private=False)
+    await three.until(lambda: moving(3), "one guest more on its way")
+    # Its card is edited while it watches that one guest: it has found nothing else to begin.
+    await three.sees("Evacuating alpha", "web5 → ", "under way", private=False)
+    assert await moving(3)
+    await three.lab("datacentre", do="release_tasks")
+    await three.sees("alpha is disabled", private=False)
+    assert "alpha" not in (await at(three)).values()
