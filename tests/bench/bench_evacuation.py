@@ -3,11 +3,16 @@
 Both send the same memory over the same network card of the host that is emptied. What differs: XAPI moves ten guests
 at once and waits for all ten before it takes the next; the bot keeps a few under way, judges each guest anew right
 before it goes, looks whether it arrived, and tells people.
+
+The network card is the limit for both, so that they end at nearly the same time, and more guests at once win the bot
+next to nothing. What it takes longer is its own: the disabling and the look whether that holds come first, and each
+guest is judged anew; this is real time, so at this speed it weighs four times as much as in life.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -32,6 +37,7 @@ class Run:
         self.began = 0.0
         self.left: list[float] = []
         self.told = 0.0
+        self.under_way: list[tuple[float, int]] = []
 
     async def watch(self) -> None:
         """Notes each guest that has left, until all have."""
@@ -41,13 +47,18 @@ class Run:
             here = next(one["uuid"] for one in state["hosts"] if one["name"] == HOST)
             now = sum(one["host"] == here for one in state["guests"])
             self.left += [time.perf_counter()] * (count - now)
+            self.under_way.append((time.perf_counter(), sum(one["operation"] is not None for one in state["guests"])))
             count = now
             await asyncio.sleep(0.05)
 
     @property
     def rows(self) -> list[Any]:
         moved = self.left[-1] - self.began
-        return [self.left[0] - self.began, moved, GUESTS / moved * 60, self.told - self.began]
+        first = next(at for at, count in self.under_way if count)
+        steps = list(itertools.pairwise(self.under_way))
+        idle = sum(later - at for (at, count), (later, _) in steps if not count and first < at)
+        mean = sum((later - at) * count for (at, count), (later, _) in steps if at >= first) / (self.left[-1] - first)
+        return [first - self.began, self.left[0] - self.began, moved, idle, mean, self.told - self.began]
 
 
 async def _by_xapi(lab: StoryLab) -> Run:
@@ -111,11 +122,16 @@ async def test_forty_guests_leave_a_host(tmp_path: Path) -> None:
         async with story_lab(data, "--world", WORLD, "--speed", str(SPEED), *options) as lab:
             runs[name] = await work(lab)
     peer, ours = runs["host.evacuate"].rows, runs["/xen evacuate"].rows
-    header = ["s of the simulated pool" if SPEED == 1 else f"real s at speed {SPEED:g}", "first left", "last left"]
-    header += ["guests a minute", "end told"]
+    header = [
+        "s of the simulated pool" if SPEED == 1 else f"real s at speed {SPEED:g}",
+        "first begins",
+        "first left",
+        "last left",
+    ]
+    header += ["nothing under way", "guests at once", "end told"]
     rows = [["host.evacuate", *peer], ["/xen evacuate", *ours]]
     table(
         f"{GUESTS} guests leave one of {HOSTS} hosts",
         header,
-        [*rows, ["ratio", *(mine / theirs for mine, theirs in zip(ours, peer, strict=True))]],
+        [*rows, ["ratio", *(mine / theirs if theirs else "–" for mine, theirs in zip(ours, peer, strict=True))]],
     )
