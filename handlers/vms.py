@@ -48,6 +48,9 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     parts: list[Part] = [Verdict(headline, mark=Mark.ATTENTION if doubts or silent is not None else Mark.PLAIN)]
     if doubts:
         parts.append(Facts(doubts))
+    if arguments.page > pages:
+        last = say("There is no page {page}: this is the last one.", page=arguments.page)
+        parts.append(Facts((last,)))
     if shown:
         rows = tuple(_row(one, context.now) for one in shown)
         parts.append(Table(("Guest", "State", "Host", "Memory", "Tools", "Address", "Pool"), rows))

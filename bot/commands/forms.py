@@ -30,6 +30,13 @@ _LABELS = {
 }
 
 
+_HINTS = {
+    "reason": "Shown to everybody on the card, and kept in the audit.",
+    "job": "It stands on the job's card; /xen jobs lists the newest.",
+}
+_BEST = "Left empty, the best host for it is chosen, and the card says why."
+
+
 class FieldKind(StrEnum):
     """How a field is filled in: chosen from the live inventory, typed, or ticked."""
 
@@ -46,7 +53,7 @@ class FieldKind(StrEnum):
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One argument. `name` is the slot's.
+    """One argument. `name` is the slot's, `hint` what helps to fill it in.
 
     For GUEST, HOST, STORAGE, POOL and NETWORK the value that comes back is a UUID, for BACKUP an id.
     """
@@ -55,6 +62,7 @@ class Field(msgspec.Struct, frozen=True):
     label: str
     kind: FieldKind
     required: bool
+    hint: str = ""
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -69,7 +77,7 @@ class Form(msgspec.Struct, frozen=True):
 def form_of(command: Command) -> Form:
     """The form of a command."""
     fields = tuple(
-        Field(slot.name, _LABELS.get(slot.name, slot.name.capitalize()), _kind(slot), slot.required)
+        Field(slot.name, _LABELS.get(slot.name, slot.name.capitalize()), _kind(slot), slot.required, _hint(slot))
         for slot in slots(command.arguments)
     )
     return Form(command.word, command.help, fields, isinstance(command.does, Change))
@@ -78,6 +86,10 @@ def form_of(command: Command) -> Form:
 def needs_form(command: Command, tail: str) -> bool:
     """Whether a command was typed without words though it cannot do without."""
     return not tail.strip() and any(slot.required for slot in slots(command.arguments))
+
+
+def _hint(slot: Slot) -> str:
+    return _BEST if slot.type is Host and not slot.required else _HINTS.get(slot.name, "")
 
 
 def _kind(slot: Slot) -> FieldKind:

@@ -13,7 +13,20 @@ from bot.config.model import Config, StorePart
 from bot.config.secrets import Secrets
 from bot.config.store_part import load_store_only
 
-__all__ = ["Config", "Secrets", "StorePart", "load", "load_store_only"]
+__all__ = ["Config", "Secrets", "StorePart", "load", "load_store_only", "survey"]
+
+
+def survey(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, list[str]]:
+    """Returns the configuration as far as it can be read, and every finding; for looking, never for running the bot.
+
+    What lacks its secret holds "" in its place. None where a whole section cannot be read.
+
+    Raises:
+        ConfigError: The file itself cannot be read.
+    """
+    from bot.config.composing import survey as look  # noqa: PLC0415  see `load`
+
+    return look(path, environ)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:

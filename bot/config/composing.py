@@ -36,6 +36,14 @@ SECTIONS: Final[Mapping[str, tuple[type[msgspec.Struct], ...]]] = {
 
 def compose(path: Path, environ: Mapping[str, str]) -> Config:
     """See `bot.config.load`."""
+    config, found = survey(path, environ)
+    if config is None or found:
+        raise ConfigError(found)
+    return config
+
+
+def survey(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, list[str]]:
+    """See `bot.config.survey`."""
     content = read_toml(path)
     folder = path.absolute().parent
     findings = Findings()
@@ -66,11 +74,10 @@ def compose(path: Path, environ: Mapping[str, str]) -> Config:
         *checks.check_web(web),
         *reader.found,
     ]
-    if findings.found:
-        raise ConfigError(findings.found)
-    # None of them is missing: a section that could not be read has left a finding.
-    assert slack and roles and approval and backups and store and web  # noqa: S101, PT018  for the type checker
-    return Config(path.absolute(), slack, tuple(pools.values()), roles, approval, backups, store, web, secrets)
+    if slack is None or roles is None or approval is None or backups is None or store is None or web is None:
+        return None, findings.found
+    whole = Config(path.absolute(), slack, tuple(pools.values()), roles, approval, backups, store, web, secrets)
+    return whole, findings.found
 
 
 def _read_slack(findings: Findings, section: object) -> tuple[SlackSettings | None, SlackFiles]:

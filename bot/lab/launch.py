@@ -6,9 +6,11 @@ only addresses and secrets. Ending the lab ends everything it started.
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import gc
 import json
+import re
 import secrets
 import signal
 import socket
@@ -231,13 +233,32 @@ async def _run(options: LabOptions) -> int:
             data.mkdir(parents=True, exist_ok=True)
             with _claim(data):
                 lab = Lab(options, data)
+                if lab.store_path.exists():
+                    say_lines(_EARLIER.format(data=data))
                 async with lab.running():
                     return await _serve(lab, options)
         except LoopbackMissing as error:
             say_lines(str(error))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            say_lines(f"The lab could not start: {_sentence(error)}")
+        except ValueError as error:
             say(f"The lab could not start: {error}")
         return _USAGE
+
+
+_EARLIER = """{data} holds the store of an earlier lab: its jobs, audit and backups go on.
+Slack and the pools begin anew, so the cards of those jobs are gone. Name another folder for a fresh start."""
+
+
+def _sentence(error: OSError) -> str:
+    if error.errno != errno.EADDRINUSE:
+        return str(error)
+    place = re.search(r"\('([^']+)', (\d+)", str(error))
+    which = f"port {place[2]} of {place[1]}" if place else "one of its ports"
+    return (
+        f"{which} is taken by another program, another lab perhaps. "
+        "Stop that one, or take other ports: `--port 0 --xapi-port 0` picks free ones."
+    )
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from bot.operations.space import free_on, holds_disks
 
 #: Slack takes no more options in one answer.
 MOST = 100
+# Two of them, the start of a UUID and what stands between fit a label.
+_PART = 30
 
 
 class _Found(NamedTuple):
@@ -133,7 +136,16 @@ def _likeliest(found: Iterable[_Found], typed: str) -> tuple[Option, ...]:
     text = folded(typed.strip())
     ranked = ((rank, folded(one.name), one) for one in found if (rank := _rank(one, text)) is not None)
     best = heapq.nsmallest(MOST, ranked, key=lambda each: (each[0], each[1], each[2].uuid))
-    return tuple(Option(clean(one.name), one.uuid, one.where()) for _, _, one in best)
+    shared = Counter(name for _, name, _ in best)
+    return tuple(_option(one, shared=shared[name] > 1) for _, name, one in best)
+
+
+def _option(one: _Found, *, shared: bool) -> Option:
+    """One choice; where others go by the name too the label itself says which, since only it is seen once chosen."""
+    where = one.where()
+    if not shared:
+        return Option(clean(one.name), one.uuid, where)
+    return Option(f"{clean(one.name, limit=_PART)} · {clean(where, limit=_PART)} · {one.uuid[:8]}", one.uuid, where)
 
 
 def _rank(one: _Found, text: str) -> int | None:

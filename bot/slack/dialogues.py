@@ -26,6 +26,8 @@ from bot.slack.payloads import Query, Submission
 
 log = structlog.get_logger(__name__)
 
+_ANSWER, _LOOKING = "Answer", "Looking it up …"
+
 
 class Dialogues:
     """Every dialogue of everybody; keeps nothing itself, since each view carries what it is about."""
@@ -59,6 +61,17 @@ class Dialogues:
             log.info("dialogue_not_opened", word=word, error=code_of(error))
             return ""
         return str((answer.get("view") or {}).get("id") or "")
+
+    async def looking(self, trigger: str, view_id: str) -> str:
+        """Shows that something is being looked up, in the dialogue `view_id` or in a new one; its id, "" for none."""
+        if not view_id:
+            return await self.begin(trigger, _ANSWER, _LOOKING)
+        await self.update(view_id, _ANSWER, modals.waiting(_ANSWER, _LOOKING))
+        return view_id
+
+    async def shown(self, view_id: str, rendered: Rendered) -> None:
+        """Shows an answer in an open dialogue, its buttons too: they answer in the same one."""
+        await self.update(view_id, _ANSWER, modals.said(_ANSWER, rendered))
 
     async def denied(self, view_id: str, sender: Sender, click_id: int, refusal: Rendered | None) -> None:
         """Shows why a denial did not count, or asks for the reason of one that did."""

@@ -29,9 +29,10 @@ from bot.slack.homes import Homes
 from bot.slack.modals import GLASS, REASON, WHY
 from bot.slack.payloads import (
     Opener,
+    Origin,
     Place,
     Submission,
-    read_click_trigger,
+    read_click_origin,
     read_clicks,
     read_home_opened,
     read_joined,
@@ -43,7 +44,7 @@ from bot.slack.payloads import (
 )
 from bot.slack.socket import ANSWERED
 from bot.slack.spoken import read_spoken
-from bot.slack.working import Working, acked, outcome
+from bot.slack.working import Piece, Working, acked, outcome
 
 log = structlog.get_logger(__name__)
 
@@ -227,13 +228,32 @@ class Listeners:
                 self._not_taken(context[ANSWERED], place, error)
                 return
             settle = partial(self._desk.settle, click_id)
-            if click.action == "deny" and self._dialogues is not None:
+            dialogues, origin = self._dialogues, read_click_origin(body)
+            if click.action == "deny" and dialogues is not None:
                 sender = Sender(click.team, click.user, click.channel)
-                work = self._deny(self._dialogues, context[ANSWERED], read_click_trigger(body), sender, click_id, place)
+                work = self._deny(dialogues, context[ANSWERED], origin.trigger, sender, click_id, place)
                 self._errands.start(work, "slack-deny")
+                continue
+            if origin.in_view and dialogues is not None:
+                self._errands.start(self._in_place(dialogues, context[ANSWERED], origin, settle, place), "slack-view")
                 continue
             self._working.later(context[ANSWERED], place, settle, "click")
         await ack()
+
+    async def _in_place(
+        self, dialogues: Dialogues, answered: asyncio.Event, origin: Origin, settle: Piece, place: Place
+    ) -> None:
+        """Answers a click made in Home or in a dialogue in a dialogue: no channel is there to answer in."""
+        async with asyncio.TaskGroup() as group:
+            opening = group.create_task(dialogues.looking(origin.trigger, origin.dialogue))
+            await acked(answered, "click")
+            rendered = await outcome(settle, "click", tables=False)
+        view_id = opening.result()
+        if rendered is not None and (rendered.files or not view_id):
+            await self._answers.tell(place, rendered)
+            rendered = render_refusal("The file is in the messages of this app.")
+        if view_id:
+            await dialogues.shown(view_id, rendered or render_refusal("Done."))
 
     async def _deny(
         self,

@@ -137,6 +137,7 @@ def _input(field: Field) -> InputBlock:
         label=_plain(field.label),
         element=_element(field),
         optional=not field.required,
+        hint=_plain(field.hint) if field.hint else None,
     )
 
 

@@ -20,9 +20,15 @@ class _Ident(msgspec.Struct, frozen=True):
 
 
 class _Container(msgspec.Struct, frozen=True):
+    type: str = ""
+    view_id: str = ""
     message_ts: str = ""
     channel_id: str = ""
     thread_ts: str = ""
+
+
+class _Shown(msgspec.Struct, frozen=True):
+    type: str = ""
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -44,6 +50,7 @@ class _Actions(msgspec.Struct, frozen=True):
     container: _Container = _Container()
     response_url: str | None = None
     trigger_id: str = ""
+    view: _Shown = _Shown()
 
 
 class _Command(msgspec.Struct, frozen=True):
@@ -143,6 +150,17 @@ class Opener(msgspec.Struct, frozen=True):
     message_ts: str
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """What a click came from: a trigger good for one dialogue, for three seconds; whether it was made in a view.
+
+    `dialogue` is the id of the dialogue it was made in, "" for Home and for messages.
+    """
+
+    trigger: str
+    in_view: bool
+    dialogue: str
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where a private answer goes: to `user`, seen in `channel` (and thread), by `response_url` while it lasts."""
 
@@ -212,9 +230,13 @@ def read_opener(body: dict[str, Any], own_team: str) -> Opener | None:
     )
 
 
-def read_click_trigger(body: dict[str, Any]) -> str:
-    """The trigger that came with a click: good for one dialogue, for three seconds."""
-    return msgspec.convert(body, _Actions).trigger_id
+def read_click_origin(body: dict[str, Any]) -> Origin:
+    """Where a click was made, as far as a dialogue can answer it."""
+    sent = msgspec.convert(body, _Actions)
+    in_view = sent.container.type == "view"
+    return Origin(
+        sent.trigger_id, in_view=in_view, dialogue=sent.container.view_id if sent.view.type == "modal" else ""
+    )
 
 
 def read_submission(body: dict[str, Any], own_team: str) -> Submission:

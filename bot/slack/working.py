@@ -68,11 +68,14 @@ async def acked(answered: asyncio.Event, kind: str) -> bool:
     return True
 
 
-async def outcome(work: Piece, kind: str) -> Rendered | None:
-    """What came of a piece of work, as a person reads it; None where there is nothing to say. Never raises."""
+async def outcome(work: Piece, kind: str, *, tables: bool = True) -> Rendered | None:
+    """What came of a piece of work, as a person reads it; None where there is nothing to say. Never raises.
+
+    With `tables` off rows become lines, since a dialogue takes no table.
+    """
     try:
         message = await work()
-        return render(message) if message is not None else None
+        return render(message, tables=tables) if message is not None else None
     except UserError as refusal:
         return render_refusal(refusal.message, refusal.fix)
     except Exception:  # the edge: a person gets a sentence and a number, the log the rest

@@ -63,7 +63,10 @@ class Names(Generic[_T]):
         if len(pool) > _COMPARED:
             pairs = _pairs(wanted)
             pool = sorted(pool, key=lambda name: -len(pairs & _pairs(name)))[:_COMPARED]
-        return tuple(shown[name] for name in difflib.get_close_matches(wanted, pool, _NEAREST))
+        # A beginning too short to stand for a name is still the best hint at which one is meant.
+        begun = sorted(name for name in shown if wanted and name.startswith(wanted))[:_NEAREST]
+        close = difflib.get_close_matches(wanted, pool, _NEAREST)
+        return tuple(shown[name] for name in dict.fromkeys((*begun, *close)))[:_NEAREST]
 
     def _find(self, text: str) -> list[Named[_T]]:
         by_uuid = self._by_uuid.get(text.lower())

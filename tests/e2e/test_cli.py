@@ -273,9 +273,11 @@ path = "xenbot.sqlite"
             encoding="utf-8",
         )
         tokens = {"XENBOT_SLACK_BOT_TOKEN": place.bot_token, "XENBOT_SLACK_APP_TOKEN": place.app_token}
-        good, bad = await asyncio.gather(
+        unset = {key: value for key, value in SECRETS.items() if key.startswith("XENBOT_POOL")}
+        good, bad, lacking = await asyncio.gather(
             asyncio.to_thread(start_xenbot, "check", "--config", path, "--json", environ=SECRETS | tokens),
             asyncio.to_thread(start_xenbot, "check", "--config", path, environ=SECRETS),
+            asyncio.to_thread(start_xenbot, "check", "--config", path, environ=unset),
         )
     finally:
         await place.stop()
@@ -288,6 +290,10 @@ path = "xenbot.sqlite"
     assert "error    slack: Slack at" in bad.out
     assert bad.out.splitlines()[-1].endswith("findings.")
     assert "of-nobody" not in bad.out + bad.err
+    # A token that is missing hides nothing that can be found out without it.
+    assert "configuration: XENBOT_SLACK_BOT_TOKEN: is not set" in lacking.out
+    assert "pool experiment: 127.0.0.1: " in lacking.out
+    assert "slack: Slack at" not in lacking.out
 
 
 def test_check_takes_a_wrong_configuration_as_findings(store_only: Path) -> None:

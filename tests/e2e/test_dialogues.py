@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from story_lab import StoryLab, strings
+from test_spoken import bot_user
 
 
 async def view(lab: StoryLab, *words: str, who: str = "operator") -> dict[str, Any]:
@@ -67,7 +68,13 @@ async def test_migrate_without_words_is_filled_in_looked_over_and_asked_for(lab:
     form = await view(lab, "Guest", "Host", "Reason")
     assert names(await options(lab, form["id"], "vm", "cent")) == ["centos54"]
     assert "日本語サーバー" in names(await options(lab, form["id"], "vm", "サーバ"))
-    assert names(await options(lab, form["id"], "vm", "TWIN")) == ["twin", "twin"]
+    twins = names(await options(lab, form["id"], "vm", "TWIN"))
+    assert sorted(name.rpartition(" · ")[0] for name in twins) == [
+        "twin · on xenserver1, pool experiment",
+        "twin · on xenserver3, pool experiment",
+    ]
+    assert "db1" in names(await options(lab, form["id"], "vm", "d"))
+    assert "the best host" in strings(form)
     guest = (await options(lab, form["id"], "vm", "centos54"))[0]
     host = next(one for one in await options(lab, form["id"], "host", "") if one["text"]["text"] == "xenserver3")
     values = {**chosen("vm", guest), **chosen("host", host), **typed("reason", "kernel *update*")}
@@ -135,6 +142,19 @@ async def test_home_shows_what_waits_and_leads_into_a_dialogue(lab: StoryLab) ->
     await home(lab, "1 job waits for you", "Cut the power of winxp", who="approver")
     # Nobody opens it again: what has changed since is shown by itself.
     await home(lab, "Job 1")
+
+
+async def test_what_is_asked_in_home_is_answered_in_place_and_leads_on_there(lab: StoryLab) -> None:
+    await lab.call("lab.home", "viewer")
+    shown = await home(lab, "Nothing waits for you", who="viewer")
+    assert (await press(lab, shown, "Status", who="viewer"))["ok"]
+    answer = await view(lab, "experiment", "xenserver1", "facts", who="viewer")
+    assert (await press(lab, answer, "Tools", who="viewer"))["ok"]
+    tools = await view(lab, "Guest tools", "winxp", who="viewer")
+    assert tools["id"] == answer["id"]
+    direct = await lab.call("conversations.open", "viewer", users=await bot_user(lab))
+    seen = await lab.call("lab.screen", "viewer", channel=direct["channel"]["id"])
+    assert seen["messages"] == []
 
 
 def _yes(form: dict[str, Any]) -> dict[str, Any]:

@@ -153,10 +153,13 @@ def test_a_signal_ends_everything(tmp_path: Path, number: signal.Signals) -> Non
 
 
 def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, start_lab(tmp_path, taken.getsockname()[1]) as process:
-        out, errors = process.communicate(timeout=DEADLINE_S)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        taken_port = taken.getsockname()[1]
+        with start_lab(tmp_path, taken_port) as process:
+            out, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, out) == (2, "")
-    assert errors.startswith("The lab could not start: ")
+    assert errors.startswith(f"The lab could not start: port {taken_port} of 127.0.0.1 is taken by another program")
+    assert "`--port 0" in errors
     assert errors.count("\n") == 1
 
 
@@ -171,6 +174,10 @@ def test_two_labs_do_not_share_a_folder(tmp_path: Path) -> None:
         assert errors == f"The lab could not start: another lab keeps its data in {tmp_path.resolve()}.\n"
         assert (tmp_path / "xenbot.toml").read_text() == written
         assert RunningLab(first, line).ask("lab/state")[0] == 200
+    (tmp_path / "xenbot.sqlite").touch()
     with start_lab(tmp_path) as third:
         assert third.stdout is not None
         assert third.stdout.readline(), "the folder of a killed lab is free again"
+        third.terminate()
+        _, errors = third.communicate(timeout=DEADLINE_S)
+    assert f"{tmp_path.resolve()} holds the store of an earlier lab" in errors

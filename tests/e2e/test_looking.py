@@ -42,6 +42,15 @@ async def test_a_name_nobody_has_is_answered_with_the_nearest_to_choose_from(lab
     await lab.sees("Migrate centos54: xenserver1 → xenserver3", "Confirm", private=False)
 
 
+async def test_the_beginning_of_a_name_is_answered_with_the_names_and_a_page_too_far_with_the_last(
+    lab: StoryLab,
+) -> None:
+    await lab.xen("status w")
+    await lab.sees("There is no", "called “w”", "web-local", "winxp", private=True)
+    await lab.xen("vms page 9")
+    await lab.sees("There is no page 9", "centos54", private=True)
+
+
 async def test_a_shared_name_is_chosen_from_a_menu(lab: StoryLab) -> None:
     await lab.xen("status twin")
     question = await lab.sees("2 objects are called", "twin", private=True)

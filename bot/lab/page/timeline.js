@@ -52,7 +52,7 @@ function drawFilters() {
     { class: "wire-filters", role: "group", "aria-label": "What is shown" },
     KINDS.map(([kind, text, meaning]) => h("button", { key: kind, type: "button", class: classes("chip", `chip-${kind}`), "aria-pressed": String(!view.hidden.has(kind)), title: meaning, onclick: toggle(kind) }, text)),
     h("input", { type: "search", class: "field", placeholder: "Find", "aria-label": "Find in the wire", value: view.words, oninput: (event) => ((view.words = event.target.value), update({})) }),
-    h("button", { type: "button", class: "button button-small", "aria-pressed": String(view.held !== null), onclick: hold }, view.held === null ? "Hold" : "Held"),
+    h("button", { type: "button", class: "button button-small",  "aria-pressed": String(view.held !== null), title: "Nothing moves in this list while you read; the lab goes on", onclick: hold }, view.held === null ? "Hold the list" : "List held"),
     h("button", { type: "button", class: "button button-small", onclick: () => (view.open.clear(), (view.held = null), clearWire()) }, "Clear"),
   );
 }
