@@ -28,6 +28,7 @@ from bot.domain.inventory import (
     Whereabouts,
     XapiVerdict,
 )
+from bot.domain.joining import JoinFacts
 from bot.domain.plan import Call
 from bot.domain.restores import Coming, Readiness, Restored, RestoreFacts
 
@@ -164,6 +165,10 @@ class Facts(Protocol):
 
     async def residents(self, pool: str, host: str) -> Residents:
         """What runs on the host now, and whether it takes guests. Raises as `whereabouts`."""
+        ...
+
+    async def joining(self, host: str, pool: str) -> JoinFacts:
+        """Everything that decides whether a host can join a pool (UUIDs), of both sides. Raises as `migration`."""
         ...
 
     async def health(self, pool: str) -> HealthFacts:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from bot.domain.health import PlugFacts
 from bot.domain.inventory import LeavingFacts, PowerState, Residents, XapiVerdict
+from bot.domain.joining import JoinFacts
 from bot.errors import NotFound, XapiFailure
-from bot.xen import disk_facts
+from bot.xen import disk_facts, join_facts
 from bot.xen.facts import host_in, may_move, may_run, pool_of, read_guest, read_hosts
 from bot.xen.faults import GONE
 from bot.xen.pool import Reader
@@ -72,6 +73,11 @@ class HostFacts(SendingFacts):
             busy=tuple(sorted(record.current_operations.values())),
             read_at=self._clock(),
         )
+
+    async def joining(self, host: str, pool: str) -> JoinFacts:
+        """What decides whether a host can join a pool. Raises NotFound, Unreachable, CannotTell, XapiFailure."""
+        home, _ = self._locate("host", "host", host)
+        return await join_facts.joining(home, host, self._by_uuid(pool), self._clock())
 
     async def residents(self, pool: str, host: str) -> Residents:
         """What runs on the host now, and whether it takes guests. Raises NotFound, Unreachable, XapiFailure."""

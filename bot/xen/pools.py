@@ -23,6 +23,7 @@ from bot.domain.inventory import (
     Whereabouts,
     XapiVerdict,
 )
+from bot.domain.joining import JoinFacts
 from bot.domain.plan import Call
 from bot.domain.restores import Coming, Restored, RestoreFacts
 from bot.errors import ConfigError, Unreachable
@@ -174,6 +175,10 @@ class Pools:
     async def residents(self, pool: str, host: str) -> Residents:
         """See `Facts.residents`."""
         return await self._facts.residents(pool, host)
+
+    async def joining(self, host: str, pool: str) -> JoinFacts:
+        """See `Facts.joining`."""
+        return await self._facts.joining(host, pool)
 
     async def health(self, pool: str) -> HealthFacts:
         """See `Facts.health`."""

@@ -1,0 +1,57 @@
+"""What decides whether a host can join a pool: the facts of both sides, as values."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.domain.inventory import Host, Pool
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One side of a join: a pool, which for the joining host is the one that it is alone in.
+
+    `coordinator` stands for the side's versions and settings. `software` is its `software_version`, `edition` its
+    licence, `api` its API version ("2.21"), `auth` the external authentication (type and service). Guests are named;
+    `vlans` are those beside that of the management interface, `management` the device, VLAN and kind of address of that
+    interface, None where there is none. `drivers` are the features of each storage driver by type. `purposes` are the
+    purposes that its networks were given. `certificates` are the names of the authorities it trusts. `verifies` tells
+    whether its hosts check each other's certificates, None where the server does not say.
+    """
+
+    pool: Pool
+    hosts: tuple[Host, ...]
+    coordinator: Host
+    software: dict[str, str]
+    edition: str
+    api: str
+    auth: tuple[str, str]
+    guidances: tuple[str, ...]
+    updates: frozenset[str]
+    clustered: bool
+    small: bool
+    working: tuple[str, ...]
+    running: tuple[str, ...]
+    busy: tuple[str, ...]
+    shared: tuple[str, ...]
+    bonds: tuple[str, ...]
+    tunnels: int
+    sriovs: int
+    vlans: tuple[str, ...]
+    management: tuple[str, int, str] | None
+    controllers: tuple[str, ...]
+    purposes: frozenset[str]
+    drivers: dict[str, frozenset[str]]
+    certificates: frozenset[str]
+    verifies: bool | None
+
+
+class JoinFacts(msgspec.Struct, frozen=True):
+    """Both sides of a join, read at one moment, `read_at` in Unix seconds.
+
+    `restarting` are guests of the pool that booted with CPU features which the joining host lacks.
+    """
+
+    joining: Side
+    pool: Side
+    restarting: tuple[str, ...]
+    read_at: float

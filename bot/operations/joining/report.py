@@ -1,0 +1,48 @@
+"""Whether a host can join a pool, as people read it."""
+
+from __future__ import annotations
+
+from bot.domain.joining import JoinFacts
+from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Table, Verdict
+from bot.domain.plan import Grade
+from bot.domain.texts import say
+from bot.domain.words import counted
+from bot.operations.joining.rules import rules
+
+_SIGNS = {Grade.OK: "✓", Grade.WARNING: "!", Grade.UNKNOWN: "?", Grade.BLOCKED: "✗"}
+
+
+def message(facts: JoinFacts, *, whole: bool) -> Message:
+    """The answer to a check before a join; `whole` shows the rules that are kept as well."""
+    host, pool = facts.joining.coordinator.name, facts.pool.pool.name
+    judged = rules(facts)
+    broken = [one for one in judged if one.grade is Grade.BLOCKED]
+    amiss = [one for one in judged if one.grade is not Grade.OK]
+    if broken:
+        obstacles = counted(len(broken), "obstacle", "obstacles")
+        headline = say("{host} cannot join {pool}: {n}", host=host, pool=pool, n=obstacles)
+    else:
+        headline = say("{host} can join {pool}", host=host, pool=pool)
+    kept = say("{n} of {all} rules kept", n=len(judged) - len(amiss), all=len(judged))
+    parts: list[Part] = [Verdict(headline, (kept,), Mark.REFUSED if broken else Mark.ATTENTION if amiss else Mark.DONE)]
+    if amiss:
+        parts.append(Checks(tuple(one.check(facts) for one in amiss)))
+    elif not whole:
+        parts.append(Facts((say("Nothing was tried. XAPI looks once more when it joins."),)))
+    parts.append(Choices(tuple(_buttons(facts, joins=not broken, whole=whole))))
+    if whole:
+        rows = tuple((_SIGNS[one.grade], one.title, one.mine, one.theirs) for one in judged)
+        parts.append(Table(("As is", "Rule", "Host", "Pool"), rows))
+    return Message(headline, tuple(parts))
+
+
+def _buttons(facts: JoinFacts, *, joins: bool, whole: bool) -> list[Button]:
+    host, pool = facts.joining.coordinator, facts.pool.pool
+    found = []
+    if joins:
+        plan = say("Plan: {host} joins {pool}", host=host.name, pool=pool.name)
+        found.append(Button("Plan: join", "ask", f"pool-join {host.uuid} to {pool.uuid}", says=plan))
+    if not whole:
+        shows = say("Show every rule")
+        found.append(Button("Show all", "ask", f"pool-check join {host.uuid} to {pool.uuid} all", says=shows))
+    return found

@@ -1,0 +1,140 @@
+"""The rules of a join about storage, networks, drivers and security, in XAPI's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.domain.joining import JoinFacts
+from bot.domain.plan import Grade
+from bot.domain.texts import many, say
+from bot.domain.words import counted
+from bot.operations.joining.rule import NONE, Rule, listed, rule, text, yes
+
+
+def rules(facts: JoinFacts) -> Iterator[Rule]:
+    """Those rules, judged."""
+    yield from _storage_and_networks(facts)
+    yield from _settings(facts)
+    yield from _security(facts)
+
+
+def _storage_and_networks(facts: JoinFacts) -> Iterator[Rule]:
+    host, pool = facts.joining, facts.pool
+    yield rule(
+        "shared-sr",
+        "Shared storage",
+        well=not host.shared,
+        mine=listed(host.shared),
+        theirs=say("may have"),
+        fix=say("Detach it there and forget it, data kept; the pool attaches it again."),
+    )
+    for key, title, found in (
+        ("bonds", "Bonds", listed(host.bonds)),
+        ("tunnels", "Tunnels", say("{n}", n=host.tunnels) if host.tunnels else NONE),
+        ("sriov", "SR-IOV networks", say("{n}", n=host.sriovs) if host.sriovs else NONE),
+        ("vlans", "VLANs", listed(host.vlans)),
+    ):
+        yield rule(
+            key,
+            title,
+            well=found == NONE,
+            mine=found,
+            theirs=say("may have"),
+            fix=say(
+                "Remove them on {host}: the pool makes its own there when it has joined.", host=host.coordinator.name
+            ),
+        )
+    mine, theirs = host.management, pool.management
+    if mine is not None and theirs is not None:
+        yield rule(
+            "management-vlan",
+            "VLAN of management",
+            well=mine[1] == theirs[1],
+            mine=say("{n}", n=mine[1]) if mine[1] >= 0 else NONE,
+            theirs=say("{n}", n=theirs[1]) if theirs[1] >= 0 else NONE,
+            fix=say("Put the management interfaces of both on the same VLAN."),
+        )
+        yield rule(
+            "address-type",
+            "Kind of addresses",
+            well=mine[2] == theirs[2],
+            mine=text(mine[2]),
+            theirs=text(theirs[2]),
+            fix=say("Manage both over IPv4, or both over IPv6."),
+        )
+    yield rule(
+        "nbd",
+        "Purposes of networks",
+        well=not _insecure(host.purposes | pool.purposes),
+        mine=listed(sorted(host.purposes)),
+        theirs=listed(sorted(pool.purposes)),
+        fix=say("One side offers disks encrypted (nbd), the other openly (insecure_nbd): settle on one."),
+    )
+
+
+def _insecure(purposes: frozenset[str]) -> bool:
+    return {"nbd", "insecure_nbd"} <= purposes
+
+
+def _settings(facts: JoinFacts) -> Iterator[Rule]:
+    host, pool = facts.joining, facts.pool
+    yield rule(
+        "auth",
+        "External authentication",
+        well=host.auth == pool.auth,
+        mine=text(" ".join(part for part in host.auth if part)),
+        theirs=text(" ".join(part for part in pool.auth if part)),
+        fix=say("Join {host} to the same directory, or take it out of its own.", host=host.coordinator.name),
+    )
+    mine, theirs = (side.software.get("network_backend", "") for side in (host, pool))
+    yield rule(
+        "backend",
+        "Network backend",
+        well=mine == theirs,
+        mine=text(mine),
+        theirs=text(theirs),
+        fix=say("Switch {host} to {backend}; it reboots for that.", host=host.coordinator.name, backend=theirs or "?"),
+    )
+    yield rule(
+        "sdn",
+        "SDN controller",
+        well=host.controllers == pool.controllers,
+        mine=listed(host.controllers),
+        theirs=listed(pool.controllers),
+        fix=say("Give both the same controller, or none."),
+    )
+    lacking = sorted(
+        f"{kind} ({len(features - host.drivers.get(kind, frozenset()))})"
+        for kind, features in pool.drivers.items()
+        if features - host.drivers.get(kind, frozenset())
+    )
+    yield rule(
+        "drivers",
+        "Storage drivers",
+        well=not lacking,
+        mine=say("lacks features of {kinds}", kinds=many(lacking)) if lacking else say("has all of the pool's"),
+        theirs=counted(len(pool.drivers), "driver", "drivers"),
+        fix=say("Install the same storage drivers in the same versions on {host}.", host=host.coordinator.name),
+    )
+
+
+def _security(facts: JoinFacts) -> Iterator[Rule]:
+    host, pool = facts.joining, facts.pool
+    yield rule(
+        "tls",
+        "Certificates checked",
+        well=host.verifies == pool.verifies,
+        mine=yes(host.verifies),
+        theirs=yes(pool.verifies),
+        fix=say("Switch the checking of certificates (TLS verification) on where it is off."),
+    )
+    both = sorted(host.certificates & pool.certificates)
+    yield rule(
+        "authorities",
+        "Trusted authorities",
+        well=not both,
+        grade=Grade.WARNING,
+        mine=listed(sorted(host.certificates)),
+        theirs=listed(sorted(pool.certificates)),
+        fix=say("Both know {names}: where the certificates differ, XAPI refuses. Compare them.", names=listed(both)),
+    )

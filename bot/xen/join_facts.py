@@ -1,0 +1,174 @@
+"""Reads for joining a pool: both sides' versions, settings, networks and drivers, each asked of its own coordinator.
+
+Guests, storage and bonds are as the feeds last had them; whatever was missed, XAPI checks again when it joins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from bot.domain.inventory import Host, PowerState
+from bot.domain.joining import JoinFacts, Side
+from bot.errors import NotFound, XapiFailure
+from bot.operations import cpu_features
+from bot.xen import disk_facts
+from bot.xen.classes import convert
+from bot.xen.pool import LivePool
+from bot.xen.records import HostRecord, NetworkRecord, PifRecord
+from bot.xen.records_of_health import BondRecord, CertificateRecord
+
+_S = TypeVar("_S", bound=msgspec.Struct)
+#: Classes that older servers do not have, and answers that say so.
+_UNKNOWN = frozenset({"MESSAGE_METHOD_UNKNOWN", "MESSAGE_DEPRECATED", "MESSAGE_REMOVED"})
+
+
+class _PoolDetails(msgspec.Struct, frozen=True):
+    restrictions: dict[str, str] = {}
+    current_operations: dict[str, str] = {}
+    tls_verification_enabled: bool | None = None
+
+
+class _HostDetails(
+    msgspec.Struct,
+    frozen=True,
+    rename={"api_version_major": "API_version_major", "api_version_minor": "API_version_minor"},
+):
+    uuid: str = ""
+    edition: str = ""
+    external_auth_type: str = ""
+    external_auth_service_name: str = ""
+    api_version_major: int = 0
+    api_version_minor: int = 0
+
+
+class _Vlan(msgspec.Struct, frozen=True, rename={"untagged": "untagged_PIF", "tagged": "tagged_PIF"}):
+    tag: int = -1
+    untagged: str = ""
+    tagged: str = ""
+
+
+class _Address(msgspec.Struct, frozen=True):
+    primary_address_type: str = ""
+
+
+class _Purposes(msgspec.Struct, frozen=True):
+    purpose: tuple[str, ...] = ()
+
+
+class _Controller(msgspec.Struct, frozen=True):
+    protocol: str = ""
+    address: str = ""
+
+
+class _Storage(msgspec.Struct, frozen=True):
+    name_label: str = ""
+    shared: bool = False
+    is_tools_sr: bool = False
+
+
+class _Nothing(msgspec.Struct, frozen=True):
+    uuid: str = ""
+
+
+async def joining(here: LivePool, host: str, there: LivePool, read_at: float) -> JoinFacts:
+    """The facts for a host (UUID) of one pool to join another. Raises NotFound, Unreachable, XapiFailure."""
+    mine, theirs = await asyncio.gather(_side(here, host), _side(there, ""))
+    joins = mine.coordinator.features_hvm
+    offered = cpu_features.parse(joins)
+    restarting = []
+    for vm in there.model.inventory.vms:
+        needed = cpu_features.parse(vm.boot_features)
+        is_up = vm.power_state is PowerState.RUNNING and vm.hvm
+        if is_up and needed is not None and offered is not None and cpu_features.missing(needed, offered)[1]:
+            restarting.append(vm.name)
+    return JoinFacts(mine, theirs, tuple(sorted(restarting)), read_at)
+
+
+async def _side(pool: LivePool, host: str) -> Side:
+    inventory, tables = pool.model.inventory, pool.model.tables
+    chosen = next((one for one in inventory.hosts if (one.uuid == host if host else one.coordinator)), None)
+    if inventory.pool is None or chosen is None:
+        raise NotFound("host", host or pool.name)
+    pools, hosts, vlans, addresses, srs = await asyncio.gather(
+        _all(pool, "pool", _PoolDetails),
+        _all(pool, "host", _HostDetails),
+        _all(pool, "VLAN", _Vlan),
+        _all(pool, "PIF", _Address),
+        _all(pool, "SR", _Storage),
+    )
+    purposes, controllers, drivers = await asyncio.gather(
+        _all(pool, "network", _Purposes), _all(pool, "SDN_controller", _Controller), disk_facts.drivers(pool)
+    )
+    tunnels, sriovs, clustered = await asyncio.gather(
+        *(_all(pool, name, _Nothing) for name in ("tunnel", "network_sriov", "Cluster_host"))
+    )
+    details = next(iter(pools.values()), _PoolDetails())
+    own = next((one for one in hosts.values() if one.uuid == chosen.uuid), _HostDetails())
+    record = next((one for one in tables.of(HostRecord).values() if one.uuid == chosen.uuid), HostRecord())
+    return Side(
+        pool=inventory.pool,
+        hosts=inventory.hosts,
+        coordinator=chosen,
+        software=record.software_version,
+        edition=own.edition,
+        api=f"{own.api_version_major}.{own.api_version_minor}",
+        auth=(own.external_auth_type, own.external_auth_service_name),
+        guidances=tuple(sorted({todo for one in tables.of(HostRecord).values() for todo in one.pending_guidances})),
+        updates=frozenset(record.updates),
+        clustered=bool(clustered),
+        small=details.restrictions.get("restrict_pool_size") == "true",
+        working=tuple(sorted(details.current_operations.values())),
+        running=_names(one.name for one in inventory.vms if one.power_state is PowerState.RUNNING),
+        busy=_names(one.name for one in inventory.vms if one.operations),
+        shared=_names(one.name_label for one in srs.values() if one.shared and not one.is_tools_sr),
+        bonds=_names(
+            tables.of(PifRecord).get(one.master, PifRecord()).device for one in tables.of(BondRecord).values()
+        ),
+        tunnels=len(tunnels),
+        sriovs=len(sriovs),
+        vlans=_names(_other_vlans(pool, vlans.values())),
+        management=_management(pool, chosen, addresses),
+        controllers=_names(f"{one.protocol} {one.address}" for one in controllers.values()),
+        purposes=frozenset(purpose for one in purposes.values() for purpose in one.purpose),
+        drivers=drivers,
+        certificates=frozenset(
+            one.name for one in tables.of(CertificateRecord).values() if one.type == "ca" and one.name
+        ),
+        verifies=details.tls_verification_enabled,
+    )
+
+
+def _names(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(found))
+
+
+async def _all(pool: LivePool, name: str, kind: type[_S]) -> dict[str, _S]:
+    """All records of a class that has few, by reference; none where the server does not know the class."""
+    try:
+        wire: dict[str, Any] = await pool.sessions.read(f"{name}.get_all_records")
+    except XapiFailure as failure:
+        if failure.code in _UNKNOWN:
+            return {}
+        raise
+    return {ref: convert(kind, record) for ref, record in wire.items()}
+
+
+def _other_vlans(pool: LivePool, vlans: Iterable[_Vlan]) -> Iterable[str]:
+    """VLANs that are not on a management interface."""
+    pifs = pool.model.tables.of(PifRecord)
+    for one in vlans:
+        if not (pifs.get(one.untagged, PifRecord()).management or pifs.get(one.tagged, PifRecord()).management):
+            network = pool.model.tables.get(NetworkRecord, pifs.get(one.tagged, PifRecord()).network)
+            yield f"{one.tag}" + (f" ({network.name_label})" if network is not None else "")
+
+
+def _management(pool: LivePool, host: Host, addresses: dict[str, _Address]) -> tuple[str, int, str] | None:
+    ref = pool.model.tables.ref("host", host.uuid)
+    for pif_ref, pif in pool.model.tables.of(PifRecord).items():
+        if pif.host == ref and pif.management:
+            return pif.device, pif.vlan, addresses.get(pif_ref, _Address()).primary_address_type
+    return None
