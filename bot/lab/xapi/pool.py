@@ -29,6 +29,7 @@ class Pool:
         released: Fires when an operation on an object ends, for those who wait for their turn.
         coalescing: Storage repositories whose garbage collection is at work.
         storage_moves: How many storage migrations each host does now.
+        streamed: How many streams read or write each disk now.
         forgotten: Disks whose records were removed and whose data are still there, by UUID: the UUID of the repository
             and the fields.
         forgotten_sizes: Bytes of the repositories that were removed and can be introduced again, by UUID.
@@ -53,6 +54,7 @@ class Pool:
     released: Signal = field(default_factory=Signal)
     coalescing: set[str] = field(default_factory=set)
     storage_moves: Counter[str] = field(default_factory=Counter)
+    streamed: Counter[str] = field(default_factory=Counter)
     forgotten: dict[str, tuple[str, dict[str, Value]]] = field(default_factory=dict)
     forgotten_sizes: dict[str, int] = field(default_factory=dict)
     remembered: dict[str, dict[str, Value]] = field(default_factory=dict)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import zlib
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
@@ -231,3 +232,106 @@ async def test_a_sleeping_guest_may_keep_its_memory(rpc: Rpc) -> None:
     refused = await fetch(rpc, "/export", ref=vm, preserve_power_state="1")
     assert refused.status == 500
     assert refused.task["error_info"][0] == "INTERNAL_ERROR"
+
+
+async def test_another_operation_is_waited_for_two_minutes_and_no_longer(
+    rpc: Rpc, datacentre: Datacentre, until: Until
+) -> None:
+    vm = await stop_guest(rpc, "centos54")
+    await datacentre.do({"do": "stop_clock"})
+    await datacentre.do({"do": "occupy_guest", "guest": "centos54", "operation": "snapshot", "seconds": 3600})
+    task = await rpc.call("task.create", "export", "")
+    sending = asyncio.create_task(fetch(rpc, "/export", task=task, ref=vm))
+    await until(lambda: ["cancel"] in [one["allowed_operations"] for one in list_tasks(datacentre, "export")])
+    await datacentre.do({"do": "advance", "seconds": 119})
+    assert not sending.done()
+    await datacentre.do({"do": "advance", "seconds": 2})
+    sent = await sending
+    assert sent.status == 500
+    assert sent.task["error_info"][:3] == ["OTHER_OPERATION_IN_PROGRESS", "VM", vm]
+
+
+def list_tasks(datacentre: Datacentre, label: str) -> list[dict[str, Any]]:
+    """Returns the records of the tasks of that name."""
+    return [
+        record
+        for pool in datacentre._pools
+        for _, record in pool.database.items("task")
+        if record["name_label"] == label
+    ]
+
+
+async def test_progress_is_written_every_ten_seconds_only(rpc: Rpc, datacentre: Datacentre, until: Until) -> None:
+    vm = await stop_guest(rpc, "centos54")
+    await datacentre.do({"do": "stop_clock"})
+    slow = {"stream": "GET /export", "action": "slow", "mib_per_s": 0.5}
+    await datacentre.do({"do": "arm_stream", "fault": slow})
+    sending = asyncio.create_task(fetch(rpc, "/export", ref=vm))
+    await until(lambda: datacentre.state()["faults"] == [])
+    seen = []
+    while not sending.done():
+        await datacentre.do({"do": "advance", "seconds": 1})
+        seen += [record["progress"] for record in list_tasks(datacentre, "export")]
+    steps = sorted(set(seen))
+    assert steps[0] == 0.0
+    assert 4 <= len(steps) <= 7  # 50 seconds, and the end
+    assert seen == sorted(seen)
+
+
+async def test_a_session_may_come_as_a_cookie(rpc: Rpc, open_socket: Callable[[str], Awaitable[bytes]]) -> None:
+    vm = await stop_guest(rpc, "centos54")
+    cookie = f"Cookie: session_id={rpc.session}\r\n"
+    answer = await open_socket(f"GET /export?ref={vm}&session_id=OpaqueRef:x HTTP/1.1\r\nHost: x\r\n{cookie}\r\n")
+    read_archive(answer.partition(b"\r\n\r\n")[2])
+
+
+async def test_a_disk_cannot_be_deleted_while_it_is_exported(rpc: Rpc, datacentre: Datacentre, until: Until) -> None:
+    snapshot = await rpc.call("VM.snapshot", await rpc.find("VM", "centos54"), "backup")
+    drives = [await rpc.call("VBD.get_record", vbd) for vbd in await rpc.call("VM.get_VBDs", snapshot)]
+    (vdi,) = [drive["VDI"] for drive in drives if drive["type"] == "Disk"]
+    await datacentre.do({"do": "pause_tasks", "at": 0.5})
+    sending = asyncio.create_task(fetch(rpc, "/export", ref=snapshot))
+    await until(lambda: max(task["progress"] for task in list_tasks(datacentre, "export") or [{"progress": 0}]) >= 0.5)
+    assert await rpc.fail("VDI.destroy", vdi) == ["VDI_IN_USE", vdi, "destroy"]
+    assert "destroy" not in await rpc.call("VDI.get_allowed_operations", vdi)
+    await datacentre.do({"do": "release_tasks"})
+    read_archive((await sending).body)
+    await rpc.call("VM.destroy", snapshot)
+    await rpc.call("VDI.destroy", vdi)
+
+
+async def test_the_storage_is_as_before_some_time_after_a_backup(rpc: Rpc, datacentre: Datacentre) -> None:
+    vm = await stop_guest(rpc, "centos54")
+    sr = await rpc.find("SR", "nfs-vhd")
+    used = await rpc.call("SR.get_physical_utilisation", sr)
+    disks = set(await rpc.call("VDI.get_all"))
+    snapshot = await rpc.call("VM.snapshot", vm, "backup")
+    data = read_archive((await fetch(rpc, "/export", ref=snapshot)).body).digests()
+    drives = [await rpc.call("VBD.get_record", vbd) for vbd in await rpc.call("VM.get_VBDs", snapshot)]
+    await rpc.call("VM.destroy", snapshot)
+    (vdi,) = [drive["VDI"] for drive in drives if drive["type"] == "Disk"]
+    assert await rpc.call("VDI.get_uuid", vdi)  # only records were removed
+    await rpc.call("VDI.destroy", vdi)
+    assert await rpc.call("SR.get_physical_utilisation", sr) > used
+    await datacentre.do({"do": "advance", "seconds": 3600})
+    assert set(await rpc.call("VDI.get_all")) == disks
+    assert await rpc.call("SR.get_physical_utilisation", sr) - used < 16 * 1024**2
+    assert read_archive((await fetch(rpc, "/export", ref=vm)).body).digests() == data
+
+
+async def test_a_dead_host_ends_its_exports(rpc: Rpc, datacentre: Datacentre, connect: Connect, until: Until) -> None:
+    vm = await stop_guest(rpc, "centos54")
+    await datacentre.do({"do": "pause_tasks", "at": 0.5})
+    task = await rpc.call("task.create", "export", "")
+    member = datacentre.hosts["xenserver3"].http
+    sending = asyncio.create_task(fetch(rpc, "/export", host=member, task=task, ref=vm))
+    await until(lambda: max(one["progress"] for one in list_tasks(datacentre, "export") or [{"progress": 0}]) >= 0.5)
+    await datacentre.do({"do": "kill_host", "host": "xenserver3"})
+    await datacentre.do({"do": "release_tasks"})
+    try:
+        body = (await sending).body
+    except aiohttp.ClientError:
+        body = b""
+    assert body[-1024:] != bytes(1024)
+    assert (await rpc.finish(task))["status"] == "failure"
+    assert await rpc.call("VM.get_current_operations", vm) == {}

@@ -68,6 +68,11 @@ def recognise(data: bytes | memoryview) -> MadeBlock | None:
     return block if block.read() == data else None
 
 
+def read_block(block: Block | None, size: int) -> bytes:
+    """Returns the bytes of a block of a size: zeros where there is none, and behind the old end of a disk that grew."""
+    return (b"" if block is None else block.read()).ljust(size, b"\0")
+
+
 def is_zero(data: bytes | memoryview) -> bool:
     """Tells whether there is nothing but zeros."""
     return not any(data[:64]) and data == bytes(len(data))

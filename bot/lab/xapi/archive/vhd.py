@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.lab.xapi.archive.blocks import BLOCK, Block
+from bot.lab.xapi.archive.blocks import BLOCK, Block, read_block
 from bot.lab.xapi.archive.content import Blocks
 from bot.lab.xapi.errors import ApiError
 
@@ -52,7 +52,12 @@ class Vhd:
         footer = self._write_footer()
         yield footer + self._write_header(entries) + struct.pack(f">{len(table)}I", *table)
         for number in numbers:
-            yield b"".join((b"\xff" * _BITMAP, self._read(2 * number), self._read(2 * number + 1)))
+            yield b"".join(
+                (
+                    b"\xff" * _BITMAP,
+                    *(read_block(self.blocks.get(part), BLOCK) for part in (2 * number, 2 * number + 1)),
+                )
+            )
         yield footer
 
     def _list_allocated(self) -> list[int]:
@@ -60,10 +65,6 @@ class Vhd:
         return sorted(
             {number // 2 for number in self.blocks.keys() | base.keys() if self.blocks.get(number) != base.get(number)}
         )
-
-    def _read(self, number: int) -> bytes:
-        block = self.blocks.get(number)
-        return (block.read() if block is not None else b"").ljust(BLOCK, b"\0")
 
     def _write_footer(self) -> bytes:
         cylinders, heads, sectors = _describe_geometry(self.size)

@@ -123,6 +123,7 @@ def drop_leaf(pool: Pool, vdi: str) -> None:
     """Deletes a disk; what lies below it alone is merged or freed later."""
     storage: str = pool.database.get("VDI", vdi, "SR")
     has_parent = find_parent(pool.database, vdi) is not None
+    pool.contents.drop(pool.database.get("VDI", vdi, "uuid"))
     remove_disk(pool.database, vdi)
     if has_parent:
         schedule_coalescing(pool, storage)

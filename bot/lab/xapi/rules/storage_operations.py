@@ -84,7 +84,7 @@ def check_disk(pool: Pool, vdi: str, operation: str) -> None:
         raise ApiError("SR_HAS_NO_PBDS", storage)
     if operation in _NEVER_IN_A_LIBRARY and operation != "copy" and is_library(database, storage):
         raise ApiError("SR_OPERATION_NOT_SUPPORTED", storage)
-    if operation not in _WHILE_ATTACHED and is_written(database, vdi):
+    if operation not in _WHILE_ATTACHED and (is_written(database, vdi) or pool.streamed[vdi] > 0):
         raise ApiError("VDI_IN_USE", vdi, operation)
     if not record["managed"]:
         raise ApiError("VDI_NOT_MANAGED", vdi)

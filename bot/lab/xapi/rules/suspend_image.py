@@ -11,6 +11,7 @@ from bot.lab.xapi.rules.storage_operations import hold_disk_below, hold_storage,
 from bot.lab.xapi.rules.storage_space import add_disk, find_free, remove_disk
 from bot.lab.xapi.rules.turns import subtask
 from bot.lab.xapi.values import NULL_REF
+from bot.lab.xapi.world import STORED_MIB
 
 _MIB: Final = 1024**2
 
@@ -65,6 +66,7 @@ async def make_image(context: Context, vm: str) -> str:
             type="suspend",
         )
         database.set("VM", vm, suspend_VDI=image)
+    pool.contents.plant(database.get("VDI", image, "uuid"), size, STORED_MIB)
     refresh_disk(pool, image)
     return image
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import xxhash
 
-from bot.lab.xapi.archive.blocks import BLOCK
+from bot.lab.xapi.archive.blocks import BLOCK, read_block
 from bot.lab.xapi.archive.content import Blocks
 from bot.lab.xapi.archive.tape import write_header, write_member
 from bot.lab.xapi.calls import Context
@@ -68,8 +68,8 @@ class DiskWriter:
 
     def __init__(self, context: Context, outlet: Outlet, pace: Pace, companion: Companion, trouble: Trouble) -> None:
         self._context = context
-        self._outlet = outlet
-        self._pace = pace
+        self.outlet = outlet
+        self.pace = pace
         self._trouble = trouble
         self._suffix, self._hash = companion
         self._done = 0
@@ -88,12 +88,10 @@ class DiskWriter:
         for number in sorted({0, last, *disk.blocks} if disk.size else ()):
             await self._scan(disk, reached, number)
             self._check(disk)
-            block = disk.blocks.get(number)
             size = min(BLOCK, disk.size - number * BLOCK)
-            data = block.read() if block is not None else bytes(size)
-            await self._write_block(disk.name, number, data)
+            await self._write_block(disk.name, number, read_block(disk.blocks.get(number), size))
             reached = number + 1
-            await self._pace.reach(self._done + number * BLOCK + size)
+            await self.pace.reach(self._done + number * BLOCK + size)
         self._done += disk.size
 
     async def _scan(self, disk: SentDisk, begun: int, end: int) -> None:
@@ -101,20 +99,20 @@ class DiskWriter:
         left = (end - begun) * BLOCK / SCANNED_BYTES_PER_S if disk.is_raw else 0.0
         number = begun
         while left > KEEP_ALIVE_S:
-            await self._pace.rest(KEEP_ALIVE_S)
+            await self.pace.rest(KEEP_ALIVE_S)
             left -= KEEP_ALIVE_S
             number += int(KEEP_ALIVE_S * SCANNED_BYTES_PER_S) // BLOCK
             await self._write_block(disk.name, number, b"")
             self._shift += 1  # the number is used up, though no data went with it
-        await self._pace.rest(left)
+        await self.pace.rest(left)
 
     async def _write_block(self, name: str, number: int, data: bytes) -> None:
         member = f"{name}/{number + self._shift:08d}"
         told = self._hash(data)
-        if self._trouble.is_due("wrong_companion", self._outlet.written):
+        if self._trouble.is_due("wrong_companion", self.outlet.written):
             told = self._hash(data + b"?")
         companion = write_member(member + self._suffix, told.encode())
-        await self._outlet.write(b"".join((write_header(member, len(data)), data, companion)))
+        await self.outlet.write(b"".join((write_header(member, len(data)), data, companion)))
 
     def _check(self, disk: SentDisk) -> None:
         pool = self._context.pool

@@ -14,6 +14,7 @@ from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.guest_copies import list_disks
 from bot.lab.xapi.rules.guest_operations import operate
 from bot.lab.xapi.rules.storage_operations import sees
+from bot.lab.xapi.streams.attach import attach
 from bot.lab.xapi.streams.disk_writer import SHA1, XXHASH, DiskWriter, look_at
 from bot.lab.xapi.streams.outlet import EndedError, Outlet
 from bot.lab.xapi.streams.pace import Pace
@@ -99,8 +100,9 @@ async def _send(visit: Visit, vm: str, context: Context) -> None:
         try:
             await outlet.write(write_member("ova.xml", ova, modified=int(time.time())))
             writer = DiskWriter(context, outlet, pace, XXHASH if is_new else SHA1, visit.trouble)
-            for disk in disks:
-                await writer.write(disk)
+            with attach(pool, [disk.vdi for disk in disks]):
+                for disk in disks:
+                    await writer.write(disk)
             await outlet.write(END[:RECORD] if visit.trouble.has("one_zero_block") else END)
         except EndedError:
             pass

@@ -123,7 +123,6 @@ class Import:
     def _drop_disk(self, vdi: str) -> None:
         pool = self.context.pool
         if pool.database.has("VDI", vdi):
-            pool.contents.drop(pool.database.get("VDI", vdi, "uuid"))
             drop_leaf(pool, vdi)
 
     def _make_guest(self, ref: str, record: dict[str, Value]) -> None:

@@ -15,6 +15,7 @@ from bot.lab.xapi.rules.guest_operations import is_upgrading, refresh_allowed
 from bot.lab.xapi.rules.storage_operations import refresh_disk, sees
 from bot.lab.xapi.rules.storage_space import grow_written
 from bot.lab.xapi.rules.turns import leave
+from bot.lab.xapi.streams.attach import attach
 from bot.lab.xapi.streams.exports import is_live
 from bot.lab.xapi.streams.import_records import Import
 from bot.lab.xapi.streams.pace import Pace
@@ -119,7 +120,8 @@ async def _import(visit: Visit, storage: str, context: Context, source: Source) 
             # Whatever happens to the data, what was made stays.
             undo.pop_all()
             undo.callback(let_go, context, made)
-        await _fill(visit, context, source, made, is_forced=is_forced)
+        with attach(pool, [made.known[name] for name, _ in description.list_disks()]):
+            await _fill(visit, context, source, made, is_forced=is_forced)
         context.set_cancellable(cancellable=False)
         undo.pop_all()
         let_go(context, made)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
-from bot.lab.xapi.archive.blocks import BLOCK
+from bot.lab.xapi.archive.blocks import BLOCK, read_block
 from bot.lab.xapi.archive.disk_reader import DiskReader
 from bot.lab.xapi.archive.image import Image
 from bot.lab.xapi.archive.source import Source
@@ -17,7 +17,8 @@ from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.rules.disk_work import create_disk, discard
 from bot.lab.xapi.rules.storage_operations import refresh_disk
 from bot.lab.xapi.rules.storage_space import grow_written
-from bot.lab.xapi.streams.disk_writer import XXHASH, DiskWriter, look_at
+from bot.lab.xapi.streams.attach import attach
+from bot.lab.xapi.streams.disk_writer import XXHASH, DiskWriter, SentDisk, look_at
 from bot.lab.xapi.streams.exports import BYTES_PER_S
 from bot.lab.xapi.streams.imports import choose_host, find_storage
 from bot.lab.xapi.streams.outlet import Outlet
@@ -75,11 +76,17 @@ async def _send(visit: Visit, vdi: str, base: str, kind: str, context: Context) 
     pace = Pace(context, BYTES_PER_S, disk.size)
     outlet = Outlet(visit, pace, "none")
     await visit.begin(raw_pages.write_disk_head(_TYPES[kind], context.task))
+    with attach(visit.pool, [vdi]):
+        await _write(visit, disk, base, DiskWriter(context, outlet, pace, XXHASH, visit.trouble), kind)
+
+
+async def _write(visit: Visit, disk: SentDisk, base: str, writer: DiskWriter, kind: str) -> None:
+    database, outlet, pace = visit.pool.database, writer.outlet, writer.pace
     if kind == "tar":
-        await DiskWriter(context, outlet, pace, XXHASH, visit.trouble).write(disk)
+        await writer.write(disk)
         await outlet.write(END)
     elif kind == "vhd":
-        name = uuid.UUID(database.get("VDI", vdi, "uuid")).bytes
+        name = uuid.UUID(database.get("VDI", disk.vdi, "uuid")).bytes
         vhd = Vhd(name, disk.size, disk.blocks)
         if base:
             known = database.get("VDI", base, "uuid")
@@ -88,9 +95,8 @@ async def _send(visit: Visit, vdi: str, base: str, kind: str, context: Context) 
             await outlet.write(piece)
     else:
         for number in range(-(-disk.size // BLOCK)):
-            block = disk.blocks.get(number)
             size = min(BLOCK, disk.size - number * BLOCK)
-            await outlet.write(block.read() if block is not None else bytes(size))
+            await outlet.write(read_block(disk.blocks.get(number), size))
             await pace.reach(number * BLOCK + size)
 
 
@@ -116,12 +122,14 @@ async def _receive(visit: Visit, vdi: str, storage: str, kind: str, context: Con
     if vdi and any(database.get("VBD", vbd, "currently_attached") for vbd in database.get("VDI", vdi, "VBDs")):
         raise ApiError("VDI_IN_USE", vdi, "attach")
     if vdi:
-        await _fill(visit, vdi, kind, context)
+        with attach(visit.pool, [vdi]):
+            await _fill(visit, vdi, kind, context)
         return None
     made = await create_disk(context, storage, virtual_size=visit.length or 0, name_label="Imported VDI")
     with ExitStack() as undo:
         undo.callback(discard, context, made)
-        await _fill(visit, made, kind, context)
+        with attach(visit.pool, [made]):
+            await _fill(visit, made, kind, context)
         undo.pop_all()
     return made
 
