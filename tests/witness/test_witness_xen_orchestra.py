@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +86,17 @@ async def test_a_snapshot_is_an_object_as_soon_as_its_task_is_done(orchestra: No
     made = await orchestra.ask("snapshot", name="centos54", label="nightly")
     assert (made["name"], made["of"]) == ("nightly", "centos54")
     assert made["disks"] > 0
+
+
+@pytest.mark.parametrize(("compress", "length"), [("", "known"), ("zstd", "unknown")])
+async def test_it_backs_up_a_running_guest_and_restores_it(
+    orchestra: NodeProgram, tmp_path: Path, compress: str, length: str
+) -> None:
+    path = str(tmp_path / "backup.xva")
+    made = await orchestra.ask("backup", name="centos54", compress=compress, path=path)
+    assert made["bytes"] > 1024**2
+    again = await orchestra.ask("restore", path=path, sr="nfs-vhd", knowsLength=length == "known")
+    assert (again["power_state"], again["disks"]) == ("Halted", ["nfs-vhd"])
 
 
 @pytest.mark.parametrize("transport", ["json-rpc", "xml-rpc"])

@@ -36,6 +36,7 @@ SENT_OTHERWISE = {
     ("VDI_IN_USE", 1): "PBD.unplug names the disk alone",
     ("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION", 1): "a move of disks names the disk",
     ("NO_HOSTS_AVAILABLE", 1): "an evacuation names the guest that cannot leave",
+    ("SR_OPERATION_NOT_SUPPORTED", 0): "an import into a library does not name it",
     ("LICENSE_HOST_POOL_MISMATCH", 2): "a join tells both editions",
     ("Fault", 1): "no code of the model: what misuse of Async is answered with",
 }

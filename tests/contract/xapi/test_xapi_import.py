@@ -4,11 +4,12 @@ import asyncio
 import io
 import tarfile
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from xmlrpc.client import loads
 
 import pytest
+from aiohttp import web as web_server
 from archive_client import fetch, put, read_archive, stop_guest
 from datacentre_client import PASSWORD, Connect, Rpc
 
@@ -283,6 +284,26 @@ async def test_what_is_wrong_with_the_request_is_answered_before_the_body_is_rea
     assert "NO_HOSTS_AVAILABLE" in page
 
 
+async def test_a_library_and_a_pool_under_upgrade_are_refused(rpc: Rpc) -> None:
+    iso = await rpc.call("SR.introduce", "0f3f2a9e-5c1f-4d53-9d7e-3f7f7a2b1c11", "ISOs", "", "iso", "iso", False, {})
+    host = await rpc.find("host", "xenserver1")
+    pbd = await rpc.call("PBD.create", {"host": host, "SR": iso, "device_config": {"location": "x"}})
+    await rpc.call("PBD.plug", pbd)
+
+    async def refuse(error: str) -> None:
+        task = await rpc.call("task.create", "import", "")
+        query = {"session_id": rpc.session, "task_id": task, "sr_id": iso}
+        status, _, page = await put(rpc.http, f"{rpc.url}/import", b"x", **query)
+        assert status == 400
+        assert f"{error}: [  ]" in page.decode()
+        assert await rpc.call("task.get_error_info", task) == [error]
+
+    await refuse("SR_OPERATION_NOT_SUPPORTED")
+    (pool,) = await rpc.call("pool.get_all")
+    await rpc.call("pool.add_to_other_config", pool, "rolling_upgrade_in_progress", "true")
+    await refuse("NOT_SUPPORTED_DURING_UPGRADE")
+
+
 async def test_a_host_without_the_storage_sends_the_client_to_one_with_it(
     rpc: Rpc, datacentre: Datacentre, archive: bytes
 ) -> None:
@@ -335,3 +356,32 @@ async def test_a_cancelled_import_leaves_nothing(rpc: Rpc, datacentre: Datacentr
     assert b"TASK_CANCELLED" in answer
     assert await count_objects(rpc) == before
     assert PASSWORD.encode() not in answer
+
+
+@pytest.fixture
+async def web(archive: bytes) -> AsyncIterator[str]:
+    """A web server with the archive at /guest.xva, behind a redirection at /old, and half of it at /half."""
+
+    async def serve(request: web_server.BaseRequest) -> web_server.Response:
+        if request.path == "/old":
+            return web_server.Response(status=302, headers={"Location": "/guest.xva"})
+        return web_server.Response(body=archive if request.path == "/guest.xva" else archive[:2_000_000])
+
+    runner = web_server.ServerRunner(web_server.Server(serve))
+    await runner.setup()
+    site = web_server.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_a_host_fetches_an_archive_by_itself(rpc: Rpc, archive: bytes, web: str) -> None:
+    sr = await rpc.find("SR", "nfs-vhd")
+    (made,) = await rpc.call("VM.import", f"{web}/old", sr, False, False)
+    again = (await fetch(rpc, "/export", ref=made)).body
+    assert read_archive(again).digests() == read_archive(archive).digests()
+    before = await count_objects(rpc)
+    assert await rpc.fail("VM.import", f"{web}/half", sr, False, False) == ["IMPORT_ERROR_PREMATURE_EOF"]
+    assert (await rpc.fail("VM.import", "http://127.0.0.1:1/", sr, False, False))[0] == "IMPORT_ERROR"
+    assert (await rpc.fail("VM.import", "file:///etc/passwd", sr, False, False))[0] == "INVALID_VALUE"
+    assert await count_objects(rpc) == before

@@ -94,8 +94,9 @@ def choose_host(visit: Visit, storage: str) -> None:
 async def _receive(visit: Visit, storage: str, context: Context) -> list[str]:
     await visit.begin(raw_pages.write_import_head(context.task))
     source = Source(visit.read)
+    keeps_identity, is_forced = visit.find("restore") == "true", visit.find("force") == "true"
     try:
-        return await _import(visit, storage, context, source)
+        return await run_import(context, storage, source, keeps_identity=keeps_identity, is_forced=is_forced)
     except ApiError as error:
         if error.code == "IMPORT_ERROR_PREMATURE_EOF" and source.is_plain:
             # What is not compressed is read from the socket whatever length was told: a real server waits for more.
@@ -103,12 +104,28 @@ async def _receive(visit: Visit, storage: str, context: Context) -> list[str]:
         raise
 
 
-async def _import(visit: Visit, storage: str, context: Context, source: Source) -> list[str]:
-    pool, is_forced = visit.pool, visit.find("force") == "true"
-    keeps_identity = visit.find("restore") == "true"
+async def run_import(
+    context: Context, storage: str, source: Source, *, keeps_identity: bool, is_forced: bool
+) -> list[str]:
+    """Makes guests of an archive; nothing of them is left after a failure, unless by force.
+
+    Args:
+        context: Of the request or call; its host does the work.
+        storage: Where all disks go.
+        source: The archive.
+        keeps_identity: Whether guests keep UUIDs and addresses.
+        is_forced: Whether existing guests are replaced that are not older, and wrong companions forgiven.
+
+    Returns:
+        The guests; snapshots among them only where there is nothing else.
+
+    Raises:
+        ApiError: `IMPORT_ERROR…` for what is wrong with the archive; what storage and restore refuse.
+    """
+    pool = context.pool
     header = await source.open()
     description = read_description(await source.take_data(header))
-    check_version(description, find_version(pool.database.get("host", visit.machine.ref, "software_version")))
+    check_version(description, find_version(pool.database.get("host", context.machine.ref, "software_version")))
     if keeps_identity:
         make_room(pool, description, is_forced=is_forced)
     with ExitStack() as undo:
@@ -121,7 +138,7 @@ async def _import(visit: Visit, storage: str, context: Context, source: Source) 
             undo.pop_all()
             undo.callback(let_go, context, made)
         with attach(pool, [made.known[name] for name, _ in description.list_disks()]):
-            await _fill(visit, context, source, made, is_forced=is_forced)
+            await _fill(context, source, made, is_forced=is_forced)
         context.set_cancellable(cancellable=False)
         undo.pop_all()
         let_go(context, made)
@@ -148,7 +165,7 @@ def let_go(context: Context, made: Import) -> None:
         refresh_allowed(context.pool, vm)
 
 
-async def _fill(visit: Visit, context: Context, source: Source, made: Import, *, is_forced: bool) -> None:
+async def _fill(context: Context, source: Source, made: Import, *, is_forced: bool) -> None:
     """Reads the data of the disks; each grows with what is written to it."""
     pool, database = context.pool, context.pool.database
     disks = made.description.list_disks()
@@ -160,7 +177,7 @@ async def _fill(visit: Visit, context: Context, source: Source, made: Import, *,
         vdi = made.known[name]
 
         async def note(stored: int, offset: int, vdi: str = vdi, done: int = done) -> None:
-            if not sees(database, visit.machine.ref, made.storage):
+            if not sees(database, context.machine.ref, made.storage):
                 raise ApiError("VDI_IO_ERROR", "Device I/O errors")
             grow_written(database, vdi, stored)
             await pace.carry(stored)
