@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.backups import Folder, NoArchive, Shelf
+from bot.backups import Archive, Folder, Shelf
 from bot.commands import Registry
 from bot.config import Config
 from bot.domain.audit import Tag
@@ -28,10 +28,12 @@ from bot.jobs.desk import Desk
 from bot.jobs.engine import Engine
 from bot.jobs.proposals import Proposals
 from bot.jobs.reasons import Reasons
+from bot.jobs.slots import Slots
 from bot.jobs.watch import Watch
 from bot.jobs.witness import Witness
 from bot.metrics import Metrics
 from bot.operations.archive_ports import Archives, Catalogue, Library
+from bot.operations.backup_work import BackupWork
 from bot.operations.discover import operations
 from bot.operations.verify_work import VerifyWork
 from bot.operations.xapi_words import explain
@@ -74,13 +76,26 @@ class App:
         kept = config.backups
         target = Folder(Path(kept.path), mounted=kept.mounted) if kept.path else None
         self.shelf = Shelf(target)
-        self.pools = Sources(config, NoArchive(), self.shelf, self.store)
+        archive = Archive(target, reserve=kept.reserve_gib << 30)
+        self.pools = Sources(config, archive, self.shelf, self.store)
         self.client = open_client(config.slack, config.secrets.slack_bot_token)
         people = People(self.client, config.roles, config.slack.team, break_glass=config.approval.break_glass)
         known = operations()
-        workers = VerifyWork(self.shelf, self.store).workers()
+        workers = {
+            **BackupWork(self.pools.streams, self.pools, archive, self.store).workers(),
+            **VerifyWork(self.shelf, self.store).workers(),
+        }
+        places = {"pool": kept.at_once_per_pool, "host": kept.at_once_per_host, "archive": kept.at_once}
         self.engine = Engine(
-            self.store, self.pools, self.pools, people, known, config.approval, xapi_words, workers=workers
+            self.store,
+            self.pools,
+            self.pools,
+            people,
+            known,
+            config.approval,
+            xapi_words,
+            workers=workers,
+            slots=Slots(places),
         )
         proposals = Proposals(self.store, people, known, config.approval)
         self.desk = Desk(

@@ -1,6 +1,6 @@
 """The archive of backups: files that are verified while they come, kept with their proof, and listed by manifest."""
 
-from bot.backups.archives import NoArchive
+from bot.backups.archives import Archive
 from bot.backups.checking import Look, check_all, check_sample
 from bot.backups.folder import Folder
 from bot.backups.intake import Intake, Received
@@ -11,6 +11,7 @@ from bot.backups.target import Checker, Draft, Listing, Space, Stored, Target, U
 from bot.backups.verifier import Verifier
 
 __all__ = [
+    "Archive",
     "Checker",
     "Draft",
     "Folder",
@@ -18,7 +19,6 @@ __all__ = [
     "Listing",
     "Look",
     "Manifest",
-    "NoArchive",
     "ProofWriter",
     "Received",
     "Shelf",

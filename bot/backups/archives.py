@@ -1,41 +1,182 @@
-"""The port `Archives`: what jobs may do to the place where backups are kept."""
+"""The port `Archives`: what jobs do to the place where backups are kept. Whatever waits for a disk does so in a thread.
+
+A backup's id ends in the mark of the job that makes it, so that after a crash it is known whether that one was made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NoReturn
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import Final, ParamSpec, TypeVar
 
-from bot.domain.backup_facts import Room
+from bot.backups.intake import Intake, Received
+from bot.backups.manifest import Manifest, make_id
+from bot.backups.target import Draft, Target, Verified
+from bot.domain.backup import Contents
+from bot.domain.backup_facts import Label, Room
 from bot.domain.catalogue import Backup
 from bot.errors import TargetFailed
-from bot.operations.archive_ports import Arrival
+from bot.operations.ports import Sink
+
+#: A file server that is gone is not waited for any longer than that by whoever only asks.
+PATIENCE_S: Final = 15.0
+_THREADS: Final = 8
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
-class NoArchive:
-    """Where no place is configured: every question is answered by how to mend that."""
+class Archive:
+    """Implements `bot.operations.archive_ports.Archives`.
 
-    async def receive(self, _guest: str, _mark: str) -> Arrival:
+    Args:
+        target: The place; without one every question is answered by how to mend that.
+        reserve: Bytes that must stay free there.
+        clock: Unix seconds.
+    """
+
+    def __init__(self, target: Target | None, *, reserve: int = 0, clock: Callable[[], float] = time.time) -> None:
+        self._place = target
+        self._reserve = reserve
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="archive")
+
+    async def receive(self, guest: str, mark: str) -> Incoming:
         """See `Archives.receive`."""
-        _nowhere()
+        at = self._clock()
+        target = self._target()
+        begun = asyncio.wrap_future(self._threads.submit(target.begin, make_id(at, mark), guest))
+        try:
+            draft = await asyncio.shield(begun)
+        except asyncio.CancelledError:
+            # The thread makes the draft all the same, and nobody else knows of it.
+            await asyncio.wait({begun})
+            if begun.exception() is None:
+                await self.to_its_end(target.discard, begun.result().id)
+            raise
+        return Incoming(self, target, draft, at)
 
-    async def made(self, _guest: str, _mark: str) -> Backup | None:
+    async def made(self, guest: str, mark: str) -> Backup | None:
         """See `Archives.made`."""
-        _nowhere()
+        listing = await self._asked(self._target().listing, guest)
+        return next((one for one in listing.backups if one.id.endswith(f"-{mark}")), None)
 
-    async def sweep(self, _guest: str, _mark: str) -> None:
+    async def sweep(self, guest: str, mark: str) -> None:
         """See `Archives.sweep`."""
-        _nowhere()
+        target = self._target()
+        for one in (await self._asked(target.listing, guest)).unfinished:
+            if one.guest == guest and one.id.endswith(f"-{mark}"):
+                await self._asked(target.discard, one.id)
 
     async def room(self) -> Room:
         """See `Archives.room`."""
-        _nowhere()
+        space = await self._asked(self._target().space)
+        return Room(max(0, space.free - self._reserve), space.total)
 
-    async def shares_server(self, _config: Mapping[str, str]) -> bool:
+    async def shares_server(self, config: Mapping[str, str]) -> bool:
         """See `Archives.shares_server`."""
-        _nowhere()
+        return await self._asked(self._target().shares_server, config)
+
+    async def to_its_end(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """Does it in a thread, and waits for it even when cancelled: what it does is done or not when this returns."""
+        doing = asyncio.wrap_future(self._threads.submit(work, *args, **named))
+        try:
+            return await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            await asyncio.wait({doing})
+            raise
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock()
+
+    async def _asked(self, question: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        answer = asyncio.wrap_future(self._threads.submit(question, *args, **named))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await answer
+        except TimeoutError:
+            raise TargetFailed(
+                "The place for backups does not answer.", "See that it is mounted and that its server answers."
+            ) from None
+
+    def _target(self) -> Target:
+        if self._place is None:
+            raise TargetFailed(
+                "xenbot has no place for backups.",
+                "Name one in its configuration: [backups] path = a folder, and restart it.",
+            )
+        return self._place
 
 
-def _nowhere() -> NoReturn:
-    raise TargetFailed(
-        "xenbot has no place for backups.", "Name one in its configuration: [backups] path = a folder, and restart it."
-    )
+class Incoming:
+    """Implements `bot.operations.archive_ports.Arrival`."""
+
+    def __init__(self, archive: Archive, target: Target, draft: Draft, at: float) -> None:
+        self._archive = archive
+        self._target = target
+        self._draft = draft
+        self._at = at
+        self._checker = draft.checker()
+        self._intake: Intake[Verified] = Intake(draft.archive, self._checker)
+        self._received: Received[Verified] | None = None
+        self._committed = False
+
+    @property
+    def sink(self) -> Sink:
+        """See `Arrival.sink`."""
+        return self._intake
+
+    @property
+    def covered(self) -> int:
+        """See `Arrival.covered`."""
+        return self._checker.covered
+
+    @property
+    def expected(self) -> int:
+        """See `Arrival.expected`."""
+        return self._checker.expected
+
+    async def whole(self) -> Contents:
+        """See `Arrival.whole`."""
+        self._received = await self._intake.close()
+        return self._received.contents.contents
+
+    async def commit(self, label: Label) -> Backup:
+        """See `Arrival.commit`."""
+        received = self._received
+        if received is None:
+            raise ValueError("only what is whole can be committed")
+        manifest = Manifest(
+            id=self._draft.id,
+            guest=label.guest,
+            name=label.name,
+            pool=label.pool,
+            pool_name=label.pool_name,
+            at=self._at,
+            finished=self._archive.now(),
+            size=received.size,
+            sha256=received.sha256,
+            proof_sha256=received.contents.proof_sha256,
+            contents=received.contents.contents,
+            how=label.how,
+            job=label.job,
+            task=label.task,
+            who=label.who,
+            reason=label.reason,
+            kept_until=None if label.kept_s is None else self._at + label.kept_s,
+            bot=version("xenbot"),
+        )
+        stored = await self._archive.to_its_end(self._target.commit, self._draft, manifest)
+        self._committed = True
+        return stored.backup
+
+    async def discard(self) -> None:
+        """See `Arrival.discard`."""
+        await self._intake.discard()
+        if not self._committed:
+            # After a commit that was cancelled there is no draft of that id any more, and this does nothing.
+            await self._archive.to_its_end(self._target.discard, self._draft.id)

@@ -14,12 +14,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 from bot.backups.intake_file import WholeFile
 from bot.backups.intake_ring import BUFFER_BYTES, BUFFERS, Ring, Stopped
-from bot.backups.verifier import Verifier
-from bot.domain.backup import Contents
 from bot.errors import TargetFailed
 
 #: How long an aborted intake is waited for: a write that takes longer than that waits for a dead disk.
@@ -29,16 +27,32 @@ _VERIFY: Final = 0
 _WRITE: Final = 1
 
 
+_F = TypeVar("_F")
+_F_co = TypeVar("_F_co", covariant=True)
+
+
+class Examiner(Protocol[_F_co]):
+    """Looks at every byte of an archive, and says in the end what it found."""
+
+    def feed(self, data: memoryview, /) -> None:
+        """Takes the next bytes. Raises Damaged, TargetFailed."""
+        ...
+
+    def finish(self) -> _F_co:
+        """Says that nothing more comes. Raises Damaged, TargetFailed."""
+        ...
+
+
 @dataclass(frozen=True)
-class Received:
-    """An archive that is checked and on disk: bytes, SHA-256 in hex, and what it holds."""
+class Received(Generic[_F]):
+    """An archive that is checked and on disk: bytes, SHA-256 in hex, and what was found in it."""
 
     size: int
     sha256: str
-    contents: Contents
+    contents: _F
 
 
-class Intake:
+class Intake(Generic[_F]):
     """A `Sink` that makes one file. As a context manager it discards what was not closed.
 
     Args:
@@ -48,7 +62,7 @@ class Intake:
         count: How many buffers; nothing else here grows with the archive.
     """
 
-    def __init__(self, path: Path, verifier: Verifier, *, size: int = BUFFER_BYTES, count: int = BUFFERS) -> None:
+    def __init__(self, path: Path, verifier: Examiner[_F], *, size: int = BUFFER_BYTES, count: int = BUFFERS) -> None:
         self.path = path
         self._verifier = verifier
         self._ring = Ring(2, size=size, count=count)
@@ -100,7 +114,7 @@ class Intake:
         """See `Sink.abort`."""
         self._fail(self._given_up())
 
-    async def close(self) -> Received:
+    async def close(self) -> Received[_F]:
         """Waits until everything is checked and on disk. Raises TargetFailed, Damaged."""
         self._ring.finish()
         try:
@@ -132,7 +146,7 @@ class Intake:
             )
         self._ring.free_memory()
 
-    def _verify(self) -> tuple[str, Contents]:
+    def _verify(self) -> tuple[str, _F]:
         digest = hashlib.sha256()
         while (buffer := self._ring.next(_VERIFY)) is not None:
             digest.update(buffer.data)

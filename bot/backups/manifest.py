@@ -99,9 +99,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def make_id(at: float) -> str:
-    """Returns a new id for a backup of that moment (Unix seconds): ids sort by time, and no two are the same."""
-    return f"{datetime.fromtimestamp(at, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+def make_id(at: float, mark: str = "") -> str:
+    """Returns a new id for a backup of that moment (Unix seconds): ids sort by time, and no two are the same.
+
+    With a `mark` (lower-case hex) of whoever makes it the backup can be found again by that.
+    """
+    return f"{datetime.fromtimestamp(at, UTC):%Y%m%d-%H%M%S}-{mark or secrets.token_hex(4)}"
 
 
 def is_id(text: str) -> bool:

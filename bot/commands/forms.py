@@ -8,10 +8,13 @@ import msgspec
 
 from bot.commands.declare import Change, Command
 from bot.commands.grammar import BackupWords, NetworkWords, Slot, slots
+from bot.commands.several import SEVERAL
 from bot.domain.inventory import Host, PoolView, Sr, Vm
 
 _LABELS = {
     "vm": "Guest",
+    "vms": "Guest",
+    "cold": "Shut down for it",
     "host": "Host",
     "sr": "Storage repository",
     "disk": "Which disks, by their places (all if empty)",
@@ -95,6 +98,7 @@ def _hint(slot: Slot) -> str:
 def _kind(slot: Slot) -> FieldKind:
     of_inventory = {
         Vm: FieldKind.GUEST,
+        SEVERAL: FieldKind.GUEST,
         Host: FieldKind.HOST,
         Sr: FieldKind.STORAGE,
         PoolView: FieldKind.POOL,

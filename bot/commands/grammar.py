@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from bot.commands.declare import Command
+from bot.commands.several import SEVERAL, guests
 from bot.commands.words import Word, line_of, split_option, words_of
 from bot.domain.inventory import Host, PoolView, Sr, Vm
 from bot.errors import NotFound, NotUnderstood, UserError
@@ -167,6 +168,8 @@ def mistakes(command: Command, values: Mapping[str, str], fleet: Fleet) -> dict[
 def _typed(command: Command, slot: Slot, text: str, fleet: Fleet) -> Any:  # noqa: ANN401  of the slot's own type
     if slot.type is Vm:
         return _found(fleet.vm, text)
+    if slot.type == SEVERAL:
+        return guests(text, fleet)
     if slot.type is Host:
         return _found(fleet.host, text)
     if slot.type is Sr:

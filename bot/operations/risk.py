@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from bot.domain.backup_facts import BackupFacts
 from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.health import PlugFacts
 from bot.domain.inventory import Host, LeavingFacts, MigrationFacts, PowerFacts, PowerState, Vm
@@ -19,7 +20,7 @@ from bot.operations.survival import Layout, layout
 
 _LOW_PERCENT, _VERY_LOW_PERCENT = 20, 10
 _MOVES = {"pool_migrate", "migrate_send"}
-_Facts: TypeAlias = MigrationFacts | PowerFacts | DiskMoveFacts
+_Facts: TypeAlias = MigrationFacts | PowerFacts | DiskMoveFacts | BackupFacts
 _Judged: TypeAlias = _Facts | RestoreFacts | LeavingFacts | PlugFacts
 # So many reasons that are high each make the whole critical.
 _TOGETHER = 2
@@ -166,6 +167,17 @@ def filling(facts: DiskMoveFacts, left: int | None) -> Iterator[Factor]:
     if left is not None and left < _LOW_PERCENT:
         risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
         yield Factor(risk, say("{sr} keeps {n} % of its room free", sr=sr.name, n=max(0, left)))
+
+
+def assess_backup(
+    reads: Sequence[BackupFacts], outages: Sequence[tuple[Risk, Phrase]], approval: ApprovalSettings
+) -> Assessment:
+    """The risk of backing guests up: none by itself, but that of each outage, and then that of the tags too."""
+    factors = [Factor(risk, why) for risk, why in outages]
+    if outages:
+        factors += [factor for facts in reads for factor in _tags(facts, approval)]
+    once = [factor for place, factor in enumerate(factors) if factor not in factors[:place]]
+    return _assessed(once, list(reads), approval, None)
 
 
 def _assessed(

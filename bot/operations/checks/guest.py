@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.domain.backup_facts import BackupFacts
 from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools
 from bot.domain.plan import Check
@@ -60,7 +61,7 @@ def _target(facts: MigrationFacts) -> str:
     return facts.target.name
 
 
-def foreign_work(facts: MigrationFacts | PowerFacts | DiskMoveFacts) -> Check:
+def foreign_work(facts: MigrationFacts | PowerFacts | DiskMoveFacts | BackupFacts) -> Check:
     """Nobody else works on the guest. XAPI would not refuse: it would wait in silence for up to two hours."""
     vm, key, title = facts.vm, "busy", "Other work on the guest"
     if not vm.operations:

@@ -128,6 +128,7 @@ def test_what_is_ticked_says_what_it_means() -> None:
         if field.kind is FieldKind.YES
     }
     assert ticked == {
+        "cold": "Shut down for it",
         "hard": "The hard way, without asking the guest",
         "movable": "Only the guests that can go",
         "start": "Start it afterwards",

@@ -1,0 +1,216 @@
+"""The steps of a backup, a lane for each guest, and the looks at each of them.
+
+What a job makes is known by the nonce in its name until its UUID is stored, and by nothing else: a snapshot that only
+looks like ours is left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from bot.domain.backup_facts import BackupFacts, Snapshot
+from bot.domain.catalogue import Backup
+from bot.domain.inventory import PowerState
+from bot.domain.plan import Argument, Call, Flag, LockKey, Made, Marked, Options, Plan, Ref, Step, Text
+from bot.domain.texts import Moment, Phrase, Size, say
+from bot.domain.words import power_word
+from bot.errors import TargetFailed
+from bot.operations.base import Look, Seen
+from bot.operations.checks.backing import How, disks_of
+from bot.operations.ports import Compression, Facts
+
+#: The worker that receives an export, and the same where the guest is kept off for it.
+EXPORT, EXPORT_IN_PLACE = "backup", "backup-in-place"
+SHUTDOWN, SNAPSHOT, START, DESTROY, DESTROY_DISK = (
+    "VM.clean_shutdown",
+    "VM.snapshot",
+    "VM.start",
+    "VM.destroy",
+    "VDI.destroy",
+)
+#: What the names of our snapshots begin with; the job's nonce follows.
+SNAPSHOT_NAME = "xenbot backup"
+_MARK = "backup"
+_HALT, _SNAPPED = "halt", "snapshot"
+
+
+class Manner(msgspec.Struct, frozen=True):
+    """What was asked for: a stop for it, how the archive is packed, and for how many seconds it is kept at least."""
+
+    cold: bool = False
+    compress: Compression = Compression.ZSTD
+    kept_s: float | None = None
+
+
+def lane(facts: BackupFacts, how: How, manner: Manner) -> tuple[Step, ...]:
+    """The steps for one guest."""
+    vm, uuid = facts.vm, facts.vm.uuid
+    guest, snapshot = Ref("VM", uuid), Made("VM", f"snapshot {uuid}")
+
+    def step(
+        kind: str,
+        title: Phrase,
+        *args: Argument,
+        own: bool = False,
+        makes: str = "",
+        undoes: str = "",
+        weight: float = 1.0,
+    ) -> Step:
+        return Step(kind, title, Call(kind, args, own=own), lane=uuid, makes=makes, undoes=undoes, weight=weight)
+
+    start = step(START, say("Start {vm} again", vm=vm.name), guest, Flag(False), Flag(False), undoes=_HALT)
+    options = {"how": how.value, "compress": manner.compress.value, "cold": str(manner.cold).lower()}
+    if manner.kept_s is not None:
+        options["keep"] = str(int(manner.kept_s))
+    sent = snapshot if how.snapshot else guest
+    steps: list[Step] = []
+    if how.stops:
+        steps.append(step(SHUTDOWN, say("Shut {vm} down", vm=vm.name), guest, makes=_HALT))
+    if how.snapshot:
+        title = say("Take a snapshot of {vm}", vm=vm.name)
+        steps.append(step(SNAPSHOT, title, guest, Marked(SNAPSHOT_NAME), makes=_SNAPPED))
+    if how is How.COLD:
+        steps.append(start)
+    size = sum(max(disk.size, 0) for disk in disks_of(facts))
+    worker = EXPORT_IN_PLACE if how is How.IN_PLACE else EXPORT
+    title = say("Export {vm}", vm=vm.name)
+    steps.append(
+        step(worker, title, sent, guest, Options(options), Marked(_MARK), own=True, weight=max(20, size / (64 << 20)))
+    )
+    if how is How.IN_PLACE:
+        steps.append(start)
+    if how.snapshot:
+        steps.append(step(DESTROY, say("Remove the snapshot of {vm}", vm=vm.name), snapshot, undoes=_SNAPPED))
+        for disk in disks_of(facts):
+            title = say("Remove disk {device} of the snapshot of {vm}", device=disk.userdevice, vm=vm.name)
+            made = Made("VDI", f"disk {disk.userdevice} {uuid}")
+            steps.append(step(DESTROY_DISK, title, made, undoes=_SNAPPED))
+    steps[0] = msgspec.structs.replace(steps[0], holds=_places(facts))
+    return tuple(steps)
+
+
+def _places(facts: BackupFacts) -> tuple[LockKey, ...]:
+    host = (LockKey("host", facts.host.uuid, facts.host.name),) if facts.host is not None else ()
+    return LockKey("pool", facts.pool.uuid, facts.pool.name), *host, LockKey("archive", "archive", "the archive")
+
+
+def guests_of(of: Plan) -> list[str]:
+    """The guests that a plan backs up (UUIDs), in order."""
+    return list(dict.fromkeys(step.lane for step in of.steps))
+
+
+def export_of(steps: tuple[Step, ...], guest: str) -> Step | None:
+    """The step of a guest's lane that receives its export."""
+    return next((step for step in steps if step.lane == guest and step.kind in {EXPORT, EXPORT_IN_PLACE}), None)
+
+
+def options_of(step: Step) -> dict[str, str]:
+    """What an export step was planned with."""
+    return next((one.values for one in step.call.args if isinstance(one, Options)), {})
+
+
+def how_of(step: Step) -> How:
+    """How the guest of an export step is backed up."""
+    return How(options_of(step)["how"])
+
+
+def manner_of(step: Step) -> Manner:
+    """What was asked for."""
+    options = options_of(step)
+    kept = options.get("keep")
+    compress = Compression(options["compress"])
+    return Manner(options["cold"] == "true", compress, None if kept is None else float(kept))
+
+
+def mark(nonce: str, guest: str) -> str:
+    """What the id of the backup of that guest by that job ends in."""
+    return hashlib.sha256(f"{nonce} {guest}".encode()).hexdigest()[:16]
+
+
+def nonce_of(step: Step) -> str:
+    """The job's nonce, from a step with everything filled in; "" from one without."""
+    marked = next((one.value for one in step.call.args if isinstance(one, Text)), "")
+    return marked.rpartition(" ")[2]
+
+
+async def look(of: Plan, step: Step, facts: Facts) -> Look:
+    """Whether what a step is for is so."""
+    vm, name = step.lane, of.names.get(step.lane, step.lane)
+    match step.kind:
+        case "VM.snapshot":
+            return await _snapshot(of, step, facts, name)
+        case "VM.clean_shutdown" | "VM.start":
+            return await _power(of, step, facts, name)
+        case "VM.destroy":
+            there = await facts.exists(of.pool, "VM", _subject(step, "VM"))
+            words = "the snapshot of {vm} is still there" if there else "the snapshot of {vm} is removed"
+            return Look(Seen.NOT_DONE if there else Seen.DONE, say(words, vm=name), ())
+        case "VDI.destroy":
+            there = await facts.exists(of.pool, "VDI", _subject(step, "VDI"))
+            words = "a disk of the snapshot of {vm} is still there" if there else "its disks are removed"
+            line = say(words, vm=name) if there else say(words)
+            return Look(Seen.NOT_DONE if there else Seen.DONE, line, ())
+        case _:
+            return await _backup(step, facts, vm, name)
+
+
+def _subject(step: Step, kind: str) -> str:
+    return next(one.uuid for one in step.call.args if isinstance(one, Ref) and one.kind == kind)
+
+
+async def _snapshot(of: Plan, step: Step, facts: Facts, name: str) -> Look:
+    wanted = next(one.value for one in step.call.args if isinstance(one, Text))
+    found = [one for one in await facts.snapshots(of.pool, step.lane) if one.name == wanted]
+    if len(found) == 1:
+        return Look(Seen.DONE, say("there is a snapshot of {vm}", vm=name), (), made=_made(step.lane, found[0]))
+    if found:
+        # The name alone says that one of them is ours, and not which: nothing may be destroyed by it.
+        return Look(
+            Seen.HARMED, say("{n} snapshots of {vm} are called {label}", n=len(found), vm=name, label=wanted), ()
+        )
+    now = await facts.whereabouts(of.pool, step.lane)
+    if "snapshot" in now.operations:
+        return Look(Seen.GOING_ON, say("a snapshot of {vm} is being taken", vm=name), ())
+    return Look(Seen.NOT_DONE, say("there is no snapshot of {vm} by this job", vm=name), ())
+
+
+def _made(guest: str, snapshot: Snapshot) -> dict[str, str]:
+    disks = {f"disk {device} {guest}": uuid for device, uuid in snapshot.disks.items()}
+    return {f"snapshot {guest}": snapshot.uuid, **disks}
+
+
+async def _power(of: Plan, step: Step, facts: Facts, name: str) -> Look:
+    wanted = PowerState.HALTED if step.kind == SHUTDOWN else PowerState.RUNNING
+    now = await facts.whereabouts(of.pool, step.lane)
+    line = say("{vm} is {state}", vm=name, state=say(power_word(now.power_state)))
+    if step.kind.partition(".")[2] in now.operations:
+        return Look(Seen.GOING_ON, line, ())
+    if now.power_state is wanted:
+        return Look(Seen.DONE, line, ())
+    if step.kind == START:
+        return Look(
+            Seen.HARMED, say("{vm} is {state} and was to run again", vm=name, state=power_word(now.power_state)), ()
+        )
+    return Look(Seen.NOT_DONE, line, ())
+
+
+async def _backup(step: Step, facts: Facts, vm: str, name: str) -> Look:
+    try:
+        backup = await facts.archives.made(vm, mark(nonce_of(step), vm))
+    except TargetFailed as failed:
+        # A backup that is there all the same will be in the catalogue again when the place can be read.
+        line = say("whether a backup of {vm} was kept cannot be seen: {why}", vm=name, why=failed.message)
+        return Look(Seen.NOT_DONE, line, ())
+    if backup is None:
+        return Look(Seen.NOT_DONE, say("no backup of {vm} was kept", vm=name), ())
+    return Look(Seen.DONE, in_short(backup), (), made={f"backup {vm}": backup.id})
+
+
+def in_short(backup: Backup) -> Phrase:
+    """What there is to say of a backup that was just made, in one line."""
+    line = say("backup {id} · {size} · every block verified", id=backup.id, size=Size(backup.size))
+    if backup.kept_until is not None:
+        line = say("{line} · kept until {when}", line=line, when=Moment(backup.kept_until))
+    return line
