@@ -85,6 +85,7 @@ _TABLE = {
     "SR_DOES_NOT_SUPPORT_MIGRATION": _Words(
         "disks on {sr} cannot be moved while in use: it lacks {what}", ("sr", "what")
     ),
+    "SR_NOT_ATTACHED": _Words("{sr} is not connected on that host", ("sr",)),
     "DUPLICATE_VM": _Words("a guest with the same UUID is over there already ({vm})", ("vm",)),
     "DUPLICATE_MAC_SEED": _Words("a guest over there makes its MAC addresses from the same seed ({seed})", ("seed",)),
     "VDI_CBT_ENABLED": _Words("changed block tracking is on for {vdi}; a disk that moves must not have it", ("vdi",)),

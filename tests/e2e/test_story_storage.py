@@ -180,3 +180,23 @@ def remembered(lab: StoryLab) -> tuple[str, set[str]]:
     with closing(sqlite3.connect(f"{Path(lab.info['store']).as_uri()}?mode=ro", uri=True)) as store:
         rows = [*store.execute("SELECT task, parent FROM steps"), *store.execute("SELECT task, '' FROM audit")]
         return "\n".join(store.iterdump()), {one for row in rows for one in row if one}
+
+
+async def test_the_target_dies_half_way_and_it_is_told_where_guest_and_disks_are(lab: StoryLab) -> None:
+    before = await asyncio.to_thread(disks, lab)
+    await lab.lab("datacentre", do="pause_tasks", at=0.4)
+    await lab.press(await asked(lab), "Confirm")
+    await on_its_way(lab)
+    await lab.lab("datacentre", do="kill_host", host="xenserver3")
+    await lab.lab("datacentre", do="release_tasks")
+    await lab.sees(
+        "Failed", "web-local still runs on xenserver1; disk 0 is on Local storage of xenserver1", private=False
+    )
+    assert await asyncio.to_thread(disks, lab) == before
+
+
+async def test_an_answer_that_is_lost_is_looked_for_and_the_guest_sent_once(lab: StoryLab) -> None:
+    await arm(lab, when="after", action="drop")
+    await lab.press(await asked(lab), "Confirm")
+    await lab.sees("web-local now runs on xenserver3; disk 0 is on Local storage of xenserver3", private=False)
+    assert [call["method"] for call in (await lab.state())["calls"]].count(SEND) == 1

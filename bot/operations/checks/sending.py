@@ -47,6 +47,8 @@ def checks(facts: SendFacts, moving: Sequence[Disk]) -> list[Check]:
     found += [target.enabled(move), target.live(move)]
     if move.source is not None:
         found.append(target.source_live(move, move.source))
+    elif moving:
+        found.append(_giver(move, moving))
     found.append(target.target_work(move))
     if running:
         found += target.high_availability(move)
@@ -118,6 +120,20 @@ def _way_in(facts: SendFacts) -> Check:
     what = say("memory and disks" if facts.move.vm.power_state is PowerState.RUNNING else "the disks")
     fact = say("{what} go to {host} over {network}", what=what, host=host.name, network=facts.network.name)
     return fine(key, title, fact)
+
+
+def _giver(move: MigrationFacts, moving: Sequence[Disk]) -> Check:
+    """The disks of a guest that runs nowhere are read by any host that answers and has them all plugged."""
+    key, title = "giver", "Host that reads the disks"
+    able = [
+        host.name
+        for host in move.pool_hosts
+        if host.live and host.silent_since is None and all(disk.sr and host.uuid in disk.sr.hosts for disk in moving)
+    ]
+    if able:
+        return fine(key, title, say("{hosts} can read the disks", hosts=many(able)))
+    fact = say("no host that answers has the storage of all its disks plugged")
+    return blocked(key, title, fact, say("Bring back a host that has, or name fewer disks."))
 
 
 def _listed(places: Sequence[str]) -> Many:
