@@ -20,11 +20,12 @@ from bot.operations.ports import Compression, Ended, Flow, Sink
 from bot.xen.faults import failure
 from bot.xen.pool import LivePool
 from bot.xen.settings import HostSettings
+from bot.xen.streams_dial import Addresses
 from bot.xen.streams_export import Export
 from bot.xen.streams_head import Moved
 from bot.xen.streams_import import Import
 from bot.xen.streams_route import Route, hosts_for_guest, hosts_for_sr, listed
-from bot.xen.streams_wire import Addresses, Wire
+from bot.xen.streams_wire import Wire
 from bot.xen.transport import CallLost, describe
 
 PROGRESS_EVERY_S: Final = 1.0

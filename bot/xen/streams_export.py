@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import http
 import time
+from typing import Final
 
 from bot.errors import StreamCut
 from bot.operations.ports import Ended, Phase, Sink
 from bot.xen.streams_head import MAX_HEAD, MAX_PAGE, TAIL, BadHead, Head, Moved, broke_off, page_at_end, refused, split
 from bot.xen.streams_wire import FIRST_BYTE_TIMEOUT_S, HEAD_TIMEOUT_S, SILENCE_TIMEOUT_S, Wire
+
+#: What is taken at once: little enough that progress and silence are told truly, enough that a turn costs nothing.
+PIECE_BYTES: Final = 512 * 1024
 
 
 class Export:
@@ -116,7 +120,7 @@ class Export:
                 room = room[: length - wire.moved]
             filled = 0
             while filled < len(room):
-                count = wire.receive(room[filled:], SILENCE_TIMEOUT_S)
+                count = wire.receive(room[filled : filled + PIECE_BYTES], SILENCE_TIMEOUT_S)
                 if not count:
                     self._give(room, filled)
                     return

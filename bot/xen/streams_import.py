@@ -17,8 +17,9 @@ from typing import Final
 
 from bot.errors import StreamCut, TargetFailed
 from bot.operations.ports import Ended, Phase
+from bot.xen.streams_dial import TURN_S
 from bot.xen.streams_head import MAX_HEAD, MAX_PAGE, BadHead, Head, Moved, broke_off, page_at_end, refused, split
-from bot.xen.streams_wire import HEAD_TIMEOUT_S, SILENCE_TIMEOUT_S, TURN_S, Closed, Wire
+from bot.xen.streams_wire import HEAD_TIMEOUT_S, SILENCE_TIMEOUT_S, Closed, Wire
 
 #: How long the answer, or a redirect, is waited for before anything is sent; a server may also want the body first.
 ANSWER_FIRST_S: Final = 2.0
@@ -113,9 +114,8 @@ class Import:
         left = self._piece[: min(count, self._size - wire.moved)]
         while left and not self._is_over:
             sent = wire.send(left, SILENCE_TIMEOUT_S)
-            if sent is None:
+            if not sent:
                 self._listen()
-                continue
             wire.moved += sent
             left = left[sent:]
 

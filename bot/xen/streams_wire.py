@@ -15,27 +15,21 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from bot.errors import StreamCut
 from bot.operations.ports import Flow, Phase
 from bot.xen.settings import HostSettings
+from bot.xen.streams_dial import TURN_S, Addresses, reach, ready
 from bot.xen.tls import Trust, WrongCertificate
 from bot.xen.transport import CONNECT_TIMEOUT_S, CallLost, describe
 
-#: How long one wait of the thread lasts.
-TURN_S: Final = 0.5
 #: A host may wait for another operation of the guest first, and its own clients wait this long as well.
 FIRST_BYTE_TIMEOUT_S: Final = 35 * 60.0
 #: Reading zeros for a compressor gives no byte; a disk of 2 TiB at 500 MB/s takes over an hour.
 SILENCE_TIMEOUT_S: Final = 2 * 3600.0
 #: From the first byte of a head to its last.
 HEAD_TIMEOUT_S: Final = 30.0
-#: A host that answers no probe for a minute and a half is gone.
-_KEEPALIVE: Final = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 6))
-
-Addresses: TypeAlias = Sequence[tuple[Any, ...]]
 
 
 class Cut(Exception):
@@ -68,6 +62,8 @@ class Wire:
         self._phase = Phase.CONNECTING
         self._moved_at = time.monotonic()
         self._flags = 0
+        self._has_ended = False
+        self._later: OSError | None = None
 
     def flow(self) -> Flow:
         """How it stands now."""
@@ -125,15 +121,35 @@ class Wire:
 
     def receive(self, room: memoryview, silence_s: float) -> int:
         """Fills the room as far as it goes within a turn; 0 at the end of the stream. Raises StreamCut, Cut."""
-        return self._received(room, self._flags, silence_s)
+        filled = self._received(room, self._flags, silence_s)
+        sock = self._sock
+        if not filled or not isinstance(sock, ssl.SSLSocket):
+            return filled
+        # TLS gives a record at a time, 16 KiB at most: all that a turn costs would be paid for each.
+        try:
+            while filled < len(room):
+                count = sock.recv_into(room[filled:])
+                if not count:
+                    self._has_ended = True
+                    break
+                filled += count
+        except TimeoutError:
+            pass
+        except OSError as error:
+            self._later = error
+        self._check()
+        self._moved_at = time.monotonic()
+        return filled
 
     def receive_some(self, room: memoryview, silence_s: float) -> int:
         """Gives what there is, as soon as there is any; 0 at the end of the stream. Raises StreamCut, Cut."""
         return self._received(room, 0, silence_s)
 
     def _received(self, room: memoryview, flags: int, silence_s: float) -> int:
-        while True:
+        while not self._has_ended:
             try:
+                if self._later is not None:
+                    raise self._later
                 count = self._socket.recv_into(room, 0, flags)
             except ssl.SSLEOFError:
                 self._check()
@@ -145,20 +161,42 @@ class Wire:
                 self._check()
                 self._moved_at = time.monotonic()
                 return count
+        return 0
 
-    def send(self, data: memoryview, silence_s: float) -> int | None:
-        """Sends some of it; None when nothing of it could be sent within a turn. Raises StreamCut, Cut."""
-        return self._sent(lambda: self._socket.send(data), silence_s)
+    def send(self, data: memoryview, silence_s: float) -> int:
+        """Sends some of it; 0 when nothing of it could be sent within a turn. Raises StreamCut, Cut."""
+        sock, sent = self._socket, 0
+        try:
+            while sent < len(data):
+                sent += sock.send(data[sent:])
+        except OSError as error:
+            # After a turn without success the same bytes must come next, which they do.
+            if not sent or not _is_turn(error):
+                self._waited(error, silence_s)
+        self._check()
+        if sent:
+            self._moved_at = time.monotonic()
+        return sent
 
     def send_file(self, descriptor: int, offset: int, count: int, silence_s: float) -> int | None:
-        """Sends some of a file without copying it, which only goes without TLS; 0 at the file's end. As `send`."""
-        return self._sent(lambda: os.sendfile(self._socket.fileno(), descriptor, offset, count), silence_s)
+        """Sends some of a file without copying it, which only goes without TLS.
+
+        0 at the file's end; None when nothing of it could be sent within a turn. Raises StreamCut, Cut.
+        """
+        try:
+            sent = os.sendfile(self._socket.fileno(), descriptor, offset, count)
+        except OSError as error:
+            self._waited(error, silence_s)
+            return None
+        self._check()
+        self._moved_at = time.monotonic()
+        return sent
 
     def send_all(self, data: bytes) -> None:
         """Sends a request's head. Raises StreamCut, Cut."""
         left = memoryview(data)
         while left:
-            left = left[self.send(left, HEAD_TIMEOUT_S) or 0 :]
+            left = left[self.send(left, HEAD_TIMEOUT_S) :]
 
     def heard(self, within_s: float = 0.0) -> bytes | None:
         """What the other end says within this time: None for nothing, empty when it has closed.
@@ -167,7 +205,7 @@ class Wire:
         """
         sock = self._socket
         is_tls = self.is_encrypted
-        if not (isinstance(sock, ssl.SSLSocket) and sock.pending()) and not _ready(sock, select.POLLIN, within_s):
+        if not (isinstance(sock, ssl.SSLSocket) and sock.pending()) and not ready(sock, select.POLLIN, within_s):
             self._check()
             return None
         try:
@@ -209,32 +247,13 @@ class Wire:
             sock = socket.socket(family, kind, protocol)
             self._use(sock)
             try:
-                self._reach(sock, address)
+                reach(sock, address, self._check)
             except OSError as error:
                 failure = error
                 self.close()
-                continue
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in _KEEPALIVE:
-                if hasattr(socket, name):
-                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
+            else:
+                return sock
         raise failure
-
-    def _reach(self, sock: socket.socket, address: tuple[Any, ...]) -> None:
-        # A socket that is still connecting cannot be woken by `cut`.
-        sock.setblocking(False)
-        until = time.monotonic() + CONNECT_TIMEOUT_S
-        code = sock.connect_ex(address)
-        if code == errno.EINPROGRESS:
-            while not _ready(sock, select.POLLOUT, TURN_S):
-                self._check()
-                if time.monotonic() > until:
-                    raise TimeoutError
-            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            raise OSError(code, os.strerror(code))
 
     def _secured(self, sock: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
         sock.settimeout(CONNECT_TIMEOUT_S)
@@ -250,21 +269,10 @@ class Wire:
         tls.settimeout(TURN_S)
         return tls
 
-    def _sent(self, send: Callable[[], int], silence_s: float) -> int | None:
-        try:
-            count = send()
-        except OSError as error:
-            self._waited(error, silence_s)
-            return None
-        self._check()
-        self._moved_at = time.monotonic()
-        return count
-
     def _waited(self, error: OSError, silence_s: float) -> None:
         """Returns if the error only says that a turn is over."""
         self._check()
-        is_turn = isinstance(error, (BlockingIOError, TimeoutError)) and error.errno != errno.ETIMEDOUT
-        if not is_turn:
+        if not _is_turn(error):
             raise self._broken(error) from error
         if time.monotonic() - self._moved_at > silence_s:
             raise StreamCut(f"{self.host.address} has been silent for {silence_s / 60:.0f} min.")
@@ -279,7 +287,5 @@ class Wire:
         return StreamCut(f"{self.host.address} {describe(error)}.")
 
 
-def _ready(sock: socket.socket, event: int, within_s: float) -> bool:
-    poller = select.poll()
-    poller.register(sock, event)
-    return bool(poller.poll(within_s * 1000))
+def _is_turn(error: OSError) -> bool:
+    return isinstance(error, (BlockingIOError, TimeoutError)) and error.errno != errno.ETIMEDOUT

@@ -32,6 +32,24 @@ def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def _now_mib() -> float:
+    """What of this process is in memory now."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+class Resident:
+    """The greatest of what was in memory, looked at every twenty milliseconds."""
+
+    def __init__(self) -> None:
+        self.mib = 0.0
+
+    async def run(self) -> None:
+        while True:
+            self.mib = max(self.mib, _now_mib())
+            await asyncio.sleep(0.02)
+
+
 class Lag:
     """Notes how late the event loop is, every five milliseconds."""
 
@@ -146,7 +164,73 @@ async def stock(url: str, password: str, classes: list[str]) -> None:
     _say(took_s=took, peak_mib=_peak_mib() - before, blocked_ms=max(lag.ms), objects=guests)
 
 
-PROGRAMS = {"bare_app": bare_app, "feed": feed, "status": status, "stock": stock}
+async def streams(pool: dict[str, Any], password: str, vm: str, sr: str) -> None:
+    """The bot's own streams: a line of JSON in for what to do, one out with how it went and how late the loop was."""
+    from bot.backups import Intake, ProofWriter, Verifier
+    from bot.domain.inventory import FeedState
+    from bot.operations.ports import Compression
+    from bot.xen import Pools, PoolSettings
+
+    pools = Pools([msgspec.convert(pool, PoolSettings)], passwords={pool["name"]: password})
+    await pools.start()
+    while any(view.state is not FeedState.LIVE for view in pools.pools()):
+        await pools.changed()
+    uuid, guest, storage = pools.pool(pool["name"]).pool.uuid, pools.vm(vm).uuid, pools.sr(sr).uuid
+
+    async def export(path: Path) -> int:
+        task = await pools.open_task(uuid, "bench", "")
+        with path.with_suffix(".proof").open("wb") as proof:
+            writer = ProofWriter(proof.write)
+            async with Intake(path, Verifier(writer)) as intake:
+                await pools.streams.export(
+                    uuid, guest, intake, task=task, compress=Compression.NONE, progress=lambda _: None
+                )
+                received = await intake.close()
+            writer.close()
+        await pools.close_task(uuid, task)
+        return received.size
+
+    async def send(path: Path) -> int:
+        task = await pools.open_task(uuid, "bench", "")
+        ended = await pools.streams.send(uuid, storage, path, task=task, progress=lambda _: None)
+        await pools.close_task(uuid, task)
+        return ended.moved
+
+    gc.collect()
+    gc.freeze()
+    _say(mib=_now_mib())
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        asked = json.loads(line)
+        work = export if asked["do"] == "export" else send
+        lag, most = Lag(), Resident()
+        watching = [asyncio.create_task(lag.run()), asyncio.create_task(most.run())]
+        begun, cpu = time.perf_counter(), time.process_time()
+        sizes = await asyncio.gather(*(work(Path(path)) for path in asked["paths"]))
+        took, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        for watcher in watching:
+            watcher.cancel()
+        _say(took_s=took, cpu_s=cpu, sizes=sizes, lag_ms=lag.ms, mib=most.mib)
+
+
+async def bystander() -> None:
+    """An event loop with nothing to do: for each line in, how late it was since the line before."""
+    lag = Lag()
+    ticking = asyncio.create_task(lag.run())
+    _say(ready=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        late, lag.ms = lag.ms, []
+        _say(lag_ms=late)
+    ticking.cancel()
+
+
+PROGRAMS = {
+    "bare_app": bare_app,
+    "feed": feed,
+    "status": status,
+    "stock": stock,
+    "streams": streams,
+    "bystander": bystander,
+}
 
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
