@@ -258,17 +258,17 @@ def _next(record: JobRecord, operation: Operation) -> tuple[Button, ...]:
     onward = operation.onward if record.state is JobState.PARTIAL else None
     again = {JobState.STALE, JobState.EXPIRED, JobState.FAILED, JobState.PARTIAL}
     if onward is not None:
-        buttons += onward(record.plan)
+        buttons += onward(record.filled)
     elif record.successor is None and record.state in again:
         buttons.append(button("Ask again", "ask_again", record))
     if _way_back(record, operation):
         buttons.append(button("Move back", "move_back", record))
     if record.state is JobState.SUCCEEDED and operation.then is not None:
-        buttons += operation.then(record.plan)
+        buttons += operation.then(record.filled)
     if record.state is JobState.NEEDS_ATTENTION:
         buttons.append(button("Look again", "look_again", record))
     if record.state is JobState.FAILED and operation.instead is not None:
-        buttons += operation.instead(record.plan)
+        buttons += operation.instead(record.filled)
     return tuple(buttons)
 
 

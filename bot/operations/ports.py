@@ -334,6 +334,10 @@ class Restoring(Protocol):
         """The guests (UUIDs) that a finished import has as its result. Raises Unreachable, XapiFailure."""
         ...
 
+    def importing(self, pool: str, task: str) -> bool:
+        """Whether a guest is being imported under that task, as the feed has it."""
+        ...
+
     async def networks(self, pool: str) -> frozenset[str]:
         """The networks there are (UUIDs). Raises Unreachable, XapiFailure."""
         ...
@@ -341,7 +345,7 @@ class Restoring(Protocol):
     async def mark(self, pool: str, vm: str, name: str, networks: frozenset[str]) -> None:
         """Names an imported guest so, and the networks made for it: those that were not among `networks` before.
 
-        Raises NotFound, Unreachable, XapiFailure.
+        Raises NotFound, Refused for one that brought snapshots along, Unreachable, XapiFailure.
         """
         ...
 

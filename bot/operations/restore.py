@@ -18,7 +18,7 @@ from bot.domain.message import Button
 from bot.domain.plan import LockKey, Plan, Ref, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Coming, Nic, Readiness, RestoreFacts
-from bot.domain.texts import Code, Phrase, Size, say
+from bot.domain.texts import Code, Moment, Phrase, Size, say
 from bot.domain.words import counted
 from bot.operations.base import Homes, Operation
 from bot.operations.checks import restoring
@@ -34,6 +34,7 @@ NAME = "restore"
 # An import goes about as fast as gigabit Ethernet, and the disk behind it often slower.
 _BYTES_PER_S = 80_000_000
 _LEAST_S = 15.0
+_LONGEST_NAME = 512
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -46,7 +47,8 @@ class Where(msgspec.Struct, frozen=True):
 
 def usable_name(name: str) -> str:
     """The name without characters that no call to XAPI can carry: all but these are a guest's own business."""
-    return "".join(one for one in name if one.isprintable() or unicodedata.category(one) in {"Cf", "Co", "Zs"}).strip()
+    kept = (one for one in name if one.isprintable() or unicodedata.category(one) in {"Cf", "Co", "Zs"})
+    return "".join(kept).strip()[:_LONGEST_NAME]
 
 
 async def plan(archived: Archived, where: Where, wish: Wish, facts: Facts, approval: ApprovalSettings) -> Plan:
@@ -77,7 +79,8 @@ def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: Approv
     """The plan that follows from the facts: every check is judged, blocked or not. Never raises."""
     backup, contents = archived.backup, archived.contents
     wish = msgspec.structs.replace(wish, networks=_networks(archived, facts, wish))
-    twin = any(one.running for one in facts.names) and wish.start
+    # Without network cards nobody can be disturbed.
+    twin = any(one.running for one in facts.names) and wish.start and not wish.rehearsal
     risk = assess_restore(facts, _left(contents, facts), approval, twin=twin)
     sr = facts.sr.uuid if facts.sr is not None else ""
     return Plan(
@@ -94,8 +97,8 @@ def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: Approv
         locks=tuple(_locks(archived, facts, wish)),
         after=tuple(_after(archived, facts, wish)),
         estimate_s=max(_LEAST_S, backup.size / _BYTES_PER_S),
-        names={facts.pool.uuid: facts.pool.name, backup.guest: wish.name}
-        | {host.uuid: host.name for host in facts.hosts}
+        names={facts.pool.uuid: facts.pool.name, backup.guest: wish.name, backup.id: wish.name}
+        | {key: host.name for host in facts.hosts for key in (host.uuid, host.address)}
         | {network.uuid: network.name for network in facts.networks}
         | ({facts.sr.uuid: facts.sr.name} if facts.sr is not None else {}),
         approvers=risk.approvers,
@@ -155,7 +158,8 @@ def _locks(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[Lock
 
 def _after(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[Phrase]:
     """What will be new, and what will not happen."""
-    contents = archived.contents
+    contents, backup = archived.contents, archived.backup
+    yield say("From backup {id}, made {at}", id=Code(backup.id), at=Moment(backup.at))
     if facts.sr is not None:
         disks = counted(len(contents.disks), "disk", "disks")
         yield say("{disks} of {size} on {sr}", disks=disks, size=Size(size_of(contents)), sr=facts.sr.name)
@@ -191,8 +195,12 @@ def _running(of: Plan) -> Phrase:
 
 def _then(of: Plan) -> tuple[Button, ...]:
     """A guest that was restored and not started may well be started next."""
+    return () if step_of(of, START) is not None else _onward(of)
+
+
+def _onward(of: Plan) -> tuple[Button, ...]:
     made = made_of(of)
-    if step_of(of, START) is not None or not made:
+    if not made:
         return ()
     name = of.targets[0].name
     return (Button("Plan: start", "ask", f"start {made[0]}", says=say("Plan the start of {guest}", guest=name)),)
@@ -206,6 +214,6 @@ OPERATION = Operation(
     when_stopped=say("What was imported so far is removed again, with its disks. Living guests are not touched."),
     settle_s=30.0,
     then=_then,
-    onward=_then,
+    onward=_onward,
     sum_up=sum_up,
 )

@@ -51,6 +51,8 @@ async def _imported(of: Plan, step: Step, facts: Facts) -> Look:
     found = await facts.marked(of.pool, mark_of(step))
     if not found:
         return Look(Seen.NOT_DONE, say("nothing of {guest} was imported", guest=name), ())
+    if len(found) > 1:
+        return Look(Seen.HARMED, say("several guests are called {name}", name=mark_of(step)), ())
     now = await facts.restored(of.pool, found[0])
     if "import" in now.operations:
         return Look(Seen.GOING_ON, say("{guest} is being imported", guest=name), ())

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -36,6 +35,7 @@ class RestoreWork:
     Args:
         retry_s: How long to wait before a pool that does not answer is asked again.
         watch_s: For how long a rehearsed guest is watched whose tools do not answer: most boot in less.
+        rest_s: How long a pool may take to end an import that was broken off.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class RestoreWork:
         *,
         retry_s: float = 1.0,
         watch_s: float = 180.0,
+        rest_s: float = 600.0,
     ) -> None:
         self._streams = streams
         self._driver = driver
@@ -56,6 +57,7 @@ class RestoreWork:
         self._networks: dict[str, frozenset[str]] = {}
         self._retry_s = retry_s
         self._watch_s = watch_s
+        self._rest_s = rest_s
 
     def workers(self) -> dict[str, Worker]:
         """By the names that plans call them by."""
@@ -95,7 +97,7 @@ class RestoreWork:
 
     async def _streamed(self, errand: Errand, path: Path, size: int) -> None:
         sr = next(one.uuid for one in errand.step.call.args if isinstance(one, Ref) and one.kind == "SR")
-        told = partial(_told, errand.tell, size)
+        told = partial(_told, errand, size)
         cut: StreamCut | None = None
         try:
             await self._streams.send(errand.pool, sr, path, task=errand.task, progress=told)
@@ -132,10 +134,20 @@ class RestoreWork:
     async def _clear(self, errand: Errand) -> None:
         """What the import made though it did not go well, or nobody heard of it, goes again with its own disks."""
         networks = self._networks.pop(errand.task, None)
+        await self._at_rest(errand)
         for vm in await self._restoring.imported(errand.pool, errand.task) if errand.task else ():
             if networks is not None:
                 await self._restoring.mark(errand.pool, vm, _mark(errand), networks)
             await self._restoring.discard(errand.pool, vm, _mark(errand))
+
+    async def _at_rest(self, errand: Errand) -> None:
+        """Waits while the pool still works on the import: once all data are in, nothing stops it any more."""
+        until = time.monotonic() + self._rest_s
+        while errand.task and time.monotonic() < until:
+            view = await self._driver.task(errand.pool, errand.task)
+            if view is None or view.status in _OVER or not self._restoring.importing(errand.pool, errand.task):
+                return
+            await asyncio.sleep(self._retry_s)
 
     # Before the first start, and back
 
@@ -189,8 +201,8 @@ def _digest(path: Path, stop: threading.Event) -> str:
     return digest.hexdigest()
 
 
-def _told(tell: Callable[[Reached], None], size: int, flow: Flow) -> None:
-    host = flow.host
+def _told(errand: Errand, size: int, flow: Flow) -> None:
+    host = errand.names.get(flow.host, flow.host)
     phases = {
         Phase.CONNECTING: say("connecting to {host}", host=host),
         Phase.WAITING: say("waiting for {host}", host=host),
@@ -201,7 +213,7 @@ def _told(tell: Callable[[Reached], None], size: int, flow: Flow) -> None:
     if flow.last_byte_age >= _STALLED_S:
         whom = say("the file of the backup is not read") if flow.held_up else say("{host} takes nothing", host=host)
         stalled = say("{who} for {s}", who=whom, s=Span(flow.last_byte_age))
-    tell(Reached(min(flow.moved, size), size, phases[flow.phase], stalled))
+    errand.tell(Reached(min(flow.moved, size), size, phases[flow.phase], stalled))
 
 
 def _failure(status: TaskStatus | None, error: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

@@ -69,7 +69,7 @@ class RestoreReads(BackupReads):
         macs = sorted({mac for mac in guest.macs if _MAC.fullmatch(mac)})
         found: dict[str, dict[str, Holder]] = {mac: {} for mac in macs}
         if macs:
-            for mac, holder in await _asked(live, macs):
+            for mac, holder in await holders_of(live, macs):
                 found[mac][holder.uuid] = holder
             for mac, holder in (each for pool in self._pools for each in _known(pool)):
                 if mac in found:
@@ -84,7 +84,8 @@ class RestoreReads(BackupReads):
                     yield Holder(vm.uuid, vm.name, pool.name, running=vm.host is not None)
 
 
-async def _asked(live: LivePool, macs: Sequence[str]) -> list[tuple[str, Holder]]:
+async def holders_of(live: LivePool, macs: Sequence[str]) -> list[tuple[str, Holder]]:
+    """Which guests of a pool have one of these addresses (in lower case), asked of the pool itself."""
     # The server compares as text, and keeps an address as it was written.
     spelled = [spelling for mac in macs for spelling in (mac, mac.upper())]
     query = " or ".join(f'field "MAC"="{one}"' for one in spelled)

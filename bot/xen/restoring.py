@@ -12,11 +12,14 @@ from typing import Any, Final
 import msgspec
 
 from bot.domain.restores import Nic, Readiness, Restored
+from bot.domain.texts import clean
 from bot.errors import NotFound, Refused, XapiFailure
 from bot.xen import build
 from bot.xen.classes import convert
 from bot.xen.faults import GONE, NULL_REF
 from bot.xen.pool import LivePool
+from bot.xen.records import VmRecord
+from bot.xen.restore_facts import holders_of
 
 _REFERENCE: Final = re.compile(r"OpaqueRef:[0-9A-Za-z-]+")
 #: What the bot writes begins so: keys of other_config and tags with the first, reasons of blocks with the second.
@@ -43,6 +46,7 @@ class _Guest(
     guest_metrics: str = NULL_REF
     vbds: tuple[str, ...] = ()
     vifs: tuple[str, ...] = ()
+    snapshots: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     other_config: dict[str, str] = {}
     blocked_operations: dict[str, str] = {}
@@ -98,6 +102,11 @@ class LiveRestoring:
         found = [await self._record(live, ref) for ref in _REFERENCE.findall(str(record.get("result", "")))]
         return tuple(guest.uuid for guest in found if guest is not None)
 
+    def importing(self, pool: str, task: str) -> bool:
+        """Whether a guest is being imported under that task, as the feed has it."""
+        known = self._by_uuid(pool).model.tables.of(VmRecord).values()
+        return any(task in vm.current_operations for vm in known)
+
     async def networks(self, pool: str) -> frozenset[str]:
         """The networks there are (UUIDs). Raises Unreachable, XapiFailure."""
         live = self._by_uuid(pool)
@@ -107,10 +116,12 @@ class LiveRestoring:
     async def mark(self, pool: str, vm: str, name: str, networks: frozenset[str]) -> None:
         """Names an imported guest so, and the networks made for it: those that were not among `networks` before.
 
-        Raises NotFound, Unreachable, XapiFailure.
+        Raises NotFound, Refused for one that brought snapshots along, Unreachable, XapiFailure.
         """
         live = self._by_uuid(pool)
         ref, guest = await self._guest(live, vm)
+        if guest.snapshots:
+            raise Refused("The archive brought snapshots along, as no backup of xenbot does.", "It is removed again.")
         for vif in guest.vifs:
             network = await live.sessions.read("VIF.get_network", vif)
             if await live.sessions.read("network.get_uuid", network) not in networks:
@@ -188,10 +199,16 @@ class LiveRestoring:
 
     async def discard(self, pool: str, vm: str, mark: str) -> None:
         """Destroys a guest that an import just made, with every disk that only it has. Raises as `remove`."""
+        live = self._by_uuid(pool)
         try:
             disks = (await self.restored(pool, vm)).disks.values()
+            _, guest = await self._guest(live, vm)
         except NotFound:
             return
+        for ref in guest.snapshots:
+            snapshot = await self._record(live, ref)
+            if snapshot is not None:
+                await self.discard(pool, snapshot.uuid, mark)
         await self.remove(pool, vm, tuple(disks), mark, running=False)
 
     async def _destroy_disk(self, live: LivePool, uuid: str, own: set[str]) -> list[str]:
@@ -235,9 +252,16 @@ class LiveRestoring:
                 del wanted[wish.device]
                 continue
             await _gone(live, "VIF.destroy", vif)
+        await self._unused(live, [nic.mac for nic in wanted.values() if nic.mac])
         for device, nic in wanted.items():
             network = await live.resolve("network", nic.network)
             await _made(live, "VIF.create", _card(records.get(device, {}), ref, network, nic))
+
+    async def _unused(self, live: LivePool, macs: Sequence[str]) -> None:
+        """Raises Refused where a guest that runs has one of these addresses by now."""
+        for mac, holder in await holders_of(live, macs) if macs else ():
+            if holder.running:
+                raise Refused(f"“{clean(holder.name)}” runs with {mac} by now.", "Restore without keep-mac.")
 
     async def _sweep(self, live: LivePool, mark: str) -> None:
         """Destroys the networks that an import made and nobody uses: they bear the mark of the job."""

@@ -71,25 +71,27 @@ def _id(archived: Archived) -> Code:
 def _readable(contents: Contents) -> Iterator[Check]:
     """Nothing in it that no server writes, and nothing that a restore would drop in silence."""
     key, title = "contents", "Contents"
-    odd = [disk for disk in contents.disks if disk.device and not _PLACE.fullmatch(disk.device)]
-    odd_nics = [nic for nic in contents.guest.nics if not _PLACE.fullmatch(nic.device)]
-    if odd or odd_nics or len(contents.guest.nics) > _MOST_NICS:
+    places = [disk.device for disk in contents.disks]
+    cards = [nic.device for nic in contents.guest.nics]
+    strange = not all(_PLACE.fullmatch(one) for one in (*filter(None, places), *cards))
+    if strange or len(set(places)) < len(places) or len(set(cards)) < len(cards) or len(cards) > _MOST_NICS:
         fact = say("its description names places for disks or network cards that no server would write")
         yield blocked(key, title, fact, say("Look where this archive comes from before anybody imports it."))
         return
-    disks = [disk for disk in contents.disks if disk.device]
-    if not disks:
+    if "" in places:
+        # XAPI would make it all the same, and nothing would ever belong to it.
+        fact = say("it holds a disk that has no place in the guest, such as saved memory")
+        yield blocked(key, title, fact, say("Restore a backup that was made while it was off or running."))
+        return
+    if not places:
         yield warning(key, title, say("the archive holds no disk: what comes back is only the guest's settings"))
         return
     fact = say(
         "{disks}, {size} in all; written by {product}",
-        disks=counted(len(disks), "disk", "disks"),
+        disks=counted(len(places), "disk", "disks"),
         size=Size(size_of(contents)),
         product=contents.product or "a server that does not say which",
     )
-    if len(disks) < len(contents.disks):
-        yield warning(key, title, say("{fact}; its saved memory is left out, so it comes back halted", fact=fact))
-        return
     yield fine(key, title, fact)
 
 

@@ -198,7 +198,7 @@ def test_two_restores_with_the_same_addresses_exclude_each_other() -> None:
     assert "VM:vm-1" not in {key.text for key in planned().locks}
 
 
-def test_what_was_never_verified_or_has_no_disk_or_saved_memory_is_told_beforehand() -> None:
+def test_what_was_never_verified_or_has_no_disk_is_told_and_saved_memory_is_refused() -> None:
     assert of(planned(of=archived(verified=None)), "archive").grade is Grade.WARNING
     bare = archived()
     bare = msgspec.structs.replace(bare, contents=msgspec.structs.replace(bare.contents, disks=()))
@@ -207,7 +207,9 @@ def test_what_was_never_verified_or_has_no_disk_or_saved_memory_is_told_beforeha
     memory = ArchivedDisk("", "memory", "vdi-m", GIB, GIB)
     contents = msgspec.structs.replace(asleep.contents, disks=(*asleep.contents.disks, memory))
     plan = planned(of=msgspec.structs.replace(asleep, contents=contents))
-    assert "comes back halted" in plain(of(plan, "contents").fact)
+    assert "has no place in the guest" in stops(plan)["contents"]
+    twice = msgspec.structs.replace(asleep.contents, disks=(asleep.contents.disks[0],) * 2)
+    assert "contents" in stops(planned(of=msgspec.structs.replace(asleep, contents=twice)))
 
 
 def test_a_rehearsal_has_no_network_card_and_removes_everything_whatever_happens() -> None:
