@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.backups import Archive, Folder, Shelf
+from bot.backups import Archive, Folder, Policy, Pruner, Shelf
 from bot.commands import Registry
 from bot.config import Config
 from bot.domain.audit import Tag
@@ -26,6 +26,7 @@ from bot.jobs.counter import Counter
 from bot.jobs.decisions import Decisions
 from bot.jobs.desk import Desk
 from bot.jobs.engine import Engine
+from bot.jobs.keeper import DAY_S, Keeper, Keeping
 from bot.jobs.proposals import Proposals
 from bot.jobs.reasons import Reasons
 from bot.jobs.slots import Slots
@@ -131,6 +132,15 @@ class App:
         )
         self.witness = Witness(self.store, config.slack.alerts_channel or config.slack.channels[0])
         self.watch = Watch(self.store, self.pools, self.pools)
+        self.keeper = Keeper(
+            self.store,
+            self.shelf,
+            Pruner(target, Policy(kept.rule, kept.zone, kept.trash_days)),
+            self.pools,
+            Keeping(kept.verify_days * DAY_S, kept.sample_percent / 100, kept.alert_days * DAY_S),
+            team=config.slack.team,
+            channel=config.slack.alerts_channel or config.slack.channels[0],
+        )
         self.door = Door(Path(config.store.path), Console(self.desk, config.slack.team).run)
         taken = self.gateway.request_url
         posts = {REQUEST_PATH: taken.answer} if taken is not None else {}
@@ -205,6 +215,7 @@ class App:
                 group.create_task(self.desk.settle_left_behind(), name="old clicks"),
                 group.create_task(self.witness.run(), name="witness"),
                 group.create_task(self.watch.run(), name="watch"),
+                *([group.create_task(self.keeper.run(), name="keeper")] if self.config.backups.path else []),
                 group.create_task(self.homes.run(), name="homes"),
             ]
             await stop.wait()

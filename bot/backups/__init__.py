@@ -6,7 +6,9 @@ from bot.backups.folder import Folder
 from bot.backups.intake import Intake, Received
 from bot.backups.manifest import Manifest, make_id
 from bot.backups.proof import ProofWriter
+from bot.backups.pruning import Policy
 from bot.backups.shelf import Shelf
+from bot.backups.steward import Pruner
 from bot.backups.target import Checker, Draft, Listing, Space, Stored, Target, Unfinished, Verified
 from bot.backups.verifier import Verifier
 
@@ -19,7 +21,9 @@ __all__ = [
     "Listing",
     "Look",
     "Manifest",
+    "Policy",
     "ProofWriter",
+    "Pruner",
     "Received",
     "Shelf",
     "Space",

@@ -41,6 +41,8 @@ class Tag(StrEnum):
     FREEZE = "freeze:on"
     UNFREEZE = "freeze:off"
     BACKUP_VERIFIED = "backup:verify"
+    BACKUP_TRASHED = "backup:trash"
+    BACKUP_REMOVED = "backup:remove"
     STARTED = "bot:start"
     STOPPED = "bot:stop"
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
 from bot.domain.catalogue import Archived, Backup, Proof
+from bot.domain.upkeep import Pruned
 from bot.operations.ports import Sink
 
 
@@ -112,4 +113,12 @@ class Library(Protocol):
         `progress` gets the bytes looked at and those to look at, on the event loop, about once a second. Ends within a
         second when it is cancelled, and keeps nothing then. Raises NotFound, Refused where a part proves nothing.
         """
+        ...
+
+
+class Steward(Protocol):
+    """Who removes backups by the rule of the configuration."""
+
+    async def prune(self, who: str, /) -> Pruned:
+        """Moves to the trash what no rule keeps, and removes what lay there long enough. Raises TargetFailed."""
         ...

@@ -1,0 +1,55 @@
+"""What the keeping of backups asks for next: which one to look at again, and whose guests are without a whole one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+
+from bot.domain.catalogue import Backup, BackupState, newest_good
+
+
+class Pruned(msgspec.Struct, frozen=True):
+    """What a rule has removed: to the trash, and from there for good. `findings` are sentences about what is odd."""
+
+    trashed: tuple[Backup, ...] = ()
+    removed: tuple[Backup, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
+def next_look(
+    backups: Iterable[Backup], now: float, every_s: float, passed_over: Collection[str] = ()
+) -> Backup | None:
+    """The backup whose last look is the longest ago, and at least `every_s` seconds; None when none is due.
+
+    What is damaged, gone or in the trash is not looked at again by itself, and neither are the ids `passed_over`.
+    """
+    due = [
+        one
+        for one in backups
+        if one.state is BackupState.WHOLE and one.id not in passed_over and _last_look(one) + every_s <= now
+    ]
+    return min(due, key=lambda one: (_last_look(one), one.id), default=None)
+
+
+def behind(backups: Iterable[Backup], now: float, longest_s: float) -> list[tuple[Backup, Backup | None]]:
+    """The guests that have been backed up and have no whole backup younger than `longest_s` seconds.
+
+    Returns:
+        For each its newest backup of any kind and its newest whole one, those without any whole one first, then by age.
+    """
+    guests: dict[str, list[Backup]] = {}
+    for one in backups:
+        if one.state in {BackupState.WHOLE, BackupState.DAMAGED}:
+            guests.setdefault(one.guest, []).append(one)
+    found = [
+        (max(kept, key=lambda one: (one.at, one.id)), good)
+        for kept in guests.values()
+        for good in [newest_good(kept)]
+        if good is None or now - good.at > longest_s
+    ]
+    return sorted(found, key=lambda pair: (pair[1].at if pair[1] is not None else 0.0, pair[0].id))
+
+
+def _last_look(one: Backup) -> float:
+    return one.verified.at if one.verified is not None else 0.0

@@ -1,0 +1,218 @@
+"""Backups are pruned, looked at again and missed without anybody asking; nothing is said when all is well."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from backup_keeping import ARCHIVE, AT, GUEST, OTHER, keep
+
+from bot.backups import Folder, Policy, Pruner, Shelf, Stored
+from bot.domain.audit import Tag
+from bot.domain.catalogue import BackupState, Proof
+from bot.domain.inventory import FeedState
+from bot.domain.plain_text import text_of
+from bot.domain.record import Freeze
+from bot.domain.retention import read_rule
+from bot.errors import NotFound
+from bot.jobs.keeper import Keeper, Keeping
+from bot.store import Note, Store
+
+DAY = 86_400.0
+
+
+@dataclass
+class Clock:
+    now: float = AT
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Guests:
+    """The guests that live, in pools that are read or still being read."""
+
+    living: set[str] = field(default_factory=lambda: {GUEST, OTHER})
+    state: FeedState = FeedState.LIVE
+
+    def pools(self) -> tuple[Any, ...]:
+        return (SimpleNamespace(state=self.state),)
+
+    def vm(self, text: str) -> object:
+        if text not in self.living:
+            raise NotFound("guest", text)
+        return object()
+
+
+class Bench:
+    """A keeper with a real store and a real archive, and a clock of its own."""
+
+    def __init__(self, folder: Path, store: Store, clock: Clock) -> None:
+        self.store, self.clock, self.guests = store, clock, Guests()
+        (folder / "archive").mkdir()
+        self.target = Folder(folder / "archive")
+        self.shelf = Shelf(self.target, clock)
+        self.keeping = Keeping(30 * DAY, 0.01, 2 * DAY)
+
+    async def round(self, after: float = 0.0) -> list[str]:
+        """One round so many seconds later; returns what it tells, as text."""
+        self.clock.now += after
+        await self.keeper().round()
+        told = []
+        for parcel in await self.store.due(100):
+            told.append(text_of(parcel.message))
+            await self.store.delivered(parcel.id, "1.0")
+        return told
+
+    def keeper(self) -> Keeper:
+        steward = Pruner(self.target, Policy(read_rule("last 1"), ZoneInfo("UTC"), 7), self.clock)
+        return Keeper(
+            self.store,
+            self.shelf,
+            steward,
+            self.guests,  # type: ignore[arg-type]  # as much of a fleet as is asked
+            self.keeping,
+            team="T1",
+            channel="C9",
+        )
+
+    async def kept(self, guest: str = GUEST, **known: Any) -> Stored:
+        stored = keep(self.target, guest, self.clock.now, finished=self.clock.now, **known)
+        await self.store.keep_backup(stored.backup)
+        return stored
+
+    async def entries(self) -> list[tuple[str, str, str]]:
+        return [(one.tag, one.target_uuid, one.actor) for one in reversed(await self.store.audit(limit=100))]
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    clock = Clock()
+    store = Store(tmp_path / "xenbot.sqlite", clock=clock)
+    await store.open()
+    made = Bench(tmp_path, store, clock)
+    # The first day begins.
+    await made.round()
+    yield made
+    await store.close()
+
+
+async def test_when_all_is_well_nothing_is_said(bench: Bench) -> None:
+    for _ in range(5):
+        await bench.kept()
+        assert await bench.round(DAY) == []
+
+
+async def test_once_a_day_what_no_rule_keeps_goes_to_the_trash_and_a_week_later_for_good(bench: Bench) -> None:
+    old = await bench.kept()
+    bench.clock.now += 3600
+    new = await bench.kept()
+    await bench.round()
+    assert (await bench.store.backup(old.manifest.id)).state is BackupState.WHOLE
+    await bench.round(DAY)
+    assert (await bench.store.backup(old.manifest.id)).state is BackupState.TRASHED
+    assert await bench.entries() == [("backup:trash", GUEST, "xenbot")]
+    bench.keeping = Keeping(0, 0.01, 0)
+    await bench.round(8 * DAY)
+    assert (await bench.store.backup(old.manifest.id)).state is BackupState.GONE
+    assert (await bench.entries())[-1] == ("backup:remove", GUEST, "xenbot")
+    assert [one.id for one in bench.target.listing().backups] == [new.manifest.id]
+
+
+async def test_a_freeze_holds_back_removals_and_not_looks(bench: Bench) -> None:
+    for _ in range(2):
+        await bench.kept()
+        bench.clock.now += 60
+    await bench.store.set_freeze(Freeze("U1", bench.clock.now, ""), Note(Tag.FREEZE, "T1", "U1"))
+    await bench.round(31 * DAY)
+    assert {one.state for one in bench.target.listing().backups} == {BackupState.WHOLE}
+    assert (await bench.entries())[-1] == ("backup:verify", GUEST, "xenbot")
+
+
+async def test_the_backup_that_was_looked_at_longest_ago_is_due(bench: Bench) -> None:
+    first = await bench.kept()
+    bench.clock.now += DAY
+    second = await bench.kept(OTHER)
+    await bench.round(29.5 * DAY)
+    looked = {one.id: one.verified for one in await bench.store.backups()}
+    assert looked[first.manifest.id] is not None
+    assert looked[first.manifest.id].how is Proof.SAMPLE  # type: ignore[union-attr]  # the line above
+    assert looked[second.manifest.id].how is Proof.STREAM  # type: ignore[union-attr]  # it has one from the beginning
+    # Kept beside the files too, for a catalogue that is made anew.
+    assert bench.target.find(first.manifest.id).backup.verified == looked[first.manifest.id]
+
+
+@pytest.mark.parametrize("how", ["cut", "flipped"])
+async def test_damage_is_told_once_with_what_else_there_is(bench: Bench, how: str) -> None:
+    whole = await bench.kept()
+    bench.clock.now += 60
+    bad = await bench.kept(kept_until=AT + 900 * DAY)
+    if how == "cut":
+        os.truncate(bad.archive, len(ARCHIVE) - 700)
+    else:
+        bad.archive.write_bytes(ARCHIVE[:900_000] + b"?" + ARCHIVE[900_001:])
+    bench.keeping = Keeping(DAY, 1.0, 0)
+    (text,) = [one for _ in range(4) for one in await bench.round(1.5 * DAY)]
+    assert f"The backup {bad.manifest.id} of web1 is damaged" in text
+    assert {"cut": "bytes and should have", "flipped": "Block 00000000 of disk 0 (“root”)"}[how] in text
+    assert f"The newest whole one is {whole.manifest.id}." in text
+    assert f"/xen backup {GUEST}" in text
+    assert (await bench.store.backup(bad.manifest.id)).state is BackupState.DAMAGED
+
+
+async def test_without_a_usable_proof_all_of_it_is_read(bench: Bench) -> None:
+    stored = await bench.kept()
+    stored.proof.unlink()
+    await bench.round(31 * DAY)
+    look = (await bench.store.backup(stored.manifest.id)).verified
+    assert look is not None
+    assert (look.how, look.damage) == (Proof.FULL, ())
+
+
+async def test_one_that_cannot_be_read_does_not_keep_the_others_waiting(bench: Bench) -> None:
+    lost = await bench.kept()
+    bench.clock.now += 60
+    other = await bench.kept(OTHER)
+    keeper = bench.keeper()
+    bench.clock.now += 31 * DAY
+    lost.archive.unlink()
+    await keeper.round()
+    await keeper.round()
+    look = (await bench.store.backup(other.manifest.id)).verified
+    assert look is not None
+    assert look.how is Proof.SAMPLE
+
+
+async def test_guests_without_a_fresh_whole_backup_are_told_once_a_day(bench: Bench) -> None:
+    await bench.kept()
+    await bench.kept(OTHER, name="gone long ago")
+    bench.guests.living = {GUEST}
+    bench.keeping = Keeping(0, 0.01, 2 * DAY)
+    (text,) = await bench.round(3 * DAY)
+    assert "1 guest without a fresh whole backup" in text
+    assert "web1: the newest whole one is 3 d old." in text
+    assert "gone long ago" not in text
+    assert await bench.round(3600) == []
+    await bench.kept()
+    assert await bench.round(DAY) == []
+
+
+async def test_while_a_pool_is_still_being_read_no_guest_is_taken_for_gone(bench: Bench) -> None:
+    await bench.kept()
+    bench.guests.living, bench.guests.state = set(), FeedState.LOADING
+    bench.keeping = Keeping(0, 0.01, 2 * DAY)
+    assert len(await bench.round(3 * DAY)) == 1
+
+
+async def test_what_lies_in_the_archive_and_is_no_backup_is_told(bench: Bench) -> None:
+    (bench.target.path / "holiday.xva").write_bytes(b"<html>")
+    (text,) = await bench.round(DAY)
+    assert "The archive of backups holds 1 thing to look at" in text
+    assert "holiday.xva is none of the bot's." in text
