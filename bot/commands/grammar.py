@@ -16,7 +16,7 @@ from bot.commands.declare import Command
 from bot.commands.several import SEVERAL, guests
 from bot.commands.words import Word, line_of, split_option, words_of
 from bot.domain.inventory import Host, PoolView, Sr, Vm
-from bot.errors import NotFound, NotUnderstood, UserError
+from bot.errors import Ambiguous, NotFound, NotUnderstood, UserError
 from bot.operations.lookalike import spellings, unpaired
 from bot.operations.ports import Fleet
 
@@ -142,12 +142,22 @@ def _usage(command: Command, why: str) -> NotUnderstood:
 
 
 def resolve(command: Command, values: Mapping[str, str], fleet: Fleet) -> msgspec.Struct:
-    """The typed arguments, with names looked up in the live inventory. Raises NotUnderstood, NotFound, Ambiguous."""
-    typed = {
-        slot.name: _typed(command, slot, values[slot.name], fleet)
-        for slot in slots(command.arguments)
-        if slot.name in values
-    }
+    """The typed arguments, with names looked up in the live inventory. Raises NotUnderstood, NotFound, Ambiguous.
+
+    Of several SRs of one name, as every host calls its own, the one that the named host sees is meant, if one alone is.
+    """
+    typed: dict[str, Any] = {}
+    given = [slot for slot in slots(command.arguments) if slot.name in values]
+    for slot in sorted(given, key=lambda one: one.type is Sr):
+        try:
+            typed[slot.name] = _typed(command, slot, values[slot.name], fleet)
+        except Ambiguous as several:
+            hosts = {value.uuid for value in typed.values() if isinstance(value, Host)}
+            srs = [fleet.sr(one.uuid) for one in several.candidates] if slot.type is Sr else []
+            near = [sr for sr in srs if hosts & sr.hosts]
+            if len(near) != 1:
+                raise
+            typed[slot.name] = near[0]
     return command.arguments(**typed)
 
 

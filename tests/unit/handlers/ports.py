@@ -150,7 +150,9 @@ class FakeFleet:
         if not found:
             raise NotFound(kind, text, [names(one)[-1] for one in known if names(one)[-1][:2] == text[:2]])
         if len(found) > 1:
-            raise Ambiguous(kind, text, [Candidate(one.uuid, one.name, f"on {one.host}") for one in found])
+            raise Ambiguous(
+                kind, text, [Candidate(one.uuid, one.name, f"on {getattr(one, 'host', '?')}") for one in found]
+            )
         return found[0]
 
 

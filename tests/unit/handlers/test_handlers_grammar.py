@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from ports import Room
+from typing import Any
 
-from bot.commands import Registry
+import msgspec
+import pytest
+from ports import NFS, SAN, VIEW, FakeFleet, Room
+
+from bot.commands import Registry, resolve, split
 from bot.domain.plan import Plan
 from bot.errors import Ambiguous, NotFound, NotUnderstood
 
@@ -117,3 +120,23 @@ def test_every_command_can_be_read_from_its_own_usage_and_example() -> None:
 async def test_no_guest_is_forced_by_a_word_that_may_mean_something_else(words: str, why: str) -> None:
     with pytest.raises(NotUnderstood, match=why):
         await Room().type(words)
+
+
+def test_of_several_srs_of_one_name_the_one_that_the_named_host_sees_is_meant() -> None:
+    own = [
+        msgspec.structs.replace(SAN, uuid=f"sr-{host}", name="Local storage", shared=False, hosts=frozenset({host}))
+        for host in ("h-1", "h-3")
+    ]
+    fleet = FakeFleet(msgspec.structs.replace(VIEW, srs=(NFS, SAN, *own)))
+    command = REGISTRY.find("migrate")
+
+    def read(words: str) -> Any:
+        return resolve(command, split(command, words), fleet)
+
+    assert read("centos54 to xenserver3 sr Local storage").sr.uuid == "sr-h-3"
+    assert read("centos54 sr Local storage disk 0 to xenserver1").sr.uuid == "sr-h-1"
+    with pytest.raises(Ambiguous) as several:
+        read("centos54 sr Local storage")
+    assert [one.uuid for one in several.value.candidates] == ["sr-h-1", "sr-h-3"]
+    with pytest.raises(Ambiguous):
+        resolve(REGISTRY.find("move-disks"), {"vm": "centos54", "sr": "Local storage"}, fleet)
