@@ -57,6 +57,21 @@ def test_an_armed_fault_is_listed_by_its_name_and_can_be_released(page: Page, fa
     assert truth(lab)["faults"] == []
 
 
+def test_a_fault_of_a_stream_is_armed_by_a_button_and_told_in_words(faults: Locator, lab: Any) -> None:
+    group = faults.locator("section").filter(has=faults.page.get_by_role("heading", name="Backups and restores"))
+    expect(group.get_by_role("button")).to_have_count(7)
+    for button in group.get_by_role("button").all():
+        button.click()
+    armed = faults.get_by_role("region", name="Armed now")
+    expect(armed.get_by_role("listitem")).to_have_count(7)
+    expect(armed).to_contain_text("GET /export is cut after 8388608 bytes · once")
+    expect(armed).to_contain_text("PUT /import finds the storage full")
+    shown = {fault["action"] for fault in truth(lab)["faults"]}
+    assert shown == {"cut", "fail", "wrong_companion", "end_early", "silence", "redirect", "storage_full"}
+    armed.get_by_role("button", name="Release next export: cut").click()
+    expect(armed.get_by_role("listitem")).to_have_count(6)
+
+
 def test_a_fault_of_slack_is_listed_until_it_struck(faults: Locator, lab: Any) -> None:
     faults.get_by_role("button", name="Next post: 429").click()
     armed = faults.get_by_role("region", name="Armed now").get_by_role("listitem")

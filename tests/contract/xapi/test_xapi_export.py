@@ -335,3 +335,16 @@ async def test_a_dead_host_ends_its_exports(rpc: Rpc, datacentre: Datacentre, co
     assert body[-1024:] != bytes(1024)
     assert (await rpc.finish(task))["status"] == "failure"
     assert await rpc.call("VM.get_current_operations", vm) == {}
+
+
+async def test_a_session_lives_as_long_as_its_stream(rpc: Rpc, datacentre: Datacentre, until: Until) -> None:
+    vm = await stop_guest(rpc, "centos54")
+    await datacentre.do({"do": "stop_clock"})
+    slow = {"stream": "GET /export", "action": "slow", "mib_per_s": 0.00035}
+    await datacentre.do({"do": "arm_stream", "fault": slow})
+    sending = asyncio.create_task(fetch(rpc, "/export", ref=vm))
+    await until(lambda: datacentre.state()["faults"] == [])
+    await datacentre.do({"do": "advance", "seconds": 22 * 3600})
+    read_archive((await sending).body)
+    await datacentre.do({"do": "advance", "seconds": 3 * 3600})  # a day and an hour after its last call
+    assert await rpc.call("VM.get_power_state", vm) == "Halted"

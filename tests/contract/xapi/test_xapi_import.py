@@ -385,3 +385,19 @@ async def test_a_host_fetches_an_archive_by_itself(rpc: Rpc, archive: bytes, web
     assert (await rpc.fail("VM.import", "http://127.0.0.1:1/", sr, False, False))[0] == "IMPORT_ERROR"
     assert (await rpc.fail("VM.import", "file:///etc/passwd", sr, False, False))[0] == "INVALID_VALUE"
     assert await count_objects(rpc) == before
+
+
+async def test_an_import_whose_client_dies_after_the_last_byte_succeeds(
+    rpc: Rpc, archive: bytes, datacentre: Datacentre
+) -> None:
+    await datacentre.do({"do": "set_speed", "speed": 2.0})  # the server is slower than the client
+    task = await rpc.call("task.create", "import", "")
+    host, _, port = rpc.url.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    query = f"session_id={rpc.session}&task_id={task}"
+    writer.write(f"PUT /import?{query} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(archive)}\r\n\r\n".encode())
+    writer.write(archive)
+    await writer.drain()
+    writer.close()
+    (made,) = read_result(await rpc.finish(task))
+    assert read_archive((await fetch(rpc, "/export", ref=made)).body).digests() == read_archive(archive).digests()

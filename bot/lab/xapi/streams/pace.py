@@ -37,6 +37,12 @@ class Pace:
             owed, self._owed = self._owed, 0.0
             await clock.sleep(owed)
 
+    def _use_session(self) -> None:
+        """A stream counts as use of its session, however long it takes."""
+        sessions, session = self._context.pool.sessions, self._context.session.ref
+        if sessions.is_open(session):
+            sessions.find(session)
+
     async def reach(self, done: int) -> None:
         """Is so many bytes further than at the beginning; waits where somebody wants work to stop."""
         pool = self._context.pool
@@ -46,4 +52,5 @@ class Pace:
         if is_due or pool.gate.holds(share):
             self._context.set_progress(share)
             self._told_at = pool.clock.elapsed
+            self._use_session()
         await pool.gate.enter(share)

@@ -6,6 +6,8 @@ from typing import Final
 
 from aiohttp import web
 
+from bot.lab.xapi.streams.body import Body
+
 _BUFFER: Final = 4 * 1024**2  # bytes that wait for the client before the writer does
 
 
@@ -25,6 +27,7 @@ class Pipe:
         self._request = request
         self._heard = heard
         self._is_broken = False
+        self._body = Body(request)
         if request.transport is not None:
             request.transport.set_write_buffer_limits(high=_BUFFER)
 
@@ -50,16 +53,9 @@ class Pipe:
         await asyncio.sleep(0)  # other connections have their turn, however fast this client is
 
     async def read(self, most: int) -> bytes:
-        """Returns the next bytes of the body, none at its end.
-
-        Raises:
-            LostError: The client is gone before the end.
-        """
+        """Returns the next bytes of the body, at most so many; none at its end, or when the client is gone."""
         await self._heard.wait()
-        try:
-            return await self._request.content.read(most)
-        except (ConnectionError, web.PayloadAccessError, web.RequestPayloadError) as error:
-            raise LostError from error
+        return await self._body.read(most)
 
     async def break_off(self) -> None:
         """Ends the connection as a host does that dies after the last byte it sent: TLS does not say goodbye."""
@@ -77,10 +73,12 @@ class Pipe:
 
     def finish(self) -> None:
         """Closes the connection after what was sent."""
+        self._body.close()
         if self._request.transport is not None:
             self._request.transport.close()
 
     def cut(self) -> None:
         """Closes the connection in the middle of whatever is under way."""
+        self._body.close()
         if self._request.transport is not None:
             self._request.transport.abort()

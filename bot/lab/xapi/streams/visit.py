@@ -109,7 +109,7 @@ class Visit:
         try:
             data = await self.pipe.read(most)
             await self.trouble.note_read(len(data))
-        except LostError:
+        except LostError:  # a fault has cut the connection
             return b""
         return data
 
