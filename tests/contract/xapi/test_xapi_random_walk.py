@@ -7,8 +7,10 @@ import asyncio
 import random
 from typing import Any
 
+import aiohttp
 import pytest
-from datacentre_client import Rpc, RpcError
+from archive_client import fetch, put, stop_guest
+from datacentre_client import DEADLINE_S, Rpc, RpcError
 from storage_client import GIB, NETWORK, NULL, add_storage, list_disks
 
 from bot.lab.xapi import Datacentre
@@ -21,8 +23,9 @@ HELD = ("VM", "VDI", "SR", "VBD", "VIF", "host")
 class Wanderer:
     """One client and its dice, which also say how much time passes between its calls."""
 
-    def __init__(self, lab: Datacentre, rpc: Rpc, dice: random.Random) -> None:
-        self.lab, self.rpc, self.dice = lab, rpc, dice
+    def __init__(self, lab: Datacentre, rpc: Rpc, dice: random.Random, archive: bytes) -> None:
+        self.lab, self.rpc, self.dice, self.archive = lab, rpc, dice, archive
+        self.streams: list[asyncio.Task[None]] = []
 
     async def pick(self, class_name: str, **wanted: Any) -> str:
         records = await self.rpc.call(f"{class_name}.get_all_records")
@@ -64,10 +67,28 @@ class Wanderer:
             ["PBD.unplug", await self.pick("PBD")],
             ["PBD.plug", await self.pick("PBD")],
             ["SR.scan", storage],
+            ["GET /export", self.dice.choice([guest, snapshot])],
+            ["GET /export", self.dice.choice([guest, snapshot])],
+            ["PUT /import", storage],
             ["task.cancel", await self.pick("task", status="pending")],
             await self._send(guest, host),
         ]
         return self.dice.choice(calls)
+
+    async def _stream(self, method: str, ref: str) -> None:
+        """Exports a guest or imports the archive into a storage, as far as somebody lets it."""
+        task = await self.rpc.call("task.create", method, "")
+        query = {"session_id": self.rpc.session, "task_id": task, "ref" if method == "GET /export" else "sr_id": ref}
+        try:
+            if method == "GET /export":
+                async with self.rpc.http.get(f"{self.rpc.url}/export", params=query) as response:
+                    await response.read()
+            else:
+                await put(self.rpc.http, f"{self.rpc.url}/import", self.archive, **query)
+        except aiohttp.ClientError:
+            pass  # it was cut, or never answered
+        if await self.rpc.call("task.get_status", task) == "pending":
+            await self.rpc.call("task.set_status", task, "failure")  # refused before the task was taken over
 
     async def _send(self, guest: str, host: str) -> list[Any]:
         network = await self.rpc.find("network", NETWORK)
@@ -80,6 +101,9 @@ class Wanderer:
         for _ in range(STEPS):
             try:
                 method, *arguments = await self.choose()
+                if " " in method:
+                    self.streams.append(asyncio.create_task(self._stream(method, *arguments)))
+                    continue
                 name = method if method == "task.cancel" else f"Async.{method}"
                 await self.rpc.call(name, *arguments)
             except RpcError as error:
@@ -95,11 +119,18 @@ async def test_nothing_contradicts_itself_whatever_several_clients_do(
 ) -> None:
     for name, kind in (("second", "nfs"), ("lun", "lvmoiscsi"), ("images", "iso")):
         await add_storage(rpc, name, kind)
+    archive = (await fetch(rpc, "/export", ref=await stop_guest(rpc, "centos54"), use_compression="zstd")).body
     # Time that a busy machine lets pass would collect the tasks before they are looked at.
     await datacentre.do({"do": "stop_clock"})
-    clients = [Wanderer(datacentre, rpc, random.Random(f"{seed}/{number}")) for number in range(CLIENTS)]  # noqa: S311  no secret
+    all_dice = [random.Random(f"{seed}/{number}") for number in range(CLIENTS)]  # noqa: S311  no secret
+    clients = [Wanderer(datacentre, rpc, dice, archive) for dice in all_dice]
     await asyncio.gather(*(client.wander() for client in clients))
     await datacentre.do({"do": "advance", "seconds": LONGEST_WORK_S})
+    streams = [stream for client in clients for stream in client.streams]
+    async with asyncio.timeout(DEADLINE_S):
+        while not all(stream.done() for stream in streams):
+            await datacentre.do({"do": "advance", "seconds": 1})
+    await asyncio.gather(*streams)
     assert "pending" not in {task["status"] for task in datacentre.state()["tasks"]}
     for class_name in HELD:
         records = (await rpc.call(f"{class_name}.get_all_records")).values()
