@@ -107,7 +107,13 @@ def then(of: Plan) -> tuple[Button, ...]:
     if len(of.targets) != 1:
         return ()
     vm = of.targets[0]
-    return (Button("Backups", "ask", f"backups {vm.uuid}", says=say("Show the backups of {vm}", vm=vm.name)),)
+    return (
+        Button("Backups", "ask", f"backups {vm.uuid}", says=say("Show the backups of {vm}", vm=vm.name)),
+        Button("Plan: restore", "ask", f"restore {vm.uuid}", says=say("Plan a restore of {vm}", vm=vm.name)),
+        Button(
+            "Plan: verify", "ask", f"verify {vm.uuid}", says=say("Plan another look at the backups of {vm}", vm=vm.name)
+        ),
+    )
 
 
 def instead(of: Plan) -> tuple[Button, ...]:
