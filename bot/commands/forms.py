@@ -22,6 +22,7 @@ _LABELS = {
     "job": "Job number",
     "what": "What",
     "hard": "The hard way, without asking the guest",
+    "grid": "Every constraint of each host",
     "movable": "Only the guests that can go",
     "backup": "Backup",
     "name": "New name",

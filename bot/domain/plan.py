@@ -30,7 +30,8 @@ class Check(msgspec.Struct, frozen=True):
     """One thing that could stop or endanger the work: what was seen, and what would mend it.
 
     `key` is stable; `title` names the subject in a word or two. `fix` is absent where nothing is wrong.
-    `idle` tells that things are as asked for already: nothing is wrong, there is only nothing to do.
+    `idle` tells that things are as asked for already: nothing is wrong, there is only nothing to do. `hopeless` tells
+    that nothing which could be done now would mend it; `fix` then says so, and may name another way.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Check(msgspec.Struct, frozen=True):
     fact: Phrase
     fix: Phrase | None = None
     idle: bool = False
+    hopeless: bool = False
 
 
 class Risk(StrEnum):

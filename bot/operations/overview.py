@@ -159,7 +159,7 @@ def _needs(view: PoolView, jobs: Sequence[JobRecord], person: Person, now: float
         if host.silent_since is not None:
             found.append(silent(host, now))
         elif not host.live:
-            found.append(say("{host} is not live: the coordinator has lost it", host=host.name))
+            found.append(_not_live(host, view))
     if view.pool is not None and view.pool.upgrading:
         found.append(say("{pool} is in a rolling upgrade", pool=view.name))
     own = [record for record in jobs if view.pool is not None and record.pool == view.pool.uuid]
@@ -169,6 +169,21 @@ def _needs(view: PoolView, jobs: Sequence[JobRecord], person: Person, now: float
         if record.state is JobState.NEEDS_ATTENTION
     ]
     return [*found, *(line for record in own for line in _waits_for(record, person))]
+
+
+def answered(host: Host, view: PoolView) -> Span | None:
+    """How long ago a host answered our probe; None where it did not, or was not asked yet."""
+    heard = next((one for one in view.members if one.address == host.address), None)
+    return Span(heard.age_s) if heard is not None and heard.silent_since is None else None
+
+
+def _not_live(host: Host, view: PoolView) -> Phrase:
+    """A host that comes back answers us before the coordinator has it again."""
+    age_s = answered(host, view)
+    if age_s is None:
+        return say("{host} is not live: the coordinator has lost it", host=host.name)
+    line = "{host} is not live: the coordinator has lost it. It answered our probe {age} ago, so it may be coming back"
+    return say(line, host=host.name, age=age_s)
 
 
 def _waits_for(record: JobRecord, person: Person) -> list[Phrase]:

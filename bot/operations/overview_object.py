@@ -11,7 +11,7 @@ from bot.domain.record import JobRecord
 from bot.domain.texts import Moment, Phrase, Size, Span, many, say
 from bot.domain.words import power_word, state_word
 from bot.operations import drivers
-from bot.operations.overview import age, doubts, host_line, job_line, silent
+from bot.operations.overview import age, answered, doubts, host_line, job_line, silent
 
 _NAMED = 20
 
@@ -24,6 +24,9 @@ def host(one: Host, view: PoolView, jobs: Sequence[JobRecord], now: float) -> Me
     lines = doubts(view)
     if one.silent_since is not None:
         lines.append(silent(one, now))
+    heard = answered(one, view)
+    if heard is not None:
+        lines.append(say("It answered our probe {age} ago", age=heard))
     if one.maintenance:
         lines.append(say("In maintenance: someone keeps it empty on purpose"))
     elif not one.enabled:

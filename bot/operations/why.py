@@ -26,8 +26,11 @@ _WEIGHT = {Grade.OK: 0, Grade.WARNING: 1, Grade.UNKNOWN: 2, Grade.BLOCKED: 3}
 _SIGNS = {Grade.OK: "✓", Grade.WARNING: "!", Grade.UNKNOWN: "?", Grade.BLOCKED: "✗"}
 
 
-def explained(vm: Vm, found: Sequence[Candidate]) -> Message:
-    """The answer for a guest and every other host of its pool, the best first."""
+def explained(vm: Vm, found: Sequence[Candidate], *, grid: bool = False) -> Message:
+    """The answer for a guest and every other host of its pool, the best first.
+
+    A host is a line that fits a phone, with what is first in its way; with `grid` it is told constraint by constraint.
+    """
     if not found:
         headline = say("{vm} can go nowhere: its pool has no other host", vm=vm.name)
         return Message(headline, (Verdict(headline, mark=Mark.REFUSED),))
@@ -42,9 +45,12 @@ def explained(vm: Vm, found: Sequence[Candidate]) -> Message:
     if own:
         parts += [Facts((say("Whatever the host:"),)), Checks(tuple(own))]
     parts += _openings(found)
-    if able:
-        parts.append(Choices((Button("Plan: migrate", "ask", f"migrate {vm.uuid}", says=say("Plan its move")),)))
-    parts.append(_grid(found))
+    buttons = [Button("Plan: migrate", "ask", f"migrate {vm.uuid}", says=say("Plan its move"))] if able else []
+    if not grid:
+        says = say("Every host against every constraint")
+        buttons.append(Button("All constraints", "ask", f"why {vm.uuid} grid", says=says))
+    parts += [Choices(tuple(buttons))] if buttons else []
+    parts.append(_grid(found) if grid else _list(found))
     return Message(headline, tuple(parts))
 
 
@@ -54,6 +60,19 @@ def _of_host(check: Check) -> bool:
 
 def _stem(check: Check) -> str:
     return check.key.partition(":")[0]
+
+
+def _list(found: Sequence[Candidate]) -> Table:
+    rows = ((one.facts.target.name, _verdict(one.plan), _first(one)) for one in found)
+    return Table(("Host", "Verdict", "First in its way"), tuple(rows))
+
+
+def _first(one: Candidate) -> Phrase:
+    stops = sorted(one.plan.blocked, key=lambda check: not _of_host(check))
+    if not stops:
+        return say("– ({left} left)", left=Size(max(0, one.left)))
+    more = say(", and {n} more", n=len(stops) - 1) if len(stops) > 1 else say("")
+    return say("{first}{more}", first=_short(stops[0]), more=more)
 
 
 def _grid(found: Sequence[Candidate]) -> Table:
@@ -91,7 +110,7 @@ def _openings(found: Sequence[Candidate]) -> list[Part]:
     """What single change would open which hosts, the one that opens most first."""
     opened: dict[str, tuple[Check, list[str]]] = {}
     for one in found:
-        if len(one.plan.blocked) == 1:
+        if len(one.plan.blocked) == 1 and not one.plan.blocked[0].hopeless:
             (check,) = one.plan.blocked
             key = f"{check.key} {one.facts.target.uuid}" if _of_host(check) else check.key
             opened.setdefault(key, (check, []))[1].append(one.facts.target.name)
@@ -99,8 +118,11 @@ def _openings(found: Sequence[Candidate]) -> list[Part]:
     if not opened:
         if not shut:
             return []
-        closest, count = shut[0].facts.target.name, len(shut[0].plan.blocked)
-        obstacles = counted(count, "obstacle", "obstacles")
+        closest, stops = shut[0].facts.target.name, shut[0].plan.blocked
+        if len(stops) == 1:
+            line = "No single change opens another host now. {host} comes closest. {fix}"
+            return [Facts((say(line, host=closest, fix=stops[0].fix or stops[0].fact),))]
+        obstacles = counted(len(stops), "obstacle", "obstacles")
         return [
             Facts((say("No single change opens a host; {host} comes closest, with {n}.", host=closest, n=obstacles),))
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from bot.domain.inventory import Host, MigrationFacts, Vm
 from bot.domain.plan import Check
 from bot.domain.texts import Phrase, Size, many, say
@@ -47,7 +49,8 @@ def memory(facts: MigrationFacts) -> Check:
         free=Size(_down(free)),
         other=_other_figure(target, free),
     )
-    return blocked(key, "Not enough memory", fact, _make_room(facts, needed - free, free - overhead))
+    fix, hopeless = _make_room(facts, needed - free, free - overhead)
+    return msgspec.structs.replace(blocked(key, "Not enough memory", fact, fix), hopeless=hopeless)
 
 
 def _other_figure(target: Host, free: int) -> Phrase:
@@ -57,21 +60,32 @@ def _other_figure(target: Host, free: int) -> Phrase:
     return say("“Free memory” in other tools is another figure: " + why)
 
 
-def _make_room(facts: MigrationFacts, short: int, limit: int) -> Phrase:
-    vm, target = facts.vm, facts.target
-    movers = _movers(facts, short)
-    move = say("move at least {short} off {host}", short=Size(_up(short)), host=target.name)
+def _make_room(facts: MigrationFacts, short: int, limit: int) -> tuple[Phrase, bool]:
+    """What would make it fit, and whether nothing would."""
+    vm = facts.vm
+    move, can_move = _moving_off(facts, short)
+    shrink = say("Lower the dynamic minimum of {vm} to {limit} or less", vm=vm.name, limit=Size(max(0, _down(limit))))
+    can_shrink = _down(limit) > 0 and vm.domain_type != "pv_in_pvh"
+    if can_shrink:
+        way = say("{shrink}, or {move}" if can_move else "{shrink}; {move}", shrink=shrink, move=move)
+    else:
+        way = say("To make it fit, {move}" if can_move else "Nothing makes it fit now: {move}", move=move)
+    roomy = [host.name for host in facts.pool_hosts if _has_room(host, facts)]
+    elsewhere = say(", or choose {hosts}, which has room", hosts=many(roomy)) if roomy else say("")
+    return say("{way}{elsewhere}.", way=way, elsewhere=elsewhere), not can_shrink and not can_move
+
+
+def _moving_off(facts: MigrationFacts, short: int) -> tuple[Phrase, bool]:
+    """What could be moved off the target to free that much, and whether anything could, as far as is known."""
+    target, movers = facts.target, _movers(facts, short)
     if movers:
         named = many([say("{guest} {size}", guest=each.name, size=Size(each.memory_needed)) for each in movers])
-        move = say("{move} ({guests} would do)", move=move, guests=named)
-    if _down(limit) > 0 and vm.domain_type != "pv_in_pvh":
-        first = say("Lower the dynamic minimum of {vm} to {limit} or less, or ", vm=vm.name, limit=Size(_down(limit)))
-    else:
-        first = say("To make it fit, ")
-    roomy = [host.name for host in facts.pool_hosts if _has_room(host, facts)]
-    if roomy:
-        return say("{first}{move}, or choose {hosts}, which has room.", first=first, move=move, hosts=many(roomy))
-    return say("{first}{move}.", first=first, move=move)
+        line = "move at least {short} off {host} ({guests} would do)"
+        return say(line, short=Size(_up(short)), host=target.name, guests=named), True
+    if target.guests and not any(each.host == target.uuid for each in facts.neighbours):
+        return say("move at least {short} off {host}", short=Size(_up(short)), host=target.name), True
+    line = "nothing that runs on {host} could move elsewhere and free {short}"
+    return say(line, host=target.name, short=Size(_up(short))), False
 
 
 def _movers(facts: MigrationFacts, short: int) -> list[Vm]:

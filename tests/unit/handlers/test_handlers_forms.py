@@ -129,6 +129,7 @@ def test_what_is_ticked_says_what_it_means() -> None:
     }
     assert ticked == {
         "cold": "Shut down for it",
+        "grid": "Every constraint of each host",
         "hard": "The hard way, without asking the guest",
         "movable": "Only the guests that can go",
         "start": "Start it afterwards",

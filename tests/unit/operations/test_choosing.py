@@ -88,7 +88,8 @@ async def test_where_none_can_take_it_the_closest_is_shown_as_such() -> None:
 async def test_the_grid_holds_every_host_and_what_is_in_its_way() -> None:
     lacking = Network("n-2", "dmz", frozenset({"h-1", "h-4"}), internal=False)
     vm = roaming(networks=(NET, lacking), disks=(msgspec.structs.replace(world.DISK, sr=world.LOCAL),))
-    message = why.explained(vm, await found(host(3, memory_free=0), host(4, cpu_vendor="AuthenticAMD"), vm=vm))
+    read = await found(host(3, memory_free=0), host(4, cpu_vendor="AuthenticAMD"), vm=vm)
+    message = why.explained(vm, read, grid=True)
     table = next(part for part in message.parts if isinstance(part, Table))
     rows = [[plain(cell) for cell in row] for row in table.rows]
     assert table.columns == ("Host", "Verdict", "Version", "Storage", "CPU", "Memory", "Networks", "Host", "XAPI")
@@ -97,7 +98,38 @@ async def test_the_grid_holds_every_host_and_what_is_in_its_way() -> None:
     assert rows[0][3:7] == ["✗ shared storage", "✗ another CPU vendor", "✓ 21.1 GiB left", "✓"]
     lines = [plain(line) for part in message.parts if isinstance(part, Facts) for line in part.lines]
     assert lines == ["No single change opens a host; xenserver4 comes closest, with 2 obstacles."]
-    assert not any(isinstance(part, Choices) for part in message.parts)
+    assert not any(isinstance(part, Choices) for part in message.parts)  # the grid is there, and nothing to plan
+
+
+async def test_without_the_grid_a_host_is_a_short_line_with_what_is_first_in_its_way() -> None:
+    message = why.explained(roaming(), await found(host(3), host(4, cpu_vendor="AuthenticAMD", memory_free=0)))
+    table = next(part for part in message.parts if isinstance(part, Table))
+    assert [[plain(cell) for cell in row] for row in table.rows] == [
+        ["xenserver3", "can go, low risk", "– (21.1 GiB left)"],
+        ["xenserver4", "no: 2 obstacles", "another CPU vendor, and 1 more"],
+    ]
+    (choices,) = (part for part in message.parts if isinstance(part, Choices))
+    assert [(one.label, one.target) for one in choices.buttons] == [
+        ("Plan: migrate", "migrate vm-1"),
+        ("All constraints", "why vm-1 grid"),
+    ]
+
+
+async def test_a_host_that_nothing_can_leave_is_not_called_a_change_away() -> None:
+    vm = roaming(domain_type="pv_in_pvh")
+    there = guest("other", uuid="vm-9", host="h-3", memory_needed=64 * GIB, networks=(NET,), disks=(ROOT,))
+    (only,) = await found(host(3, memory_free=0), vm=vm)
+    read = msgspec.structs.replace(only.facts, neighbours=(there,))
+    shut = choosing.Candidate(read, decided(read))
+    lines = [plain(line) for part in why.explained(vm, [shut]).parts if isinstance(part, Facts) for line in part.lines]
+    assert len(lines) == 1
+    assert lines[0].startswith(
+        "No single change opens another host now. xenserver3 comes closest. Nothing makes it fit"
+    )
+    free = msgspec.structs.replace(read, pool_hosts=(host(1), host(3), host(5, memory_free=64 * GIB)))
+    opened = why.explained(vm, [choosing.Candidate(free, decided(free))])
+    (ways,) = (part for part in opened.parts if isinstance(part, Ways))
+    assert "other 64 GiB would do" in plain(ways.lines[0])
 
 
 async def test_the_single_change_that_opens_a_host_is_named() -> None:

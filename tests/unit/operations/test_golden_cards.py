@@ -233,6 +233,7 @@ CARDS: dict[str, Callable[[], Message]] = {
     ),
     "migrate-proposed-best-of-many": lambda: card(choosing.proposed(PLACES), JobState.PROPOSED),
     "why": lambda: why.explained(guest(), PLACES),
+    "why-grid": lambda: why.explained(guest(), PLACES, grid=True),
     "why-nowhere": lambda: why.explained(guest(immobile=True), _places(guest(immobile=True))),
     "eject-proposed": lambda: story.card(job(_ejection(), JobState.PROPOSED), eject.OPERATION),
     "move-disks-proposed": lambda: story.card(job(_disk_move(), JobState.PROPOSED), move_disks.OPERATION),
