@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import XenAPI
 from page_app import App
+from page_story import Person, ShippedLab, shipped_lab
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, ViewportSize, sync_playwright
 from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.web import WebClient
@@ -196,6 +197,26 @@ def bot_page(bot_lab: Lab, browser: Browser, console: Console) -> Iterator[Page]
     """As `page`, with the bot behind it."""
     with open_page(bot_lab, browser, console, (1400, 900)) as opened:
         yield opened
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Iterator[ShippedLab]:
+    """What a newcomer starts: the lab with the shipped bot, eight times as fast as life."""
+    with shipped_lab(tmp_path, speed=8) as lab:
+        yield lab
+
+
+@pytest.fixture
+def person(story: ShippedLab, browser: Browser, console: Console) -> Iterator[Person]:
+    """The operator at that lab's page; what the page's console complained of by the end fails the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    console.listen(page)
+    page.goto(story.page)
+    page.locator(".channel .composer textarea").wait_for()
+    yield Person(page)
+    context.close()
+    assert console.complaints == []
 
 
 @pytest.fixture(scope="module")

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from page_story import ARRIVES_MS, Person, ShippedLab, shipped_lab, shots_folder
-from playwright.sync_api import Browser, Locator, expect
+from page_story import ARRIVES_MS, Person, ShippedLab, shots_folder
+from playwright.sync_api import Locator, expect
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def story(tmp_path: Path) -> Iterator[ShippedLab]:
-    with shipped_lab(tmp_path, speed=8) as lab:
-        yield lab
-
-
-@pytest.fixture
-def person(story: ShippedLab, browser: Browser, console: Any) -> Iterator[Person]:
-    """The operator at the page; what the page's console complained of by the end fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    page = context.new_page()
-    console.listen(page)
-    page.goto(story.page)
-    page.locator(".channel .composer textarea").wait_for()
-    yield Person(page)
-    context.close()
-    assert console.complaints == []
 
 
 def choose(dialog: Locator, label: str, typed: str, option: str) -> None:

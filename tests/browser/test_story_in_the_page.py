@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
-from page_story import Person, ShippedLab, shipped_lab
-from playwright.sync_api import Browser, expect
+from page_story import Person, ShippedLab
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
 DB1_MINIMUM = str(4 << 30)
-
-
-@pytest.fixture
-def story(tmp_path: Path) -> Iterator[ShippedLab]:
-    with shipped_lab(tmp_path, speed=8) as lab:
-        yield lab
-
-
-@pytest.fixture
-def person(story: ShippedLab, browser: Browser, console: Any) -> Iterator[Person]:
-    """The operator at the page; what the page's console complained of by the end fails the test."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    page = context.new_page()
-    console.listen(page)
-    page.goto(story.page)
-    page.locator(".channel .composer textarea").wait_for()
-    yield Person(page)
-    context.close()
-    assert console.complaints == []
 
 
 def migrate_centos54(story: ShippedLab, person: Person) -> None:
