@@ -140,7 +140,7 @@ def _source_name(facts: MigrationFacts) -> str | Phrase:
 def _checks(facts: MigrationFacts) -> list[Check]:
     """Across pools only what can really be judged is judged."""
     old, same = target.supported(facts.pool, (facts.source, facts.target)), placing.same_pool(facts)
-    itself = [guest.power(facts), guest.foreign_work(facts), guest.blocked_operations(facts)]
+    itself = [guest.power(facts), guest.foreign_work(facts), guest.blocked_operations(facts.vm)]
     vendor = target.cpu_vendor(facts)
     cpu = [vendor] if vendor.grade is Grade.BLOCKED else [vendor, target.features(facts)]
     bound = [guest.tools(facts), *guest.devices(facts), *guest.resets(facts)]

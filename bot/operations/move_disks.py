@@ -89,7 +89,7 @@ def _numbered(devices: Sequence[str], one: str, several: str) -> Phrase:
 def _checks(facts: DiskMoveFacts, chosen: list[Disk], moving: list[Disk], devices: frozenset[str]) -> list[Check]:
     """In the order a person would mend them."""
     checks = [supported(facts.pool, (facts.host,)), disks.same_pool(facts), disks.power(facts)]
-    checks += [guest.foreign_work(facts), guest.blocked_operations(facts, _GOING_ON)]
+    checks += [guest.foreign_work(facts), guest.blocked_operations(facts.vm, _GOING_ON)]
     checks += [*disks.target(facts), *disks.each(facts, chosen, devices)]
     if moving:
         checks.append(disks.room(facts, moving))

@@ -16,11 +16,11 @@ import msgspec
 from bot.domain.backup_facts import BackupFacts, Room
 from bot.domain.catalogue import Backup, Proof
 from bot.domain.inventory import Disk, PowerFacts, PowerState, Sr
-from bot.domain.plan import Check
+from bot.domain.plan import Check, Grade
 from bot.domain.texts import Code, Phrase, Quote, Size, Span, many, say
 from bot.domain.words import power_word
 from bot.operations.checks.grading import blocked, fine, unknown, warning
-from bot.operations.checks.guest import OWN_BLOCK, foreign_work
+from bot.operations.checks.guest import blocked_operations, foreign_work
 from bot.operations.checks.target import supported
 from bot.operations.power.checks import before_stop
 from bot.operations.space import COPY_BYTES_PER_S, THICK, free_on
@@ -150,17 +150,9 @@ def _word(facts: BackupFacts) -> Phrase:
 
 
 def _blocks(facts: BackupFacts, how: How) -> Iterator[Check]:
-    vm, key, title = facts.vm, "blocked-backup", "Blocked operations"
-    operation = "snapshot" if how.snapshot else "export"
-    reason = vm.blocked_operations.get(operation)
-    if reason is None or reason.startswith(OWN_BLOCK):
-        return
-    because = say("“{reason}”", reason=reason) if reason.strip() else say("no reason given")
-    fix = say(
-        "Ask whoever blocked it, then remove {key} from blocked_operations of {vm}.", key=Code(operation), vm=vm.name
-    )
-    what = say("{what} of {vm} was blocked on purpose: {why}", what=Code(operation), vm=vm.name, why=because)
-    yield blocked(key, title, what, fix)
+    found = blocked_operations(facts.vm, "snapshot" if how.snapshot else "export")
+    if found.grade is Grade.BLOCKED:
+        yield msgspec.structs.replace(found, key="blocked-backup")
 
 
 def _disks(facts: BackupFacts) -> Check:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bot.domain.backup_facts import BackupFacts
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools
+from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools, Vm
 from bot.domain.plan import Check
 from bot.domain.texts import Code, Phrase, Span, Value, many, say
 from bot.domain.words import power_word
@@ -33,6 +33,7 @@ _WORDS = {
     "resume": "a resume",
     "resume_on": "a resume",
 }
+_MIGRATIONS = {"pool_migrate", "migrate_send"}
 
 
 def power(facts: MigrationFacts) -> Check:
@@ -84,22 +85,22 @@ def _doing(operation: str, label: str, workers: Mapping[str, str]) -> Phrase:
     return say("{work}{by}", work=word, by=by)
 
 
-def blocked_operations(facts: MigrationFacts | DiskMoveFacts, operation: str = "pool_migrate") -> Check:
-    """Nobody has blocked this kind of migration of the guest by hand; such a block stops even root."""
-    vm, key, title = facts.vm, "blocked", "Blocked operations"
+def blocked_operations(vm: Vm, operation: str = "pool_migrate") -> Check:
+    """Nobody has blocked this operation of the guest by hand; such a block stops even root."""
+    key, title = "blocked", "Blocked operations"
+    work = say("the migration of {vm}", vm=vm.name)
+    if operation not in _MIGRATIONS:
+        work = say("{work} of {vm}", work=say(_WORDS.get(operation, operation)), vm=vm.name)
     reason = vm.blocked_operations.get(operation)
     if reason is None or reason.startswith(OWN_BLOCK):
-        return fine(key, title, say("nobody has blocked the migration of {vm}", vm=vm.name))
+        return fine(key, title, say("nobody has blocked {work}", work=work))
     because = say("“{reason}”", reason=reason) if reason.strip() else say("no reason given")
+    fix = "Ask whoever blocked it, then remove {key} from blocked_operations of {vm}."
     return blocked(
         key,
         title,
-        say("migration of {vm} was blocked on purpose: {reason}", vm=vm.name, reason=because),
-        say(
-            "Ask whoever blocked it, then remove {key} from blocked_operations of {vm}.",
-            key=Code(operation),
-            vm=vm.name,
-        ),
+        say("{work} was blocked on purpose: {reason}", work=work, reason=because),
+        say(fix, key=Code(operation), vm=vm.name),
     )
 
 

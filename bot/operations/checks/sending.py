@@ -23,7 +23,7 @@ def checks(facts: SendFacts, moving: Sequence[Disk]) -> list[Check]:
     if move.target.pool != move.vm.pool:
         return [old, same]
     running = move.vm.power_state is PowerState.RUNNING
-    found = [old, same, _power(move), guest.foreign_work(move), guest.blocked_operations(move, "migrate_send")]
+    found = [old, same, _power(move), guest.foreign_work(move), guest.blocked_operations(move.vm, "migrate_send")]
     if running:
         found.append(_elsewhere(move))
     found += [*_disks(facts, moving), *_staying(facts), _way_in(facts)]

@@ -16,7 +16,7 @@ from bot.domain.texts import Code, Moment, Phrase, many, say
 from bot.domain.words import power_word
 from bot.operations import drivers
 from bot.operations.checks.grading import already, blocked, fine, unknown, warning
-from bot.operations.checks.guest import OWN_BLOCK, foreign_work
+from bot.operations.checks.guest import blocked_operations, foreign_work
 from bot.operations.checks.target import supported
 from bot.operations.drivers import Drivers
 from bot.operations.xapi_words import explain
@@ -33,7 +33,7 @@ def before_start(facts: PowerFacts, operation: str) -> list[Check]:
         supported(facts.pool, facts.hosts),
         _state(facts.vm, states, say("it can be started"), PowerState.RUNNING),
     ]
-    checks += [foreign_work(facts), _blocks(facts.vm, operation)]
+    checks += [foreign_work(facts), blocked_operations(facts.vm, operation)]
     if operation != "unpause":
         checks.append(_somewhere(facts))
     return [*checks, *_xapi(facts, operation)]
@@ -47,7 +47,7 @@ def before_stop(facts: PowerFacts, operation: str, *, hard: bool) -> list[Check]
         states |= {PowerState.PAUSED} if operation == "hard_reboot" else {PowerState.PAUSED, PowerState.SUSPENDED}
     checks = [supported(facts.pool, facts.hosts), _itself(facts), *_host_answers(facts)]
     asked = PowerState.HALTED if operation.endswith("shutdown") else None
-    checks += [_state(vm, states, say("it can be stopped"), asked), _blocks(vm, operation)]
+    checks += [_state(vm, states, say("it can be stopped"), asked), blocked_operations(vm, operation)]
     if not hard:
         return [*checks, foreign_work(facts), _cooperation(facts, operation), *_xapi(facts, operation)]
     return [*checks, _overtaken(vm), _loss(vm), *_xapi(facts, operation)]
@@ -99,24 +99,6 @@ def _state(vm: Vm, states: set[PowerState], then: Phrase, asked: PowerState | No
     }
     fix = ways.get(vm.power_state, say("Look at {vm} with another tool.", vm=vm.name))
     return blocked(key, title, say("{vm} is {state}", vm=vm.name, state=now), fix)
-
-
-def _blocks(vm: Vm, operation: str) -> Check:
-    key, title = "blocked", "Blocked operations"
-    reason = vm.blocked_operations.get(operation)
-    if reason is None or reason.startswith(OWN_BLOCK):
-        return fine(key, title, say("nobody has blocked this for {vm}", vm=vm.name))
-    because = say("“{reason}”", reason=reason) if reason.strip() else say("no reason given")
-    return blocked(
-        key,
-        title,
-        say("this was blocked on purpose for {vm}: {reason}", vm=vm.name, reason=because),
-        say(
-            "Ask whoever blocked it, then remove {key} from blocked_operations of {vm}.",
-            key=Code(operation),
-            vm=vm.name,
-        ),
-    )
 
 
 def _somewhere(facts: PowerFacts) -> Check:
