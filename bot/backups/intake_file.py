@@ -2,7 +2,7 @@
 
 The page cache is what limits a fast stream to a fast disk, and a stream of many gigabytes through it pushes out
 everything the machine needs. Direct writes need aligned memory, offsets and lengths, so that the last piece goes
-through an ordinary descriptor.
+the ordinary way.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,8 @@ ALIGNMENT: Final = 4096
 PREALLOCATE_BYTES: Final = 256 * 1024 * 1024
 #: Without direct writes, how much may lie in the page cache before it is put on disk.
 CACHED_BYTES: Final = 64 * 1024 * 1024
-#: File systems without direct writes say so by these, some at opening and some at the first write.
+_DIRECT: Final = getattr(os, "O_DIRECT", 0)
+#: File systems without direct writes say so by these, some when asked and some at the first write.
 _NOT_DIRECT: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTTY, errno.ENOSYS})
 
 
@@ -30,6 +32,11 @@ class WholeFile:
     """The file, made new and open for writing. For one thread at a time; every method may wait for the disk.
 
     Raises TargetFailed.
+
+    Attributes:
+        path: Where it is.
+        size: Bytes written so far.
+        is_direct: Whether writes go past the page cache.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,21 +44,15 @@ class WholeFile:
         self.size = 0
         self._allocated: int | None = 0
         self._cached = 0
-        self._direct: int | None = None
-        flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with self._told("could not be made"):
-            self._ordinary = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            self._file = os.open(path, flags, 0o600)
+        self._goes_direct = False
         try:
-            self._direct = os.open(path, flags | getattr(os, "O_DIRECT", 0)) if hasattr(os, "O_DIRECT") else None
+            self.is_direct = self._turn_direct(on=True)
         except OSError as error:
-            if error.errno not in _NOT_DIRECT:
-                os.close(self._ordinary)
-                raise target_failed(error, path, "could not be opened") from error
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether writes go past the page cache."""
-        return self._direct is not None
+            self.close()
+            raise target_failed(error, path, "could not be opened") from error
 
     def append(self, data: memoryview) -> None:
         """Writes `data` behind what is there. Raises TargetFailed."""
@@ -66,48 +67,63 @@ class WholeFile:
     def finish(self) -> None:
         """Gives the file its true size and waits until it is on disk. Raises TargetFailed."""
         with self._told("could not be put on disk"):
-            os.ftruncate(self._ordinary, self.size)
-            os.fsync(self._ordinary)
-            ours = os.fstat(self._ordinary)
+            os.ftruncate(self._file, self.size)
+            os.fsync(self._file)
+            ours = os.fstat(self._file)
             named = self.path.lstat()
             if (ours.st_dev, ours.st_ino) != (named.st_dev, named.st_ino):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def close(self) -> None:
         """Closes it; what is not finished stays as it is."""
-        for descriptor in (self._direct, self._ordinary):
-            if descriptor is not None:
-                # An error that only closing tells (NFS) matters to a file that is kept, and that one was synced.
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
-        self._direct = None
+        # An error that only closing tells (NFS) matters to a file that is kept, and that one was synced.
+        with contextlib.suppress(OSError):
+            os.close(self._file)
 
     def _write(self, data: memoryview, offset: int) -> int:
         length = len(data) - len(data) % ALIGNMENT
-        if self._direct is not None and length and offset % ALIGNMENT == 0:
+        if self.is_direct and length and offset % ALIGNMENT == 0:
             try:
-                return os.pwrite(self._direct, data[:length], offset)
+                self._turn_direct(on=True)
+                return os.pwrite(self._file, data[:length], offset)
             except OSError as error:
                 if error.errno not in _NOT_DIRECT:
                     raise
-                os.close(self._direct)
-                self._direct = None
-        written = os.pwrite(self._ordinary, data, offset)
+                self.is_direct = False
+        self._turn_direct(on=False)
+        written = os.pwrite(self._file, data, offset)
         self._cached += written
         if self._cached >= CACHED_BYTES:
             # So that a slow disk shows now, and the last sync does not take minutes.
-            os.fdatasync(self._ordinary)
+            os.fdatasync(self._file)
             if hasattr(os, "posix_fadvise"):
-                os.posix_fadvise(self._ordinary, 0, 0, os.POSIX_FADV_DONTNEED)
+                os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
             self._cached = 0
         return written
+
+    def _turn_direct(self, *, on: bool) -> bool:
+        """Turns direct writes on or off, for the descriptor that is there: another one might be of another file.
+
+        False where the file system has none. Raises OSError.
+        """
+        if on == self._goes_direct:
+            return on
+        try:
+            flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
+            fcntl.fcntl(self._file, fcntl.F_SETFL, flags | _DIRECT if on else flags & ~_DIRECT)
+        except OSError as error:
+            if not on or error.errno not in _NOT_DIRECT:
+                raise
+            return False
+        self._goes_direct = on and bool(_DIRECT)
+        return self._goes_direct
 
     def _preallocate(self, needed: int) -> None:
         """Reserves blocks ahead of the writing, where that is possible; where it is not, nothing is lost."""
         if self._allocated is None or needed <= self._allocated:
             return
         step = max(PREALLOCATE_BYTES, needed - self._allocated)
-        if _fallocate is not None and _fallocate(self._ordinary, self._allocated, step):
+        if _fallocate is not None and _fallocate(self._file, self._allocated, step):
             self._allocated += step
         else:
             # Not known here, or no room for a whole step: the writes themselves find out what there is room for.

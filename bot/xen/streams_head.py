@@ -24,12 +24,13 @@ _MAX_HEADERS: Final = 64
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: [^\r\n]*)?")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH = re.compile(r"[0-9]{1,18}")
-_FAILURE = re.compile(r"(?:</h1>|^)\s*([A-Z][A-Z0-9_]{3,}): \[ ?(.*?) ?\]\s*(?:</body>|$)", re.DOTALL)
-_PAGE_IN_STREAM = re.compile(
-    rb"HTTP/1\.[01] 5[0-9][0-9] [^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(<html>.*</html>)\s*\Z", re.DOTALL
-)
+# Both are tried at few places only: a search from everywhere takes time that grows with the square of what it reads.
+_FAILURE = re.compile(r"\s*([A-Z][A-Z0-9_]{3,}): \[ ?(.*?) ?\]\s*(?:</body>|\Z)", re.DOTALL)
+_PAGE = re.compile(rb"HTTP/1\.[01] 5[0-9][0-9] [^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(<html>.*</html>)\s*\Z", re.DOTALL)
+_PLACES: Final = 8
+_MAX_PARAM: Final = 1000
 
 
 class BadHead(Exception):
@@ -64,11 +65,11 @@ def split(data: bytes) -> tuple[Head, bytes] | None:
 
 def failure_on(page: bytes) -> tuple[str, tuple[str, ...]] | None:
     """The code and parameters of the failure a page tells of; None when it names none."""
-    found = _FAILURE.search(page.decode(errors="replace"))
+    found = _FAILURE.match(page.decode(errors="replace").rpartition("</h1>")[2])
     if found is None:
         return None
     code, params = found.groups()
-    return code, tuple(part.strip() for part in params.split(";")) if params.strip() else ()
+    return code, tuple(part.strip()[:_MAX_PARAM] for part in params.split(";")) if params.strip() else ()
 
 
 def page_at_end(tail: bytes) -> bytes | None:
@@ -76,8 +77,15 @@ def page_at_end(tail: bytes) -> bytes | None:
 
     An archive ends with zeros or with the end of its compression, so that no guest's data looks like this.
     """
-    found = _PAGE_IN_STREAM.search(tail)
-    return found[1] if found else None
+    place = len(tail)
+    for _ in range(_PLACES):
+        place = tail.rfind(b"HTTP/1.", 0, place)
+        if place < 0:
+            break
+        found = _PAGE.match(tail, place)
+        if found is not None:
+            return found[1]
+    return None
 
 
 def _headers(lines: list[bytes]) -> dict[str, str]:
@@ -85,10 +93,10 @@ def _headers(lines: list[bytes]) -> dict[str, str]:
         raise BadHead(f"sent an answer of more than {_MAX_HEADERS} headers")
     headers: dict[str, str] = {}
     for line in lines:
-        parts = _HEADER.fullmatch(line)
-        if parts is None:
+        before, colon, after = line.partition(b":")
+        if not colon or not _NAME.fullmatch(before) or b"\n" in after or b"\r" in after:
             raise BadHead("sent a header that cannot be read")
-        name, value = parts[1].decode("ascii").lower(), parts[2].decode("latin-1")
+        name, value = before.decode("ascii").lower(), after.strip(b" \t").decode("latin-1")
         if headers.setdefault(name, value) != value and name in {"content-length", "location", "transfer-encoding"}:
             raise BadHead(f"sent two different headers {name}")
     return headers

@@ -193,6 +193,14 @@ async def test_a_page_in_the_stream_is_the_failure_it_names(on_https: Scene, siz
     assert "OpaqueRef" not in str(caught.value)
 
 
+async def test_a_page_may_speak_of_http_itself(on_https: Scene) -> None:
+    on_https.first.script = says(
+        OK + BODY + page("500 Internal Error", "INTERNAL_ERROR: [ it said HTTP/1.1 503 Busy ]")
+    )
+    with pytest.raises(XapiFailure, match=r"it said HTTP/1\.1 503 Busy"):
+        await export(on_https)
+
+
 async def test_a_page_that_names_nothing_is_a_stream_that_broke_off(on_https: Scene) -> None:
     on_https.first.script = says(OK + BODY + page("500 Internal Error"))
     with pytest.raises(StreamCut, match="does not say which"):
