@@ -8,7 +8,7 @@ from bot.commands import Annotated, Command, Context, Query, after
 from bot.domain.catalogue import Backup, BackupState, Proof
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Table, Verdict
 from bot.domain.policy import Role
-from bot.domain.texts import Code, Moment, Phrase, Size, Span, Value, Who, many, say
+from bot.domain.texts import Code, Moment, Phrase, Quote, Size, Span, Value, Who, many, say
 from bot.domain.words import counted
 from bot.operations.backed_up import meant
 
@@ -73,7 +73,8 @@ def _headline(found: list[Backup], page: int, pages: int) -> Phrase:
 
 
 def _damage(one: Backup) -> Phrase:
-    what = many(list(one.verified.damage)) if one.verified and one.verified.damage else say("what, was not kept")
+    damage = one.verified.damage if one.verified else ()
+    what = many([Quote(sentence) for sentence in damage]) if damage else say("what, was not kept")
     return say("{backup} of {guest} is damaged: {what}", backup=Code(one.id), guest=one.name, what=what)
 
 

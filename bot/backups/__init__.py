@@ -1,5 +1,6 @@
 """The archive of backups: files that are verified while they come, kept with their proof, and listed by manifest."""
 
+from bot.backups.adopting import adopt
 from bot.backups.archives import Archive
 from bot.backups.checking import Look, check_all, check_sample
 from bot.backups.folder import Folder
@@ -32,6 +33,7 @@ __all__ = [
     "Unfinished",
     "Verified",
     "Verifier",
+    "adopt",
     "check_all",
     "check_sample",
     "make_id",

@@ -18,6 +18,8 @@ LONGEST: Final = 16 << 20
 """Bytes of the longest `ova.xml` that is read. A guest with 255 disks has one of about 1 MiB."""
 
 _DEEPEST: Final = 64
+# Bytes without the end of any element or a piece of text: a tag that never ends would have to be kept whole.
+_LONGEST_TAG: Final = 1 << 20
 _MOST_OBJECTS: Final = 8192
 _MOST_VALUES: Final = 50_000
 _LONGEST_TEXT: Final = 1 << 16
@@ -202,13 +204,17 @@ class _Values:
         self._length = 0
         self._closed: Any = None
         self._depth = 0
+        self._quiet = 0
         self._values = 0
         self._count = 0
         self._version: _Object = {}
         self._objects: _Objects = {}
 
     def feed(self, part: memoryview) -> None:
+        self._quiet += len(part)
         self._parse(part, last=False)
+        if self._quiet > _LONGEST_TAG:
+            raise BadOva("it has a tag without an end")
 
     def finish(self) -> tuple[_Objects, _Object]:
         self._parse(b"", last=True)
@@ -224,6 +230,7 @@ class _Values:
         raise BadOva("it declares a document type, as no server does")
 
     def _start(self, tag: str, _attributes: object) -> None:
+        self._quiet = 0
         self._depth += 1
         if self._depth > _DEEPEST:
             raise BadOva("its values are nested too deeply")
@@ -242,6 +249,7 @@ class _Values:
             raise BadOva(f"it has an element {tag[:40]!r}, as no server writes it")
 
     def _characters(self, text: str) -> None:
+        self._quiet = 0
         # Of a longer text nothing is needed.
         if self._length < _LONGEST_TEXT:
             self._text.append(text)

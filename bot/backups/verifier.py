@@ -10,7 +10,7 @@ from bot.backups.proof import CHUNK, Recorder
 from bot.backups.unpack import GZIP_MAGIC, ZSTD_MAGIC, Gzip, NotPacked, Plain, Unpacker, Zstd
 from bot.backups.walk import Walk
 from bot.backups.wrong import WINDOW, find_page, recognise
-from bot.domain.backup import Contents
+from bot.domain.backup import ArchivedGuest, Contents
 from bot.errors import Damaged
 
 # As much of the beginning as tells what the file is.
@@ -28,7 +28,8 @@ class Verifier:
     first and the last that is missing together with its hash, which reads as zeros. The SHA-256 of the whole file,
     kept from then on, finds each of these too.
 
-    It does no I/O and keeps no view of what it was fed. Memory is bounded whatever it is fed: some 20 MiB at worst.
+    It does no I/O and keeps no view of what it was fed. Memory is bounded whatever it is fed: some 16 MiB at worst,
+    the window of zstd included.
     One thread at a time; `covered` and `expected` may be read by others.
 
     Args:
@@ -55,6 +56,11 @@ class Verifier:
     def expected(self) -> int:
         """Bytes of all disks together; 0 until the description of the guest was read."""
         return self._walk.expected if self._walk is not None else 0
+
+    @property
+    def guest(self) -> ArchivedGuest | None:
+        """The guest, as soon as its description was read."""
+        return self._walk.ova.guest if self._walk is not None and self._walk.ova is not None else None
 
     def feed(self, data: memoryview) -> None:
         """Takes the next bytes; a view of bytes, as `memoryview(buffer).cast("B")` gives it.

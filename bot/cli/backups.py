@@ -14,6 +14,7 @@ import click
 
 from bot.cli.options import CONFIG, FINDING, JSON
 from bot.cli.output import complain, make_line, print_json
+from bot.logs import clean_text
 
 if TYPE_CHECKING:
     # For the type checker only: each command imports what it uses.
@@ -26,7 +27,7 @@ _WHAT = click.argument("what", nargs=-1)
 
 @click.group()
 def backups() -> None:
-    """List, verify and prune the archive of backups."""
+    """Read and keep the archive of backups."""
 
 
 @backups.command("list")
@@ -133,6 +134,35 @@ def prune(ctx: click.Context, *, path: Path, as_json: bool, dry_run: bool) -> No
     ctx.exit(FINDING if done.findings else 0)
 
 
+@backups.command()
+@CONFIG
+@JSON
+@click.argument("identity", metavar="ID")
+def recover(*, path: Path, as_json: bool, identity: str) -> None:
+    """Take a backup out of the trash again."""
+    stored = _open(_settings(path)).recover(identity)
+    if as_json:
+        print_json(_describe(stored.backup))
+    else:
+        click.echo(_line(stored.backup))
+
+
+@backups.command()
+@CONFIG
+@JSON
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def adopt(*, path: Path, as_json: bool, file: Path) -> None:
+    """Copy an archive from elsewhere (FILE, an .xva) into the place for backups, if all of it is right."""
+    from bot.backups import adopt as adopt_file  # noqa: PLC0415  loaded when used
+
+    stored = adopt_file(_open(_settings(path)), file, _me(), time.time(), _progress(file.name))
+    _end_progress()
+    if as_json:
+        print_json(_describe(stored.backup))
+    else:
+        click.echo(_line(stored.backup))
+
+
 def _settings(path: Path) -> BackupSettings:
     from bot.config.backups_part import load_backups_only  # noqa: PLC0415  loaded when used
 
@@ -169,8 +199,7 @@ def _look(target: Folder, one: Stored, sample: float | None) -> Look:
 
     progress = _progress(one.manifest.id)
     look = check_all(one, progress) if sample is None else check_sample(one, sample / 100, progress)
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", nl=False, err=True)
+    _end_progress()
     target.record(one.manifest.id, look.verification(time.time(), _me()))
     return look
 
@@ -185,9 +214,14 @@ def _progress(name: str) -> Callable[[int, int], None]:
         nonlocal told
         if time.monotonic() - told > 0.5:
             told = time.monotonic()
-            click.echo(f"\r{name}  {done * 100 // max(1, total)} %", nl=False, err=True)
+            click.echo(f"\r{clean_text(name)}  {done * 100 // max(1, total)} %", nl=False, err=True)
 
     return tell
+
+
+def _end_progress() -> None:
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _tell_look(one: Stored, look: Look) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from backup_keeping import AT, GUEST, OTHER, keep
 from click.testing import CliRunner
+from xva_making import MIB, DiskSpec, Recipe, make_archive, make_content
 
 from bot.backups import Folder, Stored
 from bot.cli import main
@@ -18,6 +19,9 @@ from bot.domain.catalogue import BackupState
 
 HOSTILE = '../../etc/passwd\n\x1b[31m\u202e"' + "x" * 300
 DAY = 86400.0
+# Longer than one piece that is read at a time.
+BIG = Recipe(disks=(DiskSpec("Ref:7", 6 * MIB, {number: make_content(number) for number in range(6)}),))
+BIG_UUID = "2f0b2b0e-0001-4000-8000-000000000001"
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,52 @@ def test_a_damaged_newest_backup_makes_the_one_before_it_stay(place: Place) -> N
     done = json.loads(place.xenbot("prune", "--json").out)
     assert {one["backup"] for one in done["trashed"]} == set()
     assert json.loads(place.xenbot("list", "--json").out)["backups"][0]["state"] == "damaged"
+
+
+def test_what_went_to_the_trash_can_be_taken_out_again(place: Place) -> None:
+    stored = keep(place.target)
+    place.target.trash(stored.manifest.id, "U1", AT)
+    assert place.xenbot("list").out.count("in the trash") == 1
+    assert place.xenbot("recover", stored.manifest.id).code == 0
+    assert place.target.find(stored.manifest.id) == stored
+    done = place.xenbot("recover", "20261126-024205-3f9c2a1b")
+    assert (done.code, done.err) == (1, "There is no backup called “20261126-024205-3f9c2a1b”.\n")
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
+def test_an_archive_from_elsewhere_is_taken_in_when_all_of_it_is_right(place: Place, compression: str) -> None:
+    file = place.folder.parent / "from elsewhere.xva"
+    file.write_bytes(make_archive(BIG, compression))
+    os.utime(file, (AT, AT))
+    row = json.loads(place.xenbot("adopt", str(file), "--json").out)
+    assert (row["guest"], row["name"], row["at"][:10], row["job"]) == (BIG_UUID, "web1", "2026-11-18", None)
+    stored = place.target.find(row["backup"])
+    assert stored.archive.read_bytes() == file.read_bytes()
+    assert stored.backup.good
+    assert place.xenbot("verify", row["backup"], "--sample", "50").code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "This is an empty file."),
+        (b"<!doctype html><html><title>Sign in</title></html>" * 40, "This is a web page, not an archive"),
+        (make_archive(BIG)[:-1024], "the archive ends without its end marks: it was cut"),
+        (make_archive(BIG)[:-600_000], "Block Ref:7/00000005 of disk 0 (“root”), byte"),
+        (make_archive(BIG) + b"\0", "more bytes follow the end of the archive"),
+        (make_archive(BIG).replace(BIG_UUID.encode(), b"../" * 12), "a usable UUID"),
+    ],
+)
+def test_what_is_no_whole_archive_is_not_taken_in_and_nothing_is_left(
+    place: Place, content: bytes, sentence: str
+) -> None:
+    file = place.folder.parent / "guest.xva"
+    file.write_bytes(content)
+    done = place.xenbot("adopt", str(file))
+    assert done.code == 1
+    assert sentence in done.err
+    listing = place.target.listing()
+    assert (listing.stored, listing.unfinished, listing.findings) == ((), (), ())
 
 
 @pytest.mark.parametrize(

@@ -340,7 +340,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_no_description_costs_more_memory_than_its_bound(bomb: str) -> None:
-    assert memory_of(*BOMBS[bomb], 20) < 48 * MIB
+    assert memory_of(*BOMBS[bomb], 20) < 8 * MIB
 
 
 def test_no_compression_costs_more_memory_than_its_bound() -> None:
