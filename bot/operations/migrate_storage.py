@@ -19,6 +19,7 @@ from bot.errors import Refused
 from bot.operations import migrate
 from bot.operations.base import NOBODY, Homes, Operation
 from bot.operations.checks import sending
+from bot.operations.not_arrived import booted
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
 from bot.operations.risk import assess, copying, filling
@@ -74,6 +75,7 @@ def decide(facts: SendFacts, approval: ApprovalSettings, homes: Homes = NOBODY, 
         names=_names(facts),
         approvers=risk.approvers,
         back=back,
+        booted=booted([vm]),
     )
 
 

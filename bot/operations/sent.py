@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from bot.domain.inventory import PowerState, Sr, Vm
+from bot.domain.inventory import PowerFacts, PowerState, Sr, Vm, Whereabouts
 from bot.domain.plan import DiskMap, Plan, Step, Target
 from bot.domain.texts import Code, Phrase, many, say
 from bot.domain.words import power_word
 from bot.operations import migrate
 from bot.operations.base import Look, Seen
+from bot.operations.not_arrived import not_arrived
 from bot.operations.ports import Facts
 
 STEP = "migrate_send"
@@ -43,14 +44,14 @@ def told(sr: Sr | None, names: Mapping[str, str]) -> Phrase:
 async def look(of: Plan, _step: Step, facts: Facts) -> Look:
     """Where the guest is, and by their places on which SR its disks are; which of the old ones are still there."""
     vm, host = target_of(of, "VM"), target_of(of, "host")
-    now = (await facts.power(vm.uuid, ())).vm
+    read = await facts.power(vm.uuid, ())
+    now = read.vm
     missing, there = _found(of, now)
     evidence = [migrate.evidence_of(now), *_disks_told(of, now)]
     if STEP in now.operations:
         going = say("{vm} is on its way to {host} with its disks", vm=vm.name, host=host.name)
         return Look(Seen.GOING_ON, going, (*evidence, say("the pool still names a storage migration")))
     before = of.placements[0]
-    headline = _standing(of, now, missing)
     if now.power_state.value != before.power_state:
         if before.power_state == PowerState.RUNNING.value:
             words = "GUEST IS DOWN: {vm} is {state}, it ran before; {where}"
@@ -65,13 +66,35 @@ async def look(of: Plan, _step: Step, facts: Facts) -> Look:
     if running and (now.scheduled_host is not None or now.host is None):
         evidence.append(say("the pool has not settled where {vm} runs", vm=vm.name))
         return Look(Seen.GOING_ON, say("{vm} is on its way to {host}", vm=vm.name, host=host.name), tuple(evidence))
-    arrived = not running or now.host == host.uuid
-    if not arrived or missing:
-        # At the target without its disks it is neither here nor there; where the memory stayed, so did the disks.
-        harmed = running and (arrived or bool(there))
-        return Look(Seen.HARMED if harmed else Seen.NOT_DONE, headline, tuple(evidence))
-    evidence += await _left_behind(of, facts)
-    return Look(Seen.DONE, headline, tuple(evidence))
+    if running and now.host != host.uuid:
+        stayed = not_arrived(of, vm, _whereabouts(read), evidence[0])
+        headline = say("{what}; {where}", what=stayed.headline, where=_where(of, now))
+        # Where the memory stayed, so should the disks have.
+        return Look(Seen.HARMED if there else Seen.NOT_DONE, headline, (*stayed.evidence, *evidence[1:]))
+    where = _where(of, now)
+    headline = (
+        say("{vm} now runs on {host}; {where}", vm=vm.name, host=host.name, where=where)
+        if running
+        else say("{vm} is off as before; {where}", vm=vm.name, where=where)
+    )
+    if missing:
+        # At the target without its disks it is neither here nor there.
+        return Look(Seen.HARMED if running else Seen.NOT_DONE, headline, tuple(evidence))
+    return Look(Seen.DONE, headline, (*evidence, *await _left_behind(of, facts)))
+
+
+def _whereabouts(read: PowerFacts) -> Whereabouts:
+    vm = read.vm
+    return Whereabouts(
+        vm.power_state,
+        vm.host,
+        vm.scheduled_host,
+        tuple(vm.operations),
+        vm.tools,
+        vm.addresses,
+        vm.started_at,
+        read.host.silent_since if read.host is not None else None,
+    )
 
 
 def _found(of: Plan, now: Vm) -> tuple[list[str], list[str]]:
@@ -80,21 +103,6 @@ def _found(of: Plan, now: Vm) -> tuple[list[str], list[str]]:
     at = {disk.userdevice: disk.sr.uuid for disk in now.disks if disk.vdi and not disk.cd and disk.sr is not None}
     there = [place for place in before if at.get(place) == wanted[place][1]]
     return [place for place in before if place not in there], there
-
-
-def _standing(of: Plan, now: Vm, missing: Sequence[str]) -> Phrase:
-    vm, host = target_of(of, "VM"), target_of(of, "host")
-    where = _where(of, now)
-    if now.power_state is not PowerState.RUNNING:
-        state = say(power_word(now.power_state))
-        return say("{vm} is {state} as before; {where}", vm=vm.name, state=state, where=where)
-    name = of.names.get(now.host or "", say("no host"))
-    if now.host == host.uuid and not missing:
-        return say("{vm} now runs on {host}; {where}", vm=vm.name, host=host.name, where=where)
-    words = (
-        "{vm} still runs on {host}; {where}" if now.host == of.placements[0].host else "{vm} runs on {host}; {where}"
-    )
-    return say(words, vm=vm.name, host=name, where=where)
 
 
 def _where(of: Plan, now: Vm) -> Phrase:

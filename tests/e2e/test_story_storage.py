@@ -82,7 +82,7 @@ async def test_a_halted_guests_disks_go_alone_and_it_can_be_started_there(lab: S
     card = await asked(lab)
     assert "web-local, which is halted, to xenserver3" in strings(card)
     await lab.press(card, "Confirm")
-    await lab.sees("web-local is halted as before; disk 0 is on Local storage of xenserver3", private=False)
+    await lab.sees("web-local is off as before; disk 0 is on Local storage of xenserver3", private=False)
     await lab.xen("start web-local")
     await lab.press(await lab.sees("Start web-local", "It can run on xenserver3", "Confirm", private=False), "Confirm")
     await lab.sees("web-local runs on xenserver3", private=False)

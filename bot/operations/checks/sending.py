@@ -85,7 +85,7 @@ def _disks(facts: SendFacts, moving: Sequence[Disk]) -> Iterator[Check]:
         fix = say("Its disks are: {known}.", known=_listed([disk.userdevice for disk in known]))
         yield blocked("disks", "Disks", fact, fix)
         return
-    if not moving:
+    if not moving and all(disk.sr is not None for disk in known):
         goals = many(sorted({part.target.name for part in facts.parts}))
         where = (
             say("every disk asked for is on {srs} already", srs=goals) if known else say("{vm} has no disk", vm=vm.name)

@@ -86,7 +86,7 @@ async def test_a_halted_guests_disks_move_alone_and_it_stays_halted(lab: Datacen
     after = await migrate_storage.OPERATION.look(plan, plan.steps[0], pools)
     assert (after.seen, plain(after.headline)) == (
         Seen.DONE,
-        "web-local is halted as before; disk 0 is on Local storage of xenserver3",
+        "web-local is off as before; disk 0 is on Local storage of xenserver3",
     )
     assert migrate_storage.OPERATION.reverse is not None
     back = await migrate_storage.OPERATION.reverse(plan, pools, ApprovalSettings())

@@ -92,6 +92,14 @@ def test_what_stops_it_is_told_with_its_fix(changes: list[Change], key: str, wor
     assert words in text(found[0])
 
 
+def test_a_disk_on_storage_that_cannot_be_seen_is_not_taken_for_one_that_has_arrived() -> None:
+    root, data = read().move.vm.disks
+    lost = vm(disks=(msgspec.structs.replace(root, sr=None),))
+    assert "disk" in stops(lost, where(goals={"0": FAR.uuid}))
+    assert "disks" not in stops(lost, where(goals={"0": FAR.uuid}))
+    assert data.sr is LOCAL
+
+
 def test_a_host_of_another_pool_is_no_target_and_the_way_there_is_named() -> None:
     far = host(2, pool="p-2", uuid="h-2")
     plan = planned(move(target=far, target_pool=ALONE, xapi=None), where(parts=(), goals={}, network=None))
@@ -133,11 +141,12 @@ class Reads:
     def __init__(self, now: Vm, left: frozenset[str] = frozenset()) -> None:
         self.now = now
         self.left = left
+        self.host = host(1)
         self.asked: tuple[str, str, dict[str, str]] | None = None
 
     async def power(self, _vm: str, _operations: tuple[str, ...], *, placing: bool = False) -> PowerFacts:
         assert not placing
-        return PowerFacts(POOL, self.now, host(1), (host(1),), {}, {}, own=False, read_at=1.0)
+        return PowerFacts(POOL, self.now, self.host, (host(1),), {}, {}, own=False, read_at=1.0)
 
     async def exists(self, _pool: str, kind: str, uuid: str) -> bool:
         assert kind == "VDI"
@@ -175,8 +184,8 @@ def now(*there: str, **changes: object) -> Vm:
             now("2", host="h-3"),
             Seen.HARMED,
             (
-                "web-local runs on xenserver3; disk 0 is on Local storage of xenserver1, disk 2 is on Local storage of "
-                "xenserver3"
+                "web-local now runs on xenserver3; disk 0 is on Local storage of xenserver1, "
+                "disk 2 is on Local storage of xenserver3"
             ),
         ),
         (
@@ -195,6 +204,15 @@ async def test_a_look_goes_by_host_power_state_and_the_place_of_every_disk(
 
 async def looked(plan: Plan, reads: Reads) -> Look:
     return await OPERATION.look(plan, plan.steps[0], reads)
+
+
+async def test_a_host_that_fell_silent_or_a_reboot_is_told_where_the_guest_did_not_arrive() -> None:
+    reads = Reads(now())
+    reads.host = host(1, silent_since=9_000.0)
+    look = await looked(planned(), reads)
+    assert plain(look.headline).startswith("nobody knows whether web-local runs: xenserver1 is silent; disks 0, 2 are")
+    again = await looked(planned(), Reads(now(started_at=2_000.0)))
+    assert "web-local was rebooted at" in plain(again.headline)
 
 
 async def test_an_old_disk_that_xapi_left_behind_is_named_since_nobody_else_would() -> None:
