@@ -11,13 +11,16 @@ READ_S: Final = 10.0
 HEAD_S: Final = 60.0
 _ANSWER: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
+# What is told to come where a client of HTTP/1.0 does not say how much: it ends with the connection.
+UNKNOWN_LENGTH: Final = 2**50
+
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class PatientHandler(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_head_timer", "_is_heard", "_lost", "_patience", "_read_timer")
+    __slots__ = ("_head_timer", "_is_first", "_is_heard", "_lost", "_patience", "_read_timer")
 
     def __init__(
         self, manager: web.Server, *, keepalive_s: float, patience: tuple[float, float], is_heard: Callable[[], bool]
@@ -31,6 +34,7 @@ class PatientHandler(RequestHandler):
         )
         self._patience = patience
         self._is_heard = is_heard
+        self._is_first = True
         self._read_timer: asyncio.TimerHandle | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._lost: asyncio.Event | None = None
@@ -45,10 +49,20 @@ class PatientHandler(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Waits anew for the next piece, but no longer for the whole."""
-        super().data_received(data)
+        super().data_received(self._tell_length(data))
         if self._read_timer is not None:
             self._read_timer.cancel()
             self._read_timer = asyncio.get_running_loop().call_later(self._patience[0], self._give_up)
+
+    def _tell_length(self, data: bytes) -> bytes:
+        """Returns the first piece of a connection with a length, where it is an upload that may go on to the end."""
+        is_first, self._is_first = self._is_first, False
+        head, end, _ = data.partition(b"\r\n\r\n")
+        line, _, fields = head.partition(b"\r\n")
+        is_endless = is_first and bool(end) and line.startswith(b"PUT ") and line.endswith(b" HTTP/1.0")
+        if not is_endless or b"content-length:" in fields.lower() or b"transfer-encoding:" in fields.lower():
+            return data
+        return line + b"\r\nContent-Length: %d" % UNKNOWN_LENGTH + data[len(line) :]
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Waits no longer, and tells who wanted to know."""

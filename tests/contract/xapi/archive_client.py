@@ -5,7 +5,8 @@ import io
 import tarfile
 import zlib
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 from xmlrpc.client import loads
 
 import aiohttp
@@ -13,9 +14,8 @@ import xxhash
 import zstandard
 from datacentre_client import Rpc
 
-from bot.lab.xapi import Datacentre
-
 BLOCK = 1024**2
+ARTICLE = Path(__file__).parents[3] / "bot" / "lab" / "worlds" / "article.toml"
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Archive:
         zeros = {hashlib.sha256(bytes(BLOCK)).hexdigest()}
         positions = {vbd["VDI"]: vbd["userdevice"] for vbd in self.objects.get("VBD", [])}
         return {
-            positions[disk]: {number: digest for number, digest in blocks.items() if digest not in zeros}
+            positions.get(disk, "memory"): {number: digest for number, digest in blocks.items() if digest not in zeros}
             for disk, blocks in self.disks.items()
         }
 
@@ -151,14 +151,6 @@ async def stop_guest(rpc: Rpc, name: str) -> str:
     vm = await rpc.find("VM", name)
     await rpc.call("VM.hard_shutdown", vm)
     return vm
-
-
-Packing = Literal["", "true", "gzip", "zstd"]
-
-
-def https_of(lab: Datacentre, host: str) -> str:
-    """Returns where a host answers with TLS."""
-    return lab.hosts[host].https
 
 
 async def put(http: aiohttp.ClientSession, url: str, body: bytes, **query: str) -> tuple[int, dict[str, str], bytes]:

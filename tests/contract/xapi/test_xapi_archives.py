@@ -9,12 +9,11 @@ from typing import Any
 import aiohttp
 import pytest
 import zstandard
-from archive_client import fetch, put, read_archive, stop_guest, unpack
+from archive_client import ARTICLE, fetch, put, read_archive, stop_guest, unpack
 from datacentre_client import Rpc, running
 
 from bot.lab.xapi import Datacentre
 
-ARTICLE = Path(__file__).parents[3] / "bot" / "lab" / "worlds" / "article.toml"
 REAL = Path(__file__).parents[4] / "shared" / "reference" / "real-xapi" / "xva"
 
 

@@ -401,3 +401,14 @@ async def test_an_import_whose_client_dies_after_the_last_byte_succeeds(
     writer.close()
     (made,) = read_result(await rpc.finish(task))
     assert read_archive((await fetch(rpc, "/export", ref=made)).body).digests() == read_archive(archive).digests()
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+async def test_an_upload_of_the_oldest_http_ends_with_its_archive(
+    rpc: Rpc, archive: bytes, open_socket: Talk, *, is_packed: bool
+) -> None:
+    task = await rpc.call("task.create", "import", "")
+    body = zlib.compress(archive, 1, wbits=31) if is_packed else archive
+    answer = await open_socket(f"PUT /import?session_id={rpc.session}&task_id={task} HTTP/1.0\r\n\r\n".encode() + body)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    read_result(await rpc.finish(task))

@@ -24,9 +24,19 @@ class DiskReader:
         contents: Keeps what was read.
         has_companions: Whether a companion follows each block.
         forgives: Whether a wrong companion is taken no notice of.
+        knows_xxhash: Whether the server is new enough for that kind of companion.
     """
 
-    def __init__(self, source: Source, contents: Contents, *, has_companions: bool, forgives: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        contents: Contents,
+        *,
+        has_companions: bool,
+        forgives: bool,
+        knows_xxhash: bool = True,
+    ) -> None:
+        self._knows_xxhash = knows_xxhash
         self._source = source
         self._contents = contents
         self._has_companions = has_companions
@@ -72,7 +82,7 @@ class DiskReader:
         follower = await self._source.next_header("")
         suffix = follower.name.removeprefix(header.name)
         told = (await self._source.take_data(follower)).decode("ascii", "replace")
-        if suffix == ".xxhash":
+        if suffix == ".xxhash" and self._knows_xxhash:
             found = xxhash.xxh64(data).hexdigest().upper()
         elif suffix == ".checksum":
             found = hashlib.sha1(data, usedforsecurity=False).hexdigest()

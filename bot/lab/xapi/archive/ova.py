@@ -10,6 +10,7 @@ from bot.lab.xapi.values import EPOCH, NULL_REF, Value
 from bot.lab.xapi.wire.xml_values import encode_value
 
 EXPORT_VERSION: Final = 2
+_MODERN: Final = (1, 170)  # of 2019
 _ORDER: Final = ("host", "VM", "VM_metrics", "VM_guest_metrics", "VBD", "VIF", "network", "VDI", "SR")
 _IDLE: Final[dict[str, Value]] = {"allowed_operations": [], "current_operations": {}}
 _FRESH_GUEST: Final[dict[str, Value]] = {
@@ -196,10 +197,15 @@ def find_version(software: Mapping[str, str]) -> tuple[int, int]:
     return int(major), int(minor or 0)
 
 
-def find_build(software: Mapping[str, str]) -> tuple[int, int]:
+def _find_build(software: Mapping[str, str]) -> tuple[int, int]:
     """Returns the first two numbers of the toolstack's build, by which features came."""
     parts = (*software.get("xapi_build", "0").split("."), "0")
     return int(parts[0]), int(parts[1])
+
+
+def is_modern(software: Mapping[str, str]) -> bool:
+    """Tells whether a server has zstd and XXH64; older ones take no notice of the one and know SHA-1 alone."""
+    return _find_build(software) >= _MODERN
 
 
 def _describe_version(software: Mapping[str, str]) -> dict[str, Value]:

@@ -55,8 +55,8 @@ class PlainUnpacker:
         return data
 
 
-def make_unpacker(start: bytes) -> Unpacker:
+def make_unpacker(start: bytes, *, knows_zstd: bool) -> Unpacker:
     """Returns what decompresses a stream that is no plain archive: zstd where it begins like that, gzip otherwise."""
-    if start.startswith(b"\x28\xb5\x2f\xfd"):
+    if knows_zstd and start.startswith(b"\x28\xb5\x2f\xfd"):
         return zstandard.ZstdDecompressor().decompressobj()
     return zlib.decompressobj(wbits=_GZIP)

@@ -18,10 +18,12 @@ class Source:
 
     Args:
         read: Returns the next bytes, at most so many; none at the end.
+        knows_zstd: Whether the server is new enough for it.
     """
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: Read, *, knows_zstd: bool = True) -> None:
         self._read = read
+        self._knows_zstd = knows_zstd
         self._unpacker: Unpacker = PlainUnpacker()
         self._parts: list[bytes] = []
         self._ready = 0
@@ -48,7 +50,7 @@ class Source:
         if header is not None and header.name == FIRST:
             await self.take(RECORD)
             return header
-        self._unpacker = make_unpacker(start)
+        self._unpacker = make_unpacker(start, knows_zstd=self._knows_zstd)
         self._parts, self._ready = [], 0
         self._unpack(start)
         return await self.next_header(FIRST)

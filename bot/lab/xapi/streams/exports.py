@@ -5,7 +5,7 @@ import time
 from functools import partial
 from typing import Final
 
-from bot.lab.xapi.archive.ova import Inventory, find_build
+from bot.lab.xapi.archive.ova import Inventory, is_modern
 from bot.lab.xapi.archive.packing import Packing
 from bot.lab.xapi.archive.tape import END, RECORD, write_member
 from bot.lab.xapi.calls import Context
@@ -24,8 +24,6 @@ from bot.lab.xapi.wire import raw_pages
 BYTES_PER_S: Final = 100_000_000.0
 LONGEST_WAIT_S: Final = 120.0
 _GARBAGE: Final = b"something that is no part of the archive\n" * 100
-# The toolstack of the first server with zstd and XXH64; older ones take no notice of the one and write SHA-1.
-_NEW_BUILD: Final = (1, 170)
 
 
 async def export(visit: Visit) -> str:
@@ -93,7 +91,7 @@ async def _send(visit: Visit, vm: str, context: Context) -> None:
         software: dict[str, str] = database.get("host", visit.machine.ref, "software_version")
         ova = inventory.write(software, keeps_state=keeps_state)
         disks = [look_at(pool, name, vdi) for name, vdi in inventory.list_streamed(keeps_state=keeps_state)]
-        is_new = find_build(software) >= _NEW_BUILD
+        is_new = is_modern(software)
         pace = Pace(context, BYTES_PER_S, sum(disk.size for disk in disks))
         outlet = Outlet(visit, pace, _read_packing(visit.find("use_compression"), is_new=is_new))
         await visit.begin(raw_pages.write_export_head(context.task))

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from bot.lab.xapi.archive.disk_reader import DiskReader
-from bot.lab.xapi.archive.ova import find_version
+from bot.lab.xapi.archive.ova import find_version, is_modern
 from bot.lab.xapi.archive.ova_reader import Description, read_description
 from bot.lab.xapi.archive.source import Source
 from bot.lab.xapi.calls import Context
@@ -93,7 +93,8 @@ def choose_host(visit: Visit, storage: str) -> None:
 
 async def _receive(visit: Visit, storage: str, context: Context) -> list[str]:
     await visit.begin(raw_pages.write_import_head(context.task))
-    source = Source(visit.read)
+    software = visit.pool.database.get("host", visit.machine.ref, "software_version")
+    source = Source(visit.read, knows_zstd=is_modern(software))
     keeps_identity, is_forced = visit.find("restore") == "true", visit.find("force") == "true"
     try:
         return await run_import(context, storage, source, keeps_identity=keeps_identity, is_forced=is_forced)
@@ -171,7 +172,13 @@ async def _fill(context: Context, source: Source, made: Import, *, is_forced: bo
     disks = made.description.list_disks()
     pace = Pace(context, BYTES_PER_S, sum(size for _, size in disks))
     has_companions = made.description.export_version >= _WITH_COMPANIONS
-    reader = DiskReader(source, pool.contents, has_companions=has_companions, forgives=is_forced)
+    reader = DiskReader(
+        source,
+        pool.contents,
+        has_companions=has_companions,
+        forgives=is_forced,
+        knows_xxhash=is_modern(database.get("host", context.machine.ref, "software_version")),
+    )
     done = 0
     for name, size in disks:
         vdi = made.known[name]

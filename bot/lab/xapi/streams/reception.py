@@ -7,7 +7,7 @@ from aiohttp import web
 
 from bot.lab.xapi.journal import Heard, Journal
 from bot.lab.xapi.machine import Machine
-from bot.lab.xapi.patience import PatientHandler
+from bot.lab.xapi.patience import UNKNOWN_LENGTH, PatientHandler
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.streams.handlers import Served
 from bot.lab.xapi.streams.pipe import Pipe
@@ -43,7 +43,7 @@ async def receive(
         dict(request.query),
         dict(request.cookies),
         request.headers.get("Authorization", ""),
-        request.content_length,
+        None if request.content_length == UNKNOWN_LENGTH else request.content_length,
         "chunked" in request.headers.get("Transfer-Encoding", "").lower(),
         machine.https_port,
     )
