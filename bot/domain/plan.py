@@ -288,13 +288,13 @@ def drift(approved: Plan, agreed: Ceiling, now: Plan) -> tuple[Phrase, ...]:
 
     A check that was fine and is worse now counts; one that was not there before counts as fine then.
     """
-    moved = tuple(_moved(approved, now))
+    moved, told = tuple(_moved(approved, now)), set(_told(approved, now))
     if not moved and digest(approved) != digest(now):
         moved = (say("what would be done is no longer what was approved"),)
     worse = tuple(
         say("{title}: {fact}", title=check.title, fact=check.fact)
         for check in now.checks
-        if _WEIGHT[check.grade] > _WEIGHT[agreed.grades.get(check.key, Grade.OK)]
+        if _WEIGHT[check.grade] > _WEIGHT[agreed.grades.get(check.key, Grade.OK)] and check.key not in told
     )
     riskier: tuple[Phrase, ...] = ()
     if RISK_ORDER[now.risk] > RISK_ORDER[agreed.risk]:
@@ -305,6 +305,16 @@ def drift(approved: Plan, agreed: Ceiling, now: Plan) -> tuple[Phrase, ...]:
     return moved + worse + riskier
 
 
+def _told(approved: Plan, now: Plan) -> Iterable[str]:
+    """The checks that only say once more what a moved placement says: of the one guest, or of each of many."""
+    before = {place.vm: place for place in approved.placements}
+    for place in now.placements:
+        was = before.get(place.vm, place)
+        stems = {"there"} if was.host != place.host else set()
+        stems |= {"power"} if was.power_state != place.power_state else set()
+        yield from (key for stem in stems for key in (stem, f"{stem}:{place.vm}"))
+
+
 def _moved(approved: Plan, now: Plan) -> Iterable[Phrase]:
     before = {place.vm: place for place in approved.placements}
     names = {**approved.names, **now.names}
@@ -313,7 +323,8 @@ def _moved(approved: Plan, now: Plan) -> Iterable[Phrase]:
         if was is None or was == place:
             continue
         name = names.get(place.vm, place.vm)
-        if was.host != place.host:
+        # A guest that went down runs nowhere, as its new state says.
+        if was.host != place.host and (place.host is not None or was.power_state == place.power_state):
             yield say(
                 "{vm} was on {then}, now it is on {now}",
                 vm=name,

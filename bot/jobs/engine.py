@@ -36,6 +36,8 @@ ENDINGS = {
     EndKind.UNCLEAR: (JobEvent.LOSE, Tag.JOB_UNCLEAR),
     EndKind.PARTIAL: (JobEvent.END_PARTLY, Tag.JOB_PARTLY),
 }
+# Who holds the places at a host changes with each job that ends; every waiting card would be edited each time.
+CROWD_NEWS_S = 30.0
 
 
 class Engine:
@@ -68,7 +70,7 @@ class Engine:
         self._kick = asyncio.Event()
         self._active: dict[int, asyncio.Task[None]] = {}
         self._courses: dict[int, Course] = {}
-        self._hints: dict[int, Phrase] = {}
+        self._hints: dict[int, tuple[Phrase, float]] = {}
         self._broken: set[int] = set()
         self._tidy_at = 0.0
 
@@ -159,9 +161,9 @@ class Engine:
                 record.number, JobEvent.CANCEL, note, self._ended, expect=JobState.QUEUED, changes=now
             )
             return
-        hint = await self._crowded(record)
-        if hint is not None:
-            await self._say_hint(record, hint)
+        crowded = await self.gate.crowded(record)
+        if crowded is not None:
+            await self._say_hint(record, crowded.hint, news_s=CROWD_NEWS_S)
             return
         found = await self.gate.judge(record)
         if isinstance(found, Wait):
@@ -193,18 +195,13 @@ class Engine:
         )
         await self._work(started, just_judged=True)
 
-    async def _crowded(self, record: JobRecord) -> Phrase | None:
-        for key in record.plan.locks:
-            others = [] if key.exclusive else await self.store.others_running(key, record.number)
-            if len(others) >= HOST_LIMIT:
-                jobs = ", ".join(str(number) for number in others)
-                return say("{name} is busy with jobs {jobs}; it starts when one ends.", name=key.name, jobs=jobs)
-        return None
-
-    async def _say_hint(self, record: JobRecord, hint: Phrase) -> None:
-        if self._hints.get(record.number) == hint:
+    async def _say_hint(self, record: JobRecord, hint: Phrase, *, news_s: float = 0.0) -> None:
+        """Says what a job waits for; only that the same wait has other details by now is told so often at most."""
+        said, at = self._hints.get(record.number, (None, 0.0))
+        same_wait = said is not None and said.template == hint.template
+        if said == hint or (same_wait and time.monotonic() - at < news_s):
             return
-        self._hints[record.number] = hint
+        self._hints[record.number] = (hint, time.monotonic())
         operation = self.operations[record.operation]
         # The card is made of the job as it is in the transaction: it may have moved on since it was read.
         await self.store.annotate(

@@ -10,7 +10,8 @@ import structlog
 from bot.domain.plan import Grade, Plan, drift
 from bot.domain.policy import ApprovalSettings, Role
 from bot.domain.record import JobRecord
-from bot.domain.texts import Phrase, Quote, Who, say
+from bot.domain.texts import Phrase, Quote, Who, many, say
+from bot.domain.words import numbered
 from bot.errors import (
     CannotTell,
     DirectorySilent,
@@ -22,6 +23,7 @@ from bot.errors import (
     XapiFailure,
 )
 from bot.jobs.ports import Directory
+from bot.jobs.slots import HOST_LIMIT
 from bot.operations.base import Operation
 from bot.operations.ports import Facts
 from bot.store import Store
@@ -62,6 +64,16 @@ class Gate:
             return None
         reason = Quote(freeze.reason or "no reason given")
         return Wait(say("Frozen: {reason}. It starts when the freeze ends.", reason=reason))
+
+    async def crowded(self, record: JobRecord) -> Wait | None:
+        """Which host or SR has no place for one job more now, and who has the places."""
+        for key in record.plan.locks:
+            others = [] if key.exclusive else await self.store.others_running(key, record.number)
+            if len(others) >= HOST_LIMIT:
+                held = many([numbered(await self.store.job(number)) for number in others])
+                line = "Waits for a place at {name}: at most {limit} jobs work there at once, now {jobs}"
+                return Wait(say(line + ". It starts by itself.", name=key.name, limit=HOST_LIMIT, jobs=held))
+        return None
 
     async def judge(self, record: JobRecord, begun: frozenset[int] = frozenset()) -> Wait | tuple[Phrase, ...]:
         """Plans again from direct reads, and looks everyone up again who asked for it or approved it.

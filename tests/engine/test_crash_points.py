@@ -9,6 +9,7 @@ from engine_bench import ADMIN, OPERATOR, Bench, World
 
 from bot.domain.job import JobState
 from bot.domain.message import Message
+from bot.domain.plain_text import text_of
 from bot.domain.plan import Grade, LockKey, Placement, Plan, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import StepRecord
@@ -117,7 +118,16 @@ async def test_not_more_jobs_than_a_host_may_have_start_in_one_instant(bench: Be
         return world.executed == len(running)
 
     await bench.until(settled)
-    assert len(await bench.store.in_state(JobState.RUNNING)) <= 3
+    running = await bench.store.in_state(JobState.RUNNING)
+    assert len(running) <= 3
+
+    async def told() -> bool:
+        bench.engine.kick()
+        texts = [text_of(one.message) for one in await bench.store.due(100) if one.kind == "card"]
+        waits = [text for text in texts if "Waits for a place at host2: at most 3 jobs work there at once, now" in text]
+        return len(waits) == len(numbers) - len(running)
+
+    await bench.until(told)
 
 
 async def test_a_silent_directory_delays_the_start_and_voids_nothing(bench: Bench, world: World) -> None:

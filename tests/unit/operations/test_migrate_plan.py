@@ -221,5 +221,18 @@ async def test_a_guest_that_did_not_arrive_is_not_called_untouched(
     assert plain(same.headline) == "centos54 still runs on xenserver1"
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"host": "h-3"}, ["centos54 was on xenserver1, now it is on xenserver3"]),
+        ({"host": "h-9"}, ["centos54 was on xenserver1, now it is on h-9"]),
+        ({"host": None, "power_state": Power.HALTED}, ["centos54 was Running, now it is Halted"]),
+    ],
+)
+def test_what_has_changed_is_told_once(changes: dict[str, object], told: list[str]) -> None:
+    plan = decided(facts())
+    assert [plain(one) for one in drift(plan, ceiling(plan), decided(facts(guest(**changes))))] == told
+
+
 def test_grades_of_a_blocked_plan_are_kept_as_ceiling() -> None:
     assert ceiling(decided(world.db1())).grades["memory"] is Grade.BLOCKED
