@@ -1,9 +1,10 @@
 """Makes a bot mortal at each commit to its store: a folder to be named in PYTHONPATH, so that Python runs this first.
 
 The bot is the shipped one; what is replaced is what its interpreter gives it for `sqlite3.connect`. A step is a
-transaction that changed something, named by the tables it wrote and where the newest job stands after it. A file `die`
-beside the store orders the death: a line `before` or `after` and a line with the step at which the process ends itself
-with -9. While that file is there, each step is written down in the file `steps` beside it.
+transaction that changed something, named by the tables it wrote and where the newest job and the last of its steps that
+has begun stand after it. A file `die` beside the store orders the death: a line `before` or `after` and a line with the
+step at which the process ends itself with -9. While that file is there, each step is written down in the file `steps`
+beside it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ _connect = sqlite3.connect
 _WRITES = re.compile(r'(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+["\[]?(\w+)', re.IGNORECASE)
 _STAND = (
     "SELECT j.state || ' ' || s.state || ' ' || s.attempts || iif(s.parent = '', '', ' parent')"
-    " || iif(s.task = '', '', ' task') FROM jobs j JOIN steps s ON s.job = j.number ORDER BY j.number DESC LIMIT 1"
+    " || iif(s.task = '', '', ' task') || ' #' || s.\"index\" FROM jobs j JOIN steps s ON s.job = j.number"
+    " ORDER BY j.number DESC, s.state = 'WAITING', s.\"index\" DESC LIMIT 1"
 )
 
 

@@ -1,0 +1,123 @@
+"""The bot is killed with -9 around every stored step of a backup, and started again: no false green, nothing left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import deque
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from story_lab import opened, story_lab, strings
+from test_kill_everywhere import LABS, MORTAL, NEVER, Life
+
+
+class Kept(Life):
+    """A guest that is shut down, snapshotted, started again and exported, whatever happens to the bot."""
+
+    async def words(self) -> str:
+        return f"backup {self.guest} cold compress none"
+
+    def left(self) -> list[str]:
+        """What is left at the pool of any snapshot."""
+        with opened(self.lab) as api:
+            guests = [one["name_label"] for one in api.VM.get_all_records().values() if one["is_a_snapshot"]]
+            return guests + [one["uuid"] for one in api.VDI.get_all_records().values() if one["is_a_snapshot"]]
+
+    def kept(self, number: int) -> list[dict[str, Any]]:
+        """The backups in the archive that this job has made; each file is as long as its manifest says."""
+        folder = self.store.with_name("backups")
+        found = []
+        for path in folder.glob("*/*/manifest.json"):
+            manifest = json.loads(path.read_text())
+            if manifest["job"] == number and not path.parent.name.endswith(".partial"):
+                assert path.with_name("archive.xva").stat().st_size == manifest["size"]
+                found.append(manifest)
+        return found
+
+    async def taken(self, method: str, since: str) -> int:
+        calls = (await self.lab.state())["calls"]
+        return sum(method in one["method"] and (one["outcome"], one["when"] > since) == ("done", True) for one in calls)
+
+    async def check(self, point: tuple[str, str]) -> None:
+        """Everything that must hold after one more backup with a death in it."""
+        before = max((one["when"] for one in (await self.lab.state())["calls"]), default="")
+        number, state = await self.move(point)
+        here = await self.lab.guest(self.guest)
+        assert (here["power_state"], here["operation"]) == ("Running", None), point
+        assert await asyncio.to_thread(self.left) == [], point
+        assert await self.taken("VM.snapshot", before) <= 1, point
+        assert await self.taken("VM.clean_shutdown", before) <= 1, point
+        (card,) = await self.cards(number)
+        good = len(self.kept(number))
+        assert good <= 1, point
+        assert ("Backed up centos54" in strings(card)) is (state == "SUCCEEDED") is bool(good), (point, strings(card))
+        assert list(self.store.with_name("backups").glob("*/*.partial")) == [], point
+        assert [row[0] for row in self.rows("SELECT state FROM backups WHERE job = ?", number)] == ["whole"] * good
+        if state == "NEEDS_ATTENTION":
+            await self.lab.xen(f"resolve {number} not-done", who="admin")
+
+            async def closed() -> bool:
+                return self.rows("SELECT state FROM jobs WHERE number = ?", number)[0][0] != "NEEDS_ATTENTION"
+
+            await self.lab.until(closed, "a job that is closed by looking")
+        assert self.rows("SELECT key FROM locks") == []
+        assert not any(f"xenbot job {number}:" in one["name"] for one in (await self.lab.state())["tasks"])
+
+
+def moments(steps: list[str]) -> list[tuple[str, str]]:
+    """When to die: after each step of the work that is stored, and before a call's answer is.
+
+    A shutdown or snapshot of which nobody can know whether it was sent is looked for so long that a person is asked in
+    the end, as in the migration's own test; here it is left out.
+    """
+    found: list[tuple[str, str]] = []
+    for step in steps:
+        if not re.match(r"(RUNNING|SUCCEEDED) .*\b(steps|jobs)\b", step) or re.search(r"INTENT 1 .*#[01]:", step):
+            continue
+        found.append(("after", step))
+        if "SENT" in step or step.startswith("SUCCEEDED"):
+            found.append(("before", step))
+    return found
+
+
+@pytest.mark.timeout(400)
+async def test_a_kill_around_every_step_of_a_backup_leaves_nothing_and_calls_nothing_good_that_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(MORTAL))
+    async with AsyncExitStack() as stack:
+
+        async def live(name: str) -> Kept:
+            data = tmp_path / name
+            data.mkdir()
+            return Kept(await stack.enter_async_context(story_lab(data, "--speed", "50")))
+
+        lives = await asyncio.gather(*(live(str(one)) for one in range(LABS)))
+        for life in lives:
+            await life.lab.lab("slack", do="ratelimits", on=False)
+        await lives[0].check(NEVER)
+        points = moments(lives[0].steps())
+        left = deque(points)
+
+        async def work(life: Life) -> None:
+            while left:
+                await life.check(left.popleft())
+
+        async with asyncio.TaskGroup() as group:
+            for life in lives:
+                group.create_task(work(life))
+        struck = {point for life in lives for point in life.struck}
+        assert struck >= set(points), set(points) - struck
+        for index in range(6):
+            for stand in ("INTENT 0", "SENT 1", "DONE 1"):
+                assert any(
+                    f" {stand} " in step and step.partition(":")[0].endswith(f"#{index}") for _, step in struck
+                ), (
+                    index,
+                    stand,
+                    sorted(struck),
+                )
