@@ -230,7 +230,9 @@ class OwnWork(StepRunner):
     def _verdict(self, look: Look, error: tuple[str, ...] | None) -> End:
         if error and error[0] == _OWN and look.seen is not Seen.HARMED:
             what = Quote(error[1])
-            return End(EndKind.FAILED, say("Failed: {why} {look}", why=what, look=look.headline), look.evidence)
+            return End(
+                EndKind.FAILED, say("Failed: {why} Looked at: {look}", why=what, look=look.headline), look.evidence
+            )
         return super()._verdict(look, error)
 
     def _why(self, error: tuple[str, ...] | None) -> tuple[Phrase, ...]:
