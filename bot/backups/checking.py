@@ -11,12 +11,13 @@ came out of the chunk when it was whole.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import math
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from typing import Final
@@ -25,7 +26,7 @@ import xxhash
 
 from bot.backups.blame import Range, name_damage
 from bot.backups.folder_files import NotPlain, open_plain
-from bot.backups.proof import CHUNK, BadProof, ProofReader
+from bot.backups.proof import CHUNK, BadProof, ProofReader, Record
 from bot.backups.target import Stored
 from bot.backups.trouble import target_failed
 from bot.domain.catalogue import Proof, Verification
@@ -73,7 +74,7 @@ def check_all(stored: Stored, progress: Progress) -> Look:
         digest = hashlib.sha256()
         damaged: list[Range] = []
         proof, note = _open_proof(stored)
-        expected = (one for one in proof.records() if one.chunk) if proof is not None else iter(())
+        expected = _chunks(stored, proof)
         try:
             for offset in range(0, length, CHUNK):
                 wanted = min(CHUNK, length - offset)
@@ -89,7 +90,8 @@ def check_all(stored: Stored, progress: Progress) -> Look:
                 _add(damaged, found, size - found)
             damage = _sizes(found, size)
             if digest.hexdigest() != stored.manifest.sha256 or damaged:
-                damage += name_damage(stored, file, proof, damaged)
+                with _told(stored):
+                    damage += name_damage(stored, file, proof, damaged)
         finally:
             if proof is not None:
                 proof.close()
@@ -113,10 +115,8 @@ def check_sample(stored: Stored, share: float, progress: Progress, chance: rando
         try:
             damaged: list[Range] = []
             pieces = _Pieces(stored, file)
-            checked = done = index = 0
-            for record in proof.records():
-                if not record.chunk:
-                    continue
+            checked = done = 0
+            for index, record in enumerate(_chunks(stored, proof)):
                 if index in sample:
                     offset = index * CHUNK
                     piece = pieces.read(offset, record.length)
@@ -126,12 +126,12 @@ def check_sample(stored: Stored, share: float, progress: Progress, chance: rando
                     checked += record.length
                     done += 1
                     progress(done * size // len(sample), size)
-                index += 1
             if done != len(sample):
                 raise Refused("The proof is of an archive of another length.", "Verify all of it.")
             damage = _sizes(found, size)
             if damaged:
-                damage += name_damage(stored, file, proof, damaged)
+                with _told(stored):
+                    damage += name_damage(stored, file, proof, damaged)
         finally:
             proof.close()
     return Look(Proof.SAMPLE, checked, size, tuple(damage), note)
@@ -149,13 +149,27 @@ def _sizes(found: int, size: int) -> list[str]:
     return [] if found == size else [f"The archive has {found:,} bytes and should have {size:,}."]
 
 
-def _open(stored: Stored) -> FileIO:
+@contextlib.contextmanager
+def _told(stored: Stored) -> Iterator[None]:
+    """What the system says comes out as TargetFailed."""
     try:
-        return FileIO(open_plain(stored.archive), "rb")
+        yield
     except OSError as error:
         raise target_failed(error, stored.archive, "could not be read") from error
     except NotPlain as error:
         raise TargetFailed(f"{stored.archive} could not be read: {error}.", "See who put it there.") from error
+
+
+def _open(stored: Stored) -> FileIO:
+    with _told(stored):
+        return FileIO(open_plain(stored.archive), "rb")
+
+
+def _chunks(stored: Stored, proof: ProofReader | None) -> Iterator[Record]:
+    """The records of the chunks of the file, in order."""
+    if proof is not None:
+        with _told(stored):
+            yield from (one for one in proof.records() if one.chunk)
 
 
 def _open_proof(stored: Stored) -> tuple[ProofReader | None, str]:
@@ -194,6 +208,7 @@ class _Pieces:
         except OSError as error:
             if error.errno != errno.EIO:
                 raise target_failed(error, self._stored.archive, "could not be read") from error
+            # That place on the disk cannot be read: damage, and not the end of the look.
             filled = 0
         return self._buffer[:filled]
 
@@ -203,9 +218,13 @@ def _add(damaged: list[Range], offset: int, length: int) -> None:
         damaged[-1] = Range(damaged[-1].start, offset + length)
     elif len(damaged) < _MOST_RANGES:
         damaged.append(Range(offset, offset + length))
+    else:
+        # Too many to tell one by one: what lies between is looked at with the last one.
+        damaged[-1] = Range(damaged[-1].start, offset + length)
 
 
 def _forget(file: FileIO, offset: int, length: int) -> None:
     """Drops a part of the file (0: all) from the system's cache: what is read is the disk, and others keep theirs."""
-    if hasattr(os, "posix_fadvise"):
+    # A wish only: where it is not known, what is read may come from the cache.
+    with contextlib.suppress(OSError, AttributeError):
         os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_DONTNEED)

@@ -26,13 +26,13 @@ import msgspec
 
 from bot.backups import folder_files as files
 from bot.backups.folder_listing import CHECKED, GOING, MANIFEST, PARTIAL, TRASH, TRASHED, Inspector, Trashed
-from bot.backups.manifest import BadManifest, Manifest, encode_manifest, is_id, is_uuid
+from bot.backups.manifest import LONGEST, BadManifest, Manifest, encode_manifest, is_id, is_uuid
 from bot.backups.mounts import mount_of, read_mounts, shares_server
 from bot.backups.proof import BadProof, ProofReader
 from bot.backups.target import ARCHIVE, PROOF, Draft, Listing, Space, Stored
 from bot.backups.trouble import target_failed
 from bot.domain.catalogue import Backup, Verification, looked_at
-from bot.errors import Damaged, NotFound, TargetFailed
+from bot.errors import Damaged, NotFound, Refused, TargetFailed
 
 _LOCK: Final = ".lock"
 
@@ -67,6 +67,9 @@ class Folder:
         """See `Target.commit`."""
         if (draft.id, draft.guest) != (manifest.id, manifest.guest):
             raise ValueError("the manifest is of another backup")
+        content = encode_manifest(manifest)
+        if len(content) > LONGEST:
+            raise ValueError("no manifest can be so long")
         place = (draft.guest, draft.id + PARTIAL)
         with self._root("could not be written", *place) as root, files.open_folder(draft.guest, root) as guest:
             with files.open_folder(draft.id + PARTIAL, guest) as folder:
@@ -81,7 +84,7 @@ class Folder:
                         ProofReader(proof, manifest.proof_sha256)
                     except BadProof as error:
                         raise Damaged(f"The proof of the archive cannot be used: {error}.") from error
-                files.write_small(MANIFEST, folder, encode_manifest(manifest))
+                files.write_small(MANIFEST, folder, content)
             files.move_folder(draft.id + PARTIAL, guest, guest, draft.id)
         return self.find(draft.id)
 
@@ -89,9 +92,9 @@ class Folder:
         """See `Target.discard`."""
         self._refuse_bad_names(identity)
         with self._root(f"could not be cleared of the draft {identity}") as root:
-            for guest in filter(is_uuid, files.names(root)):
-                with contextlib.suppress(FileNotFoundError, NotADirectoryError), files.open_folder(guest, root) as at:
-                    files.remove_folder(identity + PARTIAL, at)
+            while (home := self._home(root, identity + PARTIAL)) is not None:
+                with home as folder:
+                    files.remove_folder(identity + PARTIAL, folder)
 
     def listing(self, guest: str = "") -> Listing:
         """See `Target.listing`."""
@@ -108,7 +111,7 @@ class Folder:
         with self._root(f"did not take the verification of {identity}") as root:
             backup = looked_at(self._find(root, identity).backup, look)
             if backup.verified is not None:
-                with self._home(root, identity, TRASH) as home, files.open_folder(identity, home) as folder:
+                with self._home_of(root, identity, TRASH) as home, files.open_folder(identity, home) as folder:
                     files.write_small(CHECKED, folder, msgspec.json.encode(backup.verified))
             return self._find(root, identity).backup
 
@@ -119,7 +122,7 @@ class Folder:
             if not files.exists(TRASH, root):
                 with contextlib.suppress(FileExistsError):
                     files.make_folder(TRASH, root)
-            with self._home(root, identity) as home, files.open_folder(TRASH, root) as trash:
+            with self._home_of(root, identity) as home, files.open_folder(TRASH, root) as trash:
                 with files.open_folder(identity, home) as folder:
                     # Written before the move: nothing lies in the trash without the time at which it came there.
                     files.write_small(TRASHED, folder, msgspec.json.encode(Trashed(at, who)))
@@ -128,6 +131,8 @@ class Folder:
     def recover(self, identity: str) -> Stored:
         """See `Target.recover`."""
         stored = self.find(identity)
+        if stored.trashed_at is None:
+            raise Refused(f"The backup {identity} is not in the trash.", "It can be used as it is.")
         guest = stored.manifest.guest
         with self._root(f"could not give back {identity}", TRASH) as root, files.open_folder(TRASH, root) as trash:
             if not files.exists(guest, root):
@@ -216,13 +221,20 @@ class Folder:
             where = self.path.joinpath(*within)
             raise TargetFailed(f"{where} {doing}: {error}.", "Look at that place, then run it again.") from error
 
-    def _home(self, root: int, identity: str, *others: str) -> contextlib.AbstractContextManager[int]:
-        """The folder in which a backup lies: that of its guest, or one of `others`. Raises NotFound."""
+    def _home(self, root: int, name: str, *others: str) -> contextlib.AbstractContextManager[int] | None:
+        """The folder of a guest, or one of `others`, that holds something of that name."""
         for guest in (*filter(is_uuid, files.names(root)), *others):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError), files.open_folder(guest, root) as home:
-                if files.exists(identity, home):
+            with contextlib.suppress(*files.CLOSED), files.open_folder(guest, root) as home:
+                if files.exists(name, home):
                     return files.open_folder(guest, root)
-        raise NotFound("backup", identity)
+        return None
+
+    def _home_of(self, root: int, identity: str, *others: str) -> contextlib.AbstractContextManager[int]:
+        """As `_home`. Raises NotFound."""
+        home = self._home(root, identity, *others)
+        if home is None:
+            raise NotFound("backup", identity)
+        return home
 
     def _find(self, root: int, identity: str) -> Stored:
         stored = Inspector(self.path, root).find(identity) if is_id(identity) else None

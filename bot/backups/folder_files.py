@@ -19,6 +19,10 @@ _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+CLOSED: Final = (FileNotFoundError, NotADirectoryError, PermissionError)
+"""What opening a folder raises that is gone, is none, or is somebody else's: nothing of ours can be in it."""
+
+
 class NotPlain(ValueError):
     """What lies there is no plain file, or too long to be what it should be; the sentence says which."""
 
@@ -51,7 +55,7 @@ def names(folder: int) -> list[str]:
 def make_folder(name: str, parent: int) -> None:
     """Makes a folder that only we may read, and makes sure it stays. Raises OSError."""
     os.mkdir(name, 0o700, dir_fd=parent)
-    os.fsync(parent)
+    sync_folder(parent)
 
 
 def open_plain(name: str | os.PathLike[str], folder: int | None = None) -> int:
@@ -86,7 +90,7 @@ def write_small(name: str, folder: int, content: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary, dir_fd=folder)
         raise
-    os.fsync(folder)
+    sync_folder(folder)
 
 
 def sync_file(name: str, folder: int) -> int:
@@ -99,15 +103,25 @@ def sync_file(name: str, folder: int) -> int:
         os.close(descriptor)
 
 
+def sync_folder(folder: int) -> None:
+    """Makes sure that what was made, moved or removed in a folder stays so. Raises OSError."""
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        # Some file servers (SMB) have no such request for folders, and make each change to last by itself.
+        if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
+            raise
+
+
 def move_folder(name: str, source: int, target: int, new_name: str) -> None:
     """Moves a folder to where nothing of that name is, and makes sure both ends stay. Raises OSError."""
     # A rename would take the place of an empty folder without a word.
     if exists(new_name, target):
         raise FileExistsError(errno.EEXIST, "File exists")
     os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
-    os.fsync(target)
+    sync_folder(target)
     if source != target:
-        os.fsync(source)
+        sync_folder(source)
 
 
 def exists(name: str, folder: int) -> bool:
@@ -144,5 +158,5 @@ def remove_folder(name: str, parent: int) -> int:
         os.rmdir(name, dir_fd=parent)
     except FileNotFoundError:
         return freed
-    os.fsync(parent)
+    sync_folder(parent)
     return freed

@@ -71,7 +71,7 @@ class Inspector:
                 with files.open_folder(guest, self._root) as folder:
                     if files.exists(identity, folder):
                         return self._read(identity, folder, guest)
-            except (FileNotFoundError, NotADirectoryError):
+            except files.CLOSED:
                 continue
         return None
 
@@ -122,9 +122,12 @@ class Inspector:
         return None
 
     def _note(self, where: str, sentence: str) -> None:
+        self._find_out(f"{quote(str(self._path / where), 300)} {sentence}.")
+
+    def _find_out(self, finding: str) -> None:
         # Enough for people; a folder full of other things must not fill the memory.
         if len(self._findings) < _MOST_FINDINGS:
-            self._findings.append(f"{quote(str(self._path / where), 300)} {sentence}.")
+            self._findings.append(finding)
         elif len(self._findings) == _MOST_FINDINGS:
             self._findings.append(f"{self._path} holds more that is no backup.")
 
@@ -172,8 +175,8 @@ class Inspector:
             return msgspec.json.decode(files.read_small(CHECKED, folder, _LONGEST_CHECK), type=Verification)
         except FileNotFoundError:
             return manifest.verification()
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, files.NotPlain) as error:
-            self._findings.append(f"{manifest.id}: its last verification cannot be read ({error}); verify it again.")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, files.NotPlain, OSError) as error:
+            self._find_out(f"{manifest.id}: its last verification cannot be read ({error}); verify it again.")
             return None
 
 

@@ -8,7 +8,8 @@ from typing import Final
 
 import xxhash
 
-from bot.backups.ova import LONGEST, BadOva, Ova, OvaDisk, OvaReader
+from bot.backups.ova import LONGEST, Ova, OvaDisk, OvaReader
+from bot.backups.ova_values import BadOva
 from bot.backups.tar import BLOCK, ZEROS, NotAHeader, read_header
 from bot.backups.wrong import quote, recognise
 from bot.domain.backup import ArchivedDisk
@@ -99,11 +100,11 @@ class Walk:
         where = f"byte {offset:,}"
         if self._packed:
             where += " of what the archive unpacks to"
-        label = ""
+        block, label = quote(self._name, 60), ""
         if self._disk is not None:
             label = quote(self._disk.label, 80)
-            where = f"{f'block {quote(self._name, 60)} of {label}' if self._name else label}, {where}"
-        return Damaged(f"{where[0].upper()}{where[1:]}: {what}.", block=self._name, disk=label, offset=offset)
+            where = f"{f'block {block} of {label}' if block else label}, {where}"
+        return Damaged(f"{where[0].upper()}{where[1:]}: {what}.", block=block, disk=label, offset=offset)
 
     def _archive(self) -> _Steps:
         yield from self._read_ova()
@@ -196,7 +197,9 @@ class Walk:
         name, length = yield from self._read_member("a block of the disk")
         folder, _, digits = name.rpartition("/")
         if folder != disk.id or len(digits) < _FEWEST_DIGITS or not (digits.isascii() and digits.isdigit()):
-            raise self._damaged(f"a block of {disk.id} was expected, but {quote(name, 60)} follows", self._began)
+            raise self._damaged(
+                f"a block of {quote(disk.id, 40)} was expected, but {quote(name, 60)} follows", self._began
+            )
         number = int(digits) if len(digits) <= _MOST_DIGITS else -1
         self._name = name
         if number > _LARGEST_NUMBER or number <= last or f"{number:08d}" != digits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -172,7 +173,17 @@ def _settings(path: Path) -> BackupSettings:
 def _open(settings: BackupSettings) -> Folder:
     from bot.backups import Folder  # noqa: PLC0415  loaded when used
 
+    _become_owner(Path(settings.path))
     return Folder(Path(settings.path), mounted=settings.mounted)
+
+
+def _become_owner(folder: Path) -> None:
+    """Run by root, goes on as the user that the folder belongs to: what root leaves there, the bot could not read."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
 
 
 def _select(listing: Listing, what: Iterable[str]) -> list[Stored]:

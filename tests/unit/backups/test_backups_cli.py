@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -304,6 +306,28 @@ def test_a_place_that_is_not_there_or_not_mounted_is_named(place: Place) -> None
     done = place.xenbot("list")
     assert done.code == 2
     assert "there is no folder" in done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can go on as somebody else")
+def test_root_leaves_nothing_that_the_bot_could_not_read(place: Place) -> None:
+    stored = keep(place.target, at=time.time() - DAY)
+    keep(place.target, at=time.time())
+    keep(place.target, at=time.time())
+    nobody = 65534
+    for folder in (place.folder.parent, *place.folder.parent.parents[:-2]):
+        # The rest of the way to it, which pytest keeps to its own user.
+        folder.chmod(folder.stat().st_mode | 0o011)
+    for path in (place.folder, *place.folder.rglob("*")):
+        os.chown(path, nobody, nobody)
+    done = subprocess.run(
+        [sys.executable, "-m", "bot.cli", "backups", "prune", "--config", place.config],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert place.target.find(stored.manifest.id).trashed_at is not None
+    assert {path.stat().st_uid for path in place.folder.rglob("*")} == {nobody}
 
 
 def test_names_that_no_backup_has_are_usage_errors(place: Place) -> None:

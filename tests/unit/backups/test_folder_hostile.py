@@ -5,16 +5,20 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import threading
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from backup_keeping import ARCHIVE, AT, GUEST, OTHER, keep, write
+from xva_making import MIB, DiskSpec, Recipe, make_archive, make_content
 
-from bot.backups import Folder, Stored, check_all, check_sample, folder_files, make_id
+from bot.backups import Folder, Stored, check_all, check_sample, checking, folder_files, make_id
 from bot.domain.catalogue import BackupState, Proof, Verification
-from bot.errors import Damaged, NotFound, TargetFailed
+from bot.errors import Damaged, NotFound, Refused, TargetFailed
 
 
 def place_of(stored: Stored) -> Path:
@@ -253,6 +257,93 @@ def test_a_list_that_is_read_while_others_write_and_remove_has_only_whole_entrie
 
     _together(work, look)
     assert seen == []
+
+
+def test_a_folder_of_somebody_else_hides_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Folder(tmp_path)
+    foreign = tmp_path / "00000000-0000-4000-8000-000000000000"
+    foreign.mkdir()
+    stored = keep(target)
+    draft = target.begin(make_id(AT), GUEST)
+    write(draft)
+    open_ = os.open
+
+    def closed(path: str, *args: Any, **named: Any) -> int:
+        if path == foreign.name:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return open_(path, *args, **named)
+
+    monkeypatch.setattr(folder_files.os, "open", closed)
+    assert target.find(stored.manifest.id) == stored
+    assert target.listing().findings == (f"{foreign} cannot be read: Permission denied.",)
+    target.discard(draft.id)
+    assert not draft.folder.exists()
+    target.trash(stored.manifest.id, "U1", AT)
+
+
+def test_a_draft_that_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Folder(tmp_path)
+    draft = target.begin(make_id(AT), GUEST)
+    (draft.folder / "a folder").mkdir()
+    with pytest.raises(TargetFailed, match=f"could not be cleared of the draft {draft.id}"):
+        target.discard(draft.id)
+
+
+def test_only_what_is_in_the_trash_can_be_taken_out(tmp_path: Path) -> None:
+    target = Folder(tmp_path)
+    stored = keep(target)
+    with pytest.raises(Refused, match="is not in the trash"):
+        target.recover(stored.manifest.id)
+
+
+def test_a_file_server_that_cannot_sync_folders_is_good_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync = os.fsync
+
+    def files_only(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(folder_files.os, "fsync", files_only)
+    assert keep(Folder(tmp_path)).backup.good
+
+
+def test_places_that_the_disk_cannot_read_are_damage_and_not_the_end_of_the_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = keep(Folder(tmp_path))
+    read = FileIO.readinto
+
+    class Worn(FileIO):
+        def readinto(self, buffer: Any) -> int | None:
+            if self.tell() == 1 << 20:
+                raise OSError(errno.EIO, "Input/output error")
+            return read(self, buffer)
+
+    monkeypatch.setattr(checking, "FileIO", Worn)
+    (damage,) = check_all(stored, deaf).damage
+    assert damage.startswith("Bytes 1,048,576 to 2,097,151 of the archive are damaged")
+
+    class Gone(FileIO):
+        def readinto(self, buffer: Any) -> int | None:
+            raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(checking, "FileIO", Gone)
+    with pytest.raises(TargetFailed, match="no longer knows it"):
+        check_all(stored, deaf)
+
+
+def test_an_archive_with_more_damage_than_can_be_told_is_told_as_far_as_possible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_MOST_RANGES", 2)
+    blocks = {number: make_content(number) for number in range(12)}
+    stored = keep(Folder(tmp_path), archive=make_archive(Recipe(disks=(DiskSpec("Ref:7", 12 * MIB, blocks),))))
+    content = bytearray(stored.archive.read_bytes())
+    for number in (1, 4, 7, 10):
+        content[content.index(f"Ref:7/{number:08d}\0".encode()) + 5000] ^= 1
+    stored.archive.write_bytes(content)
+    assert [one[:14] for one in check_all(stored, deaf).damage] == [f"Block {n:08d}" for n in (1, 4, 7, 10)]
 
 
 def _together(*works: Callable[[], None]) -> None:

@@ -308,6 +308,21 @@ def test_a_description_of_no_use_is_refused(archive: bytes, sentence: str) -> No
         assert sentence in refusal(archive, step).message
 
 
+def test_a_hostile_id_of_a_disk_is_quoted() -> None:
+    disk = DiskSpec("Ref:7\n\u202e" + "x" * 300, 1024, {})
+    error = refusal(make_archive(Recipe(disks=(disk,))))
+    assert "\n" not in error.message
+    assert len(error.message) < 300
+
+
+@pytest.mark.parametrize("kind", ["VDI", "VIF"])
+def test_a_description_with_more_disks_or_nics_than_any_guest_has_is_refused(kind: str) -> None:
+    item = "<value><struct><member><name>class</name><value>{}</value></member><member><name>id</name><value>{}</value>"
+    item += "</member><member><name>snapshot</name><value><struct></struct></value></member></struct></value>"
+    many = "".join(item.format(kind, f"x{number}") for number in range(1100))
+    assert "more than 1,024 objects of one class" in refusal(make_archive(Recipe(extra_objects=many))).message
+
+
 def memory_of(beginning: bytes, more: bytes, rounds: int) -> int:
     """Most bytes that Python held at once while an archive came that begins so and repeats `more`."""
     verifier = Verifier()
