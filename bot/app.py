@@ -36,6 +36,7 @@ from bot.metrics import Metrics
 from bot.operations.archive_ports import Archives, Catalogue, Library
 from bot.operations.backup_work import BackupWork
 from bot.operations.discover import operations
+from bot.operations.join_work import JoinWork
 from bot.operations.restore_work import RestoreWork
 from bot.operations.verify_work import VerifyWork
 from bot.operations.xapi_words import explain
@@ -86,6 +87,7 @@ class App:
         workers = {
             **BackupWork(self.pools.streams, self.pools, archive, self.store).workers(),
             **VerifyWork(self.shelf, self.store).workers(),
+            **JoinWork(self.pools.members).workers(),
             **RestoreWork(self.pools.streams, self.pools, self.shelf, self.pools.restoring).workers(),
         }
         places = {"pool": kept.at_once_per_pool, "host": kept.at_once_per_host, "archive": kept.at_once}

@@ -55,3 +55,19 @@ class JoinFacts(msgspec.Struct, frozen=True):
     pool: Side
     restarting: tuple[str, ...]
     read_at: float
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """How far a host is a member of a pool.
+
+    `whole` is False for one that joined only half-way: its record is there without an address, and whatever is asked of
+    it hangs. `unplugged` are the shared storages (names) that are not attached to it, `alone` tells that it still
+    answers as a pool of its own.
+    """
+
+    known: bool
+    whole: bool
+    live: bool
+    enabled: bool
+    unplugged: tuple[str, ...]
+    alone: bool

@@ -28,7 +28,7 @@ from bot.domain.inventory import (
     Whereabouts,
     XapiVerdict,
 )
-from bot.domain.joining import JoinFacts
+from bot.domain.joining import JoinFacts, Membership
 from bot.domain.plan import Call
 from bot.domain.restores import Coming, Readiness, Restored, RestoreFacts
 
@@ -169,6 +169,10 @@ class Facts(Protocol):
 
     async def joining(self, host: str, pool: str) -> JoinFacts:
         """Everything that decides whether a host can join a pool (UUIDs), of both sides. Raises as `migration`."""
+        ...
+
+    async def membership(self, pool: str, host: str) -> Membership:
+        """How far a host is a member of a pool (UUIDs), by the live feed. Raises Unreachable before the first load."""
         ...
 
     async def health(self, pool: str) -> HealthFacts:

@@ -11,17 +11,19 @@ from bot.domain.backup_facts import BackupFacts
 from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.health import PlugFacts
 from bot.domain.inventory import Host, LeavingFacts, MigrationFacts, PowerFacts, PowerState, Vm
+from bot.domain.joining import JoinFacts, Side
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.restores import RestoreFacts
 from bot.domain.texts import Phrase, many, say
+from bot.domain.words import counted
 from bot.operations.drivers import Drivers, drivers
 from bot.operations.survival import Layout, layout
 
 _LOW_PERCENT, _VERY_LOW_PERCENT = 20, 10
 _MOVES = {"pool_migrate", "migrate_send"}
 _Facts: TypeAlias = MigrationFacts | PowerFacts | DiskMoveFacts | BackupFacts
-_Judged: TypeAlias = _Facts | RestoreFacts | LeavingFacts | PlugFacts
+_Judged: TypeAlias = _Facts | RestoreFacts | LeavingFacts | PlugFacts | Side
 # So many reasons that are high each make the whole critical.
 _TOGETHER = 2
 
@@ -108,6 +110,16 @@ def assess_many(
 def assess_host(read: LeavingFacts | PlugFacts, approval: ApprovalSettings) -> Assessment:
     """The risk of work at a host that moves no guest and takes nothing away: what rules for the pool ask for."""
     return _assessed([], [read], approval, None)
+
+
+def assess_join(read: JoinFacts, approval: ApprovalSettings) -> Assessment:
+    """The risk of a host joining a pool: there is no way back but wiping it, and the pool's CPUs may be levelled."""
+    host = read.joining.coordinator.name
+    factors = [Factor(Risk.HIGH, say("{host} can leave the pool again only by being wiped", host=host))]
+    if read.restarting:
+        n = counted(len(read.restarting), "running guest", "running guests")
+        factors.append(Factor(Risk.MEDIUM, say("{n} could not move to {host} before a reboot", n=n, host=host)))
+    return _assessed(factors, [read.pool], approval, None)
 
 
 def at_least(facts: MigrationFacts, agreed: Risk, approvers: int, approval: ApprovalSettings) -> tuple[Risk, int]:
@@ -202,7 +214,7 @@ def _assessed(
 
 def _covers(rule: ApprovalRule, facts: _Judged) -> bool:
     # What comes from an archive has no tags that anybody of today gave it, and a host has none that count.
-    tags = frozenset() if isinstance(facts, RestoreFacts | LeavingFacts | PlugFacts) else facts.vm.tags
+    tags = frozenset() if isinstance(facts, RestoreFacts | LeavingFacts | PlugFacts | Side) else facts.vm.tags
     return rule.covers(frozenset({facts.pool.name, facts.pool.label, facts.pool.configured}), tags)
 
 

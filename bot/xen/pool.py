@@ -67,6 +67,11 @@ class LivePool:
         """The display name of a reference, if the feed knows it."""
         return self.model.tables.name(ref)
 
+    def adopt(self, entry: LivePool) -> None:
+        """Lets the hosts of another entry of the configuration, now members of this pool, be asked for it as well."""
+        self.sessions.adopt(entry.settings)
+        self.brief.adopt(entry.settings)
+
     async def start(self) -> None:
         """Starts following and probing."""
         warn_if_open(self.settings)

@@ -23,7 +23,7 @@ from bot.domain.inventory import (
     Whereabouts,
     XapiVerdict,
 )
-from bot.domain.joining import JoinFacts
+from bot.domain.joining import JoinFacts, Membership
 from bot.domain.plan import Call
 from bot.domain.restores import Coming, Restored, RestoreFacts
 from bot.errors import ConfigError, Unreachable
@@ -31,9 +31,11 @@ from bot.operations.ports import TaskView
 from bot.xen.check import Finding, check
 from bot.xen.fleet import LiveFleet
 from bot.xen.health_facts import health
+from bot.xen.members import LiveMembers
 from bot.xen.pool import LivePool
 from bot.xen.restore_facts import RestoreReads
 from bot.xen.restoring import LiveRestoring
+from bot.xen.roster import Roster
 from bot.xen.settings import PoolSettings, findings
 from bot.xen.streams import LiveStreams
 from bot.xen.tasks import LiveDriver
@@ -66,24 +68,25 @@ class Pools:
         self._passwords = dict(passwords)
         self._own = own
         self._clock = clock
-        self._pools = [LivePool(pool, passwords[pool.name], clock, probe_every_s) for pool in settings]
+        self._pools = Roster([LivePool(pool, passwords[pool.name], clock, probe_every_s) for pool in settings])
         self._fleet = LiveFleet(self._pools)
         self._facts = RestoreReads(self._pools, self._live, clock, own)
         self._driver = LiveDriver(self._live, self._loaded)
         self.restoring = LiveRestoring(self._live)
         self.streams = LiveStreams(self._live)
+        self.members = LiveMembers(self._pools, self._live)
 
     def __repr__(self) -> str:
-        return f"Pools({[pool.name for pool in self._pools]})"
+        return f"Pools({[pool.name for pool in self._pools.every]})"
 
     async def start(self) -> None:
         """Starts feeds and probes; a pool that is down is no error here."""
-        for pool in self._pools:
+        for pool in self._pools.every:
             await pool.start()
 
     async def stop(self) -> None:
         """Stops all of it, and logs out every session that owns no unfinished task."""
-        await asyncio.gather(*(pool.stop() for pool in self._pools))
+        await asyncio.gather(*(pool.stop() for pool in self._pools.every))
 
     def ready(self) -> bool:
         """Whether at least one pool is fed."""
@@ -91,12 +94,12 @@ class Pools:
 
     async def changed(self) -> None:
         """Waits for any change of the inventory, or of how far it can be believed."""
-        await asyncio.wait({pool.model.bell.heard() for pool in self._pools}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({pool.model.bell.heard() for pool in self._pools.every}, return_when=asyncio.FIRST_COMPLETED)
 
     async def check(self) -> list[Finding]:
         """Everything about logins, versions, roles and certificates of all listed hosts; needs no `start`."""
         found = await asyncio.gather(
-            *(check(pool.settings, self._passwords[pool.name], self._own) for pool in self._pools)
+            *(check(pool.settings, self._passwords[pool.name], self._own) for pool in self._pools.every)
         )
         return [finding for findings_ in found for finding in findings_]
 
@@ -179,6 +182,10 @@ class Pools:
     async def joining(self, host: str, pool: str) -> JoinFacts:
         """See `Facts.joining`."""
         return await self._facts.joining(host, pool)
+
+    async def membership(self, pool: str, host: str) -> Membership:
+        """See `Facts.membership`."""
+        return self.members.membership(pool, host)
 
     async def health(self, pool: str) -> HealthFacts:
         """See `Facts.health`."""

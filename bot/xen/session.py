@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+import msgspec
 import structlog
 import XenAPI
 
@@ -84,6 +85,20 @@ class Sessions:
     def trust(self, host: HostSettings) -> Trust:
         """What the certificate of a listed host is checked against."""
         return self._trusts[host]
+
+    def adopt(self, other: PoolSettings) -> None:
+        """Lists the hosts of another entry as well, each with the certificate that is pinned for it there."""
+        news = tuple(host for host in other.hosts if self._pool.listed(host.address) is None)
+        self._trusts |= {host: Trust(other, host) for host in news}
+        self._pool = msgspec.structs.replace(self._pool, hosts=(*self._pool.hosts, *news))
+
+    async def join(self, address: str, into: Sessions) -> str:
+        """Has the host of this pool join another, whose coordinator has that address; gives the task's reference.
+
+        The call carries the other pool's password; it goes to a host that has shown the right certificate, and nowhere
+        else. Raises as `change`.
+        """
+        return await self.change("Async.pool.join", address, into._pool.user, into._password)
 
     async def read(self, method: str, *args: object) -> Wire:
         """A call without effect; repeated when its answer was lost. Raises Unreachable, XapiFailure."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from story_lab import StoryLab
+from story_lab import StoryLab, strings
 
 
 async def test_a_host_of_another_vendor_is_refused_with_both_values_before_anyone_tries(lab: StoryLab) -> None:
@@ -24,3 +24,53 @@ async def test_a_host_that_fits_can_join_and_every_rule_can_be_read(lab: StoryLa
     card = await lab.sees("xenserver4 can join experiment", "rules kept", who="viewer", private=True)
     await lab.press(card, "Show all", who="viewer")
     await lab.sees("SDN controller", "Storage drivers", "Trusted authorities", who="viewer", private=True)
+
+
+async def _joined(lab: StoryLab) -> None:
+    await lab.xen("pool-join xenserver4 to experiment", who="admin")
+    card = await lab.sees("xenserver4 joins experiment", "Confirm", who="admin", private=False)
+    await lab.press(card, "Confirm", who="admin")
+    card = await lab.sees("Approval needed", "only by being wiped", who="approver", private=False)
+    await lab.press(card, "Approve", who="approver")
+
+
+async def test_a_host_that_fits_joins_and_its_entry_becomes_an_alias(lab: StoryLab) -> None:
+    await _joined(lab)
+    await lab.sees("xenserver4 is a member of experiment", "Every shared storage", who="admin", private=False)
+    await lab.xen("status", who="viewer")
+    card = await lab.sees("xenserver4: 0 guests", who="viewer", private=True)
+    assert "xenserver4: nothing needs you" not in strings(card), "no pool of its own any more"
+    assert "xenserver4: lost" not in strings(card)
+    await lab.xen("pool-join xenserver4 to experiment", who="admin")
+    await lab.sees("xenserver4 is a member of experiment", "Nothing has to be done", who="admin", private=True)
+    await lab.xen("migrate centos54 to xenserver4")
+    await lab.sees("Migrate centos54: xenserver1 → xenserver4", "Confirm", private=False)
+
+
+async def test_the_pool_is_followed_when_its_new_member_becomes_the_coordinator(lab: StoryLab) -> None:
+    await _joined(lab)
+    await lab.sees("xenserver4 is a member of experiment", "Every shared storage", who="admin", private=False)
+    await lab.lab("datacentre", do="move_coordinator", host="xenserver4", pool="experiment")
+
+    async def followed() -> bool:
+        await lab.xen("status xenserver4", who="viewer")
+        return any("coordinator" in strings(one) for one in await lab.screen("viewer"))
+
+    await lab.until(followed, "xenserver4 as the coordinator")
+    await lab.xen("migrate centos54 to xenserver4")
+    await lab.sees("Migrate centos54: xenserver1 → xenserver4", "Confirm", private=False)
+
+
+async def test_a_join_that_dies_half_way_is_said_to_and_nothing_is_tried_twice(lab: StoryLab) -> None:
+    await lab.lab(
+        "datacentre",
+        do="arm",
+        fault={"method": "Async.pool.join", "when": "during", "action": "fail", "error": ["REPOSITORY_CLEANUP_FAILED"]},
+    )
+    await _joined(lab)
+    await lab.sees("joined experiment only half-way", "host-forget", who="admin", private=False)
+
+
+async def test_a_host_that_nobody_configured_is_refused_with_what_to_write(lab: StoryLab) -> None:
+    await lab.xen("pool-check join xenserver99 to experiment", who="viewer")
+    await lab.sees("no host called “xenserver99”", who="viewer", private=True)

@@ -1,0 +1,131 @@
+"""Letting a host join a pool: `/xen pool-join <host> to <pool>`.
+
+XAPI copies the pool's database to the host and restarts its toolstack: its session, its task and its answers end in the
+middle of it. So what counts is not what the call said but what the pool shows: a member that lives, with its storage.
+The way back wipes the host, which is why this is agreed to by somebody else.
+"""
+
+from __future__ import annotations
+
+from bot.domain.joining import JoinFacts, Membership
+from bot.domain.plan import Call, Check, LockKey, Plan, Ref, Step, Target
+from bot.domain.policy import ApprovalSettings
+from bot.domain.texts import Code, Phrase, many, say
+from bot.operations.base import Homes, Look, Operation, Seen
+from bot.operations.checks.grading import already, blocked, fine
+from bot.operations.checks.target import supported
+from bot.operations.joining.rules import rules
+from bot.operations.ports import Facts
+from bot.operations.risk import assess_join
+
+NAME = "pool-join"
+JOIN = "join"
+_ALONE = "alone"
+
+
+async def plan(host: str, pool: str, facts: Facts, approval: ApprovalSettings) -> Plan:
+    """The plan for a host to join a pool (UUIDs). Raises as Facts.joining."""
+    return decide(await facts.joining(host, pool), approval)
+
+
+def decide(read: JoinFacts, approval: ApprovalSettings) -> Plan:
+    """The plan that follows from the facts. Never raises."""
+    host, pool = read.joining.coordinator, read.pool.pool
+    risk = assess_join(read, approval)
+    title = say("{host} joins {pool}", host=host.name, pool=pool.name)
+    call = Call(JOIN, (Ref("host", host.uuid), Ref("pool", pool.uuid)), own=True)
+    return Plan(
+        operation=NAME,
+        pool=pool.uuid,
+        title=title,
+        refusal=say("{host} cannot join {pool}", host=host.name, pool=pool.name),
+        targets=(Target("host", host.uuid, host.name), Target("pool", pool.uuid, pool.name)),
+        placements=(),
+        checks=(supported(pool, (host, *read.pool.hosts)), _live(read), *_rules(read)),
+        risk=risk.risk,
+        risk_reasons=risk.reasons,
+        steps=(Step(JOIN, title, call),),
+        locks=(LockKey("host", host.uuid, host.name), LockKey("host", read.pool.coordinator.uuid, pool.name)),
+        after=(
+            say(
+                "{host} restarts its toolstack and is away for a minute or so; its halted guests come along.",
+                host=host.name,
+            ),
+            say("Leaving the pool again wipes the host with its local storage, and is not done from here."),
+        ),
+        names={pool.uuid: pool.name, host.uuid: host.name} | {one.uuid: one.name for one in read.pool.hosts},
+        approvers=risk.approvers,
+    )
+
+
+def _live(read: JoinFacts) -> Check:
+    key, title = "live", "Hosts live"
+    for host in (read.joining.coordinator, read.pool.coordinator):
+        if not host.live or host.silent_since is not None:
+            fix = say("Look at {host} itself: power, network, toolstack.", host=host.name)
+            return blocked(key, title, say("{host} does not answer", host=host.name), fix)
+    return fine(key, title, say("both coordinators answer"))
+
+
+def _rules(read: JoinFacts) -> list[Check]:
+    found = []
+    for one in rules(read):
+        if one.key == _ALONE and read.joining.pool.uuid == read.pool.pool.uuid:
+            host, pool = read.joining.coordinator.name, read.pool.pool.name
+            found.append(already(one.key, one.title, say("{host} is a member of {pool}", host=host, pool=pool)))
+        else:
+            found.append(one.check(read))
+    return found
+
+
+async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _homes: Homes) -> Plan:
+    return await plan(earlier.targets[0].uuid, earlier.targets[1].uuid, facts, approval)
+
+
+async def _look(of: Plan, _step: Step, facts: Facts) -> Look:
+    """Whether the pool shows the host as a member that lives."""
+    host, pool = of.targets
+    return judged(host.name, pool.name, await facts.membership(pool.uuid, host.uuid))
+
+
+def judged(host: str, pool: str, now: Membership) -> Look:
+    """What a membership means."""
+    if now.known and not now.whole:
+        half = say("{host} joined {pool} only half-way", host=host, pool=pool)
+        what = say("Looked at: {pool} has a record of it without an address; calls to it hang", pool=pool)
+        way = say(
+            "On the coordinator: {command} removes that record, then the join can be tried again.",
+            command=Code(f"xe host-forget uuid=<uuid of {host}>"),
+        )
+        return Look(Seen.HARMED, half, (what, way))
+    if not now.known:
+        where = say("it answers as a pool of its own") if now.alone else say("it does not answer")
+        seen = say("Looked at: no such member, {where}", where=where)
+        return Look(Seen.NOT_DONE, say("{host} is no member of {pool}", host=host, pool=pool), (seen,))
+    if not now.live:
+        away = say("Looked at: it is a member, not live yet")
+        return Look(
+            Seen.GOING_ON, say("{host} is a member of {pool} and still starting", host=host, pool=pool), (away,)
+        )
+    lines = [say("Looked at: a member, live, {state}", state=say("enabled") if now.enabled else say("not enabled yet"))]
+    if now.unplugged:
+        lines.append(
+            say("Not attached there yet: {srs}. {c} lists it.", srs=many(now.unplugged), c=Code("/xen pool-check"))
+        )
+    else:
+        lines.append(say("Every shared storage is attached to it"))
+    return Look(Seen.DONE, say("{host} is a member of {pool}", host=host, pool=pool), tuple(lines))
+
+
+def _running(of: Plan) -> Phrase:
+    return say("{host} joins {pool}", host=of.targets[0].name, pool=of.targets[1].name)
+
+
+OPERATION = Operation(
+    name=NAME,
+    replan=_replan,
+    look=_look,
+    running=_running,
+    when_stopped=say("A join cannot be stopped half-way: what has begun ends by itself."),
+    settle_s=60.0,
+)

@@ -1,0 +1,92 @@
+"""Hosts becoming members of a pool: the call that joins one, and how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from bot.domain.inventory import FeedState
+from bot.domain.joining import Membership
+from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
+from bot.xen.pool import LivePool
+from bot.xen.roster import Roster
+
+_POLL_S: Final = 0.5
+#: After its answer the joining toolstack restarts, and with it goes everything that could be asked about the task.
+_SILENT_S: Final = 20.0
+
+_log = structlog.get_logger(__name__)
+
+
+class LiveMembers:
+    """The port `Members`."""
+
+    def __init__(self, roster: Roster, live: Callable[[str], LivePool]) -> None:
+        self._roster = roster
+        self._live = live
+
+    async def join(self, host: str, pool: str) -> None:
+        """Has a host (UUID) join a pool (UUID); returns when XAPI says that it did, or falls silent as it then does.
+
+        Raises XapiFailure where XAPI refused, Unreachable where nothing was sent, OutcomeUnknown where nobody can tell.
+        """
+        there = self._live(pool)
+        here = self._alone(host)
+        address = next((one.address for one in there.model.inventory.hosts if one.coordinator), "")
+        if here is None or not address:
+            raise NotFound("host", host)
+        task = await here.sessions.join(address, there.sessions)
+        await self._ended(here, task)
+
+    def membership(self, pool: str, host: str) -> Membership:
+        """How far the host is a member, from the live feeds. Raises Unreachable before the first load."""
+        there = self._live(pool)
+        known = next((one for one in there.model.inventory.hosts if one.uuid == host), None)
+        here = self._alone(host)
+        alone = here is not None and here.feed.state is FeedState.LIVE
+        if known is None:
+            return Membership(known=False, whole=False, live=False, enabled=False, unplugged=(), alone=alone)
+        unplugged = tuple(
+            sorted(sr.name for sr in there.model.inventory.srs if sr.shared and sr.hosts and host not in sr.hosts)
+        )
+        return Membership(
+            known=True,
+            whole=bool(known.address),
+            live=known.live,
+            enabled=known.enabled,
+            unplugged=unplugged,
+            alone=alone,
+        )
+
+    def _alone(self, host: str) -> LivePool | None:
+        """The pool that the host is alone in, by what was last read of it."""
+        entries: Sequence[LivePool] = self._roster.every
+        for entry in entries:
+            hosts = entry.model.inventory.hosts
+            if len(hosts) == 1 and hosts[0].uuid == host:
+                return entry
+        return None
+
+    async def _ended(self, here: LivePool, task: str) -> None:
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
+        while loop.time() - heard < _SILENT_S:
+            try:
+                wire = await here.brief.read("task.get_record", task)
+            except (Unreachable, CannotTell):
+                await asyncio.sleep(_POLL_S)
+                continue
+            except XapiFailure as failure:
+                # The database behind this host is another one now, or the task was collected.
+                _log.info("join_task_gone", code=failure.code)
+                return
+            heard = loop.time()
+            status, error = str(wire.get("status", "")), [str(one) for one in wire.get("error_info", [])]
+            if status == "success":
+                return
+            if status in {"failure", "cancelled"}:
+                raise XapiFailure(error[0] if error else "INTERNAL_ERROR", tuple(error[1:]))
+            await asyncio.sleep(_POLL_S)

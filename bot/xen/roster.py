@@ -1,0 +1,73 @@
+"""The configured pools that are pools of their own. A host that has joined another pool leaves an entry behind.
+
+Such an entry is an alias from then on: nothing is shown or done under its name, and its hosts, with the certificates
+that the configuration pins for them, are hosts that the joined pool may be asked by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import structlog
+
+from bot.domain.inventory import FeedState
+from bot.xen.pool import LivePool
+
+_log = structlog.get_logger(__name__)
+
+
+class Roster(Sequence[LivePool]):
+    """Those pools, looked at anew each time it is gone through; `every` are all entries of the configuration."""
+
+    def __init__(self, every: Sequence[LivePool]) -> None:
+        self.every = tuple(every)
+        self._homes: dict[str, LivePool] = {}
+
+    def __iter__(self) -> Iterator[LivePool]:
+        return iter([pool for pool in self.every if self.home_of(pool) is None])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @overload
+    def __getitem__(self, index: int) -> LivePool: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[LivePool, ...]: ...
+    def __getitem__(self, index: int | slice) -> LivePool | tuple[LivePool, ...]:
+        return tuple(self)[index]
+
+    def home_of(self, entry: LivePool) -> LivePool | None:
+        """The entry that stands for the pool which all hosts of this entry are members of; None where it is this one.
+
+        Of two that follow one pool it is the one with more hosts listed.
+        """
+        for pool in self.every:
+            if pool is entry:
+                continue
+            if pool.feed.state is not FeedState.LIVE:
+                # A pool that does not answer at the moment, as while its coordinator changes, unsays nothing.
+                if self._homes.get(entry.name) is pool:
+                    return pool
+            elif self._covers(pool, entry):
+                self._adopt(entry, pool)
+                return pool
+        self._homes.pop(entry.name, None)
+        return None
+
+    def _covers(self, pool: LivePool, entry: LivePool) -> bool:
+        members = [host for host in pool.model.inventory.hosts if host.address]
+        if entry.feed.state is FeedState.LIVE:
+            # A host is in one pool at a time, so of two pictures of it the one with more members is the newer.
+            own = {host.uuid for host in entry.model.inventory.hosts}
+            return own <= {host.uuid for host in members} and self._rank(pool) > self._rank(entry)
+        return {host.address for host in entry.settings.hosts} <= {host.address for host in members}
+
+    def _rank(self, pool: LivePool) -> tuple[int, int, int]:
+        return len(pool.model.inventory.hosts), len(pool.settings.hosts), -self.every.index(pool)
+
+    def _adopt(self, entry: LivePool, pool: LivePool) -> None:
+        if self._homes.get(entry.name) is not pool:
+            self._homes[entry.name] = pool
+            pool.adopt(entry)
+            _log.info("pool_is_alias", entry=entry.name, pool=pool.name)

@@ -1,0 +1,38 @@
+"""`/xen pool-join <host> to <pool>`: lets a host that is a pool of its own join another pool."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.commands import Annotated, Change, Command, Context, after, rest
+from bot.domain.inventory import Host, PoolView
+from bot.domain.plan import Plan
+from bot.domain.policy import Role
+from bot.errors import Refused
+from bot.operations import pool_join
+
+
+class Arguments(msgspec.Struct, frozen=True):
+    """Which host, which pool, and why."""
+
+    host: Host
+    pool: Annotated[PoolView, after("to")]
+    reason: Annotated[str, rest("reason")] = ""
+
+
+async def plan(arguments: Arguments, context: Context) -> Plan:
+    """The plan of the join; nothing is changed yet."""
+    if arguments.pool.pool is None:
+        raise Refused(f"Pool {arguments.pool.name} has not answered yet.", "`/xen status` says what is known of it.")
+    return await pool_join.plan(arguments.host.uuid, arguments.pool.pool.uuid, context.facts, context.approval)
+
+
+COMMAND = Command(
+    word="pool-join",
+    usage="pool-join <host> to <pool> [reason …]",
+    help="Lets a host join a pool. The way back wipes the host, so taking one out of a pool is not done from here.",
+    example="pool-join xenserver4 to experiment",
+    role=Role.ADMIN,
+    arguments=Arguments,
+    does=Change(plan),
+)
