@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 
 import msgspec
@@ -182,6 +183,19 @@ async def test_all_steps_run_and_the_whole_is_looked_at(fold: FoldBench, world: 
     assert world.begun[0] == "h1"
     assert sorted(world.begun[1:]) == list(GUESTS)
     assert (await fold.store.verify_audit())[2] is None
+
+
+async def test_each_step_is_on_the_trail_as_it_ends_and_the_last_one_with_the_jobs_end(
+    fold: FoldBench, world: Fold
+) -> None:
+    await fold.ended(await started(fold), "SUCCEEDED")
+    trail = list(reversed(await fold.store.audit(limit=50)))
+    told = [json.loads(one.detail) for one in trail if one.tag == "job:step"]
+    end = json.loads(next(one.detail for one in trail if one.tag == "job:succeed"))
+    steps = [one["step"] for one in (*told, end["last"])]
+    assert steps[0] == "close h1"
+    assert sorted(steps[1:]) == [f"move {guest}" for guest in GUESTS]
+    assert {one["outcome"] for one in told} <= {"h1 looked at", *(f"{guest} looked at" for guest in GUESTS)}
 
 
 async def test_the_step_that_stands_alone_ends_before_others_begin_and_no_more_run_than_the_plan_says(
