@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from story_lab import StoryLab
+from story_lab import StoryLab, strings
 
 
 async def confirmed(lab: StoryLab, words: str, *title: str) -> dict[str, Any]:
@@ -31,6 +31,32 @@ async def test_a_guest_is_shut_down_and_started_again_and_both_are_looked_at(lab
     await confirmed(lab, "start centos54", "Start centos54", "It can run on xenserver1, xenserver3")
     await lab.sees("centos54 runs on xenserver")
     assert (await lab.guest("centos54"))["power_state"] == "Running"
+
+
+async def test_a_guest_of_a_silent_host_is_stopped_only_with_a_warning_and_what_starts_it_again_is_told(
+    lab: StoryLab,
+) -> None:
+    state = await lab.state()
+    there = next(host["uuid"] for host in state["hosts"] if host["name"] == "xenserver3")
+    guest = next(one for one in state["guests"] if one["host"] == there)
+    pool = next(one for one in state["pools"] if one["name"] == "experiment")
+    for cls, uuid in (("VM", guest["uuid"]), ("pool", pool["uuid"])):
+        value = {"auto_poweron": "true"}
+        await lab.lab(
+            "datacentre", **{"do": "set", "class": cls, "uuid": uuid, "field": "other_config", "value": value}
+        )
+    await lab.lab("datacentre", do="kill_host", host="xenserver3")
+
+    async def silent() -> bool:
+        await lab.xen("status experiment")
+        return any("xenserver3 is silent for" in strings(one) for one in await lab.screen())
+
+    await lab.until(silent, "the silent host")
+    await lab.xen(f"stop {guest['uuid']}")
+    card = await lab.sees("Shut down", "has been silent since", "Confirm", private=False)
+    told = strings(card)
+    assert "the call may hang" in told
+    assert "XAPI starts it again whenever the pool comes up" in told
 
 
 async def test_a_reboot_counts_only_when_the_guest_has_booted_anew(lab: StoryLab) -> None:
