@@ -20,7 +20,8 @@ from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, Quote, Size, Span, say
 from bot.errors import CannotTell, OutcomeUnknown, Unreachable, UserError, XapiFailure, XenbotError
 from bot.jobs.judging import End, EndKind
-from bot.jobs.steps import StepRunner, before
+from bot.jobs.sending import before
+from bot.jobs.steps import StepRunner
 from bot.operations.base import Look, Seen
 from bot.operations.ports import TaskStatus
 from bot.operations.work import Errand, Reached, Worker

@@ -108,6 +108,7 @@ async def test_another_operation_that_never_ends_is_told_after_the_long_silence(
         return any("pool_migrate" in name for name in names)
 
     await lab.until(pending, "a task that waits in silence")
+    await lab.sees("Migrating centos54", "XAPI seems to wait for another operation to end")
     await control(lab, "advance", seconds=7300)
     await lab.sees("Failed", "another operation is going on", "centos54 still runs on xenserver1")
     assert (await lab.guest("centos54"))["host"] == "xenserver1"

@@ -99,7 +99,7 @@ async def test_a_call_that_waits_behind_other_work_is_told_with_the_time_it_wait
     await bench.until(sent)
     world.operations = ()
     bench.now += 240
-    await told(bench, "waiting for another operation to end for 4 min")
+    await told(bench, "seems to wait for another operation to end, for 4 min now")
 
 
 async def test_a_label_whose_answer_was_lost_is_removed_as_soon_as_there_is_another(bench: Bench, world: World) -> None:
