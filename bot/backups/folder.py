@@ -18,6 +18,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import secrets
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -181,6 +182,16 @@ class Folder:
         with self._root("could not be asked for its free space") as root:
             found = os.fstatvfs(root)
         return Space(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+
+    def probe(self) -> None:
+        """See `Target.probe`."""
+        with self._root("could not be written") as root:
+            name = f".probe.{secrets.token_hex(4)}"
+            try:
+                files.write_small(name, root, b"xenbot\n")
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=root)
 
     def shares_server(self, device_config: Mapping[str, str]) -> bool:
         """See `Target.shares_server`."""

@@ -188,6 +188,10 @@ class Target(Protocol):
         """Asks how much may still be written."""
         ...
 
+    def probe(self) -> None:
+        """Writes a little and removes it again. Raises TargetFailed where that does not work."""
+        ...
+
     def shares_server(self, device_config: Mapping[str, str]) -> bool:
         """Whether it lies on the file server of an SR with this device-config: no independent copy then."""
         ...

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import getpass
 import os
-import sys
 import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli.backup_words import damaged, describe, end_progress, line, progress, tell_look
 from bot.cli.options import CONFIG, FINDING, JSON
 from bot.cli.output import complain, make_line, print_json
-from bot.logs import clean_text
 
 if TYPE_CHECKING:
     # For the type checker only: each command imports what it uses.
     from bot.backups import Folder, Listing, Look, Stored
     from bot.backups.settings import BackupSettings
-    from bot.domain.catalogue import Backup
 
 _WHAT = click.argument("what", nargs=-1)
 
@@ -42,17 +39,17 @@ def list_backups(ctx: click.Context, *, path: Path, as_json: bool, what: tuple[s
     found = _select(listing, what)
     if as_json:
         unfinished = [{"backup": one.id, "guest": one.guest, "size": one.size} for one in listing.unfinished]
-        rows = [_describe(one.backup) for one in found]
+        rows = [describe(one.backup) for one in found]
         print_json({"backups": rows, "unfinished": unfinished, "findings": listing.findings})
     else:
         for one in found:
-            click.echo(_line(one.backup))
+            click.echo(line(one.backup))
         for draft in listing.unfinished:
             click.echo(make_line(draft.id, draft.guest, f"{draft.size:,} bytes", "not finished"))
         _tell(listing.findings)
         if not found:
             click.echo("No backups.")
-    ctx.exit(FINDING if listing.findings or any(_damaged(one.backup) for one in found) else 0)
+    ctx.exit(FINDING if listing.findings or any(damaged(one.backup) for one in found) else 0)
 
 
 @backups.command()
@@ -80,16 +77,16 @@ def verify(
             look = _look(target, one, sample)
         except (Refused, TargetFailed) as error:
             complain(f"{one.manifest.id}: {error}")
-            results.append(_describe(one.backup) | {"ok": False, "error": str(error)})
+            results.append(describe(one.backup) | {"ok": False, "error": str(error)})
             wrong = True
             continue
         wrong = wrong or bool(look.damage or look.note)
         results.append(
-            _describe(one.backup)
+            describe(one.backup)
             | {"ok": not look.damage, "checked": look.checked, "damage": look.damage, "note": look.note}
         )
         if not as_json:
-            _tell_look(one, look)
+            tell_look(one, look)
     if as_json:
         print_json({"backups": results, "findings": listing.findings})
     elif not results:
@@ -116,19 +113,19 @@ def prune(ctx: click.Context, *, path: Path, as_json: bool, dry_run: bool) -> No
         print_json(
             {
                 "dry_run": dry_run,
-                "kept": [_describe(one.backup) | {"why": one.why} for one in done.keep],
-                "trashed": [_describe(one) for one in done.drop],
-                "removed": [_describe(one) for one in done.purge],
+                "kept": [describe(one.backup) | {"why": one.why} for one in done.keep],
+                "trashed": [describe(one) for one in done.drop],
+                "removed": [describe(one) for one in done.purge],
                 "findings": done.findings,
             }
         )
     else:
         for kept in done.keep:
-            click.echo(make_line("keep", _line(kept.backup), kept.why))
+            click.echo(make_line("keep", line(kept.backup), kept.why))
         for one in done.drop:
-            click.echo(make_line("trash", _line(one)))
+            click.echo(make_line("trash", line(one)))
         for one in done.purge:
-            click.echo(make_line("remove", _line(one)))
+            click.echo(make_line("remove", line(one)))
         _tell(done.findings)
         would = "would go" if dry_run else "went"
         click.echo(f"{len(done.keep)} kept, {len(done.drop)} {would} to the trash, {len(done.purge)} {would} for good.")
@@ -143,9 +140,9 @@ def recover(*, path: Path, as_json: bool, identity: str) -> None:
     """Take a backup out of the trash again."""
     stored = _open(_settings(path)).recover(identity)
     if as_json:
-        print_json(_describe(stored.backup))
+        print_json(describe(stored.backup))
     else:
-        click.echo(_line(stored.backup))
+        click.echo(line(stored.backup))
 
 
 @backups.command()
@@ -156,12 +153,38 @@ def adopt(*, path: Path, as_json: bool, file: Path) -> None:
     """Copy an archive from elsewhere (FILE, an .xva) into the place for backups, if all of it is right."""
     from bot.backups import adopt as adopt_file  # noqa: PLC0415  loaded when used
 
-    stored = adopt_file(_open(_settings(path)), file, _me(), time.time(), _progress(file.name))
-    _end_progress()
+    stored = adopt_file(_open(_settings(path)), file, _me(), time.time(), progress(file.name))
+    end_progress()
     if as_json:
-        print_json(_describe(stored.backup))
+        print_json(describe(stored.backup))
     else:
-        click.echo(_line(stored.backup))
+        click.echo(line(stored.backup))
+
+
+def check(settings: BackupSettings) -> list[tuple[str, str, str]]:
+    """What is wrong with the place for backups: where, level, sentence."""
+    from bot.backups import Folder  # noqa: PLC0415  loaded when used
+    from bot.domain.texts import size  # noqa: PLC0415  loaded when used
+    from bot.errors import TargetFailed  # noqa: PLC0415  loaded when used
+
+    if not settings.path:
+        return [("backups", "ok", "no place is configured: this bot makes none.")]
+    target = Folder(Path(settings.path), mounted=settings.mounted)
+    try:
+        target.probe()
+        space, listing = target.space(), target.listing()
+    except TargetFailed as error:
+        return [("backups", "error", str(error))]
+    found = [("backups", "warning", finding) for finding in listing.findings]
+    reserve = settings.reserve_gib << 30
+    if space.free <= reserve:
+        sentence = f"{size(space.free)} are free, and {size(reserve)} must stay free: no backup can be made."
+        found.append(("backups", "error", sentence))
+    bad = sum(damaged(one) for one in listing.backups)
+    if bad:
+        found.append(("backups", "error", f"{bad} of {len(listing.backups)} backups are damaged."))
+    told = f"{len(listing.backups)} backups, {size(space.free)} of {size(space.total)} free."
+    return found or [("backups", "ok", told)]
 
 
 def _settings(path: Path) -> BackupSettings:
@@ -208,86 +231,16 @@ def _look(target: Folder, one: Stored, sample: float | None) -> Look:
     """Looks, and keeps the result beside the backup: a backup in the trash too may be what somebody needs."""
     from bot.backups import check_all, check_sample  # noqa: PLC0415  loaded when used
 
-    progress = _progress(one.manifest.id)
-    look = check_all(one, progress) if sample is None else check_sample(one, sample / 100, progress)
-    _end_progress()
+    told = progress(one.manifest.id)
+    look = check_all(one, told) if sample is None else check_sample(one, sample / 100, told)
+    end_progress()
     target.record(one.manifest.id, look.verification(time.time(), _me()))
     return look
-
-
-def _progress(name: str) -> Callable[[int, int], None]:
-    """Tells a person at a terminal, in one line that is written over; nobody else."""
-    if not sys.stderr.isatty():
-        return lambda _done, _total: None
-    told = 0.0
-
-    def tell(done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told > 0.5:
-            told = time.monotonic()
-            click.echo(f"\r{clean_text(name)}  {done * 100 // max(1, total)} %", nl=False, err=True)
-
-    return tell
-
-
-def _end_progress() -> None:
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", nl=False, err=True)
-
-
-def _tell_look(one: Stored, look: Look) -> None:
-    how = "all of it" if look.checked == look.size else f"{look.checked:,} of {look.size:,} bytes, picked at random"
-    verdict = "damaged" if look.damage else "as it was when it was made"
-    click.echo(make_line(one.manifest.id, one.manifest.name, f"{verdict} ({how} was read)"))
-    for sentence in (*look.damage, look.note):
-        if sentence:
-            click.echo(make_line("   ", sentence))
 
 
 def _tell(findings: Iterable[str]) -> None:
     for finding in findings:
         complain(finding)
-
-
-def _damaged(one: Backup) -> bool:
-    return one.verified is not None and bool(one.verified.damage)
-
-
-def _line(one: Backup) -> str:
-    seen = one.verified
-    how = f"{seen.how.value} {_iso(seen.at)}" if seen is not None else "never verified"
-    until = f"kept until {_iso(one.kept_until)}" if one.kept_until is not None else ""
-    return make_line(one.id, one.name, one.pool_name, _iso(one.at), f"{one.size:,} bytes", one.state.value, how, until)
-
-
-def _describe(one: Backup) -> dict[str, Any]:
-    seen = one.verified
-    return {
-        "backup": one.id,
-        "guest": one.guest,
-        "name": one.name,
-        "pool": one.pool,
-        "pool_name": one.pool_name,
-        "at": _iso(one.at),
-        "size": one.size,
-        "sha256": one.sha256,
-        "job": one.job,
-        "who": one.who,
-        "state": one.state.value,
-        "verified_at": _iso(seen.at) if seen is not None else None,
-        "verified_how": seen.how.value if seen is not None else "",
-        "verified_by": seen.who if seen is not None else "",
-        "damage": list(seen.damage) if seen is not None else [],
-        "kept_until": _iso(one.kept_until),
-    }
-
-
-def _iso(at: float | None) -> str | None:
-    try:
-        return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
-    except (ValueError, OverflowError, OSError):
-        # A manifest may hold any number.
-        return "at no possible time"
 
 
 def _me() -> str:

@@ -141,6 +141,12 @@ def test_two_do_not_prune_at_once(target: Target) -> None:
         pass
 
 
+def test_a_probe_leaves_nothing(target: Target) -> None:
+    before = target.listing()
+    target.probe()
+    assert target.listing() == before
+
+
 def test_there_is_space_and_a_local_place_shares_no_server(target: Target) -> None:
     space = target.space()
     assert 0 < space.free <= space.total

@@ -10,13 +10,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 from backup_keeping import AT, GUEST, OTHER, keep
 from click.testing import CliRunner
 from xva_making import MIB, DiskSpec, Recipe, make_archive, make_content
 
 from bot.backups import Folder, Stored
+from bot.backups.settings import BackupSettings
 from bot.cli import main
+from bot.cli.backups import check
+from bot.config.backups_part import load_backups_only
 from bot.domain.catalogue import BackupState
 
 HOSTILE = '../../etc/passwd\n\x1b[31m\u202e"' + "x" * 300
@@ -306,6 +310,24 @@ def test_a_place_that_is_not_there_or_not_mounted_is_named(place: Place) -> None
     done = place.xenbot("list")
     assert done.code == 2
     assert "there is no folder" in done.err
+
+
+def test_the_check_of_everything_looks_at_the_place_too(place: Place) -> None:
+    good, bad = keep(place.target), keep(place.target, OTHER)
+    settings = load_backups_only(place.config)
+    ((where, level, text),) = check(settings)
+    assert (where, level) == ("backups", "ok")
+    assert text.startswith("2 backups, ")
+    os.truncate(bad.archive, 100)
+    (good.archive.parent / "manifest.json").write_text("?")
+    full = msgspec.structs.replace(settings, reserve_gib=1_000_000)
+    assert [(one[1], one[2].split(" ", 1)[-1][:20]) for one in check(full)] == [
+        ("warning", "is no usable backup:"),
+        ("error", "GiB are free, and 97"),
+        ("error", "of 1 backups are dam"),
+    ]
+    assert check(msgspec.structs.replace(settings, mounted=True))[0][1] == "error"
+    assert check(BackupSettings()) == [("backups", "ok", "no place is configured: this bot makes none.")]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can go on as somebody else")

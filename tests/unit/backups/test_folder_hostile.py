@@ -296,6 +296,19 @@ def test_only_what_is_in_the_trash_can_be_taken_out(tmp_path: Path) -> None:
         target.recover(stored.manifest.id)
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_place_that_cannot_be_written_is_told_by_a_probe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(folder_files.os, "replace", fail)
+    with pytest.raises(TargetFailed, match=f"{tmp_path} could not be written"):
+        Folder(tmp_path).probe()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_server_that_cannot_sync_folders_is_good_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fsync = os.fsync
 
