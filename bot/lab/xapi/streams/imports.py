@@ -1,5 +1,6 @@
 """`PUT /import`: an archive becomes guests with their disks, or nothing is left of it."""
 
+import asyncio
 import secrets
 from contextlib import ExitStack
 from functools import partial
@@ -108,7 +109,7 @@ async def _receive(visit: Visit, storage: str, context: Context) -> list[str]:
 async def run_import(
     context: Context, storage: str, source: Source, *, keeps_identity: bool, is_forced: bool
 ) -> list[str]:
-    """Makes guests of an archive; nothing of them is left after a failure, unless by force.
+    """Makes guests of an archive; nothing of them is left after a failure, unless by force or when the server dies.
 
     Args:
         context: Of the request or call; its host does the work.
@@ -138,8 +139,15 @@ async def run_import(
             # Whatever happens to the data, what was made stays.
             undo.pop_all()
             undo.callback(let_go, context, made)
-        with attach(pool, [made.known[name] for name, _ in description.list_disks()]):
-            await _fill(context, source, made, is_forced=is_forced)
+        try:
+            with attach(pool, [made.known[name] for name, _ in description.list_disks()]):
+                await _fill(context, source, made, is_forced=is_forced)
+        except asyncio.CancelledError:
+            if context.runner is not None and context.runner.reason is not None:
+                # The server has died over it: nobody is left who could clean up.
+                undo.pop_all()
+                let_go(context, made)
+            raise
         context.set_cancellable(cancellable=False)
         undo.pop_all()
         let_go(context, made)
