@@ -23,13 +23,16 @@ from bot.errors import StoreError, TargetFailed
 from bot.jobs.console import Console
 from bot.jobs.control import Control
 from bot.jobs.counter import Counter
+from bot.jobs.day_summary import DaySummary
 from bot.jobs.decisions import Decisions
 from bot.jobs.desk import Desk
 from bot.jobs.engine import Engine
 from bot.jobs.keeper import DAY_S, Keeper, Keeping
 from bot.jobs.proposals import Proposals
 from bot.jobs.reasons import Reasons
+from bot.jobs.schedules import Runner
 from bot.jobs.slots import Slots
+from bot.jobs.standing_plans import StandingPlans
 from bot.jobs.watch import Watch
 from bot.jobs.witness import Witness
 from bot.metrics import Metrics
@@ -38,6 +41,7 @@ from bot.operations.backup_work import BackupWork
 from bot.operations.discover import operations
 from bot.operations.join_work import JoinWork
 from bot.operations.restore_work import RestoreWork
+from bot.operations.schedule import ScheduleWork
 from bot.operations.verify_work import VerifyWork
 from bot.operations.xapi_words import explain
 from bot.slack import REQUEST_PATH, Delivery, Dialogues, Gateway, Homes, Links, People, close_client, open_client
@@ -62,11 +66,12 @@ def xapi_words(error: tuple[str, ...]) -> Phrase:
 class Sources(Pools):
     """What plans are made from: the pools, the archive, and the catalogue of what is in it."""
 
-    def __init__(self, config: Config, archives: Archives, library: Library, catalogue: Catalogue) -> None:
+    def __init__(self, config: Config, archives: Archives, library: Library, store: Store) -> None:
         super().__init__(config.pools, passwords=config.secrets.pool_passwords, own=own_uuids())
         self.archives = archives
         self.library = library
-        self.catalogue = catalogue
+        self.catalogue: Catalogue = store
+        self.schedules = StandingPlans(store, self, config.backups.time_zone)
 
 
 class App:
@@ -89,6 +94,7 @@ class App:
             **VerifyWork(self.shelf, self.store).workers(),
             **JoinWork(self.pools.members).workers(),
             **RestoreWork(self.pools.streams, self.pools, self.shelf, self.pools.restoring).workers(),
+            **ScheduleWork(self.pools).workers(),
         }
         places = {"pool": kept.at_once_per_pool, "host": kept.at_once_per_host, "archive": kept.at_once}
         self.engine = Engine(
@@ -133,6 +139,15 @@ class App:
             on_joined=self.delivery.let_in,
         )
         self.witness = Witness(self.store, config.slack.alerts_channel or config.slack.channels[0])
+        self.runner = Runner(self.store, self.engine, self.pools, self.pools, people, config.approval)
+        self.summary = DaySummary(
+            self.store,
+            self.pools,
+            config.slack.alerts_channel or config.slack.channels[0],
+            kept.time_zone,
+            hour=kept.summary_hour,
+            alert_days=kept.alert_days,
+        )
         self.watch = Watch(self.store, self.pools, self.pools)
         self.keeper = Keeper(
             self.store,
@@ -219,6 +234,8 @@ class App:
                 group.create_task(self.watch.run(), name="watch"),
                 *([group.create_task(self.keeper.run(), name="keeper")] if self.config.backups.path else []),
                 group.create_task(self.homes.run(), name="homes"),
+                group.create_task(self.runner.run(), name="schedules"),
+                group.create_task(self.summary.run(), name="summary"),
             ]
             await stop.wait()
             log.info("stopping")

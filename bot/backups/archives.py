@@ -167,6 +167,7 @@ class Incoming:
             task=label.task,
             who=label.who,
             reason=label.reason,
+            keep=label.keep,
             kept_until=None if label.kept_s is None else self._at + label.kept_s,
             bot=version("xenbot"),
         )

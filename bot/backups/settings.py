@@ -19,6 +19,7 @@ _BOUNDS = {
     "verify_days": (0, 3650),
     "sample_percent": (0.01, 100),
     "alert_days": (0, 3650),
+    "summary_hour": (0, 23),
 }
 
 
@@ -37,6 +38,7 @@ class BackupSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reserve_gib: How many GiB must stay free: a backup that would take of them is refused.
         verify_days: After how many days each backup is looked at again; 0 for never.
         sample_percent: How much of it is read then: 100 for all of it.
+        summary_hour: The hour, by the clock of `time_zone`, at which the summary of the day is posted.
         alert_days: After how many days without a whole backup of a guest it is told; 0 for never.
     """
 
@@ -52,6 +54,7 @@ class BackupSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verify_days: int = 30
     sample_percent: float = 1.0
     alert_days: int = 0
+    summary_hour: int = 8
 
     @property
     def rule(self) -> Rule:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from bot.commands.words import first_word
 from bot.domain.audit import ANY, Break, Entry, Wanted
 from bot.domain.catalogue import Backup
 from bot.domain.health import Checkup
@@ -19,6 +20,7 @@ from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import Freeze, JobRecord
 from bot.errors import Candidate, NotUnderstood
 from bot.operations.ports import Facts, Fleet
+from bot.operations.schedule_ports import Schedules
 
 
 class Journal(Protocol):
@@ -101,6 +103,7 @@ class Context(msgspec.Struct, frozen=True):
     approval: ApprovalSettings
     registry: Registry
     people: Acquaintances
+    schedules: Schedules
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -154,6 +157,13 @@ class Registry:
         names = [f"{package}.{module.name}" for module in pkgutil.iter_modules(root.__path__)]
         found = [importlib.import_module(name).COMMAND for name in names]
         return cls(found)
+
+    def read(self, text: str) -> tuple[str, str]:
+        """The command word of what was typed, folded, of one word or of two ("schedule list"), and what follows it."""
+        word, tail = first_word(text)
+        second, rest = first_word(tail)
+        both = f"{word} {second}"
+        return (both, rest) if both in self._by_word else (word, tail)
 
     def find(self, word: str) -> Command:
         """The command of that word. Raises NotUnderstood with the closest one."""

@@ -35,6 +35,13 @@ _LABELS = {
 
 
 _HINTS = {
+    "guests": "The name of a guest, or tag:nightly for every guest with that tag when the time comes.",
+    "daily": "A time such as 02:00. One of daily, weekly and monthly is needed.",
+    "weekly": "A day and a time such as sunday 02:00.",
+    "monthly": "A day and a time such as 1 02:00 or last 02:00.",
+    "keep": "For example 7d/4w/12m. Left empty, the rule of the configuration holds.",
+    "zone": "For example Europe/Berlin. Left empty, the zone of the configuration holds.",
+    "schedule": "/xen schedule list shows them.",
     "reason": "Shown to everybody on the card, and kept in the audit.",
     "job": "It stands on the job's card; /xen jobs lists the newest.",
 }

@@ -46,7 +46,8 @@ class Room(msgspec.Struct, frozen=True):
 class Label(msgspec.Struct, frozen=True):
     """What a backup is catalogued under. Guest and pool are UUIDs with the names they had; `how` it was made.
 
-    `kept_s` is for how many seconds it must be kept, None where only the rules of the configuration say.
+    `kept_s` is for how many seconds it must be kept, None where only rules say; `keep` is the rule of its own by which
+    it is kept, "" for that of the configuration.
     """
 
     guest: str
@@ -59,3 +60,4 @@ class Label(msgspec.Struct, frozen=True):
     who: str
     reason: str
     kept_s: float | None = None
+    keep: str = ""

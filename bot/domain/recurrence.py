@@ -120,6 +120,18 @@ def next_after(rule: Recurrence, moment: float) -> float:
     return next(run for run in _runs(rule, moment) if run > moment)
 
 
+def shifted(rule: Recurrence, moment: float, until: float) -> float | None:
+    """The first run after `moment` and up to `until` at which the clock shows another time than that of the rule."""
+    zone = ZoneInfo(rule.zone)
+    for run in _runs(rule, moment):
+        if run > until:
+            return None
+        local = datetime.fromtimestamp(run, zone)
+        if run > moment and (local.hour, local.minute) != (rule.hour, rule.minute):
+            return run
+    return None
+
+
 def missed(rule: Recurrence, since: float, until: float) -> Missed | None:
     """The runs after `since` and up to `until`, both Unix seconds; None where there is none."""
     count, latest = 0, 0.0

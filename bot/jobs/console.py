@@ -28,7 +28,7 @@ class Console:
     async def run(self, text: str, who: str) -> Message:
         """Carries out a command that looks or controls, typed by the machine's user `who`. Raises UserError."""
         person = Person(self._team, f"console:{who}", name=who, roles=held(frozenset({Role.ADMIN})))
-        word, tail = commands.first_word(text)
+        word, tail = self._desk.registry.read(text)
         command = self._desk.registry.find(word or "help")
         if isinstance(command.does, Change):
             why = f"`{command.word}` is asked for in Slack: it is confirmed and approved there."

@@ -42,7 +42,7 @@ class Counter:
 
     def asked(self, text: str) -> str:
         """The command word, where it was typed without the words it needs; else ""."""
-        word, tail = commands.first_word(text)
+        word, tail = self.desk.registry.read(text)
         try:
             command = self.desk.registry.find(word)
         except NotUnderstood:

@@ -71,7 +71,7 @@ class Desk(Settling):
 
     async def run(self, words: Words) -> Message | None:
         """Carries out a command. Raises UserError with a sentence for the person; a refusal to a person is audited."""
-        word = commands.first_word(words.text)[0] or "help"
+        word = self.registry.read(words.text)[0] or "help"
         outcome = Outcome.FAILED
         try:
             answer = await in_words(self._run(words))
@@ -90,7 +90,7 @@ class Desk(Settling):
     async def _run(self, words: Words) -> Message | None:
         try:
             person = await self.directory.person(words.team, words.user)
-            word, tail = commands.first_word(words.text)
+            word, tail = self.registry.read(words.text)
             command = self.registry.find(word or "help")
             if tail.strip().casefold() == "help":
                 command, tail = self.registry.find("help"), word
@@ -138,6 +138,7 @@ class Desk(Settling):
             approval=self.approval,
             registry=self.registry,
             people=self.people,
+            schedules=self.facts.schedules,
         )
 
     async def do(self, command: Command, written: dict[str, str], person: Person, channel: str) -> Message | None:

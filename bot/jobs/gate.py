@@ -10,7 +10,8 @@ import structlog
 from bot.domain.plan import Grade, Plan, drift
 from bot.domain.policy import ApprovalSettings, Role
 from bot.domain.record import JobRecord
-from bot.domain.texts import Phrase, Quote, Who, many, say
+from bot.domain.schedule import ScheduleState, standing_of
+from bot.domain.texts import Code, Phrase, Quote, Who, many, say
 from bot.domain.words import numbered
 from bot.errors import (
     CannotTell,
@@ -113,6 +114,9 @@ class Gate:
         return problems if frozen is None else frozen
 
     async def _people(self, record: JobRecord) -> tuple[Phrase, ...]:
+        number = standing_of(record.requester)
+        if number is not None:
+            return await self._standing(number)
         problems: list[Phrase] = []
         wanted = [(record.requester, Role.OPERATOR), *((who, Role.APPROVER) for who in record.approved_by)]
         if record.glass_broken_by:
@@ -128,6 +132,13 @@ class Gate:
             if role not in person.roles:
                 problems.append(say("{who} no longer has the {role} role", who=Who(user), role=role.value))
         return tuple(problems)
+
+    async def _standing(self, number: int) -> tuple[Phrase, ...]:
+        """A schedule runs under its own name: it must be in force still; who once asked for it may have left."""
+        now = await self.store.schedule(number)
+        if now.state is ScheduleState.ACTIVE:
+            return ()
+        return (say("schedule {n} is {state} now", n=Code(str(number)), state=say(now.state.value)),)
 
 
 def _moved(whole: Plan, rest: Plan) -> dict[str, str]:

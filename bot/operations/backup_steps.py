@@ -37,11 +37,15 @@ _HALT, _SNAPPED = "halt", "snapshot"
 
 
 class Manner(msgspec.Struct, frozen=True):
-    """What was asked for: a stop for it, how the archive is packed, and for how many seconds it is kept at least."""
+    """What was asked for: a stop for it, how the archive is packed, and for how many seconds it is kept at least.
+
+    `rule` is the rule by which it is kept, "" for that of the configuration.
+    """
 
     cold: bool = False
     compress: Compression = Compression.ZSTD
     kept_s: float | None = None
+    rule: str = ""
 
 
 def lane(facts: BackupFacts, how: How, manner: Manner) -> tuple[Step, ...]:
@@ -64,6 +68,8 @@ def lane(facts: BackupFacts, how: How, manner: Manner) -> tuple[Step, ...]:
     options = {"how": how.value, "compress": manner.compress.value, "cold": str(manner.cold).lower()}
     if manner.kept_s is not None:
         options["keep"] = str(int(manner.kept_s))
+    if manner.rule:
+        options["rule"] = manner.rule
     sent = snapshot if how.snapshot else guest
     steps: list[Step] = []
     if how.stops:
@@ -121,7 +127,8 @@ def manner_of(step: Step) -> Manner:
     options = options_of(step)
     kept = options.get("keep")
     compress = Compression(options["compress"])
-    return Manner(options["cold"] == "true", compress, None if kept is None else float(kept))
+    seconds = None if kept is None else float(kept)
+    return Manner(options["cold"] == "true", compress, seconds, options.get("rule", ""))
 
 
 def mark(nonce: str, guest: str) -> str:

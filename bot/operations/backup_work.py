@@ -139,6 +139,7 @@ def _label(errand: Errand, guest: str) -> Label:
         who=errand.who,
         reason=errand.reason,
         kept_s=manner.kept_s,
+        keep=manner.rule,
     )
 
 

@@ -31,6 +31,7 @@ from bot.domain.inventory import (
 from bot.domain.joining import JoinFacts, Membership
 from bot.domain.plan import Call
 from bot.domain.restores import Coming, Readiness, Restored, RestoreFacts
+from bot.operations.schedule_ports import Schedules
 
 if TYPE_CHECKING:  # the archive's ports are made of those below
     from bot.operations.archive_ports import Archives, Catalogue, Library
@@ -100,6 +101,11 @@ class Facts(Protocol):
     @property
     def catalogue(self) -> Catalogue:
         """What is known of the backups there."""
+        ...
+
+    @property
+    def schedules(self) -> Schedules:
+        """The standing plans."""
         ...
 
     async def migration(self, vm: str, host: str) -> MigrationFacts:

@@ -58,7 +58,9 @@ class Detours:
         news = parcel.urgent and not parcel.edit_only and parcel.kind in {"card", "post"}
         if not news:
             return None
-        ways = [one for one in (self._alerts, parcel.asker) if one and one not in {parcel.channel, *self._shut}]
+        # A schedule that asked for a job is nobody to write to.
+        asker = parcel.asker if is_user(parcel.asker) else ""
+        ways = [one for one in (self._alerts, asker) if one and one not in {parcel.channel, *self._shut}]
         if not ways or parcel.id in self._told:
             return None
         self._told[parcel.id] = None

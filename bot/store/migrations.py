@@ -254,6 +254,25 @@ def m013_told_elsewhere(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE outbox ADD COLUMN elsewhere INTEGER NOT NULL DEFAULT 0")
 
 
+@MIGRATIONS()
+def m014_schedules(db: sqlite_utils.Database) -> None:
+    """Standing plans, and the view of them that people read."""
+    db.execute(
+        "CREATE TABLE schedules (number INTEGER PRIMARY KEY AUTOINCREMENT, mark TEXT NOT NULL UNIQUE,"
+        " state TEXT NOT NULL, covered TEXT NOT NULL, rule TEXT NOT NULL, keep TEXT NOT NULL, owner TEXT NOT NULL,"
+        " team TEXT NOT NULL, channel TEXT NOT NULL, job INTEGER NOT NULL REFERENCES jobs(number),"
+        " created_at REAL NOT NULL, next_run REAL NOT NULL, last_run REAL, last_jobs TEXT NOT NULL DEFAULT '[]',"
+        " last_said TEXT NOT NULL DEFAULT '[]') STRICT"
+    )
+    db.execute("CREATE INDEX jobs_by_requester ON jobs(requester, number)")
+    db.execute(
+        "CREATE VIEW schedule_list AS SELECT number AS schedule, state,"
+        " coalesce(nullif(json_extract(covered, '$.tag'), ''), json_extract(covered, '$.name')) AS covers,"
+        " json_extract(rule, '$.every') AS every, keep, owner, datetime(next_run, 'unixepoch') AS next_run,"
+        " datetime(last_run, 'unixepoch') AS last_run, last_jobs FROM schedules ORDER BY number"
+    )
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

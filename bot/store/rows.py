@@ -169,6 +169,14 @@ def save_step(db: sqlite_utils.Database, step: StepRecord) -> None:
     db.table("steps").upsert(values, pk=("job", "index"))
 
 
+def insert_job(db: sqlite_utils.Database, record: JobRecord) -> int:
+    """Stores a new job with its steps; its number."""
+    number = int(db.table("jobs").insert(new_row(record), pk="number").last_pk or 0)
+    for index, step in enumerate(record.plan.steps):
+        db.table("steps").insert({"job": number, "index": index, "kind": step.kind, "state": "WAITING"})
+    return number
+
+
 def new_row(record: JobRecord) -> dict[str, Any]:
     """The columns of a new job; the number is given by the database."""
     return {

@@ -23,6 +23,7 @@ from bot.store.database import Database
 from bot.store.ledger import Ledger
 from bot.store.mail import Mail
 from bot.store.outbox import Outgoing
+from bot.store.schedules import Schedules
 
 Story = Callable[[JobRecord], Sequence[Outgoing]]
 
@@ -32,8 +33,11 @@ def silent(_record: JobRecord) -> Sequence[Outgoing]:
     return ()
 
 
-class Store(ClickBook, Ledger, Mail, Catalogue, Checkups):
-    """Jobs and their locks; clicks, the audit, the freeze, the outbox, the catalogue and checks come with its bases."""
+class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules):
+    """Jobs and their locks.
+
+    Clicks, the audit, the freeze, the outbox, the catalogue, checks and schedules come with its bases.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.database = Database(path)
@@ -60,9 +64,7 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups):
         """
 
         def work(db: sqlite_utils.Database) -> JobRecord:
-            number = int(db.table("jobs").insert(rows.new_row(record), pk="number").last_pk or 0)
-            for index, step in enumerate(record.plan.steps):
-                db.table("steps").insert({"job": number, "index": index, "kind": step.kind, "state": "WAITING"})
+            number = rows.insert_job(db, record)
             if after is not None:
                 changed = db.execute(
                     "UPDATE jobs SET successor = ? WHERE number = ? AND successor IS NULL", [number, after]

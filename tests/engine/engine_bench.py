@@ -65,6 +65,7 @@ class World:
         self.risk = Risk.LOW
         self.homes: dict[str, str] = {}
         self.grade = Grade.OK
+        self.schedules: object = None
         self.roles = {
             OPERATOR: frozenset({Role.OPERATOR}),
             APPROVER: frozenset({Role.APPROVER, Role.OPERATOR}),

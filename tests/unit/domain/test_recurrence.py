@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.recurrence import Every, Missed, Recurrence, missed, next_after, read, words
+from bot.domain.recurrence import Every, Missed, Recurrence, missed, next_after, read, shifted, words
 
 # Half an hour of summer time, changes at midnight, zones that skipped a day, none at all.
 ZONES = (
@@ -96,6 +96,16 @@ def test_a_time_that_spring_leaves_out_is_run_an_hour_later_and_one_that_autumn_
     assert [local(rule, at).strftime("%d %H:%M") for at in spring] == ["28 02:30", "29 03:30", "30 02:30"]
     autumn = runs(rule, stamp("2026-10-24T12:00", rule.zone), 2)
     assert [datetime.fromtimestamp(at, UTC).strftime("%d %H:%M") for at in autumn] == ["25 00:30", "26 01:30"]
+
+
+def test_the_run_that_shows_another_time_is_found_and_none_where_there_is_none() -> None:
+    year = 366 * 86_400
+    rule = read("daily 02:30", "Europe/Berlin")
+    begin = stamp("2026-01-01T00:00", rule.zone)
+    found = shifted(rule, begin, begin + year)
+    assert found == stamp("2026-03-29T03:30", rule.zone)
+    assert shifted(rule, begin, found - 1) is None
+    assert shifted(read("daily 04:00", "Europe/Berlin"), begin, begin + year) is None
 
 
 def test_a_month_without_the_day_has_its_last_one() -> None:

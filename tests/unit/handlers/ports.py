@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bot.commands import Change, Context, Control, Query, Registry, first_word, resolve, split
+from bot.commands import Change, Context, Control, Query, Registry, resolve, split
 from bot.domain.audit import ANY, Break, Entry, Wanted
 from bot.domain.catalogue import Backup, Proof, Verification
 from bot.domain.disk_moves import DiskMoveFacts, Image
@@ -32,6 +32,7 @@ from bot.domain.message import Checks, Choices, File, Message, Select, Table
 from bot.domain.plan import Plan, ceiling, digest
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import Freeze, JobRecord
+from bot.domain.schedule import Covered, Schedule, ScheduleState
 from bot.domain.texts import Phrase, Value, plain, say
 from bot.errors import Ambiguous, Candidate, NotFound
 from bot.operations import migrate
@@ -313,6 +314,35 @@ class FakeAcquaintances:
         return [Candidate(one, name, one) for one, name in known.items() if name.startswith(wanted)]
 
 
+class FakeSchedules:
+    """What the test put in."""
+
+    zone = "Europe/Berlin"
+
+    def __init__(self, fleet: FakeFleet) -> None:
+        self.fleet = fleet
+        self.known: list[Schedule] = []
+
+    def now(self) -> float:
+        return NOW
+
+    def covers(self, covered: Covered) -> Sequence[Vm]:
+        guests = [vm for view in self.fleet.views for vm in view.vms]
+        return [vm for vm in guests if vm.uuid == covered.vm or (covered.tag and covered.tag in vm.tags)]
+
+    async def all(self) -> Sequence[Schedule]:
+        return self.known
+
+    async def pause(self, number: int, person: Person) -> Schedule:
+        return msgspec.structs.replace(self.known[number - 1], state=ScheduleState.PAUSED)
+
+    async def resume(self, number: int, person: Person) -> Schedule:
+        return self.known[number - 1]
+
+    async def remove(self, number: int, person: Person) -> Schedule:
+        return msgspec.structs.replace(self.known[number - 1], state=ScheduleState.REMOVED)
+
+
 class Room:
     """A place to type commands in."""
 
@@ -320,11 +350,12 @@ class Room:
         self.fleet = FakeFleet(*(views or (VIEW,)))
         self.journal, self.control, self.registry = FakeJournal(), FakeControl(), Registry.discover()
         self.people = FakeAcquaintances()
+        self.schedules = FakeSchedules(self.fleet)
         self.person = Person("T1", "U1", "ann", frozenset({Role.VIEWER, Role.OPERATOR}))
 
     async def type(self, words: str) -> Plan | Message:
         """Everything between the words and the answer, as the bot does it."""
-        word, tail = first_word(words)
+        word, tail = self.registry.read(words)
         command = self.registry.find(word)
         arguments = resolve(command, split(command, tail), self.fleet)
         context = Context(
@@ -338,6 +369,7 @@ class Room:
             approval=ApprovalSettings(),
             registry=self.registry,
             people=self.people,
+            schedules=self.schedules,
         )
         match command.does:
             case Change(plan=plan):

@@ -22,10 +22,10 @@ from bot.errors import Ambiguous, NotFound, NotUnderstood, Refused
 
 # The contract of the slash command, also for commands that are yet to come.
 TABLE = {
-    Role.VIEWER: "help whoami about status vms why pool-check sr-check tools jobs job backups audit",
+    Role.VIEWER: "help schedule-list whoami about status vms why pool-check sr-check tools jobs job backups audit",
     Role.OPERATOR: "migrate move-disks eject start stop reboot backup verify rehearse restore evacuate enable return"
     " plug cancel",
-    Role.ADMIN: "pool-join sr-add schedule resolve freeze unfreeze",
+    Role.ADMIN: "pool-join sr-add schedule schedule-pause schedule-resume schedule-remove resolve freeze unfreeze",
 }
 
 
@@ -36,7 +36,9 @@ def view(**changes: Any) -> Any:
 def test_roles_are_as_the_table_says() -> None:
     roles = {command.word: command.role for command in Registry.discover().commands}
     assert roles
-    assert roles == {word: next(role for role, words in TABLE.items() if word in words.split()) for word in roles}
+    assert roles == {
+        word: next(role for role, words in TABLE.items() if word.replace(" ", "-") in words.split()) for word in roles
+    }
 
 
 async def test_help_lists_every_command_in_one_line() -> None:

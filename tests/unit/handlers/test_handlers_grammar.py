@@ -103,8 +103,8 @@ async def test_unknown_and_ambiguous_names_are_told() -> None:
 
 def test_every_command_can_be_read_from_its_own_usage_and_example() -> None:
     for command in REGISTRY.commands:
-        assert command.usage.split()[0] == command.word
-        assert command.example.split()[0] == command.word
+        assert REGISTRY.read(command.usage)[0] == command.word
+        assert REGISTRY.read(command.example)[0] == command.word
         assert command.help.endswith(".")
 
 

@@ -1,0 +1,192 @@
+"""Making a schedule: a standing plan, confirmed and approved once, that backs guests up by itself from then on.
+
+Each run plans anew, by the facts of that moment, and does no more than was approved here: running guests by snapshot,
+nothing shut down. What would need an approval of its own is left out and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.domain import recurrence
+from bot.domain.plan import Call, Check, Marked, Options, Plan, Risk, Step, Target, Text
+from bot.domain.policy import ApprovalSettings
+from bot.domain.recurrence import Recurrence
+from bot.domain.schedule import Covered, Schedule
+from bot.domain.texts import Code, Moment, Phrase, many, say
+from bot.domain.words import counted
+from bot.errors import TargetFailed
+from bot.operations.base import Homes, Look, Operation, Seen
+from bot.operations.checks.grading import blocked, fine, warning
+from bot.operations.ports import Facts
+from bot.operations.work import Errand, Worker
+
+NAME = SCHEDULE = "schedule"
+_MARK = "schedule"
+_NAMED = 12
+_YEAR_S = 366 * 86_400.0
+
+
+async def plan(covered: Covered, rule: str, zone: str, keep: str, facts: Facts) -> Plan:
+    """The plan of a schedule. `rule`, `zone` and `keep` must be readable."""
+    book = facts.schedules
+    guests = [vm.name for vm in book.covers(covered)]
+    return decide(covered, rule, zone, keep, book.now(), guests, await _place(facts), await book.all())
+
+
+def decide(
+    covered: Covered,
+    rule: str,
+    zone: str,
+    keep: str,
+    now: float,
+    guests: Sequence[str],
+    place: str,
+    others: Sequence[Schedule],
+) -> Plan:
+    """The plan that follows from the facts. Never raises.
+
+    `guests` are the names of what it covers now; `place` says what is wrong with the archive, if anything.
+    """
+    read = recurrence.read(rule, zone)
+    when = recurrence.words(read)
+    title = say("Back up {what} {when}", what=covered.words, when=say(when))
+    first = recurrence.next_after(read, now)
+    options = {"vm": covered.vm, "name": covered.name, "tag": covered.tag, "rule": rule, "zone": zone, "keep": keep}
+    call = Call(SCHEDULE, (Options(options), Marked(_MARK)), own=True)
+    shown = many([*guests[:_NAMED], *(["…"] if len(guests) > _NAMED else [])]) if guests else many(["nothing"])
+    return Plan(
+        operation=NAME,
+        pool="",
+        title=title,
+        refusal=say("{what} cannot be backed up by a schedule", what=covered.words),
+        targets=(Target("VM", covered.vm, covered.name) if covered.vm else Target("tag", covered.tag, covered.tag),),
+        placements=(),
+        checks=(_archive(place), _covers(covered, guests), _alone(covered, others), _clock(read, now)),
+        risk=Risk.HIGH,
+        risk_reasons=(say("from then on it runs by itself, under its own name"),),
+        steps=(Step(SCHEDULE, say("Put the schedule in force"), call),),
+        locks=(),
+        after=(
+            say("First run {first}, the next {second}", first=Moment(first), second=_second(read, first)),
+            say("It covers now: {guests}", guests=shown),
+            say("Running guests are backed up by snapshot; none is shut down for it"),
+            say("Kept by the rule {rule}", rule=Code(keep)) if keep else say("Kept by the rule of the configuration"),
+        ),
+        names={covered.vm: covered.name} if covered.vm else {},
+    )
+
+
+def _second(rule: Recurrence, first: float) -> Moment:
+    return Moment(recurrence.next_after(rule, first))
+
+
+async def _place(facts: Facts) -> str:
+    try:
+        await facts.archives.room()
+    except TargetFailed as failed:
+        return f"{failed.message} {failed.fix}".strip()
+    return ""
+
+
+def _archive(problem: str) -> Check:
+    if problem:
+        return blocked(
+            "archive",
+            "Archive",
+            say("{why}", why=problem),
+            say("See {section} of the configuration.", section=Code("[backups]")),
+        )
+    return fine("archive", "Archive", say("it can be written"))
+
+
+def _covers(covered: Covered, guests: Sequence[str]) -> Check:
+    if guests:
+        return fine("guests", "Guests", counted(len(guests), "guest now", "guests now"))
+    fact = say("no guest has the tag {tag} now", tag=covered.tag)
+    return warning("guests", "Guests", fact, say("A guest that gets it later is backed up from the next run on."))
+
+
+def _alone(covered: Covered, others: Sequence[Schedule]) -> Check:
+    same = [one for one in others if (one.covered.vm, one.covered.tag) == (covered.vm, covered.tag)]
+    if not same:
+        return fine("alone", "Other schedules", say("none for the same"))
+    numbers = many([Code(str(one.number)) for one in same])
+    fix = say("Remove what is not wanted: {command}.", command=Code(f"/xen schedule remove {same[0].number}"))
+    return warning(
+        "alone", "Other schedules", say("there is one for the same already: {numbers}", numbers=numbers), fix
+    )
+
+
+def _clock(rule: Recurrence, now: float) -> Check:
+    """A time that summer time leaves out or repeats is said, not guarded against: each day has one run all the same."""
+    at = recurrence.shifted(rule, now, now + _YEAR_S)
+    if at is not None:
+        local = datetime.fromtimestamp(at, ZoneInfo(rule.zone))
+        fact = say("summer time leaves that time out once a year: then it runs at {then}", then=local.strftime("%H:%M"))
+        return fine("clock", "Time", fact)
+    return fine("clock", "Time", say("it is there on every day"))
+
+
+def covered_by(step: Step) -> tuple[Covered, Mapping[str, str]]:
+    """What a step's schedule covers, and its other words: rule, zone, keep."""
+    options = next(one.values for one in step.call.args if isinstance(one, Options))
+    return Covered(options["vm"], options["name"], options["tag"]), options
+
+
+def mark_of(step: Step) -> str:
+    """The mark of a step with everything filled in; "" for one without."""
+    return next((one.value for one in step.call.args if isinstance(one, Text)), "")
+
+
+async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _homes: Homes) -> Plan:
+    covered, words = covered_by(earlier.steps[0])
+    return await plan(covered, words["rule"], words["zone"], words["keep"], facts)
+
+
+async def _look(_of: Plan, step: Step, facts: Facts) -> Look:
+    found = await facts.schedules.marked(mark_of(step))
+    if found is None:
+        return Look(Seen.NOT_DONE, say("it is not in force"), ())
+    headline = say("Schedule {n} is in force: {what}", n=Code(str(found.number)), what=_inside(found))
+    lines = (
+        say("Next run {when}", when=Moment(found.next_run)),
+        say("{all} lists all.", all=Code("/xen schedule list")),
+    )
+    return Look(Seen.DONE, headline, lines)
+
+
+def _inside(one: Schedule) -> Phrase:
+    return say("back up {what} {when}", what=one.covered.words, when=say(recurrence.words(one.rule)))
+
+
+class ScheduleWork:
+    """The worker that puts an approved schedule in force."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def workers(self) -> dict[str, Worker]:
+        """By the name that plans call it by."""
+        return {SCHEDULE: Worker(self._begin, _nothing, again=True, tasked=False)}
+
+    async def _begin(self, errand: Errand) -> None:
+        covered, words = covered_by(errand.step)
+        mark = mark_of(errand.step)
+        await self._facts.schedules.begin(mark, covered, words["rule"], words["zone"], words["keep"], errand.job)
+
+
+async def _nothing(_errand: Errand) -> None:
+    """It is in force or not; nothing lies between."""
+
+
+OPERATION = Operation(
+    NAME,
+    _replan,
+    _look,
+    lambda of: say("{title}", title=of.title),
+    when_stopped=Phrase("It is in force or it is not; its job says which."),
+    settle_s=1.0,
+)

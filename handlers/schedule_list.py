@@ -1,0 +1,64 @@
+"""`/xen schedule list`: what runs by itself, when next, and how the last run went."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.commands import Command, Context, Query
+from bot.domain import recurrence
+from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Small, Table, Verdict
+from bot.domain.policy import Role
+from bot.domain.schedule import Schedule, ScheduleState
+from bot.domain.texts import Code, Moment, Phrase, Value, many, say
+from bot.domain.words import counted, numbered
+
+_LOOKED_AT = 10
+
+
+class Arguments(msgspec.Struct, frozen=True):
+    """Nothing to say."""
+
+
+async def answer(_arguments: Arguments, context: Context) -> Message:
+    """All schedules that were not removed, and what the last run of each left out."""
+    known = await context.schedules.all()
+    if not known:
+        headline = say("No schedule yet")
+        how = say("{command} makes one.", command=Code("/xen schedule backup tag:nightly daily 02:00"))
+        return Message(headline, (Verdict(headline), Facts((how,))))
+    paused = sum(one.state is ScheduleState.PAUSED for one in known)
+    headline = counted(len(known), "schedule", "schedules")
+    beside = (say("{n} paused", n=paused),) if paused else ()
+    rows = tuple([await _row(one, context) for one in known])
+    parts: list[Part] = [Verdict(headline, beside, Mark.WAITING if paused else Mark.PLAIN)]
+    said = [_left_out(one, line) for one in known for line in one.last_said]
+    if said:
+        parts.append(Facts(tuple(said[:_LOOKED_AT])))
+    parts.append(Table(("Schedule", "What", "When", "Keep", "Next run", "Last run", "Jobs"), rows))
+    parts.append(Choices((Button("Backups", "ask", "backups"),)))
+    ways = [Code(f"/xen schedule {word} {known[0].number}") for word in ("pause", "resume", "remove")]
+    parts.append(Small(say("An admin writes {ways}.", ways=many(ways))))
+    return Message(headline, tuple(parts))
+
+
+async def _row(one: Schedule, context: Context) -> tuple[Value, ...]:
+    following: Value = Moment(one.next_run) if one.state is ScheduleState.ACTIVE else say(one.state.value)
+    last: Value = Moment(one.last_run) if one.last_run is not None else say("never")
+    jobs = many([numbered(await context.journal.job(number)) for number in one.last_jobs])
+    number, when = Code(str(one.number)), say(recurrence.words(one.rule))
+    return number, one.covered.words, when, Code(one.keep) if one.keep else "", following, last, jobs
+
+
+def _left_out(one: Schedule, line: Phrase) -> Phrase:
+    return say("Schedule {n}, last run: {line}", n=Code(str(one.number)), line=line)
+
+
+COMMAND = Command(
+    word="schedule list",
+    usage="schedule list",
+    help="Lists what runs by itself: what it covers, when it runs next, how its last run went.",
+    example="schedule list",
+    role=Role.VIEWER,
+    arguments=Arguments,
+    does=Query(answer),
+)

@@ -1,0 +1,131 @@
+"""Schedules in words: what is read, what is refused with the way to write it, and how they are listed."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from ports import NOW, VMS, Room
+
+from bot.domain.policy import Person, Role, held
+from bot.domain.recurrence import read
+from bot.domain.schedule import Covered, Schedule, ScheduleState
+from bot.domain.texts import say
+from bot.errors import Ambiguous, NotFound, NotUnderstood
+from bot.operations import schedule
+
+
+class NoRoom:
+    """Facts with an archive that can be written, and the schedules of a room."""
+
+    def __init__(self, room: Room) -> None:
+        self.schedules = room.schedules
+        self.archives = self
+
+    async def room(self) -> None:
+        return None
+
+
+def room() -> Room:
+    made = Room()
+    made.person = Person("T1", "U3", "eve", held(frozenset({Role.ADMIN})))
+    return made
+
+
+def kept(number: int, **changes: object) -> Schedule:
+    rule = read("daily 02:00", "Europe/Berlin")
+    covered = Covered(vm="vm-1", name="centos54")
+    one = Schedule(number, f"m{number}", covered, rule, "7d", "U1", "T1", "C1", number, NOW - 99, NOW + 3600)
+    return msgspec.structs.replace(one, **changes)
+
+
+@pytest.mark.parametrize(
+    ("words", "covered", "rule", "zone"),
+    [
+        ("schedule backup centos54 daily 02:00", Covered(vm="vm-1", name="centos54"), "daily 02:00", "Europe/Berlin"),
+        (
+            "schedule backup “way to go” weekly sunday 3:15",
+            Covered(vm="vm-8", name="way to go"),
+            "weekly sunday 3:15",
+            "Europe/Berlin",
+        ),
+        (
+            "schedule backup tag:nightly monthly last 02:00 zone UTC",
+            Covered(tag="nightly"),
+            "monthly last 02:00",
+            "UTC",
+        ),
+        ("schedule backup ｔａｇ：夜 daily ０２：００ keep 7d/4w", Covered(tag="夜"), "daily 02:00", "Europe/Berlin"),
+    ],
+)
+async def test_schedules_are_read_as_they_are_written(
+    words: str, covered: Covered, rule: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = room()
+    asked: list[tuple[object, ...]] = []
+
+    async def plan(*of: object) -> object:
+        asked.append(of[:3])
+        return None
+
+    monkeypatch.setattr(schedule, "plan", plan)
+    await here.type(words)
+    assert asked == [(covered, rule, zone)]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("schedule backup centos54", "one of daily, weekly and monthly"),
+        ("schedule backup centos54 daily 02:00 weekly sunday 02:00", "one of daily, weekly and monthly"),
+        ("schedule backup centos54 daily noon", "a time of day is missing"),
+        ("schedule backup centos54 daily 02:00 keep long", "keep"),
+        ("schedule backup centos54 daily 02:00 zone Atlantis", "no time zone"),
+        ("schedule backup tag: daily 02:00", "the tag is missing"),
+        ("schedule often", "one word too many"),
+    ],
+)
+async def test_what_is_no_schedule_is_told_with_an_example(words: str, why: str) -> None:
+    with pytest.raises(NotUnderstood, match=why) as refused:
+        await room().type(words)
+    assert "schedule backup" in refused.value.fix
+
+
+async def test_a_guest_that_is_not_there_or_not_clear_is_asked_about() -> None:
+    with pytest.raises(NotFound, match="gone"):
+        await room().type("schedule backup gone daily 02:00")
+    with pytest.raises(Ambiguous) as several:
+        await room().type("schedule backup twin daily 02:00")
+    # By this name the choice finds its way back into the command.
+    assert several.value.name == "twin"
+
+
+async def test_a_plan_says_what_it_covers_when_it_runs_and_that_it_needs_an_approval() -> None:
+    here = room()
+    here.schedules.known = [kept(4)]
+    here.schedules.now = lambda: 1_795_000_000.0  # type: ignore[method-assign]  # a year with summer time
+    covered = Covered(vm="vm-1", name="centos54")
+    facts = NoRoom(here)
+    plan = await schedule.plan(covered, "daily 02:30", "Europe/Berlin", "7d", facts)  # type: ignore[arg-type]  # enough of them
+    assert plan.blocked == ()
+    assert plan.risk.value == "high"
+    checks = {check.key: check for check in plan.checks}
+    assert "there is one for the same already" in checks["alone"].fact.template
+    assert "summer time leaves that time out" in checks["clock"].fact.template
+    await schedule.plan(Covered(tag="none"), "daily 02:30", "UTC", "", facts)  # type: ignore[arg-type]  # as above
+
+
+async def test_the_list_tells_when_each_runs_next_and_what_the_last_run_left_out() -> None:
+    here = room()
+    assert "No schedule yet" in await here.read("schedule list")
+    here.schedules.known = [
+        kept(1, last_run=NOW - 60, last_said=(say("{vm} was left out", vm=VMS[3].name),)),
+        kept(2, covered=Covered(tag="nightly"), state=ScheduleState.PAUSED),
+    ]
+    text = await here.read("schedule list")
+    assert "2 schedules" in text
+    assert "1 paused" in text
+    assert "Schedule 1, last run: winxp was left out" in text
+    assert "every guest with the tag nightly" in text
+    assert "Schedule 2 rests" in await here.read("schedule pause 2")
+    assert "runs again" in await here.read("schedule resume 1")
+    assert "Its backups stay" in await here.read("schedule remove 1")
