@@ -18,6 +18,7 @@ from bot.domain.texts import Span, say
 from bot.errors import CannotTell, OutcomeUnknown, Unreachable, XapiFailure
 from bot.jobs.judging import End, EndKind
 from bot.jobs.sending import Sending, before
+from bot.jobs.undoing import Undoing
 from bot.operations.base import Seen
 from bot.operations.ports import TaskStatus, TaskView
 
@@ -27,7 +28,7 @@ log = structlog.get_logger()
 _AWAY = say("The pool does not answer; the work there goes on without us.")
 
 
-class StepRunner(Sending):
+class StepRunner(Sending, Undoing):
     """Runs one step of one job."""
 
     async def run(self, record: JobRecord) -> End:
@@ -64,15 +65,6 @@ class StepRunner(Sending):
                 return sent
             step = sent
         return await self._watch(record, step, plan_step)
-
-    async def _undone(self, record: JobRecord, plan_step: Step) -> End | None:
-        """The end of a step that takes something back, where there is nothing to take back any more."""
-        while True:
-            look = await self._seen(record, plan_step)
-            if look is not None:
-                return End(EndKind.DONE, look.headline, look.evidence) if look.seen is Seen.DONE else None
-            await self._hint(record, say("The pool does not answer; what is to be cleaned up waits for it."))
-            await asyncio.sleep(self.pace.retry)
 
     async def _watch(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
         seen: TaskView | None = None
@@ -119,11 +111,6 @@ class StepRunner(Sending):
             # What works without a mark on its object looks the same, so this is an inference, and said as one.
             line = "XAPI seems to wait for another operation to end, for {time} now; then it begins by itself."
             await self._hint(record, say(line, time=Span(waited)))
-
-    def _may_wait(self, plan_step: Step) -> bool:
-        # Nobody can stop what takes something back, so it ends by itself, and what is left is named.
-        self._waits += 1
-        return not plan_step.undoes or self._waits <= self.pace.stubborn
 
     async def _later(self, record: JobRecord, step: StepRecord, error: tuple[str, ...]) -> StepRecord:
         """The step as it was before it began, after a while.

@@ -192,6 +192,9 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
     evidence = tuple(line for vm, backup in made.items() for line in _evidence(of, vm, backup, done))
     names = {vm: of.names.get(vm, vm) for vm in guests}
     if len(guests) == 1:
+        if made and len(done) < len(of.steps):
+            left = say("Backed up {vm}, but what was made for it is not all cleaned up", vm=names[guests[0]])
+            return Look(Seen.NOT_DONE, left, evidence)
         if made:
             return Look(Seen.DONE, say("Backed up {vm}", vm=names[guests[0]]), evidence)
         return Look(Seen.NOT_DONE, say("{vm} was not backed up", vm=names[guests[0]]), evidence)

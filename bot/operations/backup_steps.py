@@ -14,7 +14,7 @@ from bot.domain.backup_facts import BackupFacts, Snapshot
 from bot.domain.catalogue import Backup
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Argument, Call, Flag, LockKey, Made, Marked, Options, Plan, Ref, Step, Text
-from bot.domain.texts import Moment, Phrase, Size, say
+from bot.domain.texts import Code, Moment, Phrase, Size, say
 from bot.domain.words import power_word
 from bot.errors import TargetFailed
 from bot.operations.base import Look, Seen
@@ -151,14 +151,17 @@ async def look(of: Plan, step: Step, facts: Facts) -> Look:
         case "VM.clean_shutdown" | "VM.start":
             return await _power(of, step, facts, name)
         case "VM.destroy":
-            there = await facts.exists(of.pool, "VM", _subject(step, "VM"))
-            words = "the snapshot of {vm} is still there" if there else "the snapshot of {vm} is removed"
-            return Look(Seen.NOT_DONE if there else Seen.DONE, say(words, vm=name), ())
+            uuid = _subject(step, "VM")
+            if await facts.exists(of.pool, "VM", uuid):
+                line = say("the snapshot of {vm} is still there, {uuid}", vm=name, uuid=Code(uuid))
+                return Look(Seen.NOT_DONE, line, ())
+            return Look(Seen.DONE, say("the snapshot of {vm} is removed", vm=name), ())
         case "VDI.destroy":
-            there = await facts.exists(of.pool, "VDI", _subject(step, "VDI"))
-            words = "a disk of the snapshot of {vm} is still there" if there else "its disks are removed"
-            line = say(words, vm=name) if there else say(words)
-            return Look(Seen.NOT_DONE if there else Seen.DONE, line, ())
+            uuid = _subject(step, "VDI")
+            if await facts.exists(of.pool, "VDI", uuid):
+                line = say("a disk of the snapshot of {vm} is still there, {uuid}", vm=name, uuid=Code(uuid))
+                return Look(Seen.NOT_DONE, line, ())
+            return Look(Seen.DONE, say("its disks are removed"), ())
         case _:
             return await _backup(step, facts, vm, name)
 
@@ -192,7 +195,7 @@ async def _power(of: Plan, step: Step, facts: Facts, name: str) -> Look:
     wanted = PowerState.HALTED if step.kind == SHUTDOWN else PowerState.RUNNING
     now = await facts.whereabouts(of.pool, step.lane)
     line = say("{vm} is {state}", vm=name, state=say(power_word(now.power_state)))
-    if step.kind.partition(".")[2] in now.operations:
+    if {"clean_shutdown", "start"} & set(now.operations):
         return Look(Seen.GOING_ON, line, ())
     if now.power_state is wanted:
         return Look(Seen.DONE, line, ())

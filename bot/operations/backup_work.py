@@ -59,10 +59,18 @@ class BackupWork:
             await self._fill(errand, arrival)
             await arrival.whole()
             await self._called_success(errand, arrival)
-            backup = await arrival.commit(_label(errand, guest))
+            keeping = asyncio.create_task(self._keep(arrival, _label(errand, guest)))
+            try:
+                await asyncio.shield(keeping)
+            except asyncio.CancelledError:
+                # Too late to stop it: a backup that is there is in the catalogue too.
+                await asyncio.wait({keeping})
+                raise
         finally:
             await arrival.discard()
-        await self._catalogue.keep_backup(backup)
+
+    async def _keep(self, arrival: Arrival, label: Label) -> None:
+        await self._catalogue.keep_backup(await arrival.commit(label))
 
     async def _fill(self, errand: Errand, arrival: Arrival) -> None:
         sent = next(one.uuid for one in errand.step.call.args if isinstance(one, Ref))

@@ -137,6 +137,15 @@ async def test_a_snapshot_that_only_looks_like_ours_is_left_alone(lab: StoryLab)
     await left(lab, name)
 
 
+async def test_a_snapshot_whose_answer_is_lost_is_found_by_its_name_and_taken_once(lab: StoryLab) -> None:
+    fault = {"method": "Async.VM.snapshot", "when": "after", "action": "drop"}
+    await lab.lab("datacentre", do="arm", fault=fault)
+    await confirmed(lab, "backup centos54")
+    await over(lab, "SUCCEEDED")
+    assert len(manifests(lab)) == 1
+    await left(lab)
+
+
 async def hold(lab: StoryLab, method: str, when: str) -> None:
     await lab.lab("datacentre", do="arm", fault={"method": method, "when": when, "action": "hold", "name": "held"})
 

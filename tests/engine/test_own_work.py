@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 from copy_bench import GUESTS, Copies, CopyBench
 from engine_bench import ADMIN, OPERATOR
@@ -109,6 +110,21 @@ async def test_a_guest_that_did_not_stop_is_looked_at_and_not_started(copies: Co
     record = await copies.ended(await copies.started(), "FAILED")
     assert world.begun == ["VM.clean_shutdown v1"]
     assert states(record) == ["FAILED", "WAITING", "DONE", "WAITING", "WAITING"]
+    clean(world)
+
+
+async def test_a_guest_that_shuts_down_after_all_is_started_again(copies: CopyBench, world: Copies) -> None:
+    world.bad["VM.clean_shutdown"] = ("VM_SHUTDOWN_TIMEOUT", "v1", "1200")
+    copies.engine.pace = msgspec.structs.replace(copies.engine.pace, vanished=30.0)
+    number = await copies.started()
+
+    async def watched() -> bool:
+        return "watched for a minute" in await shown(copies)
+
+    await copies.until(watched)
+    world.power_of["v1"] = PowerState.HALTED
+    await copies.ended(number, "FAILED")
+    assert world.begun == ["VM.clean_shutdown v1", "VM.start v1"]
     clean(world)
 
 

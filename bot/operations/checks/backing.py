@@ -18,7 +18,7 @@ from bot.domain.catalogue import Backup, Proof
 from bot.domain.inventory import Disk, PowerFacts, PowerState, Sr
 from bot.domain.plan import Check, Grade
 from bot.domain.texts import Code, Phrase, Quote, Size, Span, many, say
-from bot.domain.words import power_word
+from bot.domain.words import counted, power_word
 from bot.operations.checks.grading import blocked, fine, unknown, warning
 from bot.operations.checks.guest import blocked_operations, foreign_work
 from bot.operations.checks.target import supported
@@ -213,7 +213,9 @@ def _chain(facts: BackupFacts) -> Check:
     if depth < 0:
         return fine(key, title, say("the storage does not say on how many layers the disks stand"))
     if depth < _DEEP:
-        return fine(key, title, say("the disks stand on {n} layers at most; 30 is the limit", n=depth))
+        return fine(
+            key, title, say("the disks stand on {n} at most; 30 is the limit", n=counted(depth, "layer", "layers"))
+        )
     fix = say("Let the storage coalesce: remove old snapshots, then wait until it has merged them (minutes to hours).")
     what = say("a disk stands on {n} layers; storage drivers refuse a snapshot at 30", n=depth)
     return warning(key, title, what, fix) if depth < _TOO_DEEP else blocked(key, title, what, fix)
