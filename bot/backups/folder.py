@@ -248,7 +248,11 @@ class Folder:
         return home
 
     def _find(self, root: int, identity: str) -> Stored:
-        stored = Inspector(self.path, root).find(identity) if is_id(identity) else None
+        try:
+            stored = Inspector(self.path, root).find(identity) if is_id(identity) else None
+        except (files.NotPlain, BadManifest) as error:
+            # As in the list, where a sentence tells of it.
+            raise NotFound("usable backup", identity) from error
         if stored is None:
             raise NotFound("backup", identity)
         return stored

@@ -112,7 +112,7 @@ def test_no_manifest_breaks_the_list(tmp_path: Path, content: bytes) -> None:
     listing = target.listing()
     assert [one.id for one in listing.backups] == [whole.manifest.id]
     assert len(listing.findings) == 1
-    with pytest.raises(TargetFailed, match="could not be searched"):
+    with pytest.raises(NotFound, match="There is no usable backup called"):
         target.find(broken.manifest.id)
 
 
