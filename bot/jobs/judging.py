@@ -117,7 +117,7 @@ class Judging:
             elif look.seen is Seen.DONE:
                 return self._finish(step, self._arrived(look, step, plan_step, error))
             elif look.seen is not Seen.GOING_ON and waited >= patience:
-                return self._finish(step, self._verdict(look, error))
+                return self._finish(step, self._with_foreseen(record, self._verdict(look, error), error))
             elif look.seen is Seen.GOING_ON:
                 started, until = time.monotonic(), self.store.clock() + patience
             if look is not None and patience > self.pace.early_failure and (error != ("",) or waited >= self.pace.card):
@@ -160,6 +160,13 @@ class Judging:
             return End(EndKind.CANCELLED, say("Cancelled: {look}", look=look.headline), look.evidence)
         why = self.words(error)
         return End(EndKind.FAILED, say("Failed: {why}; {look}", why=why, look=look.headline), look.evidence)
+
+    def _with_foreseen(self, record: JobRecord, end: End, error: tuple[str, ...] | None) -> End:
+        """A failure with whether a check before it looks for its cause, so that a gap in the checks shows."""
+        foreseen = self.operation.foreseen
+        if end.kind is not EndKind.FAILED or foreseen is None or not error or not error[0]:
+            return end
+        return msgspec.structs.replace(end, evidence=(*end.evidence, foreseen(record.plan, error[0])))
 
     def _why(self, error: tuple[str, ...] | None) -> tuple[Phrase, ...]:
         return (self.words(error),) if error and error != ("",) else ()

@@ -61,7 +61,8 @@ class Operation(msgspec.Struct, frozen=True):
     `onward` gives the buttons that go on
     from, or back from, a job that ended partly. `renew` plans anew what was asked for, where that may well lead to
     other steps than `replan`, which judges those of the earlier plan. `tells` are the kinds of steps whose last
-    sentence is told at the end of a job that went well.
+    sentence is told at the end of a job that went well. `foreseen` says, of a code that a step failed with, whether a
+    check of its plan looks for it.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Operation(msgspec.Struct, frozen=True):
     apart: bool = False
     table: Callable[[Plan], Table | None] | None = None
     renew: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
+    foreseen: Callable[[Plan, str], Phrase] | None = None
     tells: frozenset[str] = frozenset()
 
     def rest(self, plan: Plan, begun: frozenset[int]) -> Plan:

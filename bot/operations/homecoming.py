@@ -23,6 +23,7 @@ from bot.operations import evacuate, flock, migrate, packing
 from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.checks.target import supported
+from bot.operations.checks.verdict import foreseen
 from bot.operations.not_arrived import booted
 from bot.operations.packing import Way
 from bot.operations.placement import placement
@@ -201,4 +202,5 @@ OPERATION = Operation(
     sum_up=_sum_up,
     table=flock.table,
     onward=_onward,
+    foreseen=foreseen,
 )

@@ -19,7 +19,7 @@ from bot.domain.words import power_word, tools_word
 from bot.errors import Refused
 from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
 from bot.operations.checks import guest, placing, room, storage, target
-from bot.operations.checks.verdict import with_verdict
+from bot.operations.checks.verdict import foreseen, with_verdict
 from bot.operations.not_arrived import booted, not_arrived
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
@@ -288,5 +288,12 @@ def _instead(of: Plan) -> tuple[Button, ...]:
 
 
 OPERATION = Operation(
-    name=NAME, replan=_replan, look=_look, running=_running, reverse=_reverse, retarget=_retarget, instead=_instead
+    name=NAME,
+    replan=_replan,
+    look=_look,
+    running=_running,
+    reverse=_reverse,
+    retarget=_retarget,
+    instead=_instead,
+    foreseen=foreseen,
 )

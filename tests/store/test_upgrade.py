@@ -9,6 +9,7 @@ import sqlite_utils
 
 from bot.domain.job import JobState
 from bot.domain.plan import LockKey, Placement, Plan, Risk, Target
+from bot.domain.record import StepState
 from bot.domain.texts import say
 from bot.store import Reader, Store
 from bot.store.migrations import MIGRATIONS
@@ -56,6 +57,7 @@ def first_version(path: Path) -> None:
     }
     assert not set(NEW) & set(row)
     db.table("jobs").insert(row)
+    db.table("steps").insert({"job": 1, "index": 0, "kind": "pool_migrate", "state": "DONE", "parent": "task-1"})
     db.conn.commit()
     db.close()
 
@@ -67,11 +69,13 @@ async def test_a_store_of_the_first_version_is_read_and_brought_up_to_date(tmp_p
     (before,) = reader.jobs()
     reader.close()
     assert (before.glass, before.reminded_at, before.back_closed) == (False, None, False)
+    assert [(one.state, one.parent, one.nonce) for one in before.steps] == [(StepState.DONE, "task-1", "")]
     store = Store(path, lambda: 10_000.0)
     await store.open()
     try:
         after = await store.job(1)
         assert (after.state, after.plan.others, after.back_closed) == (JobState.SUCCEEDED, (), False)
+        assert [(pool, one.parent, one.nonce) for pool, one in await store.open_parents()] == [("p-1", "task-1", "")]
         assert [one.number for one in await store.still_offering_back(900.0, ["migrate"])] == [1]
         await store.annotate(1, {"back_closed": 1})
         assert await store.still_offering_back(900.0, ["migrate"]) == []

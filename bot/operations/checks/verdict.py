@@ -10,8 +10,8 @@ import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts, SendFacts
 from bot.domain.inventory import MigrationFacts, XapiVerdict
-from bot.domain.plan import Check, Grade
-from bot.domain.texts import Code, say
+from bot.domain.plan import Check, Grade, Plan
+from bot.domain.texts import Code, Phrase, say
 from bot.operations.checks.grading import blocked, fine, unknown
 from bot.operations.checks.guest import OWN_BLOCK
 from bot.operations.xapi_words import explain
@@ -138,6 +138,18 @@ def with_verdict(facts: MigrationFacts, checks: list[Check]) -> list[Check]:
     else:
         fact = say("XAPI has no objection to {host}", host=facts.target.name)
     return [*checks, fine("xapi", _TITLE, fact)]
+
+
+def foreseen(plan: Plan, code: str) -> Phrase:
+    """Which check of a move looks for what XAPI's failure `code` tells, and what it had found; or that none does."""
+    keys = {*_MOVABLE.keys(code), *_CAN_RUN.keys(code)}
+    if not keys:
+        return say("No check before a move looks for this.")
+    passed = (check for check in plan.checks if check.grade is Grade.OK and check.key.partition(":")[0] in keys)
+    found = next(passed, None)
+    if found is None:
+        return say("A check before the move looks for this; it had found nothing in the way.")
+    return say("The check “{title}” looks for this; it had found: {fact}.", title=found.title, fact=found.fact)
 
 
 def with_storage_verdict(facts: DiskMoveFacts, checks: list[Check]) -> list[Check]:

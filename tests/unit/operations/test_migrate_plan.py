@@ -234,5 +234,19 @@ def test_what_has_changed_is_told_once(changes: dict[str, object], told: list[st
     assert [plain(one) for one in drift(plan, ceiling(plan), decided(facts(guest(**changes))))] == told
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("HOST_NOT_ENOUGH_FREE_MEMORY", "The check “Memory” looks for this; it had found: centos54 needs 519 MiB,"),
+        ("HOST_DISABLED", "The check “Host enabled” looks for this; it had found: xenserver3 is enabled"),
+        ("VM_REQUIRES_GPU", "A check before the move looks for this; it had found nothing in the way."),
+        ("INTERNAL_ERROR", "No check before a move looks for this."),
+    ],
+)
+def test_a_failure_names_the_check_that_looks_for_its_cause(code: str, told: str) -> None:
+    assert migrate.OPERATION.foreseen is not None
+    assert plain(migrate.OPERATION.foreseen(decided(facts()), code)).startswith(told)
+
+
 def test_grades_of_a_blocked_plan_are_kept_as_ceiling() -> None:
     assert ceiling(decided(world.db1())).grades["memory"] is Grade.BLOCKED
