@@ -3,8 +3,8 @@
 State and wire are separate files; nothing here is shared with the bot that it tests.
 """
 
+from bot.lab.slack.accounts import Person
 from bot.lab.slack.clock import Clock
-from bot.lab.slack.directory import Person
 from bot.lab.slack.hub import Shortcut
 from bot.lab.slack.workplace import Workplace
 

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from bot.lab.slack.accounts import Person
 from bot.lab.slack.courier import NoAnswer
-from bot.lab.slack.directory import Person
 from bot.lab.slack.elements import Faultfinder, check_option
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.forms import Entered, find_element, make_action, merge, read_choice, read_values, state_values

@@ -4,10 +4,10 @@ import re
 import time
 from typing import Any
 
+from bot.lab.slack.accounts import Conversation, Person
 from bot.lab.slack.arguments import Args
 from bot.lab.slack.content import read_content
 from bot.lab.slack.courier import NoAnswer
-from bot.lab.slack.directory import Conversation, Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.objects import name_in_payload, show_enterprise_of_team

@@ -6,7 +6,7 @@ The app's own messages are delivered too, as Slack does; ephemeral messages rais
 import re
 from typing import Any
 
-from bot.lab.slack.directory import Conversation
+from bot.lab.slack.accounts import Conversation
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.identity import make_id
 from bot.lab.slack.messages import Message

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from bot.lab.slack.directory import UserGroup
+from bot.lab.slack.accounts import UserGroup
 from bot.lab.slack.events import announce
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.objects import show_group

@@ -5,9 +5,10 @@ Built once by ``Workplace``; the parts know nothing of one another.
 
 from dataclasses import dataclass, field
 
+from bot.lab.slack.accounts import Conversation
 from bot.lab.slack.clock import Clock
 from bot.lab.slack.courier import Courier
-from bot.lab.slack.directory import Conversation, Directory
+from bot.lab.slack.directory import Directory
 from bot.lab.slack.envelopes import EnvelopeRoute
 from bot.lab.slack.faults import Faults
 from bot.lab.slack.files import FileStore

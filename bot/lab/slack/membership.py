@@ -2,7 +2,7 @@
 
 import msgspec
 
-from bot.lab.slack.directory import Conversation
+from bot.lab.slack.accounts import Conversation
 from bot.lab.slack.events import announce_joined, announce_left
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.posting import post_notice

@@ -3,7 +3,8 @@
 from typing import Any
 from urllib.parse import quote
 
-from bot.lab.slack.directory import Conversation, Directory, Person, UserGroup
+from bot.lab.slack.accounts import Conversation, Person, UserGroup
+from bot.lab.slack.directory import Directory
 from bot.lab.slack.files import SlackFile
 from bot.lab.slack.hub import Hub
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from bot.lab.slack.directory import Person
+from bot.lab.slack.accounts import Person
 from bot.lab.slack.forms import state_values
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.messages import Message

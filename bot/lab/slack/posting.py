@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from bot.lab.slack.accounts import Person
 from bot.lab.slack.content import Content
-from bot.lab.slack.directory import Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.events import announce_changed, announce_deleted, announce_posted
 from bot.lab.slack.files import SlackFile

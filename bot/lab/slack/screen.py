@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from bot.lab.slack.directory import Conversation, Person
+from bot.lab.slack.accounts import Conversation, Person
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.messages import Message
 from bot.lab.slack.payloads import show_message, show_view

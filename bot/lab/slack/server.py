@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from bot.lab.slack.accounts import Person
 from bot.lab.slack.arguments import Args
-from bot.lab.slack.directory import Person
 from bot.lab.slack.errors import ApiError, RateLimitedError
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.identity import make_id

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
+from bot.lab.slack.accounts import Person
 from bot.lab.slack.courier import NoAnswer
-from bot.lab.slack.directory import Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.messages import Message

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
+from bot.lab.slack.accounts import Person
 from bot.lab.slack.blocks import read_view
 from bot.lab.slack.courier import NoAnswer
-from bot.lab.slack.directory import Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.forms import Entered, find_answerable, find_missing, read_values, state_values
 from bot.lab.slack.hub import Hub

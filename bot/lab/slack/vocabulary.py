@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from bot.lab.slack.directory import Posting
+from bot.lab.slack.accounts import Posting
 from bot.lab.slack.faults import Fail, Misdeliver
 
 DisconnectReason = Literal["warning", "refresh_requested", "link_disabled", "too_many_websockets"]

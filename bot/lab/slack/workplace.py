@@ -5,10 +5,11 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.lab.slack.accounts import Person
 from bot.lab.slack.clock import Clock
 from bot.lab.slack.controls import carry_out
 from bot.lab.slack.courier import Courier
-from bot.lab.slack.directory import Directory, Person
+from bot.lab.slack.directory import Directory
 from bot.lab.slack.envelopes import EnvelopeRoute
 from bot.lab.slack.faults import Faults
 from bot.lab.slack.files import LARGEST_BYTES, FileStore

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from bot.lab.slack.accounts import Conversation, Person
 from bot.lab.slack.arguments import Args
-from bot.lab.slack.directory import Conversation, Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.hub import Hub
 from bot.lab.slack.ratelimits import Tier

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from bot.lab.slack.directory import Conversation
+from bot.lab.slack.accounts import Conversation
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.identity import make_id
 from bot.lab.slack.membership import join, leave

@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
+from bot.lab.slack.accounts import Conversation
 from bot.lab.slack.arguments import Args
 from bot.lab.slack.blocks import complete_message_blocks
 from bot.lab.slack.content import LONGEST_TEXT, read_attachments, read_content, read_metadata
-from bot.lab.slack.directory import Conversation
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.messages import Message
 from bot.lab.slack.payloads import show_message

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
+from bot.lab.slack.accounts import Conversation
 from bot.lab.slack.arguments import Args
 from bot.lab.slack.content import Content, read_content
-from bot.lab.slack.directory import Conversation
 from bot.lab.slack.errors import ApiError, miss_argument
 from bot.lab.slack.files import LARGEST_BYTES, SlackFile
 from bot.lab.slack.objects import show_file

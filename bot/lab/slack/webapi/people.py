@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.lab.slack.directory import Person
+from bot.lab.slack.accounts import Person
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.objects import show_bot_user, show_person
 from bot.lab.slack.ratelimits import Tier

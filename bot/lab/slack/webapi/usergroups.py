@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from bot.lab.slack.directory import UserGroup
+from bot.lab.slack.accounts import UserGroup
 from bot.lab.slack.errors import ApiError
 from bot.lab.slack.groups import set_members
 from bot.lab.slack.identity import make_id
