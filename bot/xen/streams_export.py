@@ -88,7 +88,8 @@ class Export:
     def _archive(self, rest: bytes, length: int | None) -> Ended:
         wire = self._wire
         try:
-            self._begin(rest)
+            # No XAPI states a length for an archive; what lies beyond one that is stated is nobody's.
+            self._begin(rest[:length])
             self._fill(length)
         except StreamCut as cut:
             raise StreamCut(f"The export broke off after {wire.moved} bytes: {cut}") from cut
@@ -116,7 +117,6 @@ class Export:
         while length is None or wire.moved < length:
             room = self._room()
             if length is not None:
-                # No XAPI states a length for an archive; what lies beyond one that is stated is nobody's.
                 room = room[: length - wire.moved]
             filled = 0
             while filled < len(room):

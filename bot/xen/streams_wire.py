@@ -21,6 +21,7 @@ from bot.errors import StreamCut
 from bot.operations.ports import Flow, Phase
 from bot.xen.settings import HostSettings
 from bot.xen.streams_dial import TURN_S, Addresses, reach, ready
+from bot.xen.streams_tls import Tls
 from bot.xen.tls import Trust, WrongCertificate
 from bot.xen.transport import CONNECT_TIMEOUT_S, CallLost, describe
 
@@ -61,9 +62,7 @@ class Wire:
         self._is_cut = False
         self._phase = Phase.CONNECTING
         self._moved_at = time.monotonic()
-        self._flags = 0
-        self._has_ended = False
-        self._later: OSError | None = None
+        self._tls: Tls | None = None
 
     def flow(self) -> Flow:
         """How it stands now."""
@@ -86,8 +85,7 @@ class Wire:
             self._is_cut = True
             if self._sock is not None:
                 with contextlib.suppress(OSError):
-                    # Not the TLS socket's own, which also takes its state away under the thread that uses it.
-                    socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+                    self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Closes it; unsent bytes are thrown away, so that nothing arrives after we have given it up."""
@@ -101,15 +99,13 @@ class Wire:
     def connect(self) -> None:
         """Connects and checks the certificate. Raises CallLost (nothing was sent), Cut."""
         try:
-            sock = self._plain()
+            sock = self._reached()
+            sock.setblocking(True)
+            turn = struct.pack("ll", 0, int(TURN_S * 1_000_000))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, turn)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, turn)
             if self._trust.context is not None:
-                self._use(self._secured(sock, self._trust.context))
-            else:
-                self._flags = socket.MSG_WAITALL
-                sock.setblocking(True)
-                turn = struct.pack("ll", 0, int(TURN_S * 1_000_000))
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, turn)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, turn)
+                self._tls = self._secured(Tls(sock, self._trust.context, self.host.address))
         except (OSError, WrongCertificate) as error:
             self._check()
             raise CallLost(describe(error), sent=False) from error
@@ -121,36 +117,16 @@ class Wire:
 
     def receive(self, room: memoryview, silence_s: float) -> int:
         """Fills the room as far as it goes within a turn; 0 at the end of the stream. Raises StreamCut, Cut."""
-        filled = self._received(room, self._flags, silence_s)
-        sock = self._sock
-        if not filled or not isinstance(sock, ssl.SSLSocket):
-            return filled
-        # TLS gives a record at a time, 16 KiB at most: all that a turn costs would be paid for each.
-        try:
-            while filled < len(room):
-                count = sock.recv_into(room[filled:])
-                if not count:
-                    self._has_ended = True
-                    break
-                filled += count
-        except TimeoutError:
-            pass
-        except OSError as error:
-            self._later = error
-        self._check()
-        self._moved_at = time.monotonic()
-        return filled
+        return self._received(room, socket.MSG_WAITALL, silence_s)
 
     def receive_some(self, room: memoryview, silence_s: float) -> int:
         """Gives what there is, as soon as there is any; 0 at the end of the stream. Raises StreamCut, Cut."""
         return self._received(room, 0, silence_s)
 
     def _received(self, room: memoryview, flags: int, silence_s: float) -> int:
-        while not self._has_ended:
+        while True:
             try:
-                if self._later is not None:
-                    raise self._later
-                count = self._socket.recv_into(room, 0, flags)
+                count = self._tls.receive(room) if self._tls is not None else self._socket.recv_into(room, 0, flags)
             except ssl.SSLEOFError:
                 self._check()
                 self.said_goodbye = False
@@ -161,21 +137,19 @@ class Wire:
                 self._check()
                 self._moved_at = time.monotonic()
                 return count
-        return 0
 
     def send(self, data: memoryview, silence_s: float) -> int:
-        """Sends some of it; 0 when nothing of it could be sent within a turn. Raises StreamCut, Cut."""
-        sock, sent = self._socket, 0
+        """Sends some of it; 0 when a turn was not enough, and then the same data must come again.
+
+        Raises StreamCut, Cut.
+        """
         try:
-            while sent < len(data):
-                sent += sock.send(data[sent:])
+            sent = self._tls.send(data) if self._tls is not None else self._socket.send(data)
         except OSError as error:
-            # After a turn without success the same bytes must come next, which they do.
-            if not sent or not _is_turn(error):
-                self._waited(error, silence_s)
+            self._waited(error, silence_s)
+            return 0
         self._check()
-        if sent:
-            self._moved_at = time.monotonic()
+        self._moved_at = time.monotonic()
         return sent
 
     def send_file(self, descriptor: int, offset: int, count: int, silence_s: float) -> int | None:
@@ -203,27 +177,25 @@ class Wire:
 
         Raises StreamCut, Cut.
         """
-        sock = self._socket
-        is_tls = self.is_encrypted
-        if not (isinstance(sock, ssl.SSLSocket) and sock.pending()) and not ready(sock, select.POLLIN, within_s):
+        sock, tls = self._socket, self._tls
+        if not (tls is not None and tls.has_more) and not ready(sock, select.POLLIN, within_s):
             self._check()
             return None
+        room = memoryview(bytearray(4096))
         try:
-            if is_tls:
-                sock.settimeout(0)
-            return sock.recv(4096, 0 if is_tls else socket.MSG_DONTWAIT)
+            if tls is not None:
+                return bytes(room[: tls.receive(room, socket.MSG_DONTWAIT)])
+            return bytes(room[: sock.recv_into(room, 0, socket.MSG_DONTWAIT)])
         except ssl.SSLEOFError:
             self.said_goodbye = False
             return b""
-        except (ssl.SSLWantReadError, BlockingIOError):
+        except BlockingIOError:
             # TLS has things of its own to say.
             return None
         except OSError as error:
             raise self._broken(error) from error
         finally:
             self._check()
-            if is_tls:
-                sock.settimeout(TURN_S)
 
     @property
     def _socket(self) -> socket.socket:
@@ -241,7 +213,7 @@ class Wire:
             self._sock = sock
         self._check()
 
-    def _plain(self) -> socket.socket:
+    def _reached(self) -> socket.socket:
         failure: OSError = ConnectionRefusedError()
         for family, kind, protocol, _, address in self._addresses:
             sock = socket.socket(family, kind, protocol)
@@ -255,19 +227,18 @@ class Wire:
                 return sock
         raise failure
 
-    def _secured(self, sock: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
-        sock.settimeout(CONNECT_TIMEOUT_S)
-        tls = context.wrap_socket(
-            sock,
-            server_hostname=self.host.address,
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,
-        )
-        self._use(tls)
-        tls.do_handshake()
-        self._trust.verify(tls.getpeercert(binary_form=True))
-        tls.settimeout(TURN_S)
-        return tls
+    def _secured(self, tls: Tls) -> Tls:
+        until = time.monotonic() + CONNECT_TIMEOUT_S
+        while True:
+            try:
+                tls.handshake()
+            except BlockingIOError:
+                self._check()
+                if time.monotonic() > until:
+                    raise TimeoutError from None
+            else:
+                self._trust.verify(tls.certificate)
+                return tls
 
     def _waited(self, error: OSError, silence_s: float) -> None:
         """Returns if the error only says that a turn is over."""
@@ -282,7 +253,7 @@ class Wire:
             return Cut()
         if error.errno == errno.ETIMEDOUT:
             return StreamCut(f"{self.host.address} is gone: it gives no sign of life.")
-        if isinstance(error, (ConnectionError, ssl.SSLEOFError)):
+        if isinstance(error, ConnectionError):
             return Closed(f"{self.host.address} closed the connection.")
         return StreamCut(f"{self.host.address} {describe(error)}.")
 
