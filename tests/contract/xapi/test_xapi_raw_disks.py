@@ -108,6 +108,15 @@ async def test_a_vhd_of_a_difference_needs_what_it_is_a_difference_to(rpc: Rpc, 
     assert (await fetch(rpc, "/export_raw_vdi", vdi=snapshot)).body == IMAGE
 
 
+async def test_pieces_in_a_frame_of_their_own_are_written_where_they_belong(rpc: Rpc) -> None:
+    vdi = await make_disk(rpc)
+    pieces = [(number * BLOCK, data) for number, data in STORED.items()] + [(0, b"")]
+    framed = b"".join(struct.pack("<QI", offset, len(data)) + data for offset, data in pieces)
+    record = await send(rpc, framed, vdi=vdi, chunked="true")
+    assert record["status"] == "success", record["error_info"]
+    assert (await fetch(rpc, "/export_raw_vdi", vdi=vdi)).body == IMAGE
+
+
 async def test_the_blocks_of_an_archive_come_without_a_description(rpc: Rpc, disk: str) -> None:
     sent = await fetch(rpc, "/export_raw_vdi", vdi=disk, format="tar")
     assert sent.headers["content-type"] == "application/x-tar"

@@ -49,6 +49,17 @@ class MadeBlock:
         return b"".join((head.ljust(_HEAD_SIZE - 1), b"\n", source[start : start + BLOCK - _HEAD_SIZE]))[: self.size]
 
 
+@dataclass(frozen=True, slots=True)
+class ZeroBlock:
+    """A block that is allocated and holds nothing but zeros, as VHDs have them: an export sends it all the same."""
+
+    size: int = BLOCK
+
+    def read(self) -> bytes:
+        """Returns its bytes."""
+        return bytes(self.size)
+
+
 @cache
 def _make_source() -> memoryview:
     """Returns the bytes that all made blocks are cut from."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from bot.lab.xapi.archive.blocks import BLOCK, Block, MadeBlock, is_zero, recognise
+from bot.lab.xapi.archive.blocks import BLOCK, Block, MadeBlock, ZeroBlock, is_zero, recognise
 from bot.lab.xapi.errors import ApiError
 
 MIB: Final = 1024**2
@@ -44,7 +44,12 @@ class _Planted:
     stored_mib: int
 
     def expand(self) -> Blocks:
-        return {number: _make_block(self.seed, number, self.size) for number in _scatter(self.size, self.stored_mib)}
+        blocks: dict[int, Block] = {
+            number: _make_block(self.seed, number, self.size) for number in _scatter(self.size, self.stored_mib)
+        }
+        if self.stored_mib >= _RUN and self.size >= (_RUN + 1) * BLOCK:
+            blocks.setdefault(_RUN, ZeroBlock())  # right behind the first run
+        return blocks
 
 
 def _make_block(seed: str, number: int, size: int) -> MadeBlock:
@@ -110,6 +115,8 @@ class Contents:
         blocks = dict(self.find(uuid))
         for number in list(blocks)[: -(-amount // BLOCK)]:
             old = blocks[number]
+            if isinstance(old, ZeroBlock):
+                continue
             seed = old.seed if isinstance(old, MadeBlock) else uuid
             name, _, version = seed.partition("/")
             blocks[number] = _make_block(f"{name}/{int(version or 0) + 1}", number, size)

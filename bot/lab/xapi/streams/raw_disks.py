@@ -1,5 +1,6 @@
 """`GET /export_raw_vdi` and `PUT /import_raw_vdi`: one disk as it is, as a VHD, or as the blocks of an archive."""
 
+import struct
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from bot.lab.xapi.archive.disk_reader import DiskReader
 from bot.lab.xapi.archive.image import Image
 from bot.lab.xapi.archive.source import Source
 from bot.lab.xapi.archive.tape import END
-from bot.lab.xapi.archive.vhd import LARGEST, Vhd, read_vhd
+from bot.lab.xapi.archive.vhd import LARGEST, Put, Vhd, read_vhd
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.rules.disk_work import create_disk, discard
@@ -26,6 +27,7 @@ from bot.lab.xapi.streams.pace import Pace
 from bot.lab.xapi.streams.visit import RefusedError, Visit, Work, attend
 from bot.lab.xapi.wire import raw_pages
 
+_FRAME: Final = struct.Struct("<QI")
 _TYPES: Final[Mapping[str, str]] = {
     "raw": "application/octet-stream",
     "vhd": "application/vhd",
@@ -111,7 +113,7 @@ def _prepare_import(visit: Visit) -> Work:
     storage = database.get("VDI", vdi, "SR") if vdi else find_storage(visit)
     choose_host(visit, storage)
     kind = _find_format(visit)
-    if visit.is_chunked or (not vdi and visit.length is None):
+    if visit.is_chunked or (not vdi and (visit.length is None or visit.find("chunked") == "true")):
         error = ApiError("IMPORT_ERROR_CANNOT_HANDLE_CHUNKED")
         raise RefusedError(raw_pages.write_forbidden(), error.code, error)
     return partial(_receive, visit, vdi, storage, kind)
@@ -154,7 +156,9 @@ async def _fill(visit: Visit, vdi: str, kind: str, context: Context) -> None:
             await pace.carry(len(data))
             await pace.reach(offset + len(data))
 
-        if kind == "vhd":
+        if visit.find("chunked") == "true":
+            await _read_framed(Source(visit.read), put)
+        elif kind == "vhd":
             await read_vhd(Source(visit.read).take, put)
         else:
             async for offset, data in _read_raw(visit):
@@ -169,6 +173,15 @@ async def _read_raw(visit: Visit) -> AsyncIterator[tuple[int, bytes]]:
     while data := await visit.read(BLOCK):
         yield offset, data
         offset += len(data)
+
+
+async def _read_framed(source: Source, put: Put) -> None:
+    """Reads pieces with offset and length before each, both little-endian; one without data is the end."""
+    while True:
+        offset, size = _FRAME.unpack(await source.take(_FRAME.size))
+        if size == 0:
+            return
+        await put(offset, await source.take(size))
 
 
 async def _read_tar(visit: Visit, vdi: str, pace: Pace) -> None:
