@@ -29,6 +29,8 @@ EVERY_S: Final = 600.0
 DAY_S: Final = 86_400.0
 WHO: Final = "xenbot"
 _MOST_LINES: Final = 10
+# More than any archive holds.
+_ALL: Final = 10_000_000
 
 
 class Keeping(msgspec.Struct, frozen=True):
@@ -97,7 +99,7 @@ class Keeper:
             for one in gone:
                 await self.store.note(Note(tag, self.team, WHO, {"backup": one.id}), (one.guest, one.name))
         found = await self.library.listing()
-        known = {one.id for one in await self.store.backups() if one.state is BackupState.DAMAGED}
+        known = {one.id for one in await self.store.backups(limit=_ALL) if one.state is BackupState.DAMAGED}
         await self.store.rebuild_backups(found)
         for one in found:
             # Some damage shows without reading an archive: one that was cut, or is gone.
@@ -108,9 +110,8 @@ class Keeper:
             await self._tell(_odd(pruned))
 
     async def _look(self) -> None:
-        one = next_look(
-            await self.store.backups(), self.store.clock(), self.keeping.look_every_s, frozenset(self._passed_over)
-        )
+        known = await self.store.backups(limit=_ALL)
+        one = next_look(known, self.store.clock(), self.keeping.look_every_s, frozenset(self._passed_over))
         if one is None:
             return
         how = Proof.FULL if self.keeping.share >= 1 else Proof.SAMPLE
@@ -144,7 +145,7 @@ class Keeper:
 
     async def _tell_who_is_behind(self) -> None:
         now = self.store.clock()
-        found = behind(await self.store.backups(), now, self.keeping.alert_s)
+        found = behind(await self.store.backups(limit=_ALL), now, self.keeping.alert_s)
         # Of a guest that is gone no newer backup can be made.
         living = [(one, good) for one, good in found if self._lives(one.guest)]
         if living:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from backup_keeping import ARCHIVE, AT, GUEST, OTHER, keep
 
@@ -23,6 +25,7 @@ from bot.domain.retention import read_rule
 from bot.errors import NotFound
 from bot.jobs.keeper import Keeper, Keeping
 from bot.store import Note, Store
+from bot.store.catalogue import _put
 
 DAY = 86_400.0
 
@@ -216,3 +219,14 @@ async def test_what_lies_in_the_archive_and_is_no_backup_is_told(bench: Bench) -
     (text,) = await bench.round(DAY)
     assert "The archive of backups holds 1 thing to look at" in text
     assert "holiday.xva is none of the bot's." in text
+
+
+async def test_of_very_many_backups_the_oldest_is_not_forgotten(bench: Bench) -> None:
+    stored = await bench.kept()
+    for number in range(1100):
+        newer = msgspec.structs.replace(stored.backup, id=f"20270101-000000-{number:08d}", at=AT + number + 1)
+        await bench.store.database.write(partial(_put, backup=newer))
+    await bench.round(40 * DAY)
+    look = (await bench.store.backup(stored.manifest.id)).verified
+    assert look is not None
+    assert look.at == bench.clock.now
