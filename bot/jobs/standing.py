@@ -14,6 +14,9 @@ from bot.domain.words import step_word
 from bot.jobs import lanes
 from bot.operations.base import Operation
 
+# With more lanes than that a card shows those under way and those that went wrong, and counts the others.
+_LANES = 10
+
 
 def progress(record: JobRecord, now: float) -> Progress:
     """The steps by their weights, each as far as it is; seconds so far, and those left where there is a guess."""
@@ -45,7 +48,18 @@ def steps(record: JobRecord) -> Iterator[Phrase]:
 
 
 def _of_lanes(record: JobRecord) -> Iterator[Phrase]:
-    for lane, steps in lanes.of_each(record).items():
+    ways = lanes.of_each(record)
+    shown = ways
+    if len(ways) > _LANES:
+        over = {lane for lane, steps in ways.items() if lanes.over(record, steps)}
+        begun = [lane for lane, steps in ways.items() if any(step.state is not StepState.WAITING for step in steps)]
+        bad = [lane for lane in over if any(step.state in lanes.BAD for step in ways[lane])]
+        telling = [lane for lane in ways if lane in begun and (lane not in over or lane in bad)]
+        shown = {lane: ways[lane] for lane in telling[:_LANES]}
+        waiting = len(ways) - len(begun)
+        words = "{done} of {all} done, {wait} wait, {bad} went wrong"
+        yield say(words, done=len(over) - len(bad), all=len(ways), wait=waiting, bad=len(bad))
+    for lane, steps in shown.items():
         name = record.plan.names.get(lane, lane)
         touched = [step for step in steps if step.state is not StepState.WAITING]
         if not touched:

@@ -16,7 +16,7 @@ from bot.domain.catalogue import Backup, Proof
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Check, Grade, LockKey, Plan, Risk, Target
 from bot.domain.policy import ApprovalSettings
-from bot.domain.texts import Code, Phrase, Size, Span, clean, say
+from bot.domain.texts import Code, Phrase, Size, Span, clean, many, say
 from bot.domain.words import counted
 from bot.errors import NotFound, Refused, TargetFailed
 from bot.operations import backup_words as words
@@ -48,6 +48,8 @@ from bot.operations.ports import Facts
 from bot.operations.risk import assess_backup
 
 NAME = "backup"
+# With more guests than that the result names them and leaves the rest to `/xen backups`.
+_NAMED = 8
 
 
 async def plan(vms: Sequence[str], manner: Manner, facts: Facts, approval: ApprovalSettings) -> Plan:
@@ -189,7 +191,10 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
         backup = await _made(vm, nonce_of(step), facts) if step is not None else None
         if backup is not None:
             made[vm] = backup
-    evidence = tuple(line for vm, backup in made.items() for line in _evidence(of, vm, backup, done))
+    told = [await _evidence(of, vm, backup, done, facts) for vm, backup in made.items()]
+    evidence = tuple(line for lines in told for line in lines)
+    if len(guests) > _NAMED:
+        evidence = (say("Backed up: {guests}", guests=many([of.names.get(vm, vm) for vm in made])),) if made else ()
     names = {vm: of.names.get(vm, vm) for vm in guests}
     if len(guests) == 1:
         if made and len(done) < len(of.steps):
@@ -210,21 +215,29 @@ async def _made(vm: str, nonce: str, facts: Facts) -> Backup | None:
         return None
 
 
-def _evidence(of: Plan, vm: str, backup: Backup, done: frozenset[int]) -> Iterator[Phrase]:
-    line = in_short(backup)
+async def _evidence(of: Plan, vm: str, backup: Backup, done: frozenset[int], facts: Facts) -> list[Phrase]:
+    line = in_short(backup, await _blocks(backup, facts))
     took = backup.verified.at - backup.at if backup.verified and backup.verified.how is Proof.STREAM else 0
     if took >= 1:
         rate = Size(int(backup.size / took))
         line = say("{line} · in {time}, {rate}/s", line=line, time=Span(took), rate=rate)
     if len(of.targets) > 1:
         line = say("{vm}: {line}", vm=of.names.get(vm, vm), line=line)
-    yield line
     step = export_of(of.steps, vm)
     if step is None or len(of.targets) > 1:
-        return
+        return [line]
     ours = [index for index, one in enumerate(of.steps) if one.lane == vm and one.undoes]
     gone = say("; snapshot removed") if how_of(step).snapshot and done.issuperset(ours) else say("")
-    yield say("{how}{gone} · SHA-256 {hash}", how=say(how_of(step).value), gone=gone, hash=Code(backup.sha256[:16]))
+    how = say("{how}{gone} · SHA-256 {hash}", how=say(how_of(step).value), gone=gone, hash=Code(backup.sha256[:16]))
+    return [line, how]
+
+
+async def _blocks(backup: Backup, facts: Facts) -> int:
+    """How many blocks of disks its archive holds, 0 where that cannot be read now."""
+    try:
+        return (await facts.library.archived(backup.id)).contents.blocks
+    except (TargetFailed, NotFound):
+        return 0
 
 
 OPERATION = Operation(

@@ -174,7 +174,8 @@ async def _snapshot(of: Plan, step: Step, facts: Facts, name: str) -> Look:
     wanted = next(one.value for one in step.call.args if isinstance(one, Text))
     found = [one for one in await facts.snapshots(of.pool, step.lane) if one.name == wanted]
     if len(found) == 1:
-        return Look(Seen.DONE, say("there is a snapshot of {vm}", vm=name), (), made=_made(step.lane, found[0]))
+        line = say("there is a snapshot of {vm}, {uuid}", vm=name, uuid=Code(found[0].uuid))
+        return Look(Seen.DONE, line, (), made=_made(step.lane, found[0]))
     if found:
         # The name alone says that one of them is ours, and not which: nothing may be destroyed by it.
         return Look(
@@ -218,9 +219,11 @@ async def _backup(step: Step, facts: Facts, vm: str, name: str) -> Look:
     return Look(Seen.DONE, in_short(backup), (), made={f"backup {vm}": backup.id})
 
 
-def in_short(backup: Backup) -> Phrase:
-    """What there is to say of a backup that was just made, in one line."""
+def in_short(backup: Backup, blocks: int = 0) -> Phrase:
+    """What there is to say of a backup that was just made, in one line; all of its `blocks` were verified."""
     line = say("backup {id} · {size} · every block verified", id=backup.id, size=Size(backup.size))
+    if blocks:
+        line = say("{line} ({n} of {all})", line=line, n=f"{blocks:,}", all=f"{blocks:,}")
     if backup.kept_until is not None:
         line = say("{line} · kept until {when}", line=line, when=Moment(backup.kept_until))
     return line

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import backup_world as backups
 import pytest
 from backup_world import decided, earlier, place, read
-from migration_facts import GIB
+from migration_facts import GIB, guest
 from test_golden_cards import GOLDEN, job
 from test_golden_cards import read as shown
 
@@ -38,6 +38,8 @@ WARM = decided(read(), there=place(300 * GIB, *(earlier(day, 2 * GIB, took=80) f
 COLD = decided(read(), how=How.COLD)
 BLOCKED = decided(read(*backups.OBSTACLES), there=place(GIB))
 BOTH = decided(read(), read(of=backups.SECOND))
+MANY = decided(*(read(of=guest(f"ci{number}", uuid=f"vm-{number}")) for number in range(12)))
+ENDED, BROKEN = ("DONE",) * 4, ("DONE", "FAILED", "DONE", "DONE")
 FAR = say(
     "{phase}: {done} of {all}, {rate}/s, about {left} left",
     phase=say("verified"),
@@ -55,6 +57,14 @@ CARDS: dict[str, Callable[[], Message]] = {
         BOTH,
         JobState.RUNNING,
         steps=steps(BOTH, "DONE", "SENT", "WAITING", "WAITING", "WAITING", s1=FAR),
+        started_at=10_030.0,
+    ),
+    "backup-running-many": lambda: card(
+        MANY,
+        JobState.RUNNING,
+        steps=steps(
+            MANY, *ENDED * 3, *BROKEN, "DONE", "SENT", s13=say("Failed: {why}", why="the quota is used up."), s17=FAR
+        ),
         started_at=10_030.0,
     ),
     "backup-cleaning-up": lambda: card(
