@@ -1,0 +1,104 @@
+"""The bot is killed with -9 around every transaction of a restore: one guest comes back, or nothing is left of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from story_lab import StoryLab, story_lab
+from test_kill_everywhere import LABS, MORTAL, NEVER, OVER, Life
+from test_story_restore import as_it_was, backed_up, everything, found
+
+
+class Return(Life):
+    """A lab whose bot dies on order, and one person who wants a guest back whatever happens."""
+
+    def __init__(self, lab: StoryLab) -> None:
+        super().__init__(lab)
+        self.made = 0
+
+    async def bring(self, point: tuple[str, str], name: str) -> tuple[int, str]:
+        """Orders a death and has the guest restored; gives the job's number and its last state."""
+        ((before,),) = self.rows("SELECT coalesce(max(number), 0) FROM jobs")
+        self.order(point)
+        asked = False
+
+        async def over() -> tuple[int, str] | None:
+            nonlocal asked
+            if not await self.alive():
+                self.struck.add(point)
+                self.order(NEVER)
+                await self.lab.lab("bot", do="start")
+                asked = False
+            jobs = self.rows("SELECT number, state FROM jobs WHERE number > ?", before)
+            assert len(jobs) <= 1
+            if not jobs:
+                if not asked:
+                    asked = (await self.lab.xen(f"restore centos54 as {name}"))["ok"]
+                return None
+            number, state = jobs[0]
+            if state == "PROPOSED":
+                await self.confirm(number)
+            elif state in OVER and await self.quiet(number):
+                return number, state
+            return None
+
+        return await self.lab.until(over, f"an end after a death {' '.join(point)}", patience_s=100)
+
+    async def check_return(self, point: tuple[str, str]) -> None:
+        """Everything that must hold after one more restore with a death in it."""
+        before = await asyncio.to_thread(everything, self.lab)
+        self.made += 1
+        name = f"back{self.made}"
+        _, state = await self.bring(point, name)
+        guests = await asyncio.to_thread(found, self.lab, name)
+        assert state in {"SUCCEEDED", "FAILED"}
+        assert len(guests) == (state == "SUCCEEDED")
+        now = await asyncio.to_thread(everything, self.lab)
+        assert now[0] - before[0] == {one["uuid"] for one in guests}
+        assert now[1] - before[1] == {disk["uuid"] for one in guests for disk in one["images"].values()}
+        assert before[0] <= now[0]
+        assert now[2] == before[2]
+        await as_it_was(self.lab, now)
+
+
+@pytest.mark.timeout(300)
+async def test_a_kill_around_every_transaction_of_a_restore_gives_one_guest_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(MORTAL))
+    async with AsyncExitStack() as stack:
+
+        async def live(name: str) -> Return:
+            data = tmp_path / name
+            data.mkdir()
+            life = Return(await stack.enter_async_context(story_lab(data, "--speed", "50")))
+            await life.lab.lab("slack", do="ratelimits", on=False)
+            await backed_up(life.lab, "centos54")
+            return life
+
+        lives = await asyncio.gather(*(live(str(one)) for one in range(LABS)))
+        await lives[0].check_return(NEVER)
+        wanted = [
+            step for step in lives[0].steps() if {"jobs", "steps"} & set(re.findall(r"\w+", step.partition(":")[2]))
+        ]
+        for stand in ("SENT 1 parent task #0", "SENT 1 #1"):
+            assert any(stand in step for step in wanted), wanted
+        left = deque((when, step) for step in wanted for when in ("after", "before"))
+        points = set(left)
+
+        async def work(life: Return) -> None:
+            while left:
+                await life.check_return(left.popleft())
+
+        async with asyncio.TaskGroup() as group:
+            for life in lives:
+                group.create_task(work(life))
+        struck = {point for life in lives for point in life.struck}
+        # How often progress is stored differs from run to run; every other step is met.
+        missed = {point for point in points - struck if "SENT 1" not in point[1]}
+        assert not missed, missed
