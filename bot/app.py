@@ -20,6 +20,7 @@ from bot.domain.job import JobState
 from bot.domain.texts import Phrase
 from bot.door import Door
 from bot.errors import StoreError, TargetFailed
+from bot.jobs.alerts import AlertWatch
 from bot.jobs.console import Console
 from bot.jobs.control import Control
 from bot.jobs.counter import Counter
@@ -149,6 +150,7 @@ class App:
             alert_days=kept.alert_days,
         )
         self.watch = Watch(self.store, self.pools, self.pools)
+        self.alerts = AlertWatch(self.store, self.pools, config.slack.alerts_channel or config.slack.channels[0])
         self.keeper = Keeper(
             self.store,
             self.shelf,
@@ -232,6 +234,7 @@ class App:
                 group.create_task(self.desk.settle_left_behind(), name="old clicks"),
                 group.create_task(self.witness.run(), name="witness"),
                 group.create_task(self.watch.run(), name="watch"),
+                group.create_task(self.alerts.run(), name="alerts"),
                 *([group.create_task(self.keeper.run(), name="keeper")] if self.config.backups.path else []),
                 group.create_task(self.homes.run(), name="homes"),
                 group.create_task(self.runner.run(), name="schedules"),

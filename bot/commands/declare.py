@@ -89,6 +89,10 @@ class JobControl(Protocol):
         """Lets jobs start again."""
         ...
 
+    async def mute(self, person: Person, kind: str, about: str, seconds: float) -> Message:
+        """Tells nothing of a kind of alert about an object (UUID, "" for all) for so long; 0 ends that at once."""
+        ...
+
 
 class Context(msgspec.Struct, frozen=True):
     """What a handler may use, and who asks. `now` in Unix seconds; `channel` is where the words were typed."""

@@ -48,6 +48,8 @@ class Tag(StrEnum):
     BACKUP_VERIFIED = "backup:verify"
     BACKUP_TRASHED = "backup:trash"
     BACKUP_REMOVED = "backup:remove"
+    ALERT_MUTED = "alert:mute"
+    ALERT_UNMUTED = "alert:unmute"
     STARTED = "bot:start"
     STOPPED = "bot:stop"
 

@@ -197,6 +197,7 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
     priority: int
     about: str
     body: str
+    uuid: str = ""
 
 
 class Member(msgspec.Struct, frozen=True):

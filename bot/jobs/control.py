@@ -122,6 +122,19 @@ class Control:
 
         await self.store.tell_freeze(told)
 
+    async def mute(self, person: Person, kind: str, about: str, seconds: float) -> Message:
+        """Tells nothing of a kind of alert for a while."""
+        if Role.OPERATOR not in person.roles:
+            raise NotAllowed("To mute alerts you need the operator role.", "Ask an admin of xenbot.")
+        until, of = self.store.clock() + seconds, Code(kind)
+        tag = Tag.ALERT_MUTED if seconds else Tag.ALERT_UNMUTED
+        note = Note(tag, person.team, person.id, {"kind": kind, "about": about, "until": until})
+        await self.store.mute(kind, about, until, note)
+        if not seconds:
+            return brief(say("{kind} is told of again.", kind=of))
+        end = say("{way} ends that.", way=Code(f"/xen unmute {kind}"))
+        return brief(say("{kind} is not told of until {until}.", kind=of, until=Moment(until)), end)
+
     async def unfreeze(self, person: Person) -> Message:
         """Lets jobs start again."""
         self._admin(person)

@@ -273,6 +273,20 @@ def m014_schedules(db: sqlite_utils.Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m015_alerts(db: sqlite_utils.Database) -> None:
+    """Which alerts of the pools were told, and which kinds nobody wants to hear of for a while."""
+    db.execute(
+        "CREATE TABLE alerts (uuid TEXT PRIMARY KEY, pool TEXT NOT NULL, kind TEXT NOT NULL, about TEXT NOT NULL,"
+        " seen_at REAL NOT NULL, told INTEGER NOT NULL) STRICT"
+    )
+    db.execute("CREATE INDEX alerts_by_kind ON alerts(pool, kind, about, seen_at)")
+    db.execute(
+        "CREATE TABLE mutes (kind TEXT NOT NULL, about TEXT NOT NULL, until REAL NOT NULL, who TEXT NOT NULL,"
+        " PRIMARY KEY (kind, about)) STRICT"
+    )
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

@@ -15,6 +15,7 @@ from bot.domain.plan import LockKey
 from bot.domain.record import JobRecord, StepRecord
 from bot.errors import Refused
 from bot.store import audit, locks, outbox, rows
+from bot.store.alerts import Alerts
 from bot.store.audit import Note
 from bot.store.catalogue import Catalogue
 from bot.store.checkups import Checkups
@@ -33,10 +34,10 @@ def silent(_record: JobRecord) -> Sequence[Outgoing]:
     return ()
 
 
-class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules):
+class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts):
     """Jobs and their locks.
 
-    Clicks, the audit, the freeze, the outbox, the catalogue, checks and schedules come with its bases.
+    Clicks, the audit, the freeze, the outbox, the catalogue, checks, schedules and alerts come with its bases.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:

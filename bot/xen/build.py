@@ -139,7 +139,8 @@ def alerts(tables: Tables) -> tuple[Alert, ...]:
     loud = (record for record in tables.of(MessageRecord).values() if 0 < record.priority <= _LOUD)
     newest = heapq.nlargest(_ALERTS_KEPT, loud, key=lambda record: (record.timestamp, record.uuid))
     return tuple(
-        Alert(timestamp(one.timestamp) or 0.0, one.name, one.priority, one.obj_uuid, one.body) for one in newest
+        Alert(timestamp(one.timestamp) or 0.0, one.name, one.priority, one.obj_uuid, one.body, one.uuid)
+        for one in newest
     )
 
 

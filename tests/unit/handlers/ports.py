@@ -300,6 +300,9 @@ class FakeControl:
     async def unfreeze(self, person: Person) -> Message:
         return self._note("unfreeze", person.id)
 
+    async def mute(self, person: Person, kind: str, about: str, seconds: float) -> Message:
+        return self._note("mute", person.id, kind, about, seconds)
+
     def _note(self, *what: object) -> Message:
         self.asked.append(what)
         return Message(say("noted"), ())

@@ -24,7 +24,7 @@ from bot.errors import Ambiguous, NotFound, NotUnderstood, Refused
 TABLE = {
     Role.VIEWER: "help schedule-list whoami about status vms why pool-check sr-check tools jobs job backups audit",
     Role.OPERATOR: "migrate move-disks eject start stop reboot backup verify rehearse restore evacuate enable return"
-    " plug cancel",
+    " plug cancel mute unmute",
     Role.ADMIN: "pool-join sr-add schedule schedule-pause schedule-resume schedule-remove resolve freeze unfreeze",
 }
 

@@ -1,0 +1,22 @@
+"""What an alert is about, as people name it when they mute one."""
+
+from __future__ import annotations
+
+import re
+
+from bot.domain.inventory import PoolView
+from bot.operations.ports import Fleet
+from bot.operations.subjects import subject
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def about(fleet: Fleet, text: str) -> str:
+    """The UUID of the pool, host or guest of that name; a UUID stands for itself. Raises NotFound, Ambiguous."""
+    plain = text.strip()
+    if not plain or _UUID.fullmatch(plain.casefold()):
+        return plain.casefold()
+    found = subject(fleet, plain)
+    if isinstance(found, PoolView):
+        return found.pool.uuid if found.pool is not None else ""
+    return found.uuid
