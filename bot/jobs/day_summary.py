@@ -128,6 +128,8 @@ class DaySummary:
                 await self.look()
             except StoreError as doubt:
                 log.error("store_failed", reason=str(doubt))  # noqa: TRY400  a sentence is enough
+            except Exception:  # the edge: a summary that cannot be made must not end the bot and its jobs with it
+                log.exception("summary_failed")
             await asyncio.sleep(self.every_s)
 
     async def look(self) -> None:

@@ -22,6 +22,7 @@ from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord
 from bot.domain.schedule import Schedule, ScheduleState
 from bot.domain.texts import Code, Phrase, Quote, Who, many, plain, say
+from bot.domain.words import numbered, state_word
 from bot.errors import (
     DirectorySilent,
     IllegalTransition,
@@ -82,9 +83,17 @@ class Runner:
     async def look(self) -> None:
         """Begins every run that is due, and goes on with what a death of the bot left half asked for."""
         for one in await self.store.schedules():
-            await self._ask_on(one)
-            if one.state is ScheduleState.ACTIVE and one.next_run <= self.store.clock():
-                await self._due(one)
+            try:
+                await self._look(one)
+            except StoreError:
+                raise
+            except Exception:  # the edge: a schedule that breaks must end neither the others nor the bot and its jobs
+                log.exception("schedule_broke", schedule=one.number)
+
+    async def _look(self, one: Schedule) -> None:
+        await self._ask_on(one)
+        if one.state is ScheduleState.ACTIVE and one.next_run <= self.store.clock():
+            await self._due(one)
 
     async def _due(self, one: Schedule) -> None:
         if await self.store.frozen() is not None:
@@ -94,8 +103,9 @@ class Runner:
         said: list[Phrase] = []
         if due is not None and due.count > 1:
             said.append(say("{n} runs were missed and are made up for by this one", n=due.count - 1))
-        if not await self._over(one):
-            said.append(say("the run before is still going on, so this one was left out"))
+        open_yet = [job for job in await self._before(one) if job.state not in FINAL]
+        if open_yet:
+            said += [_not_over(job) for job in open_yet]
             await self._begun(one, [], said)
             return
         if self._unknown() and now - one.next_run < PATIENCE_S:
@@ -113,8 +123,8 @@ class Runner:
         log.info("schedule_run", schedule=one.number, jobs=len(stored or ()), said=len(said))
         return stored or ()
 
-    async def _over(self, one: Schedule) -> bool:
-        return all([(await self.store.job(number)).state in FINAL for number in one.last_jobs])
+    async def _before(self, one: Schedule) -> list[JobRecord]:
+        return [await self.store.job(number) for number in one.last_jobs]
 
     def _unknown(self) -> list[str]:
         """The pools that are not known now, by name."""
@@ -210,8 +220,7 @@ class Runner:
 
     async def _ask_on(self, one: Schedule) -> None:
         """Jobs that were stored and not yet let go on when the bot died."""
-        for number in one.last_jobs:
-            record = await self.store.job(number)
+        for record in await self._before(one):
             if record.state is JobState.PROPOSED:
                 await self._queue(one, record)
 
@@ -240,3 +249,8 @@ class Runner:
     def _card(self, record: JobRecord) -> list[Outgoing]:
         card = story.card(record, self.engine.operations[record.operation])
         return [Outgoing("card", card, urgent=False)]
+
+
+def _not_over(job: JobRecord) -> Phrase:
+    state = say(state_word(job.state))
+    return say("left out, since job {n} of the run before is not over: it is {state}", n=numbered(job), state=state)

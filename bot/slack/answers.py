@@ -69,9 +69,12 @@ class Answers:
                 log.info("ephemeral_refused", channel=channel, error=code_of(error))
             else:
                 return True
+        thread = (place.thread_ts or None) if channel.startswith("D") else None
         try:
             # A user id as channel opens the direct message by itself.
-            await self._client.chat_postMessage(channel=user, unfurl_links=False, unfurl_media=False, **content)
+            await self._client.chat_postMessage(
+                channel=user, thread_ts=thread, unfurl_links=False, unfurl_media=False, **content
+            )
         except CALL_ERRORS as error:
             log.warning("direct_message_refused", user=user, error=code_of(error))
             return False

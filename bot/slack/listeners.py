@@ -268,12 +268,13 @@ class Listeners:
 
         The denial waits for nothing: with the dialogue or without it, it counts.
         """
-        async with asyncio.TaskGroup() as group:
-            opening = group.create_task(dialogues.begin(trigger, "Deny", "Denying …"))
-            await acked(answered, "click")
-            refusal = await outcome(partial(self._desk.settle, click_id), "click")
-        if opening.result():
-            await dialogues.denied(opening.result(), sender, click_id, refusal)
+        # No group of tasks: a dialogue that breaks must not take the denial with it.
+        opening = asyncio.create_task(dialogues.begin(trigger, "Deny", "Denying …"), name="slack-deny-dialogue")
+        await acked(answered, "click")
+        refusal = await outcome(partial(self._desk.settle, click_id), "click")
+        (view_id,) = await asyncio.gather(opening, return_exceptions=True)
+        if isinstance(view_id, str) and view_id:
+            await dialogues.denied(view_id, sender, click_id, refusal)
         elif refusal is not None:
             await self._answers.tell(place, refusal)
 

@@ -115,6 +115,8 @@ class People:
         known = self._called.get(user)
         if known is None or self._clock() - known[0] > _NAMES_S:
             known = (self._clock(), await self._ask_names(user))
+            if not known[1]:
+                return ()  # asked again next time: Slack may only have been busy
             while len(self._called) >= _CACHE_LIMIT:
                 self._called.pop(next(iter(self._called)))
             self._called[user] = known

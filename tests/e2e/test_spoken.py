@@ -41,8 +41,17 @@ async def test_a_question_in_a_direct_message_is_answered_there_once(lab: StoryL
         assert (await lab.call("chat.postMessage", "viewer", channel=channel, text=text))["ok"]
         message = await answered(lab, channel, "viewer", *words)
         assert not message.get("is_ephemeral")
+    root = (await lab.call("chat.postMessage", "viewer", channel=channel, text="jobs"))["ts"]
+    await answered(lab, channel, "viewer", "No job yet")
+    await lab.call("chat.postMessage", "viewer", channel=channel, text="whoami", thread_ts=root)
+
+    async def below() -> bool:
+        seen = await lab.call("lab.screen", "viewer", channel=channel, thread_ts=root)
+        return any(one.get("bot_id") and "viewer" in strings(one) for one in seen["messages"])
+
+    await lab.until(below, "an answer in the thread")
     seen = (await lab.call("lab.screen", "viewer", channel=channel))["messages"]
-    assert len([one for one in seen if one.get("bot_id")]) == 4
+    assert len([one for one in seen if one.get("bot_id")]) == 5
 
 
 async def test_a_message_asks_for_no_change_and_strangers_get_nothing(lab: StoryLab) -> None:

@@ -106,7 +106,7 @@ async def test_no_run_begins_while_the_one_before_goes_on(scene: Scene, bench: B
     bench.now += DAY
     await scene.runner().look()
     assert len(await scene.asked()) == 1
-    assert "still going on" in (await scene.said())[0]
+    assert "of the run before is not over" in (await scene.said())[0]
     world.released.set()
 
 
@@ -167,6 +167,27 @@ async def test_what_needs_an_approval_of_its_own_or_is_worked_on_is_left_out(
     await scene.runner().look()
     assert await scene.said() == [f"centos54 was left out: job {other} works on it"]
     world.released.set()
+
+
+async def test_a_schedule_that_breaks_stops_no_other(
+    scene: Scene, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await scene.made()
+    other = Schedule(0, "n", first.covered, RULE, "", OPERATOR, "T", "C1", first.job, bench.now, first.next_run)
+    await bench.store.add_schedule(other, Note(Tag.SCHEDULE_MADE, "T", OPERATOR))
+    runner = scene.runner()
+    judged = runner._owner
+
+    async def broken(one: Schedule) -> list[object]:
+        if one.number == 1:
+            raise RuntimeError("a defect")
+        return list(await judged(one))
+
+    monkeypatch.setattr(runner, "_owner", broken)
+    await runner.look()
+    assert await scene.asked() == []
+    (job,) = await bench.store.jobs_of("schedule:2", 0.0)
+    await bench.ended(job.number, "SUCCEEDED")
 
 
 async def test_pools_that_are_not_known_yet_are_waited_for_and_then_named(scene: Scene, bench: Bench) -> None:
