@@ -170,11 +170,15 @@ class Folder:
         return tuple(gone)
 
     def _remove(self, name: str, trash: int) -> None:
-        """Removes a folder. A file that somebody still reads keeps its place on a file server: the next time, then."""
+        """Removes a folder, or leaves the rest of it to the next time.
+
+        A file that somebody still reads keeps its place on a file server, and some servers put folders into every
+        folder: neither may keep the others from being removed.
+        """
         try:
             files.remove_folder(name, trash)
         except OSError as error:
-            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY}:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EISDIR, errno.EPERM}:
                 raise
 
     def space(self) -> Space:

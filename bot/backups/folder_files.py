@@ -153,6 +153,9 @@ def remove_folder(name: str, parent: int) -> int:
             for entry in names(folder):
                 with contextlib.suppress(FileNotFoundError):
                     found = os.stat(entry, dir_fd=folder, follow_symlinks=False)
+                    if stat.S_ISDIR(found.st_mode):
+                        # The folder that holds it will not be empty, and says so.
+                        continue
                     os.unlink(entry, dir_fd=folder)
                     freed += found.st_size if stat.S_ISREG(found.st_mode) else 0
         os.rmdir(name, dir_fd=parent)

@@ -25,8 +25,9 @@ TRASH: Final = ".trash"
 PARTIAL: Final = ".partial"
 GOING: Final = ".going"
 
-# What file systems and the bot itself put beside the folders of guests.
-_NO_NEWS: Final = frozenset({TRASH, ".lock", "lost+found", ".snapshot", ".nfs"})
+# What file systems, file servers and the bot itself put beside the folders of guests begins so, or is called so.
+_NO_NEWS_BEGINS: Final = (".", "@", "#", "$")
+_NO_NEWS: Final = frozenset({"lost+found", "System Volume Information"})
 _LONGEST_CHECK: Final = 1 << 20
 _MOST_FINDINGS: Final = 200
 
@@ -56,8 +57,8 @@ class Inspector:
             if is_uuid(name):
                 if guest in {"", name}:
                     self._look_through(name)
-            elif name not in _NO_NEWS and not guest:
-                self._note(name, "is none of the bot's")
+            elif not guest:
+                self._note_foreign(name)
         for stored in self.trash():
             if guest in {"", stored.manifest.guest}:
                 self._stored.append(stored)
@@ -106,7 +107,7 @@ class Inspector:
             if draft is not None:
                 self._unfinished.append(draft)
         else:
-            self._note(f"{guest}/{name}", "is none of the bot's")
+            self._note_foreign(name, f"{guest}/")
 
     def _try(self, where: str, read: Callable[[], _T]) -> _T | None:
         """What is read, or None and a finding."""
@@ -120,6 +121,10 @@ class Inspector:
         except OSError as error:
             self._note(where, f"cannot be read: {error.strerror}")
         return None
+
+    def _note_foreign(self, name: str, within: str = "") -> None:
+        if not name.startswith(_NO_NEWS_BEGINS) and name not in _NO_NEWS:
+            self._note(within + name, "is none of the bot's")
 
     def _note(self, where: str, sentence: str) -> None:
         self._find_out(f"{quote(str(self._path / where), 300)} {sentence}.")

@@ -15,6 +15,8 @@ from bot.domain.catalogue import Backup, BackupState
 from bot.domain.retention import Kept, Rule, decide, read_rule
 
 _DAY = 86400.0
+# XAPI ends an export after 24 hours; twice that leaves room for clocks and restarts.
+_LONGEST_EXPORT = 2 * _DAY
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,12 @@ def _plan(listing: Listing, policy: Policy, now: float) -> Pruning:
         result = decide(backups, rule, now, policy.zone)
         keep += result.keep
         drop += result.drop
+    findings += (
+        f"The draft {one.id} of guest {one.guest} ({one.size:,} bytes) was written to last {(now - one.at) / _DAY:.0f} "
+        f"days ago: no export takes so long. `xenbot backups discard {one.id}` removes it."
+        for one in listing.unfinished
+        if now - one.at > _LONGEST_EXPORT
+    )
     purge = _purgeable(listing.stored, now - policy.trash_days * _DAY)
     return Pruning(tuple(keep), tuple(drop), tuple(purge), tuple(findings))
 

@@ -147,6 +147,20 @@ def recover(*, path: Path, as_json: bool, identity: str) -> None:
 
 @backups.command()
 @CONFIG
+@click.argument("identity", metavar="ID")
+@click.pass_context
+def discard(ctx: click.Context, *, path: Path, identity: str) -> None:
+    """Remove a draft that nobody finishes any more; never a backup."""
+    target = _open(_settings(path))
+    if all(one.id != identity for one in target.listing().unfinished):
+        complain(f"There is no draft {identity}.")
+        ctx.exit(FINDING)
+    target.discard(identity)
+    click.echo(f"{identity}  removed")
+
+
+@backups.command()
+@CONFIG
 @JSON
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def adopt(*, path: Path, as_json: bool, file: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -223,9 +222,13 @@ async def test_what_lies_in_the_archive_and_is_no_backup_is_told(bench: Bench) -
 
 async def test_of_very_many_backups_the_oldest_is_not_forgotten(bench: Bench) -> None:
     stored = await bench.kept()
-    for number in range(1100):
-        newer = msgspec.structs.replace(stored.backup, id=f"20270101-000000-{number:08d}", at=AT + number + 1)
-        await bench.store.database.write(partial(_put, backup=newer))
+
+    def fill(db: Any) -> None:
+        for number in range(1100):
+            newer = {"id": f"20270101-000000-{number:08d}", "at": AT + number + 1}
+            _put(db, msgspec.structs.replace(stored.backup, **newer))
+
+    await bench.store.database.write(fill)
     await bench.round(40 * DAY)
     look = (await bench.store.backup(stored.manifest.id)).verified
     assert look is not None

@@ -113,7 +113,8 @@ def test_what_is_no_backup_is_told_and_hides_no_other(place: Place) -> None:
     (swapped.archive.parent / "manifest.json").write_text(text)
     (lost.archive.parent / "manifest.json").unlink()
     (place.folder / GUEST / "notes.txt").write_text("mine")
-    (place.folder / "lost+found").mkdir()
+    for quiet in ("lost+found", "@eaDir", "#recycle", ".snapshot", f"{GUEST}/@eaDir"):
+        (place.folder / quiet).mkdir()
     place.target.begin("20261126-024205-abcd", GUEST)
     done = place.xenbot("list")
     assert done.code == 1
@@ -126,7 +127,7 @@ def test_what_is_no_backup_is_told_and_hides_no_other(place: Place) -> None:
     assert f"{swapped.manifest.id} is no usable backup: its manifest is that of another backup" in told
     assert f"{lost.manifest.id} is no usable backup: it has no manifest.json" in told
     assert "notes.txt is none of the bot's" in told
-    assert "lost+found" not in told
+    assert not any(quiet in told for quiet in ("lost+found", "@eaDir", "#recycle", ".snapshot"))
 
 
 def test_a_field_that_a_later_version_adds_is_passed_over(place: Place) -> None:
@@ -238,6 +239,23 @@ def test_a_damaged_newest_backup_makes_the_one_before_it_stay(place: Place) -> N
     done = json.loads(place.xenbot("prune", "--json").out)
     assert {one["backup"] for one in done["trashed"]} == set()
     assert json.loads(place.xenbot("list", "--json").out)["backups"][0]["state"] == "damaged"
+
+
+def test_a_draft_that_nobody_finishes_is_named_and_can_be_removed(place: Place) -> None:
+    old, new = place.target.begin("20261126-024205-abcd", GUEST), place.target.begin("20261126-024205-beef", GUEST)
+    old.archive.write_bytes(b"x" * 1000)
+    for path in (old.archive, old.folder):
+        os.utime(path, (time.time() - 3 * DAY,) * 2)
+    done = place.xenbot("prune")
+    assert done.code == 1
+    assert f"The draft {old.id} of guest {GUEST} (1,000 bytes) was written to last 3 days ago" in done.err
+    assert new.id not in done.err
+    assert place.xenbot("discard", old.id).out == f"{old.id}  removed\n"
+    assert place.xenbot("discard", old.id).code == 1
+    stored = keep(place.target)
+    assert place.xenbot("discard", stored.manifest.id).err == f"There is no draft {stored.manifest.id}.\n"
+    assert place.target.find(stored.manifest.id) == stored
+    assert [one.id for one in place.target.listing().unfinished] == [new.id]
 
 
 def test_what_went_to_the_trash_can_be_taken_out_again(place: Place) -> None:

@@ -176,6 +176,19 @@ def test_a_file_that_a_server_keeps_for_a_reader_does_not_end_the_emptying(
     assert list((tmp_path / ".trash").iterdir()) == []
 
 
+def test_a_folder_that_a_server_put_into_one_in_the_trash_keeps_no_other_from_going(tmp_path: Path) -> None:
+    target = Folder(tmp_path)
+    both = [keep(target), keep(target)]
+    for one in both:
+        (place_of(one) / "@eaDir").mkdir()
+        target.trash(one.manifest.id, "U1", AT)
+    assert len(target.purge(AT + 1)) == 2
+    assert {path.name for path in (tmp_path / ".trash").rglob("*")} == {
+        "@eaDir",
+        *(f"{one.manifest.id}.going" for one in both),
+    }
+
+
 def test_a_clock_that_went_back_empties_no_trash(tmp_path: Path) -> None:
     target = Folder(tmp_path)
     target.trash(keep(target).manifest.id, "U1", AT)
