@@ -64,7 +64,7 @@ def test_a_fault_of_a_stream_is_armed_by_a_button_and_told_in_words(faults: Loca
         button.click()
     armed = faults.get_by_role("region", name="Armed now")
     expect(armed.get_by_role("listitem")).to_have_count(7)
-    expect(armed).to_contain_text("GET /export is cut after 8388608 bytes · once")
+    expect(armed).to_contain_text("GET /export is cut after 1048576 bytes · once")
     expect(armed).to_contain_text("PUT /import finds the storage full")
     shown = {fault["action"] for fault in truth(lab)["faults"]}
     assert shown == {"cut", "fail", "wrong_companion", "end_early", "silence", "redirect", "storage_full"}

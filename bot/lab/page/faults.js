@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 import { state } from "./store.js";
 
 const LOST_ANSWER = { do: "arm", fault: { method: "Async.VM.pool_migrate", action: "drop", when: "after", name: "next move: answer lost" } };
-const SOME_BYTES = 8 * 1024 * 1024;
+const SOME_BYTES = 1024 * 1024;
 const STREAM_FAULTS = [
   ["Next export: cut", "The connection ends in the middle, as with a host that dies", { stream: "GET /export", action: "cut", after: SOME_BYTES, name: "next export: cut" }],
   ["Next export: error inside", "The server's error page comes in the middle of the data", { stream: "GET /export", action: "fail", after: SOME_BYTES, name: "next export: error inside" }],
