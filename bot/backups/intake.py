@@ -110,6 +110,11 @@ class Intake(Generic[_F]):
         except Stopped:
             raise self._reason() from None
 
+    def check(self) -> None:
+        """See `Sink.check`."""
+        if self._failure is not None:
+            raise self._failure
+
     def abort(self) -> None:
         """See `Sink.abort`."""
         self._fail(self._given_up())

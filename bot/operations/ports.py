@@ -303,6 +303,10 @@ class Sink(Protocol):
         """Hands over the first `count` bytes of the room taken last. Raises as `take`."""
         ...
 
+    def check(self) -> None:
+        """Raises what has gone wrong behind it, as `take` would, and never waits."""
+        ...
+
     def abort(self) -> None:
         """Ends it at once and wakes whoever waits in `take`; never waits, may come twice."""
         ...

@@ -41,6 +41,8 @@ class Export:
         as the sink does.
         """
         wire = self._wire
+        # A host may be silent for minutes in which our own disk has long failed.
+        wire.look_up = self._sink.check
         try:
             wire.connect()
             wire.enter(Phase.WAITING)

@@ -15,6 +15,7 @@ import ssl
 import struct
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from bot.errors import StreamCut
@@ -48,6 +49,13 @@ class Wire:
         host: Where to connect.
         trust: What its certificate is checked against, before a byte is sent.
         addresses: What its address resolves to, as `getaddrinfo` says it.
+
+    Attributes:
+        host: Where it connects.
+        moved: Bytes of the archive, counted by whoever uses the connection.
+        held_up: Whether our own side is waited for.
+        said_goodbye: Whether the other end closed the connection in order.
+        look_up: Called between the turns of a wait; what it raises ends the wait.
     """
 
     def __init__(self, host: HostSettings, trust: Trust, addresses: Addresses) -> None:
@@ -55,6 +63,7 @@ class Wire:
         self.moved = 0
         self.held_up = False
         self.said_goodbye = True
+        self.look_up: Callable[[], None] = _see_nothing
         self._trust = trust
         self._addresses = addresses
         self._guard = threading.Lock()
@@ -245,6 +254,7 @@ class Wire:
         self._check()
         if not _is_turn(error):
             raise self._broken(error) from error
+        self.look_up()
         if time.monotonic() - self._moved_at > silence_s:
             raise StreamCut(f"{self.host.address} has been silent for {silence_s / 60:.0f} min.")
 
@@ -256,6 +266,10 @@ class Wire:
         if isinstance(error, ConnectionError):
             return Closed(f"{self.host.address} closed the connection.")
         return StreamCut(f"{self.host.address} {describe(error)}.")
+
+
+def _see_nothing() -> None:
+    """There is nothing else that could end a wait."""
 
 
 def _is_turn(error: OSError) -> bool:

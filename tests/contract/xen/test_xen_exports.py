@@ -33,6 +33,7 @@ class Collected:
         self.is_open.set()
         self.waits = threading.Event()
         self.is_aborted = False
+        self.broken: Exception | None = None
         self._fails = fails
         self._room = bytearray(room)
 
@@ -47,6 +48,10 @@ class Collected:
 
     def give(self, count: int) -> None:
         self.data += self._room[:count]
+
+    def check(self) -> None:
+        if self.broken is not None:
+            raise self.broken
 
     def abort(self) -> None:
         self.is_aborted = True
@@ -391,6 +396,24 @@ async def test_what_the_sink_raises_comes_out_and_the_host_is_left(on_https: Sce
         await export(on_https, Collected(fails=TargetFailed("the disk is full", "")))
     async with asyncio.timeout(10):
         await left.wait()
+
+
+@pytest.mark.parametrize("sent", [b"", OK, OK + BODY[:1000]])
+async def test_a_disk_that_fails_is_told_though_the_host_says_nothing(on_https: Scene, sent: bytes) -> None:
+    reached = asyncio.Event()
+
+    async def script(visit: Visit) -> None:
+        await visit.say(sent)
+        reached.set()
+        await visit.is_left()
+
+    on_https.first.script = script
+    sink = Collected()
+    running = asyncio.create_task(export(on_https, sink))
+    await reached.wait()
+    sink.broken = TargetFailed("the disk is full", "")
+    with pytest.raises(TargetFailed, match="the disk is full"):
+        await running
 
 
 @pytest.mark.parametrize("sent", [b"", OK[:20], OK, OK + BODY])

@@ -286,6 +286,8 @@ async def test_an_abort_wakes_a_filler_that_waits(tmp_path: Path, monkeypatch: p
         await asyncio.wait_for(waiting, 10)
     with pytest.raises(TargetFailed, match="given up"):
         intake.give(1)
+    with pytest.raises(TargetFailed, match="given up"):
+        intake.check()
     answers.set()
     await intake.discard()
 
