@@ -17,6 +17,14 @@ def make_db1_fit(story: ShippedLab) -> None:
     story.turn("set", **{"class": "VM", "uuid": uuid, "field": "memory_dynamic_min", "value": DB1_MINIMUM})
 
 
+def hold_as_a_phone(person: Person) -> None:
+    """Makes the page as narrow as a phone's, with the chat in front."""
+    person.page.set_viewport_size({"width": PHONE_PX, "height": 844})
+    chat = person.page.get_by_role("navigation", name="Panes").get_by_role("button", name="Chat")
+    if chat.get_attribute("aria-current") is None:
+        chat.click()
+
+
 def test_a_blocked_plan_leads_to_the_grid_and_to_what_would_open_a_host(person: Person, tmp_path: Path) -> None:
     person.types("/xen migrate web-local to xenserver3")
     refusal = person.sees("web-local cannot be migrated", "nfs-vhd (shared, ", private=True)
@@ -25,6 +33,12 @@ def test_a_blocked_plan_leads_to_the_grid_and_to_what_would_open_a_host(person: 
     short = person.sees("web-local can go to 0 of 1 other host", "First in its way", private=True)
     expect(short.get_by_role("table")).to_contain_text("shared storage")
     expect(short).to_contain_text("The single change that opens another host:")
+    hold_as_a_phone(person)
+    table = short.get_by_role("table")
+    table.scroll_into_view_if_needed()
+    assert table.evaluate("node => node.getBoundingClientRect().right") <= PHONE_PX
+    person.page.screenshot(path=shots_folder(tmp_path) / "why-phone.png", animations="disabled")
+    person.page.set_viewport_size({"width": 1440, "height": 900})
     person.presses(short, "All constraints")
     grid = person.sees("web-local can go to 0 of 1 other host", "Networks", private=True)
     expect(grid.get_by_role("table")).to_contain_text("✗ shared storage")
@@ -40,10 +54,7 @@ def test_an_approval_reads_on_a_phone_and_goes_stale_when_the_guest_has_moved(
     person.presses(person.sees("Migrate db1", "critical", private=False), "Confirm")
     card = person.sees("Approval needed", "db1", "survives the loss of any one host", private=False)
     person.acts_as("approver")
-    person.page.set_viewport_size({"width": PHONE_PX, "height": 844})
-    chat = person.page.get_by_role("navigation", name="Panes").get_by_role("button", name="Chat")
-    if chat.get_attribute("aria-current") is None:
-        chat.click()
+    hold_as_a_phone(person)
     card.get_by_role("button").get_by_text("Approve", exact=True).scroll_into_view_if_needed()
     for label in ("Approve", "Deny", "Break glass"):
         expect(card.get_by_role("button").get_by_text(label, exact=True)).to_be_in_viewport()
