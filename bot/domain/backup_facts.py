@@ -22,6 +22,7 @@ class BackupFacts(msgspec.Struct, frozen=True):
     `images` are keyed by userdevice, as are `depths`: on how many layers each disk stands in its storage, -1 where that
     is not known. `servers` are the device-configs of its disks' SRs, by UUID of the SR. `valid` says, by operation,
     whether XAPI would let it begin. `own` tells that the bot itself runs inside it. `read_at` in Unix seconds.
+    `merging` counts, by UUID of the SR, the images that its clean-up has still to merge, as the feed last had them.
     """
 
     pool: Pool
@@ -34,6 +35,7 @@ class BackupFacts(msgspec.Struct, frozen=True):
     valid: dict[str, XapiVerdict]
     own: bool
     read_at: float
+    merging: dict[str, int] = {}
 
 
 class Room(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
 from bot.errors import NotFound, XapiFailure
-from bot.xen import disk_facts
+from bot.xen import disk_facts, health_build
 from bot.xen.classes import convert
 from bot.xen.faults import GONE
 from bot.xen.host_facts import HostFacts
@@ -52,6 +52,7 @@ class BackupReads(HostFacts):
         )
         srs = sorted({vdi.sr for vdi in vdis})
         servers = await asyncio.gather(*(_server(pool, sr) for sr in srs))
+        stores = health_build.stores(pool.model.tables, pool.model.inventory.srs)
         return BackupFacts(
             pool=read.pool,
             vm=read.vm,
@@ -63,6 +64,7 @@ class BackupReads(HostFacts):
             valid=read.valid,
             own=read.own,
             read_at=read.read_at,
+            merging={one.sr.uuid: one.waiting for one in stores if one.sr.uuid in dict(servers)},
         )
 
     async def snapshots(self, pool: str, vm: str) -> tuple[Snapshot, ...]:

@@ -30,6 +30,7 @@ from bot.operations.xapi_words import explain
 DAY_S = 86_400.0
 _LONG_S = 0.8 * DAY_S
 _DEEP, _TOO_DEEP = 20, 29
+_MUCH_TO_MERGE = 8
 # On thin storage a snapshot takes up what the guest writes while it is exported; nobody knows that ahead of time.
 _LIKELY_WRITTEN, _SURELY_WRITTEN = 0.2, 0.02
 # What an earlier backup took up is a good guess for the next one, not more.
@@ -110,7 +111,7 @@ def of_guest(facts: BackupFacts, how: How, place: Place) -> list[Check]:
     if disks_of(facts):
         checks += [_seen_by_one(facts), *_images(facts, how)]
         if how.snapshot:
-            checks += [_chain(facts), *snapshot_room(facts)]
+            checks += [_chain(facts), *_merging(facts), *snapshot_room(facts)]
         checks += [_independent(facts, place), _time(facts, place)]
     return [*checks, *_xapi(facts, how)]
 
@@ -219,6 +220,16 @@ def _chain(facts: BackupFacts) -> Check:
     fix = say("Let the storage coalesce: remove old snapshots, then wait until it has merged them (minutes to hours).")
     what = say("a disk stands on {n} layers; storage drivers refuse a snapshot at 30", n=depth)
     return warning(key, title, what, fix) if depth < _TOO_DEEP else blocked(key, title, what, fix)
+
+
+def _merging(facts: BackupFacts) -> Iterator[Check]:
+    """Snapshots that are gone keep their room until the storage has merged their images, one after the other."""
+    for sr in {disk.sr.uuid: disk.sr for disk in disks_of(facts) if disk.sr is not None}.values():
+        count = facts.merging.get(sr.uuid, 0)
+        if count >= _MUCH_TO_MERGE:
+            what = say("{n} images on {sr} still wait to be merged; a snapshot adds to them", n=count, sr=sr.name)
+            fix = say("Leave the storage some time without snapshots; it merges by itself, in minutes to hours.")
+            yield warning(f"merging:{sr.uuid}", f"Clean-up on {sr.name}", what, fix)
 
 
 def snapshot_room(facts: BackupFacts) -> Iterator[Check]:

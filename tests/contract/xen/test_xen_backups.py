@@ -47,8 +47,10 @@ async def test_a_snapshot_is_found_with_its_disks_and_is_gone_when_it_is_gone(po
     assert not set(found.disks.values()) & {one.vdi for one in vm.disks}
     assert await pools.exists(vm.pool, "VM", found.uuid)
     assert all([await pools.exists(vm.pool, "VDI", one) for one in found.disks.values()])
-    (depth,) = (await pools.backup(vm.uuid)).depths.values()
+    facts = await pools.backup(vm.uuid)
+    (depth,) = facts.depths.values()
     assert depth > 0, "what was one disk is now two leaves on a common layer"
+    assert facts.merging.keys() == facts.servers.keys()
 
 
 async def test_what_never_was_is_not_there(pools: Pools) -> None:

@@ -137,6 +137,14 @@ def test_layers_are_warned_of_before_the_storage_refuses() -> None:
     assert check(decided(read(where(depths={"0": -1}))), "chain").grade is Grade.OK
 
 
+def test_images_that_wait_to_be_merged_are_told_where_they_are_many() -> None:
+    told = check(decided(read(where(merging={"sr-nfs": 8}))), "merging:sr-nfs")
+    assert told.grade is Grade.WARNING
+    assert "8 images on nfs-vhd still wait to be merged" in text(told)
+    few = decided(read(where(merging={"sr-nfs": 7, "sr-other": 90})))
+    assert not [one for one in few.checks if one.key.startswith("merging")]
+
+
 def test_a_file_server_that_holds_the_disks_too_is_called_what_it_is() -> None:
     told = check(decided(read(), there=place(same=frozenset({"sr-nfs"}))), "independent")
     assert told.grade is Grade.WARNING
