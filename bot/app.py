@@ -94,7 +94,9 @@ class App:
             **BackupWork(self.pools.streams, self.pools, archive, self.store).workers(),
             **VerifyWork(self.shelf, self.store).workers(),
             **JoinWork(self.pools.members).workers(),
-            **RestoreWork(self.pools.streams, self.pools, self.shelf, self.pools.restoring).workers(),
+            **RestoreWork(
+                self.pools.streams, self.pools, self.shelf, self.pools.restoring, self._scheduled_tags
+            ).workers(),
             **ScheduleWork(self.pools).workers(),
         }
         places = {"pool": kept.at_once_per_pool, "host": kept.at_once_per_host, "archive": kept.at_once}
@@ -207,6 +209,10 @@ class App:
             await self._work(stop)
         finally:
             await self._end()
+
+    async def _scheduled_tags(self) -> frozenset[str]:
+        """The tags by which schedules find their guests, paused ones too: they may go on."""
+        return frozenset(one.covered.tag for one in await self.store.schedules()) - {""}
 
     async def _take_stock(self) -> None:
         """Makes the catalogue say what the archive shows, before anybody adds to either; the archive is the truth."""

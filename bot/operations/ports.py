@@ -367,8 +367,10 @@ class Restoring(Protocol):
         """Destroys a guest that an import just made, with every disk that only it has. Raises as `remove`."""
         ...
 
-    async def prepare(self, pool: str, vm: str, wish: Readiness, mark: str) -> None:
+    async def prepare(self, pool: str, vm: str, wish: Readiness, mark: str, tags: frozenset[str]) -> None:
         """Makes a halted guest so that it may start as `wish` says; networks called `mark` that it leaves go.
+
+        It loses these tags, by which schedules would take it for a guest of theirs.
 
         Raises NotFound, Refused where it does not stand still, Unreachable, XapiFailure.
         """

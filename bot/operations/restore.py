@@ -166,8 +166,8 @@ def _after(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[Phra
     addresses = say("MAC addresses kept") if wish.keep_mac else say("new MAC addresses")
     yield say("New: the guest and its disks have new UUIDs; {addresses}", addresses=addresses)
     yield say(
-        "Automatic power-on, its priority in high availability and marks of xenbot are taken away; until it is ready it"
-        " stays halted"
+        "Automatic power-on, its priority in high availability, tags of schedules and marks of xenbot are taken away;"
+        " until it is ready it stays halted"
     )
     if wish.start:
         yield say("Then it is started, and looked at")

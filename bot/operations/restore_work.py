@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,7 @@ class RestoreWork:
     """The workers of a restore.
 
     Args:
+        scheduled: The tags by which schedules find their guests.
         retry_s: How long to wait before a pool that does not answer is asked again.
         watch_s: For how long a rehearsed guest is watched whose tools do not answer: most boot in less.
         rest_s: How long a pool may take to end an import that was broken off.
@@ -44,6 +46,7 @@ class RestoreWork:
         driver: Driver,
         library: Library,
         restoring: Restoring,
+        scheduled: Callable[[], Awaitable[frozenset[str]]],
         *,
         retry_s: float = 1.0,
         watch_s: float = 180.0,
@@ -53,6 +56,7 @@ class RestoreWork:
         self._driver = driver
         self._library = library
         self._restoring = restoring
+        self._scheduled = scheduled
         # Of imports under way, by task: the networks there were before.
         self._networks: dict[str, frozenset[str]] = {}
         self._retry_s = retry_s
@@ -153,7 +157,8 @@ class RestoreWork:
 
     async def _ready(self, errand: Errand) -> None:
         vm = _uuids(errand, "VM")[0]
-        await self._restoring.prepare(errand.pool, vm, readiness(errand.step), _mark(errand))
+        tags = await self._scheduled()
+        await self._restoring.prepare(errand.pool, vm, readiness(errand.step), _mark(errand), tags)
 
     async def _watch(self, errand: Errand) -> None:
         """Until the tools answer, the guest no longer runs, or it has been watched for long enough."""

@@ -156,8 +156,10 @@ class LiveRestoring:
             tools=await self._tools(live, guest),
         )
 
-    async def prepare(self, pool: str, vm: str, wish: Readiness, mark: str) -> None:
+    async def prepare(self, pool: str, vm: str, wish: Readiness, mark: str, tags: frozenset[str]) -> None:
         """Makes a halted guest so that it may start as `wish` says; networks called `mark` that it leaves go.
+
+        It loses these tags, by which schedules would take it for a guest of theirs.
 
         Raises NotFound, Refused where it does not stand still, Unreachable, XapiFailure.
         """
@@ -165,7 +167,7 @@ class LiveRestoring:
         ref, guest = await self._guest(live, vm)
         if guest.power_state != _HALTED:
             raise Refused(f"Somebody has started the guest that is being restored: it is {guest.power_state} now.")
-        await self._calm(live, ref, guest)
+        await self._calm(live, ref, guest, tags)
         await self._cards(live, ref, guest, wish.nics)
         await self._sweep(live, mark)
         affinity = await live.resolve("host", wish.host) if wish.host else NULL_REF
@@ -225,7 +227,7 @@ class LiveRestoring:
         await _gone(live, "VDI.destroy", ref)
         return []
 
-    async def _calm(self, live: LivePool, ref: str, guest: _Guest) -> None:
+    async def _calm(self, live: LivePool, ref: str, guest: _Guest, tags: frozenset[str]) -> None:
         """Takes away what would wake the guest, or by which it would be taken for another one."""
         if guest.is_a_template:
             await live.sessions.read("VM.set_is_a_template", ref, False)
@@ -234,7 +236,7 @@ class LiveRestoring:
         for key in filter(_wakes, guest.other_config):
             await live.sessions.read("VM.remove_from_other_config", ref, key)
         for tag in guest.tags:
-            if tag.startswith(_OURS):
+            if tag.startswith(_OURS) or tag in tags:
                 await live.sessions.read("VM.remove_tags", ref, tag)
         for operation, why in guest.blocked_operations.items():
             if _own_block(why):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from story_lab import StoryLab, opened, strings
+from test_schedules import in_force
 
 
 def found(lab: StoryLab, name: str) -> list[dict[str, Any]]:
@@ -144,6 +145,7 @@ def haunted(lab: StoryLab) -> None:
         api.VM.add_to_other_config(vm, "folder", "/kept")
         api.VM.add_tags(vm, "xenbot:nightly")
         api.VM.add_tags(vm, "kept")
+        api.VM.add_tags(vm, "nightly")
         api.VM.set_ha_restart_priority(vm, "restart")
         api.VM.add_to_blocked_operations(vm, "pool_migrate", "xenbot job 9 keeps it")
         api.VM.add_to_blocked_operations(vm, "destroy", "by hand")
@@ -152,6 +154,7 @@ def haunted(lab: StoryLab) -> None:
 async def test_nothing_that_would_wake_it_is_left_on_a_restored_guest(lab: StoryLab) -> None:
     await asyncio.to_thread(haunted, lab)
     await backed_up(lab, "centos54")
+    await in_force(lab, "schedule backup tag:nightly daily 02:00", "nightly")
     await confirmed(lab, "restore centos54 as calm", "Restore calm")
     await lab.sees("calm is restored", private=False)
     (new,) = await asyncio.to_thread(found, lab, "calm")
