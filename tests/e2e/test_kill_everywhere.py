@@ -173,7 +173,6 @@ class Laden(Life):
 
     guest = "web-local"
     method = "migrate_send"
-    total = 0
 
     async def words(self) -> str:
         return f"{await super().words()} sr {await asyncio.to_thread(self.local, self.ends[1])}"
@@ -202,19 +201,22 @@ class Laden(Life):
     async def sound(self) -> None:
         """The guest's disk is where the guest is, and no copy of it stays behind on either side."""
         where, total = await asyncio.to_thread(self.disks)
-        self.total = self.total or total
-        assert (where, total) == ([(await self.lab.guest(self.guest))["host"]], self.total)
+        assert (where, total) == ([(await self.lab.guest(self.guest))["host"]], 1)
 
     def disks(self) -> tuple[list[str], int]:
-        """The hosts on whose local storage the guest has disks, and how many disks these hold in all."""
+        """The hosts on whose local storage the guest has disks, and how many disks these hold in all.
+
+        Layers that no guest uses by itself are left out: storage clears them away in its own time.
+        """
         with opened(self.lab) as api:
-            held = {host: api.SR.get_VDIs(api.SR.get_by_uuid(self.local(host))) for host in self.ends}
+            srs = {api.SR.get_by_uuid(self.local(host)): host for host in self.ends}
+            held = {ref: one for ref, one in api.VDI.get_all_records().items() if one["SR"] in srs and one["managed"]}
             (vm,) = api.VM.get_by_name_label(self.guest)
             own = [vbd["VDI"] for vbd in map(api.VBD.get_record, api.VM.get_VBDs(vm)) if vbd["type"] == "Disk"]
-            return [host for host, disks in held.items() if set(own) & set(disks)], sum(map(len, held.values()))
+            return [srs[held[ref]["SR"]] for ref in own if ref in held], len(held)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", [Life, Laden])
 async def test_a_kill_around_every_transaction_of_a_migration_moves_the_guest_once_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Life]
