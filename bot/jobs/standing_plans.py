@@ -9,6 +9,7 @@ from bot.domain.audit import Tag
 from bot.domain.inventory import Vm
 from bot.domain.policy import Person
 from bot.domain.schedule import Covered, Schedule, ScheduleState
+from bot.operations.lookalike import folded
 from bot.operations.ports import Fleet
 from bot.store import Note, Store
 
@@ -28,7 +29,8 @@ class StandingPlans:
     def covers(self, covered: Covered) -> Sequence[Vm]:
         """The guests that this covers now, by name, from the live inventory."""
         guests = [vm for view in self._fleet.pools() for vm in view.vms]
-        found = [vm for vm in guests if (covered.tag in vm.tags if covered.tag else vm.uuid == covered.vm)]
+        tag = folded(covered.tag)
+        found = [vm for vm in guests if (tag in map(folded, vm.tags) if tag else vm.uuid == covered.vm)]
         return sorted(found, key=lambda vm: (vm.name.casefold(), vm.uuid))
 
     async def all(self) -> Sequence[Schedule]:

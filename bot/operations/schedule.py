@@ -61,7 +61,7 @@ def decide(
         operation=NAME,
         pool="",
         title=title,
-        refusal=say("{what} cannot be backed up by a schedule", what=covered.words),
+        refusal=say("No schedule can be made for {what}", what=covered.words),
         targets=(Target("VM", covered.vm, covered.name) if covered.vm else Target("tag", covered.tag, covered.tag),),
         placements=(),
         checks=(_archive(place), _covers(covered, guests), _alone(covered, others), _clock(read, now)),

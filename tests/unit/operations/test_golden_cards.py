@@ -14,6 +14,7 @@ import send_facts
 from leaving_facts import GUESTS, LOCAL, Reads, leaving
 from migration_facts import GIB, decided, facts, guest, host
 
+from bot.domain import recurrence
 from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Vm, XapiVerdict
 from bot.domain.job import JobState
 from bot.domain.message import Message
@@ -21,10 +22,12 @@ from bot.domain.plain_text import text_of
 from bot.domain.plan import Plan, ceiling, digest
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import Decision, JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, plain, say
+from bot.domain.schedule import Covered, Schedule
+from bot.domain.texts import Code, Phrase, plain, say
 from bot.jobs import story
 from bot.jobs.alarm import glass_broken
-from bot.operations import choosing, eject, enable, evacuate, homecoming, migrate_storage, move_disks, why
+from bot.jobs.day_summary import build
+from bot.operations import choosing, eject, enable, evacuate, homecoming, migrate_storage, move_disks, schedule, why
 from bot.operations.migrate import OPERATION
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cards"
@@ -146,6 +149,41 @@ EVACUATION = {
 }
 
 
+def _standing(problem: str = "") -> Plan:
+    """A schedule for a tag, beside one that is there already."""
+    rule = recurrence.read("daily 02:30", "Europe/Berlin")
+    other = Schedule(4, "m", Covered(tag="nightly"), rule, "", "admin", "T1", "C1", 7, 1.0, 2.0)
+    guests = ["centos54", "<!channel> & *bold*", "日本語サーバー"]
+    return schedule.decide(
+        other.covered, "daily 02:30", "Europe/Berlin", "7d/4w/12m", 1_767_225_600.0, guests, problem, [other]
+    )
+
+
+def _day() -> Message:
+    """The card of a day on which something failed."""
+    rule = recurrence.read("daily 02:30", "Europe/Berlin")
+    said = (say("{vm} was left out: job {n} works on it", vm="winxp", n=Code("118")),)
+    one = Schedule(
+        4,
+        "m",
+        Covered(tag="nightly"),
+        rule,
+        "",
+        "admin",
+        "T1",
+        "C1",
+        7,
+        1.0,
+        200_000.0,
+        last_run=99_000.0,
+        last_said=said,
+    )
+    failed = job(tight(), JobState.FAILED, outcome=say("Failed: block {n} of disk {d} is damaged", n=39_419, d=1))
+    made = build([one], {4: [job(tight(), JobState.SUCCEEDED), failed]}, [], 90_000.0, 100_000.0)
+    assert made is not None
+    return made
+
+
 def emptying(state: JobState, steps: tuple[str, ...], **changes: object) -> Message:
     """The card of an evacuation whose steps are that far."""
     plan = EVACUATION[True]
@@ -231,6 +269,13 @@ CARDS: dict[str, Callable[[], Message]] = {
         decisions=(Decision("operator", "confirm", 10_010.0), Decision("approver", "deny", 10_020.0, "*backup* runs")),
         **WAITING,
     ),
+    "schedule-proposed": lambda: story.card(
+        job(_standing(), JobState.PROPOSED, approvers_needed=1), schedule.OPERATION
+    ),
+    "schedule-refused": lambda: story.refused(
+        _standing("The folder /backups cannot be written: Read-only file system.")
+    ),
+    "schedule-summary": _day,
     "migrate-proposed-best-of-many": lambda: card(choosing.proposed(PLACES), JobState.PROPOSED),
     "why": lambda: why.explained(guest(), PLACES),
     "why-grid": lambda: why.explained(guest(), PLACES, grid=True),
