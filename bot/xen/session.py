@@ -121,7 +121,13 @@ class Sessions:
 
     async def enter_for(self, task: str) -> Entry:
         """Opens a session for the stream that this task stands for; `released` leaves it. Raises Unreachable."""
-        entry = await self.enter()
+        entering = asyncio.ensure_future(self.enter())
+        try:
+            entry = await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            # The thread logs in all the same.
+            entering.add_done_callback(self._leave_late)
+            raise
         with self._guard:
             older = self._streams.get(task)
             self._streams[task] = entry
@@ -148,6 +154,10 @@ class Sessions:
             self._entries.discard(entry)
         if not self._closing:
             self._threads.submit(self._log_out, entry)
+
+    def _leave_late(self, entering: asyncio.Future[Entry]) -> None:
+        if not entering.cancelled() and entering.exception() is None:
+            self.leave(entering.result())
 
     async def close(self) -> None:
         """Ends all threads and connections, and logs out every session that owns no unfinished task."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from stream_front import OK, Scene, Script, Visit, holds, moved, page, scene
 from structlog.testing import capture_logs
-from xen_lab import Eavesdropper
+from xen_lab import Eavesdropper, arm
 
 from bot.errors import StreamCut, TargetFailed, Unreachable, XapiFailure
 from bot.lab.xapi import Datacentre
@@ -508,6 +508,25 @@ async def test_the_session_of_a_stream_lives_as_long_as_its_task(on_https: Scene
     await holds(lambda: used[0] not in _sessions(on_https.lab))
     await pools.close_task(pool, task)
     await holds(lambda: used[1] not in _sessions(on_https.lab))
+
+
+async def test_a_login_that_nobody_waits_for_any_more_leaves_no_session(on_https: Scene) -> None:
+    lab = on_https.lab
+    task = await on_https.pools.open_task(on_https.uuid, "xenbot test", "")
+    name = await arm(lab, "session.login_with_password", "hold", "after")
+    before = _sessions(lab)
+    running = asyncio.create_task(
+        on_https.pools.streams.export(
+            on_https.uuid, on_https.vm, Collected(), task=task, compress=Compression.NONE, progress=lambda _: None
+        )
+    )
+    # It is logged in and has not heard so yet.
+    await holds(lambda: _sessions(lab) > before)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await lab.do({"do": "release", "name": name})
+    await holds(lambda: _sessions(lab) <= before)
 
 
 async def test_a_session_whose_task_is_unfinished_outlives_the_bot(lab: Datacentre) -> None:
