@@ -136,7 +136,10 @@ async def _left_behind(of: Plan, facts: Facts) -> list[Phrase]:
     """Old disks that XAPI should have removed and has not: they take up room, and nobody else would say so."""
     was = {at: goals(of)[at][0] for at in origins(of)}
     left = {disk for disk in sorted(was.values()) if await facts.exists(of.pool, "VDI", disk)}
-    words = "The old disk {at} ({was}) is still on {sr} and takes up room there: look at it, then remove it by hand"
+    # XAPI removes them as the last thing it does; one that is there yet may still go by itself.
+    words = (
+        "The old disk {at} ({was}) was still on {sr}: should it stay, it takes up room there; remove it by hand then"
+    )
     return [
         say(words, at=at, was=Code(was[at]), sr=of.names.get(sr, sr))
         for at, sr in origins(of).items()

@@ -220,7 +220,7 @@ async def test_an_old_disk_that_xapi_left_behind_is_named_since_nobody_else_woul
     assert look.seen is Seen.DONE
     told = [plain(line) for line in look.evidence]
     assert "Looked at: disk 2 was v-2, it is v-2-new now" in told
-    assert "The old disk 2 (v-2) is still on Local storage and takes up room there" in " ".join(told)
+    assert "The old disk 2 (v-2) was still on Local storage: should it stay, it takes up room there" in " ".join(told)
 
 
 async def test_a_halted_guest_is_done_with_when_its_disks_are_there_and_it_is_off_as_before() -> None:
