@@ -25,6 +25,7 @@ class Arguments(msgspec.Struct, frozen=True):
     network: Annotated[NetworkWords, after("network")] = NetworkWords("")
     start: Annotated[bool, flag("start")] = False
     keep_mac: Annotated[bool, flag("keep-mac")] = False
+    replace: Annotated[bool, flag("replace")] = False
     reason: Annotated[str, rest("reason")] = ""
 
 
@@ -40,6 +41,7 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
         keep_mac=arguments.keep_mac,
         networks=networks,
         strange=strange,
+        replace=arguments.replace,
     )
     where = restore.Where(
         pool=view.pool.uuid if view.pool is not None else "",
@@ -51,7 +53,8 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
 
 COMMAND = Command(
     word="restore",
-    usage="restore <backup|vm> [as <name>] [on <host>] [sr <sr>] [network <old>=<new>] [start] [keep-mac] [reason …]",
+    usage="restore <backup|vm> [as <name>] [on <host>] [sr <sr>] [network <old>=<new>] [start] [keep-mac] "
+    "[replace] [reason …]",
     help="Brings a guest back from a backup: as a new guest, never over one that lives. Without a host XAPI chooses "
     "one; without an SR the pool's default takes the disks; its network cards go to the networks of the same names.",
     example="restore centos54 on xenserver3 start keep-mac",

@@ -30,6 +30,7 @@ _LABELS = {
     "start": "Start it afterwards",
     "full": "All of it",
     "sample": "Only a random part",
+    "replace": "Rename the guest it replaces, and keep that",
     "keep_mac": "Keep its MAC addresses",
 }
 

@@ -376,6 +376,17 @@ class Restoring(Protocol):
         """
         ...
 
+    async def set_aside(self, pool: str, vm: str, name: str) -> None:
+        """Renames a halted guest and sees to it that it does not start by itself; `bring_back` undoes both.
+
+        Raises NotFound, Refused for one that runs, Unreachable, XapiFailure.
+        """
+        ...
+
+    async def bring_back(self, pool: str, vm: str, name: str) -> None:
+        """Undoes `set_aside`. Raises NotFound, Unreachable, XapiFailure."""
+        ...
+
     async def remove(self, pool: str, vm: str, disks: Sequence[str], mark: str, *, running: bool) -> tuple[str, ...]:
         """Destroys a guest with these disks of its own (UUIDs); gives what was left, in sentences. Gone is gone.
 

@@ -14,19 +14,20 @@ import msgspec
 
 from bot.domain.backup import Contents
 from bot.domain.catalogue import Archived
+from bot.domain.inventory import PowerState
 from bot.domain.message import Button
-from bot.domain.plan import LockKey, Plan, Ref, Target
+from bot.domain.plan import LockKey, Placement, Plan, Ref, Target
 from bot.domain.policy import ApprovalSettings
-from bot.domain.restores import Coming, Nic, Readiness, RestoreFacts
+from bot.domain.restores import Coming, Holder, Nic, Readiness, RestoreFacts
 from bot.domain.texts import Code, Moment, Phrase, Size, say
 from bot.domain.words import counted
 from bot.operations.base import Homes, Operation
 from bot.operations.checks import restoring
-from bot.operations.checks.meeting import Wish, mac_of
+from bot.operations.checks.meeting import Wish, mac_of, replaced
 from bot.operations.checks.restoring import size_of, stored_in
 from bot.operations.ports import Facts
 from bot.operations.restore_look import look, sum_up
-from bot.operations.restore_steps import IMPORT, READY, START, backup_of, made_of, readiness, step_of, steps
+from bot.operations.restore_steps import ASIDE, IMPORT, READY, START, backup_of, made_of, readiness, step_of, steps
 from bot.operations.risk import assess_restore
 from bot.operations.space import THICK, free_on
 
@@ -81,7 +82,8 @@ def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: Approv
     wish = msgspec.structs.replace(wish, networks=_networks(archived, facts, wish))
     # Without network cards nobody can be disturbed.
     twin = any(one.running for one in facts.names) and wish.start and not wish.rehearsal
-    risk = assess_restore(facts, _left(contents, facts), approval, twin=twin)
+    old = next(iter(replaced(backup.guest, facts)), None) if wish.replace else None
+    risk = assess_restore(facts, _left(contents, facts), approval, twin=twin, old=old)
     sr = facts.sr.uuid if facts.sr is not None else ""
     return Plan(
         operation=NAME,
@@ -89,12 +91,12 @@ def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: Approv
         title=_title(facts, wish),
         refusal=say("{guest} cannot be restored from {backup}", guest=wish.name, backup=Code(backup.id)),
         targets=(Target("VM", backup.guest, wish.name), Target("backup", backup.id, backup.name)),
-        placements=(),
+        placements=(_standing(old),) if old is not None else (),
         checks=tuple(restoring.checks(archived, facts, wish)),
         risk=risk.risk,
         risk_reasons=risk.reasons,
-        steps=tuple(steps(archived, sr, _readiness(archived, facts, wish), start=wish.start)),
-        locks=tuple(_locks(archived, facts, wish)),
+        steps=tuple(steps(archived, sr, _readiness(archived, facts, wish), start=wish.start, old=old)),
+        locks=tuple(_locks(archived, facts, wish, old)),
         after=tuple(_after(archived, facts, wish)),
         estimate_s=max(_LEAST_S, backup.size / _BYTES_PER_S),
         names={facts.pool.uuid: facts.pool.name, backup.guest: wish.name, backup.id: wish.name}
@@ -146,8 +148,16 @@ def _left(contents: Contents, facts: RestoreFacts) -> int | None:
     return (free - (size_of(contents) if sr.type in THICK else stored_in(contents))) * 100 // sr.size
 
 
-def _locks(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[LockKey]:
-    if wish.keep_mac:
+def _standing(old: Holder) -> Placement:
+    """That a guest that is replaced is still off is part of what is agreed to."""
+    state = PowerState.RUNNING if old.running else PowerState.HALTED
+    return Placement(vm=old.uuid, host=None, power_state=state.value, disks=())
+
+
+def _locks(archived: Archived, facts: RestoreFacts, wish: Wish, old: Holder | None) -> Iterator[LockKey]:
+    if old is not None:
+        yield LockKey("VM", old.uuid, old.name)
+    if wish.keep_mac and (old is None or old.uuid != archived.backup.guest):
         # Two restores with the same addresses at once would not see each other.
         yield LockKey("VM", archived.backup.guest, wish.name)
     if facts.host is not None:
@@ -169,6 +179,8 @@ def _after(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[Phra
         "Automatic power-on, its priority in high availability, tags of schedules and marks of xenbot are taken away;"
         " until it is ready it stays halted"
     )
+    if wish.replace:
+        yield say("The guest that it replaces is renamed and kept with its disks; it no longer starts by itself")
     if wish.start:
         yield say("Then it is started, and looked at")
 
@@ -182,6 +194,7 @@ async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _home
     sr = next(one.uuid for one in bring.call.args if isinstance(one, Ref) and one.kind == "SR")
     wish = Wish(
         ready.name,
+        replace=step_of(earlier, ASIDE) is not None,
         start=step_of(earlier, START) is not None,
         keep_mac=any(nic.mac for nic in ready.nics),
         networks={nic.device: nic.network for nic in ready.nics},

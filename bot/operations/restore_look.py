@@ -13,6 +13,8 @@ from bot.errors import NotFound
 from bot.operations.base import Look, Seen
 from bot.operations.ports import Facts
 from bot.operations.restore_steps import (
+    ASIDE,
+    BACK,
     GUEST,
     IMPORT,
     READY,
@@ -23,13 +25,21 @@ from bot.operations.restore_steps import (
     made_of,
     mark_of,
     readiness,
+    renamed,
     step_of,
 )
 
 
 async def look(of: Plan, step: Step, facts: Facts) -> Look:
     """What the pool shows of a step: the guest by its mark, then by its UUID."""
-    looks = {IMPORT: _imported, READY: _ready, REMOVE: _removed, START: _started}
+    looks = {
+        IMPORT: _imported,
+        READY: _ready,
+        REMOVE: _removed,
+        START: _started,
+        ASIDE: _aside,
+        BACK: _aside,
+    }
     return await looks[step.kind](of, step, facts)
 
 
@@ -119,6 +129,17 @@ async def _removed(of: Plan, step: Step, facts: Facts) -> Look:
     )
 
 
+async def _aside(of: Plan, step: Step, facts: Facts) -> Look:
+    """Which of its two names a guest has that is replaced."""
+    vm, own, later = renamed(step)
+    now = await facts.restored(of.pool, vm)
+    wanted = later if step.kind == ASIDE else own
+    seen = Seen.DONE if now.name == wanted else Seen.NOT_DONE
+    return Look(
+        seen, say("{old} is called {now}", old=own, now=now.name), (), {ASIDE: vm} if step.kind == ASIDE else {}
+    )
+
+
 async def _started(of: Plan, _step: Step, facts: Facts) -> Look:
     return _seen_running(of, await facts.restored(of.pool, _made(of)))
 
@@ -146,4 +167,9 @@ def _evidence(of: Plan, now: Restored) -> tuple[Phrase, ...]:
     state = say(power_word(now.power_state))
     disks = counted(len(now.disks), "disk", "disks")
     looked = say("Looked at: {state}, {disks}{tools}", state=state, disks=disks, tools=tools)
-    return (looked, *_cards(of, now))
+    aside = step_of(of, ASIDE)
+    kept: tuple[Phrase, ...] = ()
+    if aside is not None:
+        _, own, later = renamed(aside)
+        kept = (say("The guest that was {old} is kept, off, as {later}", old=own, later=later),)
+    return (looked, *_cards(of, now), *kept)

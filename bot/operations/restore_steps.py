@@ -8,27 +8,63 @@ import msgspec
 
 from bot.domain.catalogue import Archived
 from bot.domain.plan import Call, Flag, Made, Marked, Options, Plan, Ref, Step, Target, Text
-from bot.domain.restores import Nic, Readiness
+from bot.domain.restores import Holder, Nic, Readiness
 from bot.domain.texts import Code, say
 
 IMPORT, READY, REMOVE, START = "restore.import", "restore.ready", "restore.remove", "VM.start"
+ASIDE, BACK = "restore.aside", "restore.back"
 #: What an imported guest is called, with the job's nonce, until it is ready.
 MARK = "xenbot restore"
 #: Under which name the UUID of the guest is stored.
 GUEST = "guest"
 
 
-def steps(archived: Archived, sr: str, ready: Readiness, *, start: bool) -> Sequence[Step]:
-    """Import, make ready, and where that fails remove; then start, whose failure removes nothing."""
+def steps(archived: Archived, sr: str, ready: Readiness, *, start: bool, old: Holder | None = None) -> Sequence[Step]:
+    """Import, make ready, and where that fails remove; then start, whose failure removes nothing.
+
+    With an `old` guest that is replaced, that one is renamed in between, and back again where it fails.
+    """
     remove = msgspec.structs.replace(removal(archived, ready, started=False), unless_well=True)
-    made = [*arrival(archived, sr, ready), remove]
+    bring, prepare = arrival(archived, sr, ready)
+    made = [bring, prepare, remove]
+    if old is not None:
+        there, back = _aside(archived, old)
+        made = [bring, there, prepare, back, remove]
     if start:
         # Behind the removal: a guest that is whole stays when only its start fails.
         made.append(starting(archived, ready))
     return made
 
 
-def arrival(archived: Archived, sr: str, ready: Readiness) -> Sequence[Step]:
+def _aside(archived: Archived, old: Holder) -> tuple[Step, Step]:
+    """Sets a guest aside under another name, and brings it back where the restore fails."""
+    lane, later = archived.backup.id, f"{old.name} (before {archived.backup.id[:15]})"
+    args = (Ref("VM", old.uuid), Text(old.name), Text(later))
+    there = Step(
+        ASIDE,
+        say("Rename {old} to {later}, and keep it off", old=old.name, later=later),
+        Call(ASIDE, args, own=True),
+        lane=lane,
+        makes=ASIDE,
+    )
+    back = Step(
+        BACK,
+        say("Name it {old} again", old=old.name),
+        Call(BACK, args, own=True),
+        lane=lane,
+        undoes=ASIDE,
+        unless_well=True,
+    )
+    return there, back
+
+
+def renamed(step: Step) -> tuple[str, str, str]:
+    """Which guest (UUID) a step sets aside or brings back, its own name, and the one it has meanwhile."""
+    own, later = (one.value for one in step.call.args if isinstance(one, Text))
+    return next(one.uuid for one in step.call.args if isinstance(one, Ref)), own, later
+
+
+def arrival(archived: Archived, sr: str, ready: Readiness) -> tuple[Step, Step]:
     """Import, and make ready."""
     backup = archived.backup
     guest, mark = Made("VM", GUEST), Marked(MARK)

@@ -22,7 +22,7 @@ from bot.errors import CannotTell, Damaged, Refused, StreamCut, TargetFailed, Un
 from bot.operations.archive_ports import Library
 from bot.operations.ports import Driver, Flow, Phase, Restoring, Streams, TaskStatus
 from bot.operations.rehearse import WATCH
-from bot.operations.restore_steps import IMPORT, MARK, READY, REMOVE, readiness
+from bot.operations.restore_steps import ASIDE, BACK, IMPORT, MARK, READY, REMOVE, readiness, renamed
 from bot.operations.work import Errand, Reached, Worker
 
 _PIECE: Final = 4 << 20
@@ -69,6 +69,8 @@ class RestoreWork:
             IMPORT: Worker(self._import, self._clear, again=True),
             READY: Worker(self._ready, _nothing, again=True, tasked=False),
             REMOVE: Worker(self._remove, _nothing, again=True, tasked=False),
+            ASIDE: Worker(self._aside, _nothing, again=True, tasked=False),
+            BACK: Worker(self._back, _nothing, again=True, tasked=False),
             WATCH: Worker(self._watch, _nothing, again=True, tasked=False),
         }
 
@@ -159,6 +161,14 @@ class RestoreWork:
         vm = _uuids(errand, "VM")[0]
         tags = await self._scheduled()
         await self._restoring.prepare(errand.pool, vm, readiness(errand.step), _mark(errand), tags)
+
+    async def _aside(self, errand: Errand) -> None:
+        vm, _, later = renamed(errand.step)
+        await self._restoring.set_aside(errand.pool, vm, later)
+
+    async def _back(self, errand: Errand) -> None:
+        vm, own, _ = renamed(errand.step)
+        await self._restoring.bring_back(errand.pool, vm, own)
 
     async def _watch(self, errand: Errand) -> None:
         """Until the tools answer, the guest no longer runs, or it has been watched for long enough."""

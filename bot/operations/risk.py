@@ -14,7 +14,7 @@ from bot.domain.inventory import Host, LeavingFacts, MigrationFacts, PowerFacts,
 from bot.domain.joining import JoinFacts, Side
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
-from bot.domain.restores import RestoreFacts
+from bot.domain.restores import Holder, RestoreFacts
 from bot.domain.texts import Phrase, many, say
 from bot.domain.words import counted
 from bot.operations.drivers import Drivers, drivers
@@ -146,12 +146,16 @@ def assess_disk_move(facts: DiskMoveFacts, left: int | None, approval: ApprovalS
     return _assessed(factors, [facts], approval, None)
 
 
-def assess_restore(facts: RestoreFacts, left: int | None, approval: ApprovalSettings, *, twin: bool) -> Assessment:
-    """The risk of restoring a guest; `left` is the percentage of the storage that stays free.
+def assess_restore(
+    facts: RestoreFacts, left: int | None, approval: ApprovalSettings, *, twin: bool, old: Holder | None = None
+) -> Assessment:
+    """The risk of restoring a guest, in place of an `old` one if there is one; `left` is what stays free, in percent.
 
     `twin` tells that it would start while the guest it was backed up from, or another of its name, runs.
     """
     factors = [Factor(Risk.MEDIUM, say("a guest is made from an archive, and storage is written"))]
+    if old is not None:
+        factors.append(Factor(Risk.CRITICAL, say("it takes the place of {guest}", guest=old.name)))
     if twin:
         names = many([one.name for one in facts.names if one.running])
         why = say("it starts while {guests} runs: inside, both have the same name and addresses", guests=names)

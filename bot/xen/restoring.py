@@ -26,6 +26,7 @@ _REFERENCE: Final = re.compile(r"OpaqueRef:[0-9A-Za-z-]+")
 _OURS: Final = "xenbot"
 _OWN_BLOCK: Final = "xenbot job "
 _AUTO_START: Final = "auto_poweron"
+_WAS_AUTO, _WAS_HA = f"{_OURS}-was-auto_poweron", f"{_OURS}-was-ha_restart_priority"
 _HALTED, _RUNNING = "Halted", "Running"
 
 
@@ -174,6 +175,40 @@ class LiveRestoring:
         await live.sessions.read("VM.set_affinity", ref, affinity)
         # The name comes last: until then the guest is known by its mark.
         await live.sessions.read("VM.set_name_label", ref, wish.name)
+
+    async def set_aside(self, pool: str, vm: str, name: str) -> None:
+        """Renames a halted guest and sees to it that it does not start by itself; `bring_back` undoes both.
+
+        Raises NotFound, Refused for one that runs, Unreachable, XapiFailure.
+        """
+        live = self._by_uuid(pool)
+        ref, guest = await self._guest(live, vm)
+        if guest.power_state != _HALTED:
+            raise Refused(f"The guest that was to be replaced is {guest.power_state} now.", "Stop it, then ask again.")
+        was = {_WAS_AUTO: guest.other_config.get(_AUTO_START, ""), _WAS_HA: guest.ha_restart_priority}
+        for key, value in was.items():
+            # Kept on the guest itself, since it must be known after a crash.
+            if value and key not in guest.other_config:
+                await live.sessions.read("VM.add_to_other_config", ref, key, value)
+        if _AUTO_START in guest.other_config:
+            await live.sessions.read("VM.remove_from_other_config", ref, _AUTO_START)
+        if guest.ha_restart_priority:
+            await live.sessions.read("VM.set_ha_restart_priority", ref, "")
+        await live.sessions.read("VM.set_name_label", ref, name)
+
+    async def bring_back(self, pool: str, vm: str, name: str) -> None:
+        """Undoes `set_aside`. Raises NotFound, Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        ref, guest = await self._guest(live, vm)
+        was = guest.other_config
+        if was.get(_WAS_AUTO) and _AUTO_START not in was:
+            await live.sessions.read("VM.add_to_other_config", ref, _AUTO_START, was[_WAS_AUTO])
+        if was.get(_WAS_HA) and not guest.ha_restart_priority:
+            await live.sessions.read("VM.set_ha_restart_priority", ref, was[_WAS_HA])
+        for key in (_WAS_AUTO, _WAS_HA):
+            if key in was:
+                await live.sessions.read("VM.remove_from_other_config", ref, key)
+        await live.sessions.read("VM.set_name_label", ref, name)
 
     async def remove(self, pool: str, vm: str, disks: Sequence[str], mark: str, *, running: bool) -> tuple[str, ...]:
         """Destroys a guest with these disks of its own (UUIDs); gives what was left, in sentences. Gone is gone.

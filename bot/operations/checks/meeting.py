@@ -10,7 +10,7 @@ import msgspec
 from bot.domain.backup import ArchivedNic, Contents
 from bot.domain.inventory import Network
 from bot.domain.plan import Check
-from bot.domain.restores import RestoreFacts
+from bot.domain.restores import Holder, RestoreFacts
 from bot.domain.texts import Code, Value, clean, many, say
 from bot.operations.checks.grading import blocked, fine, warning
 
@@ -20,7 +20,8 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 class Wish(msgspec.Struct, frozen=True):
     """What was asked for: the name, whether to start it and to keep its addresses, and networks (UUIDs) by place.
 
-    `strange` are words about networks that mean no card or no network of the pool.
+    `strange` are words about networks that mean no card or no network of the pool. With `replace` the guest that it was
+    backed up from is renamed first, and kept.
     """
 
     name: str
@@ -29,12 +30,32 @@ class Wish(msgspec.Struct, frozen=True):
     networks: Mapping[str, str] = {}
     strange: tuple[str, ...] = ()
     rehearsal: bool = False
+    replace: bool = False
 
 
 def mac_of(nic: ArchivedNic) -> str:
     """The address of an archived card in lower case, "" where it is none."""
     mac = nic.mac.lower()
     return mac if _MAC.fullmatch(mac) else ""
+
+
+def replaced(uuid: str, facts: RestoreFacts) -> list[Holder]:
+    """The guests that may be meant to be replaced: the one that was backed up, else those of the name."""
+    own = [one for one in facts.names if one.uuid == uuid]
+    return own or list(facts.names)
+
+
+def replacing(uuid: str, facts: RestoreFacts) -> Check:
+    """Exactly one guest of this pool is replaced, and it does not run."""
+    key, title, found = "replace", "Guest to be replaced", replaced(uuid, facts)
+    if len(found) != 1 or found[0].pool not in {facts.pool.name, facts.pool.label, facts.pool.configured}:
+        fact = say("{n} guests of {pool} could be meant", n=len(found), pool=facts.pool.name)
+        return blocked(key, title, fact, say("Leave out {word}, or rename the others.", word=Code("replace")))
+    old = found[0].name
+    if found[0].running:
+        fact = say("{guest} runs; only a guest that is off is replaced", guest=old)
+        return blocked(key, title, fact, say("Stop {guest} first.", guest=old))
+    return fine(key, title, say("{guest} is off; it is renamed and kept with its disks", guest=old))
 
 
 def meets(contents: Contents, facts: RestoreFacts, wish: Wish) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from bot.domain.restores import RestoreFacts
 from bot.domain.texts import Code, Moment, Phrase, Size, Value, many, say
 from bot.domain.words import counted
 from bot.operations.checks.grading import blocked, fine, unknown, warning
-from bot.operations.checks.meeting import Wish, meets
+from bot.operations.checks.meeting import Wish, meets, replacing
 from bot.operations.checks.target import supported
 from bot.operations.space import THICK, free_on, holds_disks
 
@@ -41,6 +41,8 @@ def checks(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[Chec
     yield from _place(facts, wish)
     if wish.rehearsal:
         return
+    if wish.replace:
+        yield replacing(archived.backup.guest, facts)
     yield from meets(contents, facts, wish)
 
 

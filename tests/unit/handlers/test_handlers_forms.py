@@ -136,6 +136,7 @@ def test_what_is_ticked_says_what_it_means() -> None:
         "full": "All of it",
         "sample": "Only a random part",
         "keep_mac": "Keep its MAC addresses",
+        "replace": "Rename the guest it replaces, and keep that",
         "everything": "Everything",
     }
 
@@ -150,6 +151,7 @@ async def test_a_restore_is_a_form_with_backups_hosts_storage_and_networks_to_ch
         "network": FieldKind.NETWORK,
         "start": FieldKind.YES,
         "keep_mac": FieldKind.YES,
+        "replace": FieldKind.YES,
         "reason": FieldKind.LONG,
     }
     lan = Network("net-1", "lan", frozenset({"h-1"}), internal=False)
