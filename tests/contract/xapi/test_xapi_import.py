@@ -412,3 +412,16 @@ async def test_an_upload_of_the_oldest_http_ends_with_its_archive(
     answer = await open_socket(f"PUT /import?session_id={rpc.session}&task_id={task} HTTP/1.0\r\n\r\n".encode() + body)
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     read_result(await rpc.finish(task))
+
+
+async def test_a_network_that_was_made_for_an_import_goes_with_it(rpc: Rpc, archive: bytes) -> None:
+    def elsewhere(name: str, data: bytes) -> tuple[str, bytes]:
+        data = data.replace(b"<value>xenbr0</value>", b"<value>br9</value>")
+        return name, data.replace(b"Pool-wide network associated with eth0", b"A network of elsewhere")
+
+    before = await count_objects(rpc)
+    _, record = await send(rpc, flip_block(change_members(archive, elsewhere)))
+    assert record["error_info"][0] == "IMPORT_ERROR"
+    assert await count_objects(rpc) == before
+    read_result((await send(rpc, change_members(archive, elsewhere)))[1])
+    assert (await count_objects(rpc))["network"] == before["network"] + 1
