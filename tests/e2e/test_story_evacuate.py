@@ -142,6 +142,20 @@ async def test_a_refused_disable_has_changed_nothing(three: StoryLab) -> None:
     assert await three.migrations() == 0
 
 
+async def test_a_guest_that_goes_down_beside_others_that_move_is_on_the_card_at_once(three: StoryLab) -> None:
+    await three.lab("datacentre", do="pause_tasks", at=0.4)
+    await begun(three)
+    await several(three)
+    going = [one for one in (await three.state())["guests"] if one["operation"] is not None]
+    name, uuid = going[0]["name"], going[0]["uuid"]
+    change = {"class": "VM", "uuid": uuid, "field": "actions_after_crash", "value": "destroy"}
+    await three.lab("datacentre", do="set", **change)
+    await three.lab("datacentre", do="crash_guest", guest=name)
+    await three.sees("Evacuating alpha", f"GUEST IS DOWN: {name} is halted", "Under way", private=False)
+    others = {one["name"]: one["operation"] for one in (await three.state())["guests"] if one["name"] != name}
+    assert any(others.values())
+
+
 async def test_kill_9_in_the_middle_repeats_and_loses_nothing(three: StoryLab) -> None:
     await three.lab("datacentre", do="pause_tasks", at=0.4)
     await begun(three)
