@@ -188,6 +188,18 @@ async def test_cancel_in_the_middle_of_the_stream_ends_it_and_leaves_nothing(lab
     await left(lab)
 
 
+async def test_cancel_while_it_is_cleaned_up_stops_no_clean_up_and_the_backup_stays(lab: StoryLab) -> None:
+    await hold(lab, "Async.VM.destroy", "before")
+    await confirmed(lab, "backup centos54")
+    await lab.until(lambda: holding(lab), "the removal of the snapshot")
+    await lab.press(await lab.sees("Backing up centos54", "Cancel", private=False), "Cancel")
+    await lab.sees("asked to stop it", private=False)
+    await lab.lab("datacentre", do="release", name="held")
+    await over(lab, "SUCCEEDED")
+    assert len(manifests(lab)) == 1
+    await left(lab)
+
+
 async def test_a_second_backup_of_one_guest_waits_for_the_first(lab: StoryLab) -> None:
     await lab.lab("datacentre", do="pause_tasks", at=0.3)
     await confirmed(lab, "backup centos54")
@@ -213,6 +225,31 @@ async def test_what_cannot_be_backed_up_is_refused_with_the_reason(lab: StoryLab
         await lab.xen(f"backup {words}")
         await lab.sees(*says, private=True)
     assert await calls(lab) == []
+
+
+async def test_a_guest_without_a_disk_and_a_template_are_refused(lab: StoryLab) -> None:
+    def emptied() -> None:
+        with opened(lab) as api:
+            (vm,) = api.VM.get_by_name_label("web-local")
+            api.VM.hard_shutdown(vm)
+            for vbd in api.VM.get_VBDs(vm):
+                api.VBD.destroy(vbd)
+
+    def templated() -> None:
+        with opened(lab) as api:
+            (vm,) = api.VM.get_by_name_label("web-local")
+            api.VM.set_is_a_template(vm, True)
+
+    await asyncio.to_thread(emptied)
+    await lab.xen("backup web-local")
+    await lab.sees("web-local cannot be backed up", "has no disk, so there is nothing to back up", private=True)
+    await asyncio.to_thread(templated)
+
+    async def forgotten() -> bool:
+        await lab.xen("backup web-local")
+        return "There is no guest called" in strings((await lab.screen())[-1])
+
+    await lab.until(forgotten, "a template that is no guest any more")
 
 
 async def test_a_guest_on_its_way_to_another_host_is_not_backed_up_meanwhile(lab: StoryLab) -> None:
