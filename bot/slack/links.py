@@ -78,9 +78,10 @@ class Links:
                 log.info("link_not_told", job=place.job, error=code_of(error))
                 if fault is Fault.LIMITED:
                     return retry_after_s(error)
-                if fault is Fault.LOST:
+                if fault in {Fault.LOST, Fault.ACCOUNT}:
                     return 0.0
-                self._given_up.add(place)
+                if fault is not Fault.CHANNEL:  # a channel may let the bot in again
+                    self._given_up.add(place)
                 continue
             link = str(answer.get("permalink") or "")
             if link.startswith(("https://", "http://")):

@@ -48,6 +48,11 @@ async def test_a_schedule_is_approved_once_and_makes_up_once_for_what_it_missed(
         "schedule:1"
     ]
     assert rows(lab, "SELECT next_run - strftime('%s', 'now') AS left FROM schedules")[0]["left"] > 0
+    await lab.lab("bot", do="kill")
+    with closing(sqlite3.connect(lab.info["store"])) as store, store:
+        store.execute("UPDATE settings SET value = value - ? WHERE key = 'schedules_summed'", [DAY])
+    await lab.lab("bot", do="start")
+    await lab.sees("Backups: 1 thing needs you", "3 runs were missed", "1 made and verified", private=False)
     await lab.xen("audit by schedule:1")
     await lab.sees("schedule:run", "job:confirm", private=True)
 
@@ -56,6 +61,12 @@ async def test_guests_that_cannot_be_backed_up_stop_no_other_and_a_schedule_at_r
     for name in ("centos54", "winxp"):
         uuid = (await lab.guest(name))["uuid"]
         await lab.lab("datacentre", do="set", **{"class": "VM", "uuid": uuid, "field": "tags", "value": ["nightly"]})
+
+    async def known() -> bool:
+        await lab.xen("vms tag nightly")
+        return any("2 guests, 2 running" in strings(one) for one in await lab.screen())
+
+    await lab.until(known, "the tags in the live inventory")
     blocked = {"snapshot": "the disks are being copied"}
     winxp = (await lab.guest("winxp"))["uuid"]
     await lab.lab(

@@ -1,10 +1,10 @@
 """Cards get their address from Slack beside the delivery, whatever happens to the question."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
-from slack_hands import DEADLINE_S, FakeOutbox
+from slack_hands import DEADLINE_S, FakeOutbox, Hands
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.message import Message, Verdict
@@ -81,6 +81,24 @@ async def test_a_card_that_is_not_there_keeps_no_other_from_its_address(
         await book.asked.wait()  # another round
     asked = [one for one in workplace.log() if "chat.getPermalink" in str(one) and gone.message_ts in str(one)]
     assert len(asked) == 1
+
+
+async def test_a_card_in_a_channel_that_lost_the_bot_gets_its_address_once_it_is_let_in(
+    client: AsyncWebClient, workplace: Workplace, links: Links, book: FakeBook, hands: Callable[[str], Hands]
+) -> None:
+    admin = hands("admin")
+    channel = str((await admin.call("conversations.create", name="secret", is_private=True))["channel"]["id"])
+    await admin.call("conversations.invite", channel=channel, users=workplace.bot_user_id)
+    place = await posted(client, channel, 7)
+    await workplace.do({"do": "channel", "name": "secret", "bot_member": False})
+    book.open.append(place)
+    links.posted()
+    async with asyncio.timeout(DEADLINE_S), book.asked:
+        await book.asked.wait()
+        await book.asked.wait()
+    assert not book.kept
+    await workplace.do({"do": "channel", "name": "secret", "bot_member": True})
+    await book.until_kept(place)
 
 
 async def test_a_question_that_hangs_holds_up_no_delivery(
