@@ -47,13 +47,14 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         parts.append(Facts(tuple(_damage(one) for one in bad[:_NAMED])))
     parts.append(
         Table(
-            ("Backup", "Guest", "Age", "Size", "Verified", "By", "Kept until"),
+            # A phone shows the first columns alone: what was lost, how much of it, and whether it can be had again.
+            ("Guest", "Age", "Verified", "Size", "Kept until", "By", "Backup"),
             tuple(_row(one, context.now) for one in shown),
         )
     )
-    turns = _turns(arguments.what, page, pages)
-    if turns:
-        parts.append(Choices(turns))
+    buttons = (*_next(found), *_turns(arguments.what, page, pages))
+    if buttons:
+        parts.append(Choices(buttons))
     return Message(headline, tuple(parts))
 
 
@@ -83,7 +84,7 @@ def _row(one: Backup, now: float) -> tuple[Value, ...]:
     if one.state is BackupState.TRASHED:
         kept = say("in the trash")
     verified, who = _verified(one)
-    return Code(one.id), one.name, Span(max(0.0, now - one.at)), Size(one.size), verified, who, kept
+    return one.name, Span(max(0.0, now - one.at)), verified, Size(one.size), kept, who, Code(one.id)
 
 
 def _verified(one: Backup) -> tuple[Value, Value]:
@@ -93,6 +94,22 @@ def _verified(one: Backup) -> tuple[Value, Value]:
     who: Value = Who(look.who) if look.who.startswith(("U", "W")) else say("xenbot")
     state = "damaged" if look.damage else "whole"
     return say("{state} {at}, {how}", state=say(state), at=Moment(look.at), how=say(_HOW[look.how])), who
+
+
+def _next(found: list[Backup]) -> tuple[Button, ...]:
+    """What is done next with the backups of one guest; with those of many the guest has to be named first."""
+    guest, name = found[0].guest, found[0].name
+    if not any(one.good for one in found) or any(one.guest != guest for one in found):
+        return ()
+    return (
+        Button("Plan: restore", "ask", f"restore {guest}", says=say("Plan a restore of {guest}", guest=name)),
+        Button(
+            "Plan: verify",
+            "ask",
+            f"verify {guest}",
+            says=say("Plan another look at the backups of {guest}", guest=name),
+        ),
+    )
 
 
 def _turns(what: str, page: int, pages: int) -> tuple[Button, ...]:

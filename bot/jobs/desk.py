@@ -107,9 +107,10 @@ class Desk(Settling):
         if command.role not in person.roles:
             have = ", ".join(sorted(role.value for role in person.roles)) or "no role"
             if Role.VIEWER in person.roles:
+                # An operator who asks for an admin's command may change much else.
+                start = "" if Role.OPERATOR in person.roles else "You may look, but not change: "
                 raise NotAllowed(
-                    f"You may look, but not change: `/xen {command.word}` needs the {command.role.value} role"
-                    f" (you have {have}).",
+                    f"{start}`/xen {command.word}` needs the {command.role.value} role (you have {have}).",
                     "Ask an admin of xenbot.",
                 )
             raise NotAllowed(*NO_ROLE)

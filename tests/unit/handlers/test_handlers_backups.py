@@ -31,6 +31,19 @@ async def test_an_empty_archive_says_how_a_backup_is_made() -> None:
     assert "/xen backup <vm>" in await Room(VIEW).read("backups")
 
 
+async def test_the_backups_of_one_guest_offer_its_restore_and_those_of_many_do_not() -> None:
+    where = Room(VIEW)
+    where.journal.catalogue = [backup(2, guest="old"), backup(1, guest="old")]
+    answer = await where.type("backups")
+    buttons = [one for part in answer.parts if isinstance(part, Choices) for one in part.buttons]
+    assert [(one.label, one.target) for one in buttons] == [
+        ("Plan: restore", "restore old"),
+        ("Plan: verify", "verify old"),
+    ]
+    where.journal.catalogue.append(backup(3, guest="another"))
+    assert not any(isinstance(part, Choices) for part in (await where.type("backups")).parts)
+
+
 async def test_a_long_list_is_read_page_by_page_and_no_backup_twice() -> None:
     where = Room(VIEW)
     where.journal.catalogue = [backup(number) for number in range(50, 0, -1)]
@@ -39,7 +52,7 @@ async def test_a_long_list_is_read_page_by_page_and_no_backup_twice() -> None:
     while words:
         answer = await where.type(words)
         parts = answer.parts
-        seen += [plain(row[0]) for part in parts if isinstance(part, Table) for row in part.rows]
+        seen += [plain(row[-1]) for part in parts if isinstance(part, Table) for row in part.rows]
         buttons = [one for part in parts if isinstance(part, Choices) for one in part.buttons]
         words = next((one.target for one in buttons if one.label == "Next"), "")
     assert seen == [f"20261126-{number:06}" for number in range(50, 0, -1)]
