@@ -79,9 +79,9 @@ async def _look(of: Plan, _step: Step, facts: Facts) -> Look:
     sr, host = of.targets
     now = await facts.plug(sr.uuid, host.uuid)
     if now.attached:
-        seen = say("Looked at: its plug there is in")
+        seen = say("Looked at: it is attached there")
         return Look(Seen.DONE, say("{sr} is attached to {host}", sr=sr.name, host=host.name), (seen,))
-    seen = say("Looked at: its plug there is out")
+    seen = say("Looked at: it is not attached there")
     return Look(Seen.NOT_DONE, say("{sr} is still not attached to {host}", sr=sr.name, host=host.name), (seen,))
 
 

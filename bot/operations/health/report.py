@@ -68,7 +68,8 @@ def several(checked: Sequence[tuple[PoolView, tuple[Row, ...] | None]]) -> Messa
                 Button(f"Check {view.name}", "ask", f"pool-check {view.pool.uuid if view.pool else view.name}")
             )
     needing = counts[Grade.BLOCKED]
-    headline = say("{n} of {pools} need you", n=needing, pools=counted(len(checked), "pool", "pools"))
+    verb = say("needs you") if needing == 1 else say("need you")
+    headline = say("{n} of {pools} {verb}", n=needing, pools=counted(len(checked), "pool", "pools"), verb=verb)
     if not needing:
         headline = say("no pool of {n} needs you", n=len(checked))
     sign = Mark.REFUSED if needing else Mark.ATTENTION if buttons or counts[Grade.UNKNOWN] else Mark.DONE

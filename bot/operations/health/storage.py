@@ -60,7 +60,9 @@ def _plugs(facts: HealthFacts) -> Row:
             if (store.sr.uuid, uuid) not in there:
                 says = say("{sr} has no plug (PBD) in {host}", sr=store.sr.name, host=name)
                 items.append(Item(f"no-plug:{store.sr.uuid}:{uuid}", says, Grade.BLOCKED))
-    fix = say("Guests there lose their disks, others cannot move in: see that the host reaches the server, then plug.")
+    fix = say(
+        "Guests there lose their disks, others cannot move in: see that the host reaches the server, then attach it."
+    )
     return row("plugs", "Storage attached", items, say("every storage is attached where it should be"), fix)
 
 
