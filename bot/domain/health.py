@@ -121,7 +121,7 @@ class HealthFacts(msgspec.Struct, frozen=True):
     """Everything that the health of a pool is judged by, of one moment: from the live feed, clocks read directly.
 
     `pool_features` are the CPU features that all hosts share by the pool's own reckoning, "" where it does not say.
-    `held` are disks attached to a control domain, by UUID. `read_at` in Unix seconds, `age_s` of the feed's facts.
+    `held` are disks attached to a control domain, by UUID; `twins` the guests that share a MAC address. `read_at` in Unix seconds, `age_s` of the feed's facts.
     """
 
     pool: Pool
@@ -134,6 +134,7 @@ class HealthFacts(msgspec.Struct, frozen=True):
     snapshots: tuple[Snapshot, ...]
     stuck: tuple[Stuck, ...]
     held: dict[str, str]
+    twins: dict[str, tuple[str, ...]]
     alerts: tuple[Alert, ...]
     pool_features: str
     auto_start: bool

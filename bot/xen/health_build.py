@@ -175,6 +175,18 @@ def held(tables: Tables) -> Iterator[tuple[str, str]]:
                     yield disk.uuid, disk.name_label
 
 
+def twins(tables: Tables) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """MAC addresses that more than one guest of the pool has, with the names of those guests."""
+    found: dict[str, dict[str, str]] = {}
+    for vif in tables.of(VifRecord).values():
+        vm = tables.get(VmRecord, vif.vm)
+        if vm is not None and vm.guest and vif.mac:
+            found.setdefault(vif.mac.casefold(), {})[vm.uuid] = vm.name_label
+    for mac, guests in found.items():
+        if len(guests) > 1:
+            yield mac, tuple(sorted(guests.values()))
+
+
 def _runs(tables: Tables, ref: str) -> bool:
     vm = tables.get(VmRecord, ref)
     return vm is not None and vm.guest and vm.power_state == "Running"

@@ -54,6 +54,7 @@ async def health(pool: LivePool, clock: Callable[[], float]) -> HealthFacts:
             snapshots=await made(health_build.snapshots(tables)),
             stuck=await made(health_build.stuck(tables)),
             held=dict(await made(health_build.held(tables))),
+            twins=dict(await made(health_build.twins(tables))),
             alerts=inventory.alerts,
             pool_features=record.cpu_info.get("features_hvm", ""),
             auto_start=record.other_config.get("auto_poweron") == "true",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bot.domain.health import HealthFacts
 from bot.domain.inventory import PowerState, Vm
 from bot.domain.plan import Grade
-from bot.domain.texts import Code, Moment, Size, say
+from bot.domain.texts import Code, Moment, Size, many, say
 from bot.domain.words import counted
 from bot.operations import alert_words, cpu_features
 from bot.operations.drivers import Drivers, drivers
@@ -25,6 +25,8 @@ def rows(facts: HealthFacts) -> Iterator[Row]:
     yield _ha(facts)
     yield _features(facts)
     yield _tools(facts)
+    yield _modes(facts)
+    yield _twins(facts)
     yield _paused(facts)
     yield _stuck(facts)
     yield _alerts(facts)
@@ -124,6 +126,27 @@ def _tools(facts: HealthFacts) -> Row:
         items.append(Item("tools:agent", says))
     fix = say("{command} lists them, those first that gain most.", command=Code("/xen tools"))
     return row("tools", "Guest tools", items, say("answering in every running guest"), fix)
+
+
+def _modes(facts: HealthFacts) -> Row:
+    """Guests in plain PV mode: newer servers run them only inside PVH, or no longer at all."""
+    names = sorted(vm.name for vm in facts.vms if vm.domain_type == "pv")
+    items = []
+    if names:
+        others = say(" and {n} more", n=len(names) - 1) if len(names) > 1 else say("")
+        says = say("{vm}{others} in PV mode", vm=names[0], others=others)
+        items.append(Item("modes:pv", says))
+    fix = say("PV mode ends with newer servers: convert such a guest to HVM before the next upgrade.")
+    return row("modes", "PV mode", items, say("no guest depends on it"), fix)
+
+
+def _twins(facts: HealthFacts) -> Row:
+    items = [
+        Item(f"twins:{mac}", say("{mac} belongs to {vms}", mac=mac, vms=many(names[:3])))
+        for mac, names in sorted(facts.twins.items())
+    ]
+    fix = say("Give one of them another address before both run on one network.")
+    return row("twins", "MAC addresses", items, say("no two guests share one"), fix)
 
 
 def _paused(facts: HealthFacts) -> Row:
