@@ -121,7 +121,8 @@ class HealthFacts(msgspec.Struct, frozen=True):
     """Everything that the health of a pool is judged by, of one moment: from the live feed, clocks read directly.
 
     `pool_features` are the CPU features that all hosts share by the pool's own reckoning, "" where it does not say.
-    `held` are disks attached to a control domain, by UUID; `twins` the guests that share a MAC address. `read_at` in Unix seconds, `age_s` of the feed's facts.
+    `held` are disks attached to a control domain, by UUID; `twins` the guests that share a MAC address. `read_at` in
+    Unix seconds, `age_s` of the feed's facts.
     """
 
     pool: Pool
