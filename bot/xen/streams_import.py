@@ -7,9 +7,7 @@ fails later. So both directions are watched, and only the task tells what came o
 
 from __future__ import annotations
 
-import errno
 import http
-import mmap
 import os
 import time
 from pathlib import Path
@@ -23,9 +21,8 @@ from bot.xen.streams_wire import HEAD_TIMEOUT_S, SILENCE_TIMEOUT_S, Closed, Wire
 
 #: How long the answer, or a redirect, is waited for before anything is sent; a server may also want the body first.
 ANSWER_FIRST_S: Final = 2.0
+#: Read and sent at once. To let the kernel send the file itself is slower: it does so in pieces of 64 KiB.
 PIECE_BYTES: Final = 1024 * 1024
-#: What sending a file without copying it may report of the file and not of the connection.
-_OF_THE_FILE: Final = frozenset({errno.EIO, errno.ESTALE, errno.EINVAL, errno.EOVERFLOW})
 
 
 class Import:
@@ -46,7 +43,7 @@ class Import:
         self._head: Head | None = None
         self._said = b""
         self._has_closed = False
-        self._piece = memoryview(mmap.mmap(-1, PIECE_BYTES)) if wire.is_encrypted else memoryview(b"")
+        self._piece = memoryview(bytearray(PIECE_BYTES))
 
     def run(self) -> Ended | Moved:
         """Sends and listens until the server has closed, or has said all it will say.
@@ -79,29 +76,15 @@ class Import:
             raise self._unreadable(error) from error
 
     def _send(self) -> None:
-        push = self._by_copying if self._wire.is_encrypted else self._by_the_kernel
         try:
             while self._wire.moved < self._size and not self._is_over:
-                push()
+                self._push()
                 self._listen()
         except Closed:
             # What it said before is still to be heard.
             self._wire.said_goodbye = False
 
-    def _by_the_kernel(self) -> None:
-        wire = self._wire
-        try:
-            count = wire.send_file(self._file, wire.moved, min(PIECE_BYTES, self._size - wire.moved), SILENCE_TIMEOUT_S)
-        except StreamCut as cut:
-            cause = cut.__cause__
-            if isinstance(cause, OSError) and cause.errno in _OF_THE_FILE:
-                raise self._unreadable(cause) from cause
-            raise
-        if count == 0:
-            raise self._shorter()
-        wire.moved += count or 0
-
-    def _by_copying(self) -> None:
+    def _push(self) -> None:
         wire = self._wire
         wire.held_up = True
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import select
 import socket
 import ssl
@@ -119,11 +118,6 @@ class Wire:
             self._check()
             raise CallLost(describe(error), sent=False) from error
 
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether it speaks TLS."""
-        return self._trust.encrypted
-
     def receive(self, room: memoryview, silence_s: float) -> int:
         """Fills the room as far as it goes within a turn; 0 at the end of the stream. Raises StreamCut, Cut."""
         return self._received(room, socket.MSG_WAITALL, silence_s)
@@ -157,20 +151,6 @@ class Wire:
         except OSError as error:
             self._waited(error, silence_s)
             return 0
-        self._check()
-        self._moved_at = time.monotonic()
-        return sent
-
-    def send_file(self, descriptor: int, offset: int, count: int, silence_s: float) -> int | None:
-        """Sends some of a file without copying it, which only goes without TLS.
-
-        0 at the file's end; None when nothing of it could be sent within a turn. Raises StreamCut, Cut.
-        """
-        try:
-            sent = os.sendfile(self._socket.fileno(), descriptor, offset, count)
-        except OSError as error:
-            self._waited(error, silence_s)
-            return None
         self._check()
         self._moved_at = time.monotonic()
         return sent

@@ -310,7 +310,6 @@ async def test_a_disk_that_cannot_be_read_ends_the_import(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "preadv", broken)
-    monkeypatch.setattr(os, "sendfile", broken)
     made.first.script = takes_all
     with pytest.raises(TargetFailed, match="could not be read: Input/output error"):
         await send(made, archive)
