@@ -359,6 +359,8 @@ class Restoring(Protocol):
     async def mark(self, pool: str, vm: str, name: str, networks: frozenset[str]) -> None:
         """Names an imported guest so, and the networks made for it: those that were not among `networks` before.
 
+        Until it is ready it is a template, which nothing starts.
+
         Raises NotFound, Refused for one that brought snapshots along, Unreachable, XapiFailure.
         """
         ...

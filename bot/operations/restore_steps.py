@@ -68,10 +68,11 @@ def arrival(archived: Archived, sr: str, ready: Readiness) -> tuple[Step, Step]:
     """Import, and make ready."""
     backup = archived.backup
     guest, mark = Made("VM", GUEST), Marked(MARK)
+    sizes = {disk.device: str(disk.size) for disk in archived.contents.disks}
     bring = Step(
         IMPORT,
         say("Import {guest} from {backup}", guest=ready.name, backup=Code(backup.id)),
-        Call(IMPORT, (Text(backup.id), Text(backup.sha256), Ref("SR", sr), mark), own=True),
+        Call(IMPORT, (Text(backup.id), Text(backup.sha256), Ref("SR", sr), mark, Options(sizes)), own=True),
         weight=max(1.0, float(backup.size)),
         lane=backup.id,
         makes=GUEST,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Flag, Ref, Text
+from bot.domain.plan import Flag, Options, Ref, Text
 from bot.domain.texts import Span, say
 from bot.errors import CannotTell, Damaged, Refused, StreamCut, TargetFailed, Unreachable, XapiFailure
 from bot.operations.archive_ports import Library
@@ -135,6 +135,11 @@ class RestoreWork:
         found = await self._restoring.imported(errand.pool, errand.task)
         if len(found) != 1:
             raise Refused(f"The archive made {len(found)} guests instead of one.", "What it made is removed again.")
+        now = await self._restoring.restored(errand.pool, found[0])
+        (wanted,) = (one.values for one in errand.step.call.args if isinstance(one, Options))
+        # Storage may round a size up.
+        if set(now.disks) != set(wanted) or any(now.sizes[place] < int(size) for place, size in wanted.items()):
+            raise Refused("The archive made other disks than its manifest says.", "What it made is removed again.")
         await self._restoring.mark(errand.pool, found[0], _mark(errand), self._networks[errand.task])
 
     async def _clear(self, errand: Errand) -> None:

@@ -117,12 +117,17 @@ class LiveRestoring:
     async def mark(self, pool: str, vm: str, name: str, networks: frozenset[str]) -> None:
         """Names an imported guest so, and the networks made for it: those that were not among `networks` before.
 
+        Until it is ready it is a template, which nothing starts.
+
         Raises NotFound, Refused for one that brought snapshots along, Unreachable, XapiFailure.
         """
         live = self._by_uuid(pool)
         ref, guest = await self._guest(live, vm)
         if guest.snapshots:
             raise Refused("The archive brought snapshots along, as no backup of xenbot does.", "It is removed again.")
+        if not guest.is_a_template:
+            # Nobody starts a template: neither its host at boot, nor high availability, nor a person by mistake.
+            await live.sessions.read("VM.set_is_a_template", ref, True)
         for vif in guest.vifs:
             network = await live.sessions.read("VIF.get_network", vif)
             if await live.sessions.read("network.get_uuid", network) not in networks:
@@ -173,6 +178,8 @@ class LiveRestoring:
         await self._sweep(live, mark)
         affinity = await live.resolve("host", wish.host) if wish.host else NULL_REF
         await live.sessions.read("VM.set_affinity", ref, affinity)
+        await self._unused(live, [nic.mac for nic in wish.nics if nic.mac])
+        await live.sessions.read("VM.set_is_a_template", ref, False)
         # The name comes last: until then the guest is known by its mark.
         await live.sessions.read("VM.set_name_label", ref, wish.name)
 
@@ -264,8 +271,6 @@ class LiveRestoring:
 
     async def _calm(self, live: LivePool, ref: str, guest: _Guest, tags: frozenset[str]) -> None:
         """Takes away what would wake the guest, or by which it would be taken for another one."""
-        if guest.is_a_template:
-            await live.sessions.read("VM.set_is_a_template", ref, False)
         if guest.ha_restart_priority:
             await live.sessions.read("VM.set_ha_restart_priority", ref, "")
         for key in filter(_wakes, guest.other_config):
@@ -289,7 +294,6 @@ class LiveRestoring:
                 del wanted[wish.device]
                 continue
             await _gone(live, "VIF.destroy", vif)
-        await self._unused(live, [nic.mac for nic in wanted.values() if nic.mac])
         for device, nic in wanted.items():
             network = await live.resolve("network", nic.network)
             await _made(live, "VIF.create", _card(records.get(device, {}), ref, network, nic))

@@ -225,11 +225,24 @@ async def test_a_guest_that_cannot_be_made_ready_is_removed_with_its_disks(lab: 
     fault = {"method": "VIF.create", "when": "before", "action": "fail", "error": ["MAC_INVALID", "x"], "times": 9}
     await lab.lab("datacentre", do="arm", fault=fault)
     await asyncio.to_thread(lose_network, lab)
-    await confirmed(lab, "restore centos54 as back network 0=internal", "Restore back")
+    card = await planned_with_the_new_network(lab)
+    await lab.press(card, "Confirm")
     await lab.sees("Failed", "what was imported of back is removed, with its disks", private=False)
     with opened(lab) as api:
         api.network.destroy(api.network.get_by_name_label("internal")[0])
     await as_it_was(lab, before)
+
+
+async def planned_with_the_new_network(lab: StoryLab) -> dict[str, Any]:
+    """The plan, once the bot has heard of that network."""
+
+    async def card() -> dict[str, Any] | None:
+        shown = [one for one in await lab.screen() if "Restore back" in strings(one) and "Confirm" in strings(one)]
+        if not shown:
+            await lab.xen("restore centos54 as back network 0=internal")
+        return shown[-1] if shown else None
+
+    return await lab.until(card, "a plan with the new network")
 
 
 def lose_network(lab: StoryLab) -> None:
@@ -257,16 +270,8 @@ async def test_a_failed_start_keeps_the_guest_and_offers_another(lab: StoryLab) 
 async def test_networks_go_where_they_were_told_to_and_none_is_made(lab: StoryLab) -> None:
     await backed_up(lab, "centos54")
     await asyncio.to_thread(lose_network, lab)
-
-    async def known() -> bool:
-        await lab.xen("restore centos54 as back network 0=internal")
-        return any(
-            ("network card 0" in strings(one) and "goes to internal" in strings(one)) or "Restore back" in strings(one)
-            for one in await lab.screen()
-        )
-
-    await lab.until(known, "a plan with the new network")
-    await lab.press(await lab.sees("Restore back", "Confirm", private=False), "Confirm")
+    card = await planned_with_the_new_network(lab)
+    await lab.press(card, "Confirm")
     await lab.sees("back is restored", "on internal", private=False)
     (new,) = await asyncio.to_thread(found, lab, "back")
     assert new["cards"]["0"][1] == "internal"
@@ -286,7 +291,6 @@ async def test_what_cannot_be_restored_is_refused_with_the_reason(lab: StoryLab)
     await backed_up(lab, "centos54")
     for words, says in {
         "centos54 on xenserver1 sr nfs-vhd network 0=nowhere": ("does not name a network card",),
-        "centos54 on xenserver3 sr Local": ("called “Local”",),
     }.items():
         await lab.xen(f"restore {words}")
         await lab.sees(*says, private=True)
@@ -328,7 +332,7 @@ async def test_an_address_that_somebody_takes_meanwhile_never_wakes_twice(lab: S
     await backed_up(lab, "centos54")
     old = await asyncio.to_thread(lose, lab, "centos54")
     before = await asyncio.to_thread(everything, lab)
-    hold = {"method": "VM.set_is_a_template", "when": "before", "action": "hold", "name": "held"}
+    hold = {"method": "VM.set_affinity", "when": "before", "action": "hold", "name": "held"}
     await lab.lab("datacentre", do="arm", fault=hold)
     await confirmed(lab, "restore centos54 start keep-mac", "Restore centos54")
 
