@@ -14,6 +14,7 @@ import msgspec
 from bot.domain.restores import Nic, Readiness, Restored
 from bot.domain.texts import clean
 from bot.errors import NotFound, Refused, XapiFailure
+from bot.operations.lookalike import folded
 from bot.xen import build
 from bot.xen.classes import convert
 from bot.xen.faults import GONE, NULL_REF
@@ -70,8 +71,9 @@ class _Vbd(msgspec.Struct, frozen=True, rename={"vdi": "VDI"}):
     vdi: str = NULL_REF
 
 
-class _Vdi(msgspec.Struct, frozen=True, rename={"vbds": "VBDs"}):
+class _Vdi(msgspec.Struct, frozen=True, rename={"vbds": "VBDs", "sr": "SR"}):
     uuid: str = ""
+    sr: str = NULL_REF
     virtual_size: int = 0
     vbds: tuple[str, ...] = ()
 
@@ -264,10 +266,16 @@ class LiveRestoring:
             if failure.code in GONE:
                 return []
             raise
+        if await self._is_image(live, disk):
+            return []
         if set(disk.vbds) - own:
             return [f"disk {uuid} is attached to another guest by now"]
         await _gone(live, "VDI.destroy", ref)
         return []
+
+    async def _is_image(self, live: LivePool, disk: _Vdi) -> bool:
+        """Whether it lies in a library of images: an import gives a guest the one that is there, and makes none."""
+        return disk.sr != NULL_REF and await live.sessions.read("SR.get_content_type", disk.sr) == "iso"
 
     async def _calm(self, live: LivePool, ref: str, guest: _Guest, tags: frozenset[str]) -> None:
         """Takes away what would wake the guest, or by which it would be taken for another one."""
@@ -275,8 +283,10 @@ class LiveRestoring:
             await live.sessions.read("VM.set_ha_restart_priority", ref, "")
         for key in filter(_wakes, guest.other_config):
             await live.sessions.read("VM.remove_from_other_config", ref, key)
+        # A schedule finds its guests however its tag is written.
+        scheduled = {folded(tag) for tag in tags}
         for tag in guest.tags:
-            if tag.startswith(_OURS) or tag in tags:
+            if tag.startswith(_OURS) or folded(tag) in scheduled:
                 await live.sessions.read("VM.remove_tags", ref, tag)
         for operation, why in guest.blocked_operations.items():
             if _own_block(why):
@@ -285,6 +295,8 @@ class LiveRestoring:
     async def _cards(self, live: LivePool, ref: str, guest: _Guest, nics: Iterable[Nic]) -> None:
         """Makes the network cards as they are wished for; what they were set to besides comes along."""
         wanted = {nic.device: nic for nic in nics}
+        # Also of cards that are as they should be: since an earlier try made them, somebody may have woken a twin.
+        await self._unused(live, [nic.mac for nic in wanted.values() if nic.mac])
         records: dict[str, Mapping[str, Any]] = {}
         for vif in guest.vifs:
             record = await live.sessions.read("VIF.get_record", vif)

@@ -1,0 +1,81 @@
+"""What is done to a guest that was just imported: it wakes beside no twin, and nothing of others goes with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.domain.restores import Nic, Readiness
+from bot.errors import Refused
+from bot.lab.xapi import Datacentre
+from bot.xen import Pools
+from bot.xen.faults import NULL_REF
+
+MAC = "02:00:00:00:00:77"
+
+
+def database(lab: Datacentre) -> Any:
+    return next(pool.database for pool in lab._pools for one in pool.machines.values() if one.name == "xenserver1")
+
+
+def imported(lab: Datacentre) -> str:
+    """A halted guest, as an import leaves it; gives its UUID."""
+    ref = database(lab).create("VM", name_label="xenbot restore 1", power_state="Halted", affinity=NULL_REF)
+    return str(database(lab).get("VM", ref, "uuid"))
+
+
+def ref_of(lab: Datacentre, kind: str, **fields: Any) -> str:
+    found = [
+        ref for ref, record in database(lab).items(kind) if all(record[name] == value for name, value in fields.items())
+    ]
+    return str(found[0])
+
+
+async def test_an_address_that_was_kept_and_runs_elsewhere_by_now_stops_a_restore_that_goes_on(
+    lab: Datacentre, pools: Pools
+) -> None:
+    pool = pools.pool("experiment").pool
+    assert pool is not None
+    made, base = imported(lab), database(lab)
+    guest, network = ref_of(lab, "VM", uuid=made), base.refs("network")[0]
+    wished = Readiness("back", (Nic("0", base.get("network", network, "uuid"), MAC),))
+    await pools.restoring.prepare(pool.uuid, made, wished, "xenbot restore 1", frozenset())
+    # The bot dies; somebody starts the guest that the backup is of; the step is done again.
+    living = ref_of(lab, "VM", name_label="centos54")
+    base.create("VIF", VM=living, network=network, device="7", MAC=MAC)
+    with pytest.raises(Refused, match=f"runs with {MAC}"):
+        await pools.restoring.prepare(pool.uuid, made, wished, "xenbot restore 1", frozenset())
+    assert base.get("VM", guest, "power_state") == "Halted"
+
+
+async def test_the_image_in_a_library_that_an_imported_guest_has_as_its_disk_stays_when_the_guest_goes(
+    lab: Datacentre, pools: Pools
+) -> None:
+    pool = pools.pool("experiment").pool
+    assert pool is not None
+    made, base = imported(lab), database(lab)
+    guest = ref_of(lab, "VM", uuid=made)
+    library = base.create("SR", name_label="images", content_type="iso", type="nfs")
+    image = base.create("VDI", SR=library, name_label="installer.iso", virtual_size=1 << 20, managed=True)
+    own = base.create(
+        "VDI", SR=ref_of(lab, "SR", name_label="nfs-vhd"), name_label="its own", virtual_size=1 << 20, managed=True
+    )
+    for place, disk in (("0", own), ("1", image)):
+        base.create("VBD", VM=guest, VDI=disk, type="Disk", userdevice=place)
+    await pools.restoring.discard(pool.uuid, made, "xenbot restore 1")
+    assert guest not in base.refs("VM")
+    assert own not in base.refs("VDI")
+    assert image in base.refs("VDI")
+
+
+async def test_a_tag_by_which_a_schedule_finds_its_guests_goes_however_it_is_written(
+    lab: Datacentre, pools: Pools
+) -> None:
+    pool = pools.pool("experiment").pool
+    assert pool is not None
+    made, base = imported(lab), database(lab)
+    guest = ref_of(lab, "VM", uuid=made)
+    base.set("VM", guest, tags=["Nightly", "accounting"])
+    await pools.restoring.prepare(pool.uuid, made, Readiness("back", ()), "xenbot restore 1", frozenset({"nightly"}))
+    assert base.get("VM", guest, "tags") == ["accounting"]
