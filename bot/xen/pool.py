@@ -72,6 +72,11 @@ class LivePool:
         self.sessions.adopt(entry.settings)
         self.brief.adopt(entry.settings)
 
+    def release(self) -> None:
+        """Lets no adopted host be asked for this pool any more."""
+        self.sessions.release(self.settings)
+        self.brief.release(self.settings)
+
     async def start(self) -> None:
         """Starts following and probing."""
         warn_if_open(self.settings)

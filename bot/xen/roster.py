@@ -52,22 +52,47 @@ class Roster(Sequence[LivePool]):
             elif self._covers(pool, entry):
                 self._adopt(entry, pool)
                 return pool
-        self._homes.pop(entry.name, None)
+        self._leave(entry)
         return None
 
     def _covers(self, pool: LivePool, entry: LivePool) -> bool:
         members = [host for host in pool.model.inventory.hosts if host.address]
+        if not self._known(pool, entry):
+            # A pool may remember a host that was taken from it by force. It is given the pool's password only when the
+            # pool has seen it alive as its member.
+            members = [host for host in members if host.live]
         if entry.feed.state is FeedState.LIVE:
             # A host is in one pool at a time, so of two pictures of it the one with more members is the newer.
             own = {host.uuid for host in entry.model.inventory.hosts}
             return own <= {host.uuid for host in members} and self._rank(pool) > self._rank(entry)
         return {host.address for host in entry.settings.hosts} <= {host.address for host in members}
 
+    def _known(self, pool: LivePool, entry: LivePool) -> bool:
+        """Whether it is clear without a look at the hosts that both are one pool: one that is down may be so for long.
+
+        An entry that answers as a pool of its own says otherwise, whatever was known before.
+        """
+        if entry.feed.state is not FeedState.LIVE:
+            return self._homes.get(entry.name) is pool
+        return entry.pool is not None and pool.pool is not None and entry.pool.uuid == pool.pool.uuid
+
     def _rank(self, pool: LivePool) -> tuple[int, int, int]:
         return len(pool.model.inventory.hosts), len(pool.settings.hosts), -self.every.index(pool)
 
     def _adopt(self, entry: LivePool, pool: LivePool) -> None:
         if self._homes.get(entry.name) is not pool:
+            self._leave(entry)
             self._homes[entry.name] = pool
             pool.adopt(entry)
             _log.info("pool_is_alias", entry=entry.name, pool=pool.name)
+
+    def _leave(self, entry: LivePool) -> None:
+        """The hosts of an entry are no members any more, and are not asked as such."""
+        left = self._homes.pop(entry.name, None)
+        if left is None:
+            return
+        left.release()
+        for name, home in self._homes.items():
+            if home is left:
+                left.adopt(next(each for each in self.every if each.name == name))
+        _log.info("pool_is_its_own", entry=entry.name, pool=left.name)

@@ -92,6 +92,12 @@ class Sessions:
         self._trusts |= {host: Trust(other, host) for host in news}
         self._pool = msgspec.structs.replace(self._pool, hosts=(*self._pool.hosts, *news))
 
+    def release(self, own: PoolSettings) -> None:
+        """Lists only the hosts of its `own` entry again: what an adopted host is asked for, only a member may hear."""
+        self._pool = msgspec.structs.replace(self._pool, hosts=own.hosts)
+        if self._coordinator not in own.hosts:
+            self._coordinator = None
+
     async def join(self, address: str, into: Sessions) -> str:
         """Has the host of this pool join another, whose coordinator has that address; gives the task's reference.
 
