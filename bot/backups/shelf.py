@@ -1,4 +1,8 @@
-"""The port `Library`: what lies in the archive, read in a thread."""
+"""The port `Library`: what lies in the archive, read in threads of its own.
+
+A file server that is gone keeps a thread for as long as it is gone. Those that the event loop has for everybody, such
+as for the addresses of hosts, are few, and without them the bot is deaf.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,24 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
+from bot.backups.archives import PATIENCE_S
 from bot.backups.checking import Look, check_all, check_sample
+from bot.backups.intake import LINGER_S
 from bot.backups.target import Target
 from bot.domain.catalogue import Archived, Backup, Proof
 from bot.errors import TargetFailed
 
 _TELL_EVERY_S: Final = 1.0
+_ASKING: Final = 8
+#: Lists and looks at whole archives, which take long also when all is well.
+_READING: Final = 8
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Shelf:
@@ -23,26 +36,28 @@ class Shelf:
     def __init__(self, target: Target | None, clock: Callable[[], float] = time.time) -> None:
         self._place = target
         self._clock = clock
+        self._asking = ThreadPoolExecutor(_ASKING, thread_name_prefix="shelf")
+        self._reading = ThreadPoolExecutor(_READING, thread_name_prefix="shelf-reading")
 
     async def listing(self) -> Sequence[Backup]:
         """See `Library.listing`."""
-        return (await asyncio.to_thread(self._target().listing)).backups
+        return (await asyncio.wrap_future(self._reading.submit(self._target().listing))).backups
 
     async def archived(self, backup: str) -> Archived:
         """See `Library.archived`."""
-        stored = await asyncio.to_thread(self._target().find, backup)
+        stored = await self._asked(self._target().find, backup)
         return Archived(stored.backup, stored.manifest.contents)
 
     async def path(self, backup: str) -> Path:
         """See `Library.path`."""
-        return (await asyncio.to_thread(self._target().find, backup)).archive
+        return (await self._asked(self._target().find, backup)).archive
 
     async def check(
         self, backup: str, how: Proof, share: float, who: str, progress: Callable[[int, int], None]
     ) -> Backup:
         """See `Library.check`."""
         target, loop = self._target(), asyncio.get_running_loop()
-        stored = await asyncio.to_thread(target.find, backup)
+        stored = await self._asked(target.find, backup)
         stop, pace = threading.Event(), _Pace()
 
         def reached(done: int, total: int) -> None:
@@ -54,14 +69,28 @@ class Shelf:
         def read() -> Look:
             return check_all(stored, reached) if how is Proof.FULL else check_sample(stored, share, reached)
 
-        reading = asyncio.create_task(asyncio.to_thread(read))
+        reading = asyncio.wrap_future(self._reading.submit(read))
         try:
             look = await asyncio.shield(reading)
         except asyncio.CancelledError:
             stop.set()
-            await asyncio.wait({reading})
+            reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+            # Only a read from a dead disk takes longer, and nothing ends that.
+            await asyncio.wait({reading}, timeout=LINGER_S)
             raise
-        return await asyncio.to_thread(target.record, backup, look.verification(self._clock(), who))
+        # What is written may take its time: given up early, it would be there and said not to be.
+        recording = self._reading.submit(target.record, backup, look.verification(self._clock(), who))
+        return await asyncio.wrap_future(recording)
+
+    async def _asked(self, question: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        answer = asyncio.wrap_future(self._asking.submit(question, *args, **named))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await answer
+        except TimeoutError:
+            raise TargetFailed(
+                "The place for backups does not answer.", "See that it is mounted and that its server answers."
+            ) from None
 
     def _target(self) -> Target:
         if self._place is None:

@@ -1,0 +1,74 @@
+"""A file server that no longer answers holds up whoever asks it, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from backup_keeping import keep
+
+from bot.backups import Folder, Shelf, shelf
+from bot.backups.target import Listing, Stored
+from bot.domain.catalogue import Proof
+from bot.errors import TargetFailed
+
+#: More than the event loop has threads for everything else, the looking up of names included.
+MANY = 64
+
+
+class Dead(Folder):
+    """A folder whose server does not answer until it is told to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.back = threading.Event()
+
+    def find(self, identity: str) -> Stored:
+        self.back.wait()
+        return super().find(identity)
+
+    def listing(self, guest: str = "") -> Listing:
+        self.back.wait()
+        return super().listing(guest)
+
+
+@pytest.fixture
+def dead(tmp_path: Path) -> Iterator[Dead]:
+    keep(Folder(tmp_path))
+    target = Dead(tmp_path)
+    yield target
+    target.back.set()
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "PATIENCE_S", 0.2)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_questions_to_a_dead_server_are_answered_by_that_and_take_no_thread_of_others(dead: Dead) -> None:
+    asked = Shelf(dead)
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(
+            *(asked.archived("20260101-000000-00000000") for _ in range(MANY)), return_exceptions=True
+        )
+        assert {type(one) for one in answers} == {TargetFailed}
+        with pytest.raises(TargetFailed, match="does not answer"):
+            await asked.path("20260101-000000-00000000")
+        with pytest.raises(TargetFailed, match="does not answer"):
+            await asked.check("20260101-000000-00000000", Proof.FULL, 1.0, "U1", lambda _done, _all: None)
+        # What everybody else waits for in threads, such as the address of a host, is there at once.
+        assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
+
+
+async def test_a_list_that_never_comes_takes_no_thread_of_others(dead: Dead) -> None:
+    asked = Shelf(dead)
+    lists = [asyncio.ensure_future(asked.listing()) for _ in range(MANY)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
+    dead.back.set()
+    assert all(len(found) == 1 for found in await asyncio.gather(*lists))
