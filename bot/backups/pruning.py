@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from bot.backups.target import Listing, Stored, Target
 from bot.domain.catalogue import Backup, BackupState
 from bot.domain.retention import Kept, Rule, decide, read_rule
+from bot.errors import NotFound
 
 _DAY = 86400.0
 # XAPI ends an export after 24 hours; twice that leaves room for clocks and restarts.
@@ -50,9 +51,17 @@ def prune(target: Target, policy: Policy, now: float, who: str) -> Pruning:
         # For good first: what goes to the trash now must stay there for the whole delay.
         before = now - policy.trash_days * _DAY
         purged = target.purge(before, frozenset(one.id for one in plan.purge))
-        for backup in plan.drop:
-            target.trash(backup.id, who, now)
-    return Pruning(plan.keep, plan.drop, purged, plan.findings)
+        dropped = tuple(backup for backup in plan.drop if _trashed(target, backup, who, now))
+    return Pruning(plan.keep, dropped, purged, plan.findings)
+
+
+def _trashed(target: Target, backup: Backup, who: str, now: float) -> bool:
+    """Whether it went to the trash; somebody may have moved or removed it by hand meanwhile."""
+    try:
+        target.trash(backup.id, who, now)
+    except NotFound:
+        return False
+    return True
 
 
 def _plan(listing: Listing, policy: Policy, now: float) -> Pruning:

@@ -98,9 +98,11 @@ class Keeper:
         for tag, gone in ((Tag.BACKUP_TRASHED, pruned.trashed), (Tag.BACKUP_REMOVED, pruned.removed)):
             for one in gone:
                 await self.store.note(Note(tag, self.team, WHO, {"backup": one.id}), (one.guest, one.name))
+        before = await self.store.backups(limit=_ALL)
         found = await self.library.listing()
         known = {one.id for one in await self.store.backups(limit=_ALL) if one.state is BackupState.DAMAGED}
-        await self.store.rebuild_backups(found)
+        # A backup that is committed while the archive is read is not in the list, and not gone.
+        await self.store.rebuild_backups(found, among={one.id for one in before})
         for one in found:
             # Some damage shows without reading an archive: one that was cut, or is gone.
             if one.state is BackupState.DAMAGED and one.id not in known:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -55,11 +55,18 @@ class Catalogue:
 
         return await self.database.write(work)
 
-    async def rebuild_backups(self, found: Sequence[Backup]) -> tuple[int, int]:
-        """Makes the catalogue say what the archive shows; how many entries came or changed, and how many are gone."""
+    async def rebuild_backups(
+        self, found: Sequence[Backup], *, among: Collection[str] | None = None
+    ) -> tuple[int, int]:
+        """Makes the catalogue say what the archive shows; how many entries came or changed, and how many are gone.
+
+        With `among` (ids) only those can be gone: what came while the archive was read is in no list yet.
+        """
 
         def work(db: sqlite_utils.Database) -> tuple[int, int]:
-            known = [_backup(row) for row in db.execute("SELECT * FROM backups").fetchall()]
+            every = [_backup(row) for row in db.execute("SELECT * FROM backups").fetchall()]
+            there = {one.id for one in found}
+            known = [one for one in every if among is None or one.id in among or one.id in there]
             before = {one.id: one for one in known}
             changed = [one for one in merged(known, found) if before.get(one.id) != one]
             for one in changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from backup_keeping import ARCHIVE, AT, GUEST, OTHER, keep
 
 from bot.backups import Folder, Policy, Pruner, Shelf, Stored
 from bot.domain.audit import Tag
-from bot.domain.catalogue import BackupState, Proof
+from bot.domain.catalogue import Backup, BackupState, Proof
 from bot.domain.inventory import FeedState
 from bot.domain.plain_text import text_of
 from bot.domain.record import Freeze
@@ -233,3 +233,41 @@ async def test_of_very_many_backups_the_oldest_is_not_forgotten(bench: Bench) ->
     look = (await bench.store.backup(stored.manifest.id)).verified
     assert look is not None
     assert look.at == bench.clock.now
+
+
+async def test_a_backup_that_comes_while_the_archive_is_read_is_not_taken_for_gone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.kept()
+    listing, came = bench.shelf.listing, []
+
+    async def slow() -> Sequence[Backup]:
+        found = await listing()
+        # A job commits its backup and catalogues it; the list was made before.
+        came.append(await bench.kept(OTHER))
+        return found
+
+    monkeypatch.setattr(bench.shelf, "listing", slow)
+    await bench.round(DAY)
+    assert came
+    assert (await bench.store.backup(came[0].manifest.id)).state is BackupState.WHOLE
+
+
+async def test_a_backup_that_is_taken_away_by_hand_while_it_is_pruned_stops_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await bench.kept()
+    bench.clock.now += 3600
+    second = await bench.kept()
+    bench.clock.now += 3600
+    await bench.kept()
+    trash = bench.target.trash
+
+    def beaten(identity: str, who: str, at: float) -> None:
+        if identity == first.manifest.id:
+            trash(identity, "U1", at)
+        trash(identity, who, at)
+
+    monkeypatch.setattr(bench.target, "trash", beaten)
+    await bench.round(DAY)
+    assert (await bench.store.backup(second.manifest.id)).state is BackupState.TRASHED
