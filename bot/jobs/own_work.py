@@ -110,9 +110,9 @@ class OwnWork(StepRunner):
         told = False
         try:
             while not work.done():
-                waited_for = {work} if told else {work, asked}
+                waited_for = {work} if told or worker.lasting else {work, asked}
                 await asyncio.wait(waited_for, timeout=self.pace.retry, return_when=asyncio.FIRST_COMPLETED)
-                if asked.done() and not told:
+                if asked.done() and not told and not worker.lasting:
                     told = work.cancel()
                 step = await self._reached(step, pulse)
         finally:
@@ -122,6 +122,8 @@ class OwnWork(StepRunner):
             await asyncio.wait({work, asked})
         error = _error(work)
         left: tuple[Phrase, ...] = ()
+        if worker.lasting and _unknown(work):
+            return await self._judge(record, step, plan_step, None)
         if error != ("",):
             log.info("own_work_ended", job=record.number, step=self.index, error=error)
             await self._stop_task(record, step)
@@ -153,6 +155,8 @@ class OwnWork(StepRunner):
     # After a crash
 
     async def _found(self, record: JobRecord, step: StepRecord, plan_step: Step, worker: Worker) -> StepRecord | End:
+        if worker.lasting:
+            return await self._judge(record, step, plan_step, None)
         await self._stop_task(record, step)
         look = await self._looked_at(record, plan_step)
         if look.seen is Seen.DONE:
@@ -225,6 +229,8 @@ class OwnWork(StepRunner):
     # How it ended
 
     def _patience(self, error: tuple[str, ...] | None) -> float:
+        if error is None:
+            return super()._patience(error)
         # What the work left is there when it ends; only what was done well may need a moment to show.
         return self.operation.settle_s if error == ("",) else 0.0
 
@@ -246,6 +252,11 @@ def _sentence(problem: XenbotError) -> str:
     if isinstance(problem, UserError):
         return f"{problem.message} {problem.fix}".strip()
     return str(problem)
+
+
+def _unknown(work: asyncio.Task[None]) -> bool:
+    """Whether nobody can tell what came of it."""
+    return not work.cancelled() and isinstance(work.exception(), OutcomeUnknown)
 
 
 def _error(work: asyncio.Task[None]) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class JoinWork:
 
     def workers(self) -> dict[str, Worker]:
         """By the name that plans call it by. A join is never begun twice: the first may still take effect."""
-        return {JOIN: Worker(self._join, _nothing)}
+        return {JOIN: Worker(self._join, _nothing, lasting=True)}
 
     async def _join(self, errand: Errand) -> None:
         host, pool = (arg.uuid for arg in errand.step.call.args if isinstance(arg, Ref))

@@ -52,10 +52,12 @@ class Worker(msgspec.Struct, frozen=True):
     `run` returns when it is done, which the operation's `look` then confirms; it raises errors of `bot.errors`. To stop
     it, it is cancelled, and it ends within seconds with nothing left under way. `clear` takes away what an earlier
     `run` of the same step has left when the bot died in it, and nothing else. `again` tells that it may then be begun
-    from the start; `tasked` that the pool is to have a task for it.
+    from the start; `tasked` that the pool is to have a task for it; `lasting` that what it has begun goes on without
+    the bot, so that nobody stops it, and only what is seen later tells how it ended.
     """
 
     run: Callable[[Errand], Coroutine[Any, Any, None]]
     clear: Callable[[Errand], Coroutine[Any, Any, None]]
     again: bool = False
     tasked: bool = True
+    lasting: bool = False

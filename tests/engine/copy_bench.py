@@ -46,6 +46,9 @@ class Copies(World):
         self.parallel = 2
         self.cold = True
         self.again = True
+        self.lasting = False
+        self.unknown = False
+        self.vanished = QUICK.vanished
         self.drift = False
 
     # Driver
@@ -104,6 +107,8 @@ class Copies(World):
         try:
             errand.tell(Reached(512, 1024, say("copying")))
             await self.go_on.wait()
+            if self.unknown:
+                raise OutcomeUnknown("the call was sent, then nothing came")
             if guest == self.full:
                 raise TargetFailed("The folder of backups is full.", "Make room.")
             self.shelf.add(f"{guest} {errand.nonce}")
@@ -211,9 +216,11 @@ class CopyBench(Bench):
             sum_up=world.sum_up,
             crowded=frozenset({"VDI_IN_USE"}),
         )
-        self.engine.workers = {"copy": Worker(world.run, world.clear, again=world.again)}
+        self.engine.workers = {"copy": Worker(world.run, world.clear, again=world.again, lasting=world.lasting)}
         self.engine.slots = Slots(self.limits)
-        self.engine.pace = msgspec.structs.replace(QUICK, crowded=0.01, stubborn=3, stopping=0.02)
+        self.engine.pace = msgspec.structs.replace(
+            QUICK, crowded=0.01, stubborn=3, stopping=0.02, vanished=world.vanished
+        )
 
     async def crash(self) -> None:
         world = self.world

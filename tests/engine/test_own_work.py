@@ -282,6 +282,77 @@ async def test_work_that_may_not_be_begun_again_ends_with_the_truth_after_a_cras
     clean(world)
 
 
+async def lasting(copies: CopyBench, world: Copies, vanished: float = 30.0) -> int:
+    """A job whose work goes on at the pool whatever the bot does, under way; it is looked for so long (seconds)."""
+    await copies.crash()
+    world.again, world.lasting, world.vanished = False, True, vanished
+    await copies.open()
+    world.go_on.clear()
+    number = await copies.started()
+    await at_work(copies)
+    return number
+
+
+async def looked_for(copies: CopyBench) -> None:
+    async def told() -> bool:
+        return "Looked at again until" in await shown(copies)
+
+    await copies.until(told)
+
+
+def arrived(world: Copies) -> None:
+    """What the work was for has come about."""
+    world.shelf.add(next(iter(world.drafts)))
+
+
+async def test_work_that_goes_on_without_the_bot_is_not_called_failed_after_a_crash(
+    copies: CopyBench, world: Copies
+) -> None:
+    number = await lasting(copies, world)
+    await copies.crash()
+    await copies.open()
+    await looked_for(copies)
+    arrived(world)
+    await copies.ended(number, "SUCCEEDED")
+    assert world.runs == ["v1"]
+
+
+async def test_work_that_goes_on_without_the_bot_is_unclear_where_nothing_ever_shows(
+    copies: CopyBench, world: Copies
+) -> None:
+    number = await lasting(copies, world, 0.05)
+    await copies.crash()
+    await copies.open()
+    record = await copies.ended(number, "NEEDS_ATTENTION", "FAILED", "PARTIAL")
+    assert record.state is JobState.NEEDS_ATTENTION
+    assert "lost sight" in told(record)
+
+
+async def test_work_that_goes_on_without_the_bot_is_not_called_cancelled_by_who_asks_to_stop_it(
+    copies: CopyBench, world: Copies
+) -> None:
+    number = await lasting(copies, world)
+    await copies.control.cancel(number, await world.person("T", OPERATOR))
+    await asyncio.sleep(0)
+    assert world.copying == 1
+    arrived(world)
+    world.go_on.set()
+    record = await copies.ended(number, "SUCCEEDED", "CANCELLED", "PARTIAL")
+    assert record.state is JobState.SUCCEEDED, told(record)
+
+
+async def test_work_whose_answer_was_lost_is_looked_for_before_anything_is_said_of_it(
+    copies: CopyBench, world: Copies
+) -> None:
+    number = await lasting(copies, world)
+    world.unknown = True
+    draft = next(iter(world.drafts))
+    world.go_on.set()
+    await looked_for(copies)
+    world.shelf.add(draft)
+    await copies.ended(number, "SUCCEEDED")
+
+
 async def test_work_that_finished_unrecorded_is_taken_up_and_not_done_twice(copies: CopyBench, world: Copies) -> None:
     world.go_on.clear()
     number = await copies.started()
