@@ -12,8 +12,8 @@ from collections import deque
 from typing import Final
 
 #: Big enough that a thread's turn costs nothing beside the work, small enough that four exports fit in a small guest.
-BUFFER_BYTES: Final = 2 * 1024 * 1024
-BUFFERS: Final = 4
+BUFFER_BYTES: Final = 1024 * 1024
+BUFFERS: Final = 6
 
 
 class Stopped(Exception):
