@@ -34,7 +34,7 @@ async def answer(_arguments: Arguments, context: Context) -> Message:
     said = [_left_out(one, line) for one in known for line in one.last_said]
     if said:
         parts.append(Facts(tuple(said[:_LOOKED_AT])))
-    parts.append(Table(("Schedule", "What", "When", "Keep", "Next run", "Last run", "Jobs"), rows))
+    parts.append(Table(("Schedule", "What", "When", "Next run", "Last run", "Jobs", "Keep"), rows))
     parts.append(Choices((Button("Backups", "ask", "backups"),)))
     ways = [Code(f"/xen schedule {word} {known[0].number}") for word in ("pause", "resume", "remove")]
     parts.append(Small(say("An admin writes {ways}.", ways=many(ways))))
@@ -46,7 +46,7 @@ async def _row(one: Schedule, context: Context) -> tuple[Value, ...]:
     last: Value = Moment(one.last_run) if one.last_run is not None else say("never")
     jobs = many([numbered(await context.journal.job(number)) for number in one.last_jobs])
     number, when = Code(str(one.number)), say(recurrence.words(one.rule))
-    return number, one.covered.words, when, Code(one.keep) if one.keep else "", following, last, jobs
+    return number, one.covered.words, when, following, last, jobs, Code(one.keep) if one.keep else ""
 
 
 def _left_out(one: Schedule, line: Phrase) -> Phrase:

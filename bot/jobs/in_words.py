@@ -17,8 +17,10 @@ async def in_words(work: Awaitable[_T]) -> _T:
     try:
         return await work
     except (Unreachable, CannotTell) as silent:
+        whom, twice, why = str(silent).partition(" could not be asked: ")
+        whom, why = (whom, why) if twice else ("pool", str(silent))
         raise Refused(
-            f"The pool cannot be asked now: {silent}.", "Nothing was changed. Try again in a minute."
+            f"The {whom} cannot be asked now: {why}.", "Nothing was changed. Try again in a minute."
         ) from silent
     except XapiFailure as failure:
         why = plain(explain(failure.code, failure.params))

@@ -236,10 +236,9 @@ class OwnWork(StepRunner):
 
     def _verdict(self, look: Look, error: tuple[str, ...] | None) -> End:
         if error and error[0] == _OWN and look.seen is not Seen.HARMED:
+            # What it means for the guest comes first: a telephone shows no more of a card that it announces.
             what = Quote(error[1])
-            return End(
-                EndKind.FAILED, say("Failed: {why} Looked at: {look}", why=what, look=look.headline), look.evidence
-            )
+            return End(EndKind.FAILED, say("Failed: {look}. {why}", look=look.headline, why=what), look.evidence)
         return super()._verdict(look, error)
 
     def _why(self, error: tuple[str, ...] | None) -> tuple[Phrase, ...]:

@@ -161,7 +161,7 @@ async def look(of: Plan, step: Step, facts: Facts) -> Look:
             if await facts.exists(of.pool, "VDI", uuid):
                 line = say("a disk of the snapshot of {vm} is still there, {uuid}", vm=name, uuid=Code(uuid))
                 return Look(Seen.NOT_DONE, line, ())
-            return Look(Seen.DONE, say("its disks are removed"), ())
+            return Look(Seen.DONE, say("a disk of the snapshot of {vm} is removed", vm=name), ())
         case _:
             return await _backup(step, facts, vm, name)
 

@@ -91,7 +91,8 @@ async def test_work_that_fails_says_why_and_what_was_begun_is_taken_back(copies:
     world.full = "v1"
     record = await copies.ended(await copies.started(), "SUCCEEDED", "PARTIAL", "FAILED")
     assert record.state is JobState.FAILED
-    assert plain(record.outcome).startswith("Failed: The folder of backups is full. Make room.")
+    assert plain(record.outcome).startswith("Failed: ")
+    assert plain(record.outcome).endswith(". The folder of backups is full. Make room.")
     assert "VM.destroy of v1 looked at" in told(record)
     clean(world)
 
