@@ -27,7 +27,7 @@ class Questions:
     async def which(self, command: Command, written: Mapping[str, str], person: Person, several: Ambiguous) -> Message:
         """The candidates in a menu."""
         pick = await self._keep(command, written, person, several.name)
-        they = say("people" if several.kind == "person" else "objects")
+        they = say("people") if several.kind == "person" else say("{kind}s", kind=several.kind)
         line = say(
             "{n} {they} are called “{name}”. Which one?", n=len(several.candidates), they=they, name=several.name
         )

@@ -175,7 +175,7 @@ def _considerations(record: JobRecord) -> list[Part]:
     if record.reason:
         lines.append(say("Reason given: “{reason}”", reason=Quote(record.reason)))
     lines += plan.after
-    if plan.estimate_s is not None:
+    if plan.estimate_s:
         lines.append(say("About {time}.", time=Span(plan.estimate_s)))
     parts: list[Part] = [Facts(tuple(lines))] if lines else []
     parts.append(Checks(plan.checks))

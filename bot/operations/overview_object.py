@@ -96,7 +96,7 @@ def guest(vm: Vm, view: PoolView, jobs: Sequence[JobRecord], now: float) -> Mess
         lines.append(say("Going on: {operations}", operations=many(sorted(vm.operations))))
     if vm.blocked_operations:
         lines.append(say("Blocked: {operations}", operations=many(sorted(vm.blocked_operations))))
-    lines += [_last(record, now) for record in jobs] or [say("No job of mine yet")]
+    lines += [_last(record, now) for record in jobs] or [say("No job of xenbot for it yet")]
     remedy = drivers.remedy(vm, now)
     mark = Mark.ATTENTION if doubts(view) or quiet else Mark.PLAIN
     parts: list[Part] = [Verdict(headline, tuple(beside), mark), Facts(tuple(lines))]
@@ -104,6 +104,9 @@ def guest(vm: Vm, view: PoolView, jobs: Sequence[JobRecord], now: float) -> Mess
         parts.append(Ways((remedy,)))
     if on is not None:
         parts.append(Choices((Button("Host", "ask", f"status {on.uuid}"),)))
+    elif vm.power_state is PowerState.HALTED and not doubts(view):
+        says = say("Plan the start of {vm}", vm=vm.name)
+        parts.append(Choices((Button("Plan: start", "ask", f"start {vm.uuid}", says=says),)))
     return Message(headline, tuple(parts))
 
 

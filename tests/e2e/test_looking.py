@@ -53,7 +53,7 @@ async def test_the_beginning_of_a_name_is_answered_with_the_names_and_a_page_too
 
 async def test_a_shared_name_is_chosen_from_a_menu(lab: StoryLab) -> None:
     await lab.xen("status twin")
-    question = await lab.sees("2 objects are called", "twin", private=True)
+    question = await lab.sees("2 guests are called", "twin", private=True)
     block, menu = next(
         (block, element)
         for block in question["blocks"]

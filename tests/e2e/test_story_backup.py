@@ -216,7 +216,7 @@ async def test_a_second_backup_of_one_guest_waits_for_the_first(lab: StoryLab) -
 async def test_what_cannot_be_backed_up_is_refused_with_the_reason(lab: StoryLab) -> None:
     for words, says in {
         "sleeper": ("sleeper cannot be backed up", "its saved memory would not be in the backup"),
-        "twin": ("2 objects are called “twin”",),
+        "twin": ("2 guests are called “twin”",),
         "centos54 twin": ("2 guests are called “twin”", "write the UUID"),
         "nosuchguest": ("There is no guest called “nosuchguest”",),
         "centos54 keep never": ("I do not understand this time",),

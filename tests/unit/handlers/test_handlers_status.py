@@ -128,6 +128,12 @@ async def test_mode_and_drivers_are_told_in_words(changes: dict[str, Any], state
     assert words in await card(Room(view(vms=(vm,))), "status web")
 
 
+async def test_a_guest_that_is_off_offers_its_start_and_one_that_runs_does_not() -> None:
+    off = guest("vm-1", "web", power_state=PowerState.HALTED, host="", tools=Tools.NONE)
+    assert "Plan: start" in await card(Room(view(vms=(off,))), "status web")
+    assert "Plan: start" not in await card(Room(view(vms=(guest("vm-1", "web"),))), "status web")
+
+
 async def test_a_job_that_is_over_is_told_with_its_end_and_its_age() -> None:
     room = Room()
     done = record(97, JobState.FAILED, outcome=say("no"), finished_at=NOW - 3 * 3600)
@@ -135,7 +141,7 @@ async def test_a_job_that_is_over_is_told_with_its_end_and_its_age() -> None:
     assert "Last job: 97 “Migrate centos54: xenserver1 → xenserver3”, failed 3 h ago" in await card(
         room, "status centos54"
     )
-    assert "No job of mine yet" in await card(room, "status winxp")
+    assert "No job of xenbot for it yet" in await card(room, "status winxp")
 
 
 async def test_disks_name_their_storage_and_whether_others_can_reach_it() -> None:
