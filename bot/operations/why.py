@@ -46,6 +46,10 @@ def explained(vm: Vm, found: Sequence[Candidate], *, grid: bool = False) -> Mess
         parts += [Facts((say("Whatever the host:"),)), Checks(tuple(own))]
     parts += _openings(found)
     buttons = [Button("Plan: migrate", "ask", f"migrate {vm.uuid}", says=say("Plan its move"))] if able else []
+    # Where nothing is open, what would open the best host is a press away, as on the card of a refused move.
+    opening = next((one.plan for one in found if not able and len(one.plan.blocked) == 1 and one.plan.ways), None)
+    if opening is not None:
+        buttons += [Button(way.label, "ask", way.words, says=way.says) for way in opening.ways]
     if not grid:
         says = say("Every host against every constraint")
         buttons.append(Button("All constraints", "ask", f"why {vm.uuid} grid", says=says))

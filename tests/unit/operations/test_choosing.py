@@ -146,6 +146,18 @@ async def test_the_single_change_that_opens_a_host_is_named() -> None:
     assert (choices.buttons[0].action, choices.buttons[0].target) == ("ask", "migrate vm-1")
 
 
+def test_where_a_disk_is_all_that_keeps_a_guest_its_move_is_a_press_away() -> None:
+    read = world.web_local()
+    message = why.explained(read.vm, [choosing.Candidate(read, decided(read))])
+    (choices,) = [part for part in message.parts if isinstance(part, Choices)]
+    assert [one.label for one in choices.buttons] == [
+        "Plan: move disk",
+        "Plan: migrate with storage",
+        "All constraints",
+    ]
+    assert choices.buttons[0].target.startswith(f"move-disks {read.vm.uuid} disk 0 to ")
+
+
 async def test_what_holds_for_every_host_is_said_once() -> None:
     vm = roaming(immobile=True)
     message = why.explained(vm, await found(host(3), host(4), vm=vm))
