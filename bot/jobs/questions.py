@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from bot.commands import Command
 from bot.domain.message import Message, Option, Part, Select, Small, Verdict
@@ -16,6 +17,13 @@ from bot.store import Store
 _LONGEST_NAME = 120
 # Two of them, the start of a UUID and what stands between fit a label of a menu.
 _PART = 30
+# Where the names of a kind are to be read, for a person who has none that is near.
+_LISTED: Final = {
+    "guest": "`/xen vms` lists the guests.",
+    "host": "`/xen status` lists the hosts.",
+    "pool": "`/xen status` lists the pools.",
+    "object": "`/xen vms` lists the guests, `/xen status` the pools and hosts.",
+}
 
 
 class Questions:
@@ -42,7 +50,7 @@ class Questions:
         """The nearest names in a menu. Raises NotFound again where there is none to offer."""
         names = [name for name in none.nearest if len(name) <= _LONGEST_NAME]
         if not names or not _slots(written, none.name):
-            raise none
+            raise NotFound(none.kind, none.name, none.nearest, none.fix or _LISTED.get(none.kind, "")) from none
         pick = await self._keep(command, written, person, none.name)
         line = say(
             "There is no {kind} called “{name}”. Nearest: {names}", kind=none.kind, name=none.name, names=many(names)

@@ -218,7 +218,7 @@ async def test_what_cannot_be_backed_up_is_refused_with_the_reason(lab: StoryLab
         "sleeper": ("sleeper cannot be backed up", "its saved memory would not be in the backup"),
         "twin": ("2 guests are called “twin”",),
         "centos54 twin": ("2 guests are called “twin”", "write the UUID"),
-        "nosuchguest": ("There is no guest called “nosuchguest”",),
+        "nosuchguest": ("There is no guest called “nosuchguest”", "lists the guests"),
         "centos54 keep never": ("I do not understand this time",),
         "centos54 compress rar": ("no such compression",),
     }.items():
