@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict, deque
 from collections.abc import Sequence
 
 import structlog
@@ -25,6 +26,9 @@ PAST_S = 600.0
 MISSED_S = 86_400.0
 #: The same complaint of the same object is not told again so soon; XAPI repeats some of them by the minute.
 REPEAT_S = 3600.0
+#: In a storm a pool is told of so often within so many seconds; what comes meanwhile is told at once afterwards.
+MOST_POSTS, WITHIN_S = 6, 600.0
+_MOST_WAITING = 1000
 _LINES = 8
 _MUTED_FOR = "1d"
 
@@ -36,6 +40,10 @@ class AlertWatch:
         self.store = store
         self.fleet = fleet
         self.channel = channel
+        # What a pool shows are its newest alerts only; in a storm some would be gone before they are told.
+        self._waiting: dict[str, Sequence[Alert]] = defaultdict(tuple)
+        self._kinds: dict[tuple[str, str], float] = {}
+        self._posts: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MOST_POSTS))
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -49,18 +57,49 @@ class AlertWatch:
     async def look(self) -> None:
         """Tells what is new at each pool; what is told and what is remembered is one transaction."""
         for view in self.fleet.pools():
-            if view.pool is None or view.state is not FeedState.LIVE or not view.alerts:
+            if view.pool is None or view.state is not FeedState.LIVE:
                 continue
-            known, new = await self.store.new_alerts(view.pool.uuid, view.alerts)
-            if not new:
+            pool = view.pool.uuid
+            alerts = _together(view.alerts, self._waiting[pool])
+            if not alerts:
                 continue
-            since = self.store.clock() - (MISSED_S if known else PAST_S)
-            fresh = _once([one for one in new if one.at >= since])
-            quiet = await self.store.silenced(view.pool.uuid, fresh, REPEAT_S)
-            told = [one for one in fresh if one not in quiet]
-            item = Outgoing("post", message(view, told), channel=self.channel) if told else None
-            await self.store.keep_alerts(view.pool.uuid, new, told, item)
-            log.info("alerts_seen", pool=view.name, new=len(new), told=len(told))
+            known, new = await self.store.new_alerts(pool, alerts)
+            if self._storms(pool, new):
+                self._waiting[pool] = new
+                continue
+            if new:
+                await self._tell(view, pool, new, known=known)
+            self._waiting[pool] = ()
+
+    async def _tell(self, view: PoolView, pool: str, new: Sequence[Alert], *, known: bool) -> None:
+        since = self.store.clock() - (MISSED_S if known else PAST_S)
+        fresh = _once([one for one in new if one.at >= since])
+        quiet = await self.store.silenced(pool, fresh, REPEAT_S)
+        told = [one for one in fresh if one not in quiet]
+        item = Outgoing("post", message(view, told), channel=self.channel) if told else None
+        await self.store.keep_alerts(pool, new, told, item)
+        if item is not None:
+            now = self.store.clock()
+            self._posts[pool].append(now)
+            lately = {kind: at for kind, at in self._kinds.items() if at > now - WITHIN_S}
+            self._kinds = lately | {(pool, one.name): now for one in told}
+        log.info("alerts_seen", pool=view.name, new=len(new), told=len(told))
+
+    def _storms(self, pool: str, new: Sequence[Alert]) -> bool:
+        """Whether so much was told of this pool lately that what is new waits, and is told in one message.
+
+        What is critical waits only where the same was told of something else by now.
+        """
+        posts, since = self._posts[pool], self.store.clock() - WITHIN_S
+        if len(posts) < MOST_POSTS or posts[0] <= since:
+            return False
+        return all(one.priority > 1 or self._kinds.get((pool, one.name), 0.0) > since for one in new)
+
+
+def _together(newest: Sequence[Alert], waiting: Sequence[Alert]) -> Sequence[Alert]:
+    """Both, newest first and each once."""
+    shown = {one.uuid for one in newest}
+    return (*newest, *(one for one in waiting if one.uuid not in shown))[:_MOST_WAITING]
 
 
 def _once(alerts: Sequence[Alert]) -> list[Alert]:
