@@ -110,11 +110,13 @@ class Schedules:
         return stored
 
     async def jobs_of(self, requester: str, since: float) -> Sequence[JobRecord]:
-        """The jobs that somebody has asked for since then (Unix seconds), in order."""
+        """The jobs of somebody that were asked for, or under way, or over since then (Unix seconds), in order."""
 
         def work(db: sqlite_utils.Database) -> Sequence[JobRecord]:
             found = db.execute(
-                "SELECT * FROM jobs WHERE requester = ? AND created_at >= ? ORDER BY number", [requester, since]
+                "SELECT * FROM jobs WHERE requester = ? AND (created_at >= ? OR coalesce(finished_at, ?) >= ?)"
+                " ORDER BY number",
+                [requester, since, since, since],
             ).fetchall()
             return [rows.to_record(db, row) for row in found]
 

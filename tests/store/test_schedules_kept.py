@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from bot.domain.audit import Tag
-from bot.domain.job import JobState
+from bot.domain.job import JobEvent, JobState
 from bot.domain.plan import Plan, Risk, Target, ceiling, digest
 from bot.domain.record import JobRecord
 from bot.domain.recurrence import read
@@ -89,6 +89,21 @@ async def test_a_run_is_begun_once_with_its_jobs_and_the_time_of_the_next(store:
     now = await store.schedule(one.number)
     assert (now.next_run, now.last_jobs) == (2000.0, tuple(record.number for record in begun))
     assert [record.target for record in await store.jobs_of("schedule:1", 0.0)] == ["approved", "a", "b"]
+
+
+async def test_a_job_that_ends_after_the_summary_of_its_day_is_in_that_of_the_next(store: Store) -> None:
+    one = await made(store)
+    begun = await store.begin_run(one, 2000.0, [job("long")], (), NOTE)
+    assert begun is not None
+
+    async def found(since: float) -> list[str]:
+        return [record.target for record in await store.jobs_of("schedule:1", since) if record.target == "long"]
+
+    assert await found(1500.0) == ["long"], "it is under way when that day is summed up"
+    ended = {"finished_at": 1800.0}
+    await store.move(begun[0].number, JobEvent.WITHDRAW, NOTE, lambda _job: (), expect=JobState.PROPOSED, changes=ended)
+    assert await found(1500.0) == ["long"]
+    assert await found(1900.0) == []
 
 
 async def test_one_that_was_paused_or_removed_meanwhile_does_not_run(store: Store) -> None:
