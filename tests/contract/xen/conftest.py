@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from stream_front import scene
 from xen_lab import EXPERIMENT, PASSWORD, following, loaded, pool_settings
 
 from bot.lab.xapi import Datacentre
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from stream_front import Scene
 
     from bot.xen import Pools
 
@@ -38,3 +42,22 @@ async def pools(lab: Datacentre) -> AsyncIterator[Pools]:
     async with following(pool_settings(lab, *EXPERIMENT, name="experiment")) as started:
         await loaded(started)
         yield started
+
+
+@pytest.fixture
+async def on_https(lab: Datacentre) -> AsyncIterator[Scene]:
+    """The pool behind fronts that answer for streams as a test says."""
+    async with scene(lab) as made:
+        yield made
+
+
+@pytest.fixture
+def no_stream_is_left() -> Iterator[None]:
+    """Every stream's thread ends with its test."""
+    yield
+    waiting = threading.Event()
+    for _ in range(500):
+        if not any(thread.name.startswith("xen-stream") for thread in threading.enumerate()):
+            return
+        waiting.wait(0.01)
+    raise AssertionError("a stream's thread goes on")

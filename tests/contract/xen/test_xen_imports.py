@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from bot.errors import StreamCut, TargetFailed, Unreachable, XapiFailure
 from bot.lab.xapi import Datacentre
 from bot.operations.ports import Ended, Flow, Phase
 from bot.xen import streams_import
+
+pytestmark = pytest.mark.usefixtures("no_stream_is_left")
 
 #: More than a connection takes in when nobody reads at the other end.
 BODY = os.urandom(1 << 20) * 24 + b"tail"
@@ -34,17 +35,6 @@ def archive(tmp_path: Path) -> Path:
 async def made(lab: Datacentre, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
     async with scene(lab, request.param) as scenery:
         yield scenery
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    yield
-    waiting = threading.Event()
-    for _ in range(500):
-        if not any(thread.name.startswith("xen-stream") for thread in threading.enumerate()):
-            return
-        waiting.wait(0.01)
-    raise AssertionError("a stream's thread goes on")
 
 
 async def send(made: Scene, archive: Path, sr: str = "nfs-vhd", seen: list[Flow] | None = None) -> Ended:
