@@ -23,7 +23,7 @@ async def answer(_arguments: Arguments, context: Context) -> Message:
     """All schedules that were not removed, and what the last run of each left out."""
     known = await context.schedules.all()
     if not known:
-        headline = say("No schedule yet")
+        headline = say("No schedule is in force")
         how = say("{command} makes one.", command=Code("/xen schedule backup tag:nightly daily 02:00"))
         return Message(headline, (Verdict(headline), Facts((how,))))
     paused = sum(one.state is ScheduleState.PAUSED for one in known)

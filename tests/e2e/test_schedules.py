@@ -88,6 +88,6 @@ async def test_guests_that_cannot_be_backed_up_stop_no_other_and_a_schedule_at_r
     await lab.xen("schedule remove 1", who="admin")
     await lab.sees("is removed", "Its backups stay", who="admin", private=True)
     await lab.xen("schedule list")
-    await lab.sees("No schedule yet", private=True)
+    await lab.sees("No schedule is in force", private=True)
     assert len(rows(lab, "SELECT * FROM jobs WHERE operation = 'backup'")) == 1
     assert not any("winxp now" in strings(one) for one in await lab.screen())

@@ -306,7 +306,7 @@ def of_place(reads: Mapping[str, BackupFacts], place: Place) -> Check:
     likely = sum(expected(facts, place) for facts in reads.values())
     most = sum(disk.size for facts in reads.values() for disk in disks_of(facts))
     fact = say("about {size} come, {free} are free", size=Size(likely), free=Size(free))
-    fix = say("Make room there: `/xen backups` shows what is kept; or name another folder.")
+    fix = say("Make room there: `/xen backups` shows what is kept; or name another folder in `[backups] path`.")
     if least > free:
         short = say("{size} are needed at least, {free} are free", size=Size(least), free=Size(free))
         return blocked(key, title, short, fix)

@@ -116,7 +116,7 @@ async def test_a_plan_says_what_it_covers_when_it_runs_and_that_it_needs_an_appr
 
 async def test_the_list_tells_when_each_runs_next_and_what_the_last_run_left_out() -> None:
     here = room()
-    assert "No schedule yet" in await here.read("schedule list")
+    assert "No schedule is in force" in await here.read("schedule list")
     here.schedules.known = [
         kept(1, last_run=NOW - 60, last_said=(say("{vm} was left out", vm=VMS[3].name),)),
         kept(2, covered=Covered(tag="nightly"), state=ScheduleState.PAUSED),
