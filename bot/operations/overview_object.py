@@ -16,8 +16,8 @@ from bot.operations.overview import age, answered, doubts, host_line, job_line, 
 _NAMED = 20
 
 
-def host(one: Host, view: PoolView, jobs: Sequence[JobRecord], now: float) -> Message:
-    """One host: its state, its room, what it can run, its guests."""
+def host(one: Host, view: PoolView, jobs: Sequence[JobRecord], now: float, load: float | None = None) -> Message:
+    """One host: its state, its room, what it can run, its guests; `load` is that of its control domain."""
     up = one.live and one.silent_since is None
     state = say("live") if up else say("silent") if one.silent_since is not None else say("not live")
     headline = say("{host} is {state}", host=one.name, state=state)
@@ -33,7 +33,7 @@ def host(one: Host, view: PoolView, jobs: Sequence[JobRecord], now: float) -> Me
         lines.append(say("Disabled: it takes no new guests"))
     lines.append(host_line(one))
     if one.control_memory:
-        lines.append(say("Its control domain has {memory}", memory=Size(one.control_memory)))
+        lines.append(_control_domain(one, load))
     lines.append(say("{n} CPUs, {model}; {hvm}", n=one.cpu_count, model=one.cpu_model, hvm=_hvm(one)))
     lines.append(
         say(
@@ -53,6 +53,12 @@ def host(one: Host, view: PoolView, jobs: Sequence[JobRecord], now: float) -> Me
     verdict = Verdict(headline, (say("pool {pool}", pool=view.name), age(view)), mark)
     look = Choices((Button("Guests", "ask", f"vms {one.uuid}"), Button("Pool", "ask", _status_of(view))))
     return Message(headline, (verdict, Facts(tuple(lines)), look))
+
+
+def _control_domain(one: Host, load: float | None) -> Phrase:
+    if load is None:
+        return say("Its control domain has {memory}; its load is not told", memory=Size(one.control_memory))
+    return say("Its control domain has {memory}, load {load}", memory=Size(one.control_memory), load=f"{load:.1f}")
 
 
 def _status_of(view: PoolView) -> str:

@@ -181,6 +181,10 @@ class Facts(Protocol):
         """How far a host is a member of a pool (UUIDs), by the live feed. Raises Unreachable before the first load."""
         ...
 
+    async def control_load(self, host: str) -> float | None:
+        """The load of a host's control domain (the average of a minute), asked within half a second; None untold."""
+        ...
+
     async def health(self, pool: str) -> HealthFacts:
         """All that the health of a pool (UUID) is judged by, from the live feed; only the clocks are read.
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from bot.domain.health import PlugFacts
 from bot.domain.inventory import LeavingFacts, PowerState, Residents, XapiVerdict
 from bot.domain.joining import JoinFacts
-from bot.errors import NotFound, XapiFailure
+from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import disk_facts, join_facts
 from bot.xen.facts import host_in, may_move, may_run, pool_of, read_guest, read_hosts
 from bot.xen.faults import GONE
 from bot.xen.pool import Reader
 from bot.xen.records import HostRecord, PbdRecord, VmRecord
 from bot.xen.send_facts import SendingFacts
+
+#: A status is not waited for: what a host does not tell at once is left out.
+_LOAD_WITHIN_S: Final = 0.5
 
 
 class HostFacts(SendingFacts):
@@ -78,6 +82,16 @@ class HostFacts(SendingFacts):
         """What decides whether a host can join a pool. Raises NotFound, Unreachable, CannotTell, XapiFailure."""
         home, _ = self._locate("host", "host", host)
         return await join_facts.joining(home, host, self._by_uuid(pool), self._clock())
+
+    async def control_load(self, host: str) -> float | None:
+        """The load of a host's control domain; None where it is not told within half a second."""
+        pool, ref = self._locate("host", "host", host)
+        try:
+            async with asyncio.timeout(_LOAD_WITHIN_S):
+                told = await pool.brief.read("host.query_data_source", ref, "loadavg")
+        except (TimeoutError, Unreachable, CannotTell, XapiFailure):
+            return None
+        return float(told) if isinstance(told, float | int) else None
 
     async def residents(self, pool: str, host: str) -> Residents:
         """What runs on the host now, and whether it takes guests. Raises NotFound, Unreachable, XapiFailure."""

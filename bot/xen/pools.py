@@ -187,6 +187,10 @@ class Pools:
         """See `Facts.membership`."""
         return self.members.membership(pool, host)
 
+    async def control_load(self, host: str) -> float | None:
+        """See `Facts.control_load`."""
+        return await self._facts.control_load(host)
+
     async def health(self, pool: str) -> HealthFacts:
         """See `Facts.health`."""
         return await health(self._live(pool), self._clock)

@@ -13,7 +13,9 @@ async def test_a_viewer_walks_from_status_to_tools_and_to_one_guest(lab: StoryLa
     await lab.xen("status winxp", who="viewer")
     card = await lab.sees("winxp is running on xenserver1", "HVM without PV drivers", who="viewer", private=True)
     await lab.press(card, "Host", who="viewer")
-    await lab.sees("xenserver1 is live", "can run HVM guests", "control domain", who="viewer", private=True)
+    await lab.sees(
+        "xenserver1 is live", "can run HVM guests", "control domain has 4 GiB, load 0.", who="viewer", private=True
+    )
 
 
 async def test_help_may_follow_the_command_it_is_about(lab: StoryLab) -> None:

@@ -183,6 +183,9 @@ class FakeFacts:
         target = next(one for one in VIEW.srs if one.uuid == sr)
         return DiskMoveFacts(POOL, known, host(1), target, POOL, images, (), -1, {}, XapiVerdict(""), NOW)
 
+    async def control_load(self, host: str) -> float | None:
+        return 0.4
+
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         raise NotFound("guest", vm)
 

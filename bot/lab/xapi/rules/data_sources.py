@@ -1,14 +1,16 @@
-"""What is measured of guests, hosts and repositories: simulated hosts measure nothing, so every name is unknown."""
+"""What is measured of guests, hosts and repositories: of a host the load of its control domain, and nothing else."""
 
 from typing import Final
 
 from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.guest_operations import check_operation
 from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.values import Value
 
 _UNKNOWN: Final = "Not_found"
+_LOAD: Final = "loadavg"
 
 
 async def list_of_guest(context: Context, vm: str) -> Value:
@@ -36,13 +38,32 @@ async def forget_of_guest(context: Context, vm: str, _name: str) -> str:
 async def list_of_host(context: Context, host: str) -> Value:
     """Returns what is measured of a host."""
     await forward(context, host)
-    return []
+    measured = {
+        "name_label": _LOAD,
+        "name_description": "Domain0 loadavg",
+        "enabled": True,
+        "standard": True,
+        "units": "(fraction)",
+        "min": 0.0,
+        "max": float("inf"),
+        "value": _compute_load(context.pool, host),
+    }
+    return [measured]
 
 
-async def find_of_host(context: Context, host: str, _name: str) -> Value:
-    """Refuses a name that nothing is measured under."""
+async def find_of_host(context: Context, host: str, name: str) -> Value:
+    """Returns the value that is measured under a name; refuses a name that nothing is measured under."""
     await forward(context, host)
+    if name == _LOAD:
+        return _compute_load(context.pool, host)
     raise ApiError("INTERNAL_ERROR", _UNKNOWN)
+
+
+def _compute_load(pool: Pool, host: str) -> float:
+    """Returns the load of a control domain: a little for each guest, much for each stream that it sends or gets."""
+    machine = pool.machines.get(host)
+    guests = len(pool.database.get("host", host, "resident_VMs"))
+    return round(0.1 + 0.05 * guests + (1.5 * machine.streams if machine is not None else 0.0), 2)
 
 
 async def forget_of_host(context: Context, host: str, _name: str) -> str:
