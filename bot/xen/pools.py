@@ -72,7 +72,7 @@ class Pools:
         self._fleet = LiveFleet(self._pools)
         self._facts = RestoreReads(self._pools, self._live, clock, own)
         self._driver = LiveDriver(self._live, self._loaded)
-        self.restoring = LiveRestoring(self._live)
+        self.restoring = LiveRestoring(self._live, self._pools)
         self.streams = LiveStreams(self._live)
         self.members = LiveMembers(self._pools, self._live)
 

@@ -71,7 +71,7 @@ class RestoreReads(BackupReads):
         if macs:
             for mac, holder in await holders_of(live, macs):
                 found[mac][holder.uuid] = holder
-            for mac, holder in (each for pool in self._pools for each in _known(pool)):
+            for mac, holder in (each for pool in self._pools for each in known_holders(pool)):
                 if mac in found:
                     found[mac].setdefault(holder.uuid, holder)
         return {mac: tuple(holders.values()) for mac, holders in found.items() if holders}
@@ -101,7 +101,7 @@ async def holders_of(live: LivePool, macs: Sequence[str]) -> list[tuple[str, Hol
     ]
 
 
-def _known(pool: LivePool) -> Iterable[tuple[str, Holder]]:
+def known_holders(pool: LivePool) -> Iterable[tuple[str, Holder]]:
     """Addresses with the guests that have them; templates and snapshots wake nobody."""
     for vif in pool.model.tables.of(VifRecord).values():
         vm = pool.model.tables.get(VmRecord, vif.vm)

@@ -20,7 +20,7 @@ from bot.xen.classes import convert
 from bot.xen.faults import GONE, NULL_REF
 from bot.xen.pool import LivePool
 from bot.xen.records import VmRecord
-from bot.xen.restore_facts import holders_of
+from bot.xen.restore_facts import holders_of, known_holders
 
 _REFERENCE: Final = re.compile(r"OpaqueRef:[0-9A-Za-z-]+")
 #: What the bot writes begins so: keys of other_config and tags with the first, reasons of blocks with the second.
@@ -87,8 +87,9 @@ class _Network(msgspec.Struct, frozen=True, rename={"vifs": "VIFs", "pifs": "PIF
 class LiveRestoring:
     """Implements `bot.operations.ports.Restoring`, and the reads of `Facts` that look for its effect."""
 
-    def __init__(self, by_uuid: Callable[[str], LivePool]) -> None:
+    def __init__(self, by_uuid: Callable[[str], LivePool], pools: Sequence[LivePool]) -> None:
         self._by_uuid = by_uuid
+        self._pools = pools
 
     async def imported(self, pool: str, task: str) -> tuple[str, ...]:
         """The guests (UUIDs) that a finished import gives as its result. Raises Unreachable, XapiFailure."""
@@ -180,6 +181,7 @@ class LiveRestoring:
         await self._sweep(live, mark)
         affinity = await live.resolve("host", wish.host) if wish.host else NULL_REF
         await live.sessions.read("VM.set_affinity", ref, affinity)
+        # Also of cards that are as they should be: since an earlier try made them, somebody may have woken a twin.
         await self._unused(live, [nic.mac for nic in wish.nics if nic.mac])
         await live.sessions.read("VM.set_is_a_template", ref, False)
         # The name comes last: until then the guest is known by its mark.
@@ -295,8 +297,6 @@ class LiveRestoring:
     async def _cards(self, live: LivePool, ref: str, guest: _Guest, nics: Iterable[Nic]) -> None:
         """Makes the network cards as they are wished for; what they were set to besides comes along."""
         wanted = {nic.device: nic for nic in nics}
-        # Also of cards that are as they should be: since an earlier try made them, somebody may have woken a twin.
-        await self._unused(live, [nic.mac for nic in wanted.values() if nic.mac])
         records: dict[str, Mapping[str, Any]] = {}
         for vif in guest.vifs:
             record = await live.sessions.read("VIF.get_record", vif)
@@ -311,9 +311,10 @@ class LiveRestoring:
             await _made(live, "VIF.create", _card(records.get(device, {}), ref, network, nic))
 
     async def _unused(self, live: LivePool, macs: Sequence[str]) -> None:
-        """Raises Refused where a guest that runs has one of these addresses by now."""
-        for mac, holder in await holders_of(live, macs) if macs else ():
-            if holder.running:
+        """Raises Refused where a guest that runs has one of these addresses by now, in this pool or another."""
+        others = [each for pool in self._pools if pool is not live for each in known_holders(pool)]
+        for mac, holder in (*await holders_of(live, macs), *others) if macs else ():
+            if holder.running and mac in macs:
                 raise Refused(f"“{clean(holder.name)}” runs with {mac} by now.", "Restore without keep-mac.")
 
     async def _sweep(self, live: LivePool, mark: str) -> None:

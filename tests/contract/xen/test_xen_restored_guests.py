@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from xen_lab import EXPERIMENT, following, loaded, pool_settings
 
 from bot.domain.restores import Nic, Readiness
 from bot.errors import Refused
 from bot.lab.xapi import Datacentre
 from bot.xen import Pools
 from bot.xen.faults import NULL_REF
+from bot.xen.restore_facts import known_holders
 
 MAC = "02:00:00:00:00:77"
 
@@ -47,6 +49,20 @@ async def test_an_address_that_was_kept_and_runs_elsewhere_by_now_stops_a_restor
     with pytest.raises(Refused, match=f"runs with {MAC}"):
         await pools.restoring.prepare(pool.uuid, made, wished, "xenbot restore 1", frozenset())
     assert base.get("VM", guest, "power_state") == "Halted"
+
+
+async def test_an_address_that_runs_in_another_pool_by_now_stops_a_restore(lab: Datacentre) -> None:
+    both = [pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver2")]
+    async with following(*both) as pools:
+        await loaded(pools)
+        here, there = pools.pool("experiment"), pools.pool("xenserver2")
+        assert here.pool is not None
+        twin = next(vm for vm in there.vms if vm.host is not None)
+        mac = next(mac for mac, holder in known_holders(pools._live(twin.pool)) if holder.uuid == twin.uuid)
+        network = database(lab).get("network", database(lab).refs("network")[0], "uuid")
+        wished = Readiness("back", (Nic("0", network, mac),))
+        with pytest.raises(Refused, match=f"runs with {mac}"):
+            await pools.restoring.prepare(here.pool.uuid, imported(lab), wished, "xenbot restore 1", frozenset())
 
 
 async def test_the_image_in_a_library_that_an_imported_guest_has_as_its_disk_stays_when_the_guest_goes(
