@@ -7,6 +7,7 @@ more, is found by the result of its task and removed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import threading
 import time
@@ -148,7 +149,9 @@ class RestoreWork:
         await self._at_rest(errand)
         for vm in await self._restoring.imported(errand.pool, errand.task) if errand.task else ():
             if networks is not None:
-                await self._restoring.mark(errand.pool, vm, _mark(errand), networks)
+                # One that brought snapshots along goes with them.
+                with contextlib.suppress(Refused):
+                    await self._restoring.mark(errand.pool, vm, _mark(errand), networks)
             await self._restoring.discard(errand.pool, vm, _mark(errand))
 
     async def _at_rest(self, errand: Errand) -> None:

@@ -126,8 +126,6 @@ class LiveRestoring:
         """
         live = self._by_uuid(pool)
         ref, guest = await self._guest(live, vm)
-        if guest.snapshots:
-            raise Refused("The archive brought snapshots along, as no backup of xenbot does.", "It is removed again.")
         if not guest.is_a_template:
             # Nobody starts a template: neither its host at boot, nor high availability, nor a person by mistake.
             await live.sessions.read("VM.set_is_a_template", ref, True)
@@ -135,6 +133,8 @@ class LiveRestoring:
             network = await live.sessions.read("VIF.get_network", vif)
             if await live.sessions.read("network.get_uuid", network) not in networks:
                 await live.sessions.read("network.set_name_label", network, name)
+        if guest.snapshots:
+            raise Refused("The archive brought snapshots along, as no backup of xenbot does.", "It is removed again.")
         await live.sessions.read("VM.set_name_label", ref, name)
 
     async def marked(self, pool: str, name: str) -> tuple[str, ...]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xen_lab import EXPERIMENT, following, loaded, pool_settings
 
+from bot.domain.plan import Call, Options, Ref, Step, Text
 from bot.domain.restores import Nic, Readiness
+from bot.domain.texts import say
 from bot.errors import Refused
 from bot.lab.xapi import Datacentre
+from bot.operations.restore_steps import IMPORT
+from bot.operations.restore_work import RestoreWork
+from bot.operations.work import Errand
 from bot.xen import Pools
 from bot.xen.faults import NULL_REF
 from bot.xen.restore_facts import known_holders
@@ -95,3 +102,49 @@ async def test_a_tag_by_which_a_schedule_finds_its_guests_goes_however_it_is_wri
     base.set("VM", guest, tags=["Nightly", "accounting"])
     await pools.restoring.prepare(pool.uuid, made, Readiness("back", ()), "xenbot restore 1", frozenset({"nightly"}))
     assert base.get("VM", guest, "tags") == ["accounting"]
+
+
+async def test_a_guest_that_brought_snapshots_along_is_removed_with_them(
+    lab: Datacentre, pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = pools.pool("experiment").pool
+    assert pool is not None
+    base, archive = database(lab), tmp_path / "archive.xva"
+    guest = ref_of(lab, "VM", uuid=imported(lab))
+    network = base.create("network", name_label="made by the import")
+    card = base.create("VIF", VM=guest, network=network, device="0", MAC=MAC)
+    kept = base.create("VM", name_label="old", is_a_snapshot=True, is_a_template=True, snapshot_of=guest)
+    archive.write_bytes(b"archive")
+    task = base.create("task", name_label="import", status="success", result=f"<value>{guest}</value>")
+
+    class Sent:
+        """An import that has come through, of an archive in the library."""
+
+        async def send(self, *_: object, **__: object) -> None:
+            base.set("VM", guest, other_config={"auto_poweron": "true"})
+
+        async def path(self, _backup: str) -> Path:
+            return archive
+
+    async def tags() -> frozenset[str]:
+        return frozenset()
+
+    work = RestoreWork(Sent(), pools, Sent(), pools.restoring, tags, retry_s=0.01)  # type: ignore[arg-type]  # as asked
+    worker = work.workers()[IMPORT]
+    sha256 = hashlib.sha256(b"archive").hexdigest()
+    words = (Text("b1"), Text(sha256), Ref("SR", "sr"), Text("xenbot restore 1"), Options({}))
+    step = Step(IMPORT, say("Import"), Call(IMPORT, words, own=True))
+    errand = Errand(1, "1", pool.uuid, step, task, {}, "U1", "", lambda _reached: None)
+    known = await pools.restoring.networks(pool.uuid) - {base.get("network", network, "uuid")}
+
+    async def networks(_pool: str) -> frozenset[str]:
+        """What there was before the import."""
+        return known
+
+    monkeypatch.setattr(pools.restoring, "networks", networks)
+    with pytest.raises(Refused, match="snapshots along"):
+        await worker.run(errand)
+    await worker.clear(errand)
+    assert not {guest, kept} & set(base.refs("VM"))
+    assert card not in base.refs("VIF")
+    assert network not in base.refs("network")
