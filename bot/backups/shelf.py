@@ -23,7 +23,7 @@ from bot.errors import TargetFailed
 
 _TELL_EVERY_S: Final = 1.0
 _ASKING: Final = 8
-#: Lists and looks at whole archives, which take long also when all is well.
+#: Looks at archives take long also when all is well, and are not to keep what is asked waiting.
 _READING: Final = 8
 
 _P = ParamSpec("_P")
@@ -41,7 +41,7 @@ class Shelf:
 
     async def listing(self) -> Sequence[Backup]:
         """See `Library.listing`."""
-        return (await asyncio.wrap_future(self._reading.submit(self._target().listing))).backups
+        return (await asyncio.wrap_future(self._asking.submit(self._target().listing))).backups
 
     async def archived(self, backup: str) -> Archived:
         """See `Library.archived`."""
@@ -79,7 +79,7 @@ class Shelf:
             await asyncio.wait({reading}, timeout=LINGER_S)
             raise
         # What is written may take its time: given up early, it would be there and said not to be.
-        recording = self._reading.submit(target.record, backup, look.verification(self._clock(), who))
+        recording = self._asking.submit(target.record, backup, look.verification(self._clock(), who))
         return await asyncio.wrap_future(recording)
 
     async def _asked(self, question: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
