@@ -12,6 +12,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ from bot.operations.work import Errand, Reached, Worker
 
 _PIECE: Final = 4 << 20
 _STALLED_S: Final = 20.0
+_LINGER_S: Final = 1.0
 _OVER: Final = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 
 
@@ -87,9 +89,13 @@ class RestoreWork:
 
     async def _send(self, errand: Errand, path: Path, sha256: str) -> None:
         """Sends the archive and waits until the pool says that it is in; the file must be the one that was verified."""
-        size = (await asyncio.to_thread(path.stat)).st_size
+        # A file server that is gone keeps this thread; those that everybody shares it must not have.
+        reader = ThreadPoolExecutor(1, thread_name_prefix="restore-digest")
         stop = threading.Event()
-        digest = asyncio.create_task(asyncio.to_thread(_digest, path, stop))
+        size = (await asyncio.wrap_future(reader.submit(path.stat))).st_size
+        digest = asyncio.wrap_future(reader.submit(_digest, path, stop))
+        # It ends with its work.
+        reader.shutdown(wait=False)
         try:
             await self._streamed(errand, path, size)
             if await digest != sha256:
@@ -100,7 +106,9 @@ class RestoreWork:
             ) from error
         finally:
             stop.set()
-            await asyncio.wait({digest})
+            digest.add_done_callback(lambda done: done.cancelled() or done.exception())
+            # Only a read from a dead disk takes longer, and nothing ends that.
+            await asyncio.wait({digest}, timeout=_LINGER_S)
 
     async def _streamed(self, errand: Errand, path: Path, size: int) -> None:
         sr = next(one.uuid for one in errand.step.call.args if isinstance(one, Ref) and one.kind == "SR")
