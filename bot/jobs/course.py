@@ -14,12 +14,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 
 import msgspec
+import structlog
 
 from bot.domain.audit import Tag
 from bot.domain.plan import LockKey
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, Quote, say
-from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
+from bot.errors import CannotTell, NotFound, StoreError, Unreachable, XapiFailure
 from bot.jobs import judging, lanes, story
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace
@@ -30,6 +31,8 @@ from bot.operations.base import Look, Operation, Seen
 from bot.operations.ports import Driver, Facts
 from bot.operations.work import Worker
 from bot.store import Note, Outgoing, Store
+
+log = structlog.get_logger()
 
 
 class Course:
@@ -161,8 +164,19 @@ class Course:
         if not planned.undoes:
             # What takes something back is not stopped: that is what whoever stops the job is promised.
             runner.cancel_asked = self.cancel_asked
-        task = asyncio.create_task(runner.run(record), name=f"job {self.number} step {index}")
+        going = self._kept_together(runner, record) if planned.lane else runner.run(record)
+        task = asyncio.create_task(going, name=f"job {self.number} step {index}")
         self._running[task] = index
+
+    async def _kept_together(self, runner: StepRunner, record: JobRecord) -> End:
+        """Runs a step of a lane; where a defect of ours ends it, what the lane has begun is taken back all the same."""
+        try:
+            return await runner.run(record)
+        except StoreError:
+            raise
+        except Exception:  # the edge of a lane: a guest that was stopped must be started whatever broke in between
+            log.exception("step_broke", job=self.number, step=runner.index)
+            return await runner.broken(self.number)
 
     async def _judge(self, _record: JobRecord, index: int) -> Wait | tuple[Phrase, ...]:
         now = await self.store.job(self.number)

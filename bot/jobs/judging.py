@@ -171,6 +171,11 @@ class Judging:
     def _why(self, error: tuple[str, ...] | None) -> tuple[Phrase, ...]:
         return (self.words(error),) if error and error != ("",) else ()
 
+    async def broken(self, job: int) -> End:
+        """The end of a step that a defect of ours has broken off, from wherever it stands: nobody knows what it did."""
+        step = (await self.store.job(job)).steps[self.index]
+        return self._finish(step, End(EndKind.UNCLEAR, say("xenbot met an error of its own; its log says which")))
+
     def _finish(self, step: StepRecord, end: End) -> End:
         state = {
             EndKind.DONE: StepState.DONE,

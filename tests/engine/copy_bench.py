@@ -47,6 +47,7 @@ class Copies(World):
         self.cold = True
         self.again = True
         self.lasting = False
+        self.defect = ""
         self.unknown = False
         self.vanished = QUICK.vanished
         self.drift = False
@@ -171,6 +172,8 @@ class Copies(World):
     async def look(self, _plan: Plan, step: Step, _facts: object) -> Look:
         if self.silent:
             raise Unreachable("nobody answers")
+        if step.kind == self.defect:
+            raise LookupError("a defect of ours")
         refs = [one.uuid for one in step.call.args if isinstance(one, Ref)]
         names = [one.value for one in step.call.args if isinstance(one, Text)]
         made: dict[str, str] = {}

@@ -283,6 +283,17 @@ async def test_work_that_may_not_be_begun_again_ends_with_the_truth_after_a_cras
     clean(world)
 
 
+async def test_a_guest_that_was_stopped_is_started_whatever_defect_of_ours_broke_in_between(
+    copies: CopyBench, world: Copies
+) -> None:
+    world.defect = "VM.snapshot"
+    record = await copies.ended(await copies.started(), "SUCCEEDED", "PARTIAL", "FAILED", "NEEDS_ATTENTION")
+    assert record.state is JobState.NEEDS_ATTENTION
+    assert "error of its own" in told(record)
+    assert world.power_of["v1"] is PowerState.RUNNING
+    assert states(record)[:3] == ["DONE", "UNCLEAR", "DONE"]
+
+
 async def lasting(copies: CopyBench, world: Copies, vanished: float = 30.0) -> int:
     """A job whose work goes on at the pool whatever the bot does, under way; it is looked for so long (seconds)."""
     await copies.crash()
