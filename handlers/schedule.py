@@ -40,7 +40,8 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
             read_rule(arguments.keep)
         except ValueError as error:
             raise _misread(f"keep: {error}") from error
-    return await schedule.plan(_covered(arguments.guests, context), rule, zone, arguments.keep, context.facts)
+    covered = _covered(arguments.guests, context)
+    return await schedule.plan(covered, rule, zone, arguments.keep, context.facts, context.approval)
 
 
 def _covered(text: str, context: Context) -> Covered:

@@ -7,18 +7,18 @@ name with its manifest, and the snapshot is gone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts
 from bot.domain.catalogue import Backup, Proof
-from bot.domain.inventory import PowerState
+from bot.domain.inventory import PowerState, Vm
 from bot.domain.plan import Check, Grade, LockKey, Plan, Risk, Target
 from bot.domain.policy import ApprovalSettings
-from bot.domain.texts import Code, Phrase, Size, Span, clean, many, say
+from bot.domain.texts import Code, Phrase, Quote, Size, Span, clean, many, say
 from bot.domain.words import counted
-from bot.errors import NotFound, Refused, TargetFailed
+from bot.errors import NotFound, Refused, TargetFailed, UserError, XenError
 from bot.operations import backup_words as words
 from bot.operations.backup_steps import (
     Manner,
@@ -62,6 +62,25 @@ async def plan(vms: Sequence[str], manner: Manner, facts: Facts, approval: Appro
         raise Refused(f"These guests are in different pools: {names}.", "Ask for those of each pool by themselves.")
     hows = {vm: _how(read, manner) for vm, read in reads.items()}
     return decide(reads, hows, manner, await _place(reads, facts), approval)
+
+
+async def hindrances(
+    vms: Sequence[Vm], manner: Manner, facts: Facts, approval: ApprovalSettings
+) -> AsyncIterator[tuple[Vm, Phrase, Phrase | None]]:
+    """What would stop a backup now, each guest by itself: which guest, why, and the way out. Raises none of it."""
+    for vm in vms:
+        try:
+            made = await plan([vm.uuid], manner, facts, approval)
+        except UserError as refusal:
+            yield vm, say("{why}", why=Quote(refusal.message)), say("{fix}", fix=Quote(refusal.fix))
+            continue
+        except XenError as silent:
+            yield vm, say("it could not be asked about: {why}", why=Quote(str(silent))), None
+            continue
+        for check in made.blocked:
+            yield vm, check.fact, check.fix
+        if not made.blocked and approval.needed(made.risk, made.approvers):
+            yield vm, say("its backup needs an approval of its own: {why}", why=many(made.risk_reasons)), None
 
 
 def _how(read: BackupFacts, manner: Manner) -> How:

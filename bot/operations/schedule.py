@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from bot.domain import recurrence
 from bot.domain.plan import Call, Check, Marked, Options, Plan, Risk, Step, Target, Text
 from bot.domain.policy import ApprovalSettings
@@ -18,6 +20,8 @@ from bot.domain.schedule import Covered, Schedule
 from bot.domain.texts import Code, Moment, Phrase, many, say
 from bot.domain.words import counted
 from bot.errors import TargetFailed
+from bot.operations import backup
+from bot.operations.backup_steps import Manner
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.ports import Facts
@@ -29,11 +33,34 @@ _NAMED = 12
 _YEAR_S = 366 * 86_400.0
 
 
-async def plan(covered: Covered, rule: str, zone: str, keep: str, facts: Facts) -> Plan:
-    """The plan of a schedule. `rule`, `zone` and `keep` must be readable."""
+async def plan(covered: Covered, rule: str, zone: str, keep: str, facts: Facts, approval: ApprovalSettings) -> Plan:
+    """The plan of a schedule, with what would stop its backups now. `rule`, `zone` and `keep` must be readable."""
+    made = await _standing(covered, rule, zone, keep, facts)
+    if made.blocked:
+        return made  # what stops every backup is told once
+    hindered = await _hindered(covered, keep, facts, approval)
+    return msgspec.structs.replace(made, checks=(*made.checks, *hindered))
+
+
+async def _standing(covered: Covered, rule: str, zone: str, keep: str, facts: Facts) -> Plan:
     book = facts.schedules
     guests = [vm.name for vm in book.covers(covered)]
     return decide(covered, rule, zone, keep, book.now(), guests, await _place(facts), await book.all())
+
+
+async def _hindered(covered: Covered, keep: str, facts: Facts, approval: ApprovalSettings) -> list[Check]:
+    """What would stop the backups if they ran now: told, not refused, since it may be otherwise when the time comes."""
+    guests = facts.schedules.covers(covered)
+    found = [one async for one in backup.hindrances(guests, Manner(rule=keep), facts, approval)]
+    checks = [
+        warning(f"now:{place}", vm.name, say("could not be backed up now: {why}", why=why), fix)
+        for place, (vm, why, fix) in enumerate(found[:_NAMED])
+    ]
+    if len(found) > _NAMED:
+        checks.append(warning("now:more", "More guests", say("{n} more reasons of that kind", n=len(found) - _NAMED)))
+    if guests and not checks:
+        checks.append(fine("now", "Backups", say("each guest could be backed up now")))
+    return checks
 
 
 def decide(
@@ -143,7 +170,13 @@ def mark_of(step: Step) -> str:
 
 async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _homes: Homes) -> Plan:
     covered, words = covered_by(earlier.steps[0])
-    return await plan(covered, words["rule"], words["zone"], words["keep"], facts)
+    # What stops a backup at this moment is no reason against the schedule, so it cannot make its plan stale either.
+    return await _standing(covered, words["rule"], words["zone"], words["keep"], facts)
+
+
+async def _renew(earlier: Plan, facts: Facts, approval: ApprovalSettings) -> Plan:
+    covered, words = covered_by(earlier.steps[0])
+    return await plan(covered, words["rule"], words["zone"], words["keep"], facts, approval)
 
 
 async def _look(_of: Plan, step: Step, facts: Facts) -> Look:
@@ -189,4 +222,5 @@ OPERATION = Operation(
     lambda of: say("{title}", title=of.title),
     when_stopped=Phrase("It is in force or it is not; its job says which."),
     settle_s=1.0,
+    renew=_renew,
 )

@@ -6,12 +6,14 @@ import msgspec
 import pytest
 from ports import NOW, VMS, Room
 
-from bot.domain.policy import Person, Role, held
+from bot.domain.plan import Grade, ceiling, drift
+from bot.domain.policy import ApprovalSettings, Person, Role, held
 from bot.domain.recurrence import read
 from bot.domain.schedule import Covered, Schedule, ScheduleState
-from bot.domain.texts import say
-from bot.errors import Ambiguous, NotFound, NotUnderstood
+from bot.domain.texts import plain, say
+from bot.errors import Ambiguous, NotFound, NotUnderstood, Refused
 from bot.operations import schedule
+from bot.operations.base import NOBODY
 
 
 class NoRoom:
@@ -23,6 +25,9 @@ class NoRoom:
 
     async def room(self) -> None:
         return None
+
+    async def backup(self, vm: str) -> None:
+        raise Refused("110 GiB are needed, 50 GiB are free.", "Make room there.")
 
 
 def room() -> Room:
@@ -105,13 +110,29 @@ async def test_a_plan_says_what_it_covers_when_it_runs_and_that_it_needs_an_appr
     here.schedules.now = lambda: 1_795_000_000.0  # type: ignore[method-assign]  # a year with summer time
     covered = Covered(vm="vm-1", name="centos54")
     facts = NoRoom(here)
-    plan = await schedule.plan(covered, "daily 02:30", "Europe/Berlin", "7d", facts)  # type: ignore[arg-type]  # enough of them
+    plan = await schedule.plan(covered, "daily 02:30", "Europe/Berlin", "7d", facts, ApprovalSettings())  # type: ignore[arg-type]  # enough of them
     assert plan.blocked == ()
     assert plan.risk.value == "high"
     checks = {check.key: check for check in plan.checks}
     assert "there is one for the same already" in checks["alone"].fact.template
     assert "summer time leaves that time out" in checks["clock"].fact.template
-    await schedule.plan(Covered(tag="none"), "daily 02:30", "UTC", "", facts)  # type: ignore[arg-type]  # as above
+    await schedule.plan(Covered(tag="none"), "daily 02:30", "UTC", "", facts, ApprovalSettings())  # type: ignore[arg-type]  # as above
+
+
+async def test_a_plan_warns_of_what_would_stop_its_backups_now_and_is_not_stale_because_of_it() -> None:
+    covered, facts = Covered(vm="vm-1", name="centos54"), NoRoom(room())
+    plan = await schedule.plan(covered, "daily 02:30", "UTC", "", facts, ApprovalSettings())  # type: ignore[arg-type]  # enough of them
+    assert plan.blocked == ()
+    [told] = [check for check in plan.checks if check.grade is Grade.WARNING]
+    assert told.title == "centos54"
+    assert plain(told.fact) == "could not be backed up now: 110 GiB are needed, 50 GiB are free."
+    assert told.fix is not None
+    assert plain(told.fix) == "Make room there."
+    now = await schedule.OPERATION.replan(plan, facts, ApprovalSettings(), NOBODY)  # type: ignore[arg-type]  # as above
+    assert drift(plan, ceiling(plan), now) == ()
+    assert schedule.OPERATION.renew is not None
+    again = await schedule.OPERATION.renew(plan, facts, ApprovalSettings())  # type: ignore[arg-type]  # as above
+    assert told in again.checks
 
 
 async def test_the_list_tells_when_each_runs_next_and_what_the_last_run_left_out() -> None:

@@ -17,7 +17,7 @@ from bot.domain.plan import Grade, ceiling, digest, drift
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain
 from bot.errors import Refused, TargetFailed
-from bot.operations.backup import OPERATION, plan
+from bot.operations.backup import OPERATION, hindrances, plan
 from bot.operations.backup_steps import Manner
 from bot.operations.base import NOBODY
 
@@ -113,3 +113,13 @@ async def test_cold_without_room_for_a_snapshot_is_planned_in_place() -> None:
     made = await plan(["vm-1"], Manner(cold=True), Reads(full), RULES)  # type: ignore[arg-type]
     assert [step.kind for step in made.steps] == ["VM.clean_shutdown", "backup-in-place", "VM.start"]
     assert not [one for one in made.checks if one.grade is Grade.BLOCKED]
+
+
+async def test_what_would_stop_backups_is_told_for_each_guest_that_a_schedule_covers() -> None:
+    tight, well = read(backups.image(used=400 * GIB)), read(of=backups.SECOND)
+    there = Reads(tight, well)
+    told = [
+        (vm.name, plain(why))
+        async for vm, why, _ in hindrances([tight.vm, well.vm], Manner(), there, RULES)  # type: ignore[arg-type]
+    ]
+    assert told == [("centos54", "400 GiB are needed at least, 300 GiB are free")]
