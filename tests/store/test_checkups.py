@@ -68,3 +68,18 @@ async def test_what_is_new_and_what_is_gone_is_told_and_nothing_is_told_as_well(
     assert [(line[0].split(" since")[0], line[1]) for line in told] == [("New", "nas is off"), ("Gone", "san is full")]
     assert [plain(line)[:17] for line in report.since([full], then, clock.now)] == ["Nothing new since"]
     assert report.since([full], then, clock.now - DAY_S + 60) == [], "a check of a minute ago is no yesterday"
+
+
+async def test_what_a_lost_host_would_leave_without_a_place_is_not_gone_while_a_host_is_away(
+    store: Store, clock: Clock
+) -> None:
+    tight = row("spare", "Room for a lost host", [Item("spare:h-1", say("if a fails, db1 would fit nowhere"))], say(""))
+    unasked = row("spare", "Room for a lost host", [], say(""))
+    away = row("live", "Hosts live", [Item("live:h-3", say("b is silent"), Grade.BLOCKED)], say(""))
+    await store.keep_checkup("p-1", report.findings([tight]))
+    clock.now += DAY_S
+    then = await store.checkup("p-1", clock.now - DAY_S)
+    told = [plain(line).split(": ", 1)[1] for line in report.since([away, unasked], then, clock.now)]
+    assert told == ["b is silent"]
+    [gone] = report.since([unasked], then, clock.now)
+    assert plain(gone).endswith("if a fails, db1 would fit nowhere"), "with every host there it is known to be over"

@@ -94,7 +94,9 @@ def since(found: Sequence[Row], then: Checkup | None, now: float) -> list[Phrase
         return []
     today = findings(found)
     new = [says for name, says in today.items() if name not in then.items]
-    gone = [says for name, says in then.items.items() if name not in today]
+    # A host that is away is not asked what would become of its guests: what was said of that is not known to be over.
+    away = any(row.key == "live" and row.items for row in found)
+    gone = [says for name, says in then.items.items() if name not in today and not (away and name.startswith("spare:"))]
     at = Moment(then.at)
     if not new and not gone:
         return [say("Nothing new since {at}.", at=at)]
