@@ -263,13 +263,13 @@ def _what_if(hosts: Sequence[Host], after: Layout, lost: frozenset[str]) -> Phra
         return say("by memory the pool still survives the loss of any one host")
     if lost:
         return say("by memory the pool would no longer survive the loss of {hosts}", hosts=_any_of(hosts, lost))
-    return say("as before, by memory the pool does not survive the loss of {hosts}", hosts=_any_of(hosts, frail))
+    return say("as before, by memory the pool would not survive the loss of {hosts}", hosts=_any_of(hosts, frail))
 
 
 def _any_of(hosts: Sequence[Host], uuids: frozenset[str]) -> Phrase:
-    """Hosts of which one alone may be lost, so that nobody reads all of them at once."""
-    names = many(_named(hosts, uuids))
-    return say("any one of {hosts}", hosts=names) if len(uuids) > 1 else say("{host}", host=names)
+    """Hosts of which none may be lost, behind "not the loss of": "A, nor of B", so that nobody reads both at once."""
+    names = _named(hosts, uuids)
+    return say("{hosts}", hosts=many([*names[:1], *(say("nor of {host}", host=name) for name in names[1:])]))
 
 
 def _named(hosts: Sequence[Host], uuids: frozenset[str]) -> list[str]:

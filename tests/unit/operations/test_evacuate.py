@@ -238,7 +238,7 @@ async def test_a_spare_host_without_guests_counts_by_what_the_pool_loses_with_it
     plan = await planned(Reads(spare))
     assert (plan.risk, [step.kind for step in plan.steps]) == (Risk.HIGH, ["host.disable"])
     (why,) = (plain(reason) for reason in plan.risk_reasons)
-    assert why == "the pool would no longer survive the loss of any one of xenserver3, xenserver4"
+    assert why == "the pool would no longer survive the loss of xenserver3, nor of xenserver4"
     assert f"After that, by memory {why}." in [plain(line) for line in plan.after]
     idle = await planned(Reads(msgspec.structs.replace(spare, running=())))
     assert (idle.risk, idle.risk_reasons) == (Risk.LOW, ())
