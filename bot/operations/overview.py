@@ -12,7 +12,7 @@ from bot.domain.job import JobState
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Verdict
 from bot.domain.policy import Person, Role
 from bot.domain.record import Freeze, JobRecord, StepState
-from bot.domain.texts import Moment, Phrase, Size, Span, Who, many, say
+from bot.domain.texts import Moment, Phrase, Quote, Size, Span, Who, many, say
 from bot.domain.words import counted, feed_word, numbered, state_word
 from bot.operations import alert_words
 
@@ -103,7 +103,7 @@ def doubts(view: PoolView) -> list[Phrase]:
     """Why the facts of a pool may not be true now; empty while its feed is live and fresh."""
     # The error of a call begins with which pool it was, as the line that it becomes part of does too.
     why = view.reason.removeprefix(f"pool {view.name} could not be asked: ")
-    reason = say(": {reason}", reason=why) if why else say("")
+    reason = say(": {reason}", reason=Quote(why)) if why else say("")
     if view.state is FeedState.LOADING:
         lines = [say("{pool} is {state}{reason}", pool=view.name, state=say(feed_word(view.state)), reason=reason)]
         return [*lines, *_members(view)]
@@ -268,7 +268,7 @@ def _alerts(view: PoolView, now: float) -> list[Phrase]:
 def _frozen(freeze: Freeze | None) -> list[Phrase]:
     if freeze is None:
         return []
-    why = say(": “{reason}”", reason=freeze.reason) if freeze.reason else say("")
+    why = say(": “{reason}”", reason=Quote(freeze.reason)) if freeze.reason else say("")
     return [
         say(
             "Frozen by {who} since {at}{why}. No changing job starts", who=Who(freeze.by), at=Moment(freeze.at), why=why

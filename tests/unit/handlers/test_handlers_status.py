@@ -197,6 +197,12 @@ async def test_what_waits_for_an_approval_is_told_to_those_who_can_give_it() -> 
     assert "Job 7 waits for your approval" in await card(room, "status")
 
 
+async def test_why_a_pool_is_lost_is_told_to_the_end_of_the_sentence() -> None:
+    why = "127.0.1.3 names 127.0.1.1 as its coordinator, which is not listed for this pool; 127.0.1.4 did not answer"
+    lost = view(state=FeedState.LOST, age_s=12.0, reason=why)
+    assert f"is lost: {why}. Facts are" in await card(Room(lost), "status")
+
+
 async def test_a_lost_pool_is_said_once_to_be_lost() -> None:
     lost = view(state=FeedState.LOST, age_s=12.0, reason="pool experiment could not be asked: 192.0.2.1 timed out")
     assert "Contact with experiment is lost: 192.0.2.1 timed out. Facts are 12 s old" in await card(
