@@ -48,7 +48,7 @@ async def test_a_manifest_that_is_none_makes_no_guest(lab: StoryLab, forged: byt
     before = await asyncio.to_thread(everything, lab)
     archive(lab).with_name("manifest.json").write_bytes(forged)
     await lab.xen("restore centos54 as back")
-    await lab.sees("it cannot be read", private=True)
+    await lab.sees("There is no usable backup called", private=True)
     await as_it_was(lab, before)
 
 
