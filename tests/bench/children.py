@@ -130,7 +130,7 @@ async def status(config: str, password: str, subjects: list[str], times: int) ->
     found: dict[str, list[float]] = {}
     for what in subjects:
         for _ in range(times):
-            context: Any = SimpleNamespace(fleet=pools, journal=Journal(), now=time.time())
+            context: Any = SimpleNamespace(fleet=pools, facts=pools, journal=Journal(), now=time.time())
             begun = time.thread_time()
             render(await answer(Arguments(what), context))
             found.setdefault(what, []).append(1000 * (time.thread_time() - begun))
