@@ -14,7 +14,7 @@ from bot.domain.texts import clean
 from bot.errors import NotUnderstood
 from bot.operations import backup
 from bot.operations.backup_steps import Manner
-from bot.operations.ports import Compression
+from bot.operations.stream_ports import Compression
 
 _PACKINGS = {"zstd": Compression.ZSTD, "gzip": Compression.GZIP, "none": Compression.NONE}
 _TIME = re.compile(r"(\d{1,4}) ?(h|hours?|d|days?|w|weeks?|months?|y|years?)")

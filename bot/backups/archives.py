@@ -19,7 +19,7 @@ from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
 from bot.domain.catalogue import Backup
 from bot.errors import TargetFailed
-from bot.operations.ports import Sink
+from bot.operations.stream_ports import Sink
 
 #: A file server that is gone is not waited for any longer than that by whoever only asks.
 PATIENCE_S: Final = 15.0

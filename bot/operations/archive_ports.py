@@ -10,7 +10,7 @@ from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
 from bot.domain.catalogue import Archived, Backup, Proof
 from bot.domain.upkeep import Pruned
-from bot.operations.ports import Sink
+from bot.operations.stream_ports import Sink
 
 
 class Arrival(Protocol):

@@ -19,7 +19,8 @@ from bot.domain.words import power_word
 from bot.errors import TargetFailed
 from bot.operations.base import Look, Seen
 from bot.operations.checks.backing import How, disks_of
-from bot.operations.ports import Compression, Facts
+from bot.operations.ports import Facts
+from bot.operations.stream_ports import Compression
 
 #: The worker that receives an export, and the same where the guest is kept off for it.
 EXPORT, EXPORT_IN_PLACE = "backup", "backup-in-place"

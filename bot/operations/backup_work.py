@@ -17,7 +17,8 @@ from bot.domain.texts import Phrase, Span, say
 from bot.errors import CannotTell, Damaged, StreamCut, Unreachable, XapiFailure
 from bot.operations.archive_ports import Archives, Arrival, Catalogue
 from bot.operations.backup_steps import EXPORT, EXPORT_IN_PLACE, how_of, manner_of, mark
-from bot.operations.ports import Driver, Flow, Phase, Streams, TaskStatus, TaskView
+from bot.operations.ports import Driver, TaskStatus, TaskView
+from bot.operations.stream_ports import Flow, Phase, Streams
 from bot.operations.work import Errand, Reached, Worker
 
 #: So long nothing comes before the card says what is waited for.

@@ -22,9 +22,10 @@ from bot.domain.plan import Flag, Options, Ref, Text
 from bot.domain.texts import Span, say
 from bot.errors import CannotTell, Damaged, Refused, StreamCut, TargetFailed, Unreachable, XapiFailure
 from bot.operations.archive_ports import Library
-from bot.operations.ports import Driver, Flow, Phase, Restoring, Streams, TaskStatus
+from bot.operations.ports import Driver, TaskStatus
 from bot.operations.rehearse import WATCH
 from bot.operations.restore_steps import ASIDE, BACK, IMPORT, MARK, READY, REMOVE, readiness, renamed
+from bot.operations.stream_ports import Flow, Phase, Restoring, Streams
 from bot.operations.work import Errand, Reached, Worker
 
 _PIECE: Final = 4 << 20

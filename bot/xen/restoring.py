@@ -9,8 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from bot.domain.restores import Nic, Readiness, Restored
 from bot.domain.texts import clean
 from bot.errors import NotFound, Refused, XapiFailure
@@ -21,67 +19,25 @@ from bot.xen.faults import GONE, NULL_REF
 from bot.xen.pool import LivePool
 from bot.xen.records import VmRecord
 from bot.xen.restore_facts import holders_of, known_holders
+from bot.xen.restoring_parts import (
+    AUTO_START,
+    OURS,
+    Guest,
+    Network,
+    Vbd,
+    Vdi,
+    card_of,
+    end,
+    is_own_block,
+    make,
+    read_nic,
+    read_uuid,
+    wakes,
+)
 
 _REFERENCE: Final = re.compile(r"OpaqueRef:[0-9A-Za-z-]+")
-#: What the bot writes begins so: keys of other_config and tags with the first, reasons of blocks with the second.
-_OURS: Final = "xenbot"
-_OWN_BLOCK: Final = "xenbot job "
-_AUTO_START: Final = "auto_poweron"
-_WAS_AUTO, _WAS_HA = f"{_OURS}-was-auto_poweron", f"{_OURS}-was-ha_restart_priority"
+_WAS_AUTO, _WAS_HA = f"{OURS}-was-auto_poweron", f"{OURS}-was-ha_restart_priority"
 _HALTED, _RUNNING = "Halted", "Running"
-
-
-class _Guest(
-    msgspec.Struct,
-    frozen=True,
-    rename={"vbds": "VBDs", "vifs": "VIFs"},
-):
-    """A `VM` with what matters of one that has just come."""
-
-    uuid: str = ""
-    name_label: str = ""
-    is_a_template: bool = False
-    power_state: str = ""
-    resident_on: str = NULL_REF
-    affinity: str = NULL_REF
-    ha_restart_priority: str = ""
-    guest_metrics: str = NULL_REF
-    vbds: tuple[str, ...] = ()
-    vifs: tuple[str, ...] = ()
-    snapshots: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    other_config: dict[str, str] = {}
-    blocked_operations: dict[str, str] = {}
-    current_operations: dict[str, str] = {}
-
-    def wakeful(self) -> Iterable[str]:
-        """See `Restored.wakeful`."""
-        if self.is_a_template:
-            yield "it is a template"
-        if self.ha_restart_priority:
-            yield "high availability would start it"
-        yield from (f"other_config:{key}" for key in sorted(self.other_config) if _wakes(key))
-        yield from (f"tag {tag}" for tag in sorted(self.tags) if tag.startswith(_OURS))
-        yield from (f"block of {one}" for one, why in sorted(self.blocked_operations.items()) if _own_block(why))
-
-
-class _Vbd(msgspec.Struct, frozen=True, rename={"vdi": "VDI"}):
-    userdevice: str = ""
-    type: str = ""
-    vdi: str = NULL_REF
-
-
-class _Vdi(msgspec.Struct, frozen=True, rename={"vbds": "VBDs", "sr": "SR"}):
-    uuid: str = ""
-    sr: str = NULL_REF
-    virtual_size: int = 0
-    vbds: tuple[str, ...] = ()
-
-
-class _Network(msgspec.Struct, frozen=True, rename={"vifs": "VIFs", "pifs": "PIFs"}):
-    uuid: str = ""
-    vifs: tuple[str, ...] = ()
-    pifs: tuple[str, ...] = ()
 
 
 class LiveRestoring:
@@ -155,9 +111,9 @@ class LiveRestoring:
             uuid=guest.uuid,
             name=guest.name_label,
             power_state=build.power_state_of(guest.power_state),
-            host=await _uuid(live, "host", guest.resident_on),
-            affinity=await _uuid(live, "host", guest.affinity),
-            nics=tuple([await _nic(live, await live.sessions.read("VIF.get_record", vif)) for vif in guest.vifs]),
+            host=await read_uuid(live, "host", guest.resident_on),
+            affinity=await read_uuid(live, "host", guest.affinity),
+            nics=tuple([await read_nic(live, await live.sessions.read("VIF.get_record", vif)) for vif in guest.vifs]),
             disks=disks,
             sizes=sizes,
             wakeful=tuple(guest.wakeful()),
@@ -196,13 +152,13 @@ class LiveRestoring:
         ref, guest = await self._guest(live, vm)
         if guest.power_state != _HALTED:
             raise Refused(f"The guest that was to be replaced is {guest.power_state} now.", "Stop it, then ask again.")
-        was = {_WAS_AUTO: guest.other_config.get(_AUTO_START, ""), _WAS_HA: guest.ha_restart_priority}
+        was = {_WAS_AUTO: guest.other_config.get(AUTO_START, ""), _WAS_HA: guest.ha_restart_priority}
         for key, value in was.items():
             # Kept on the guest itself, since it must be known after a crash.
             if value and key not in guest.other_config:
                 await live.sessions.read("VM.add_to_other_config", ref, key, value)
-        if _AUTO_START in guest.other_config:
-            await live.sessions.read("VM.remove_from_other_config", ref, _AUTO_START)
+        if AUTO_START in guest.other_config:
+            await live.sessions.read("VM.remove_from_other_config", ref, AUTO_START)
         if guest.ha_restart_priority:
             await live.sessions.read("VM.set_ha_restart_priority", ref, "")
         await live.sessions.read("VM.set_name_label", ref, name)
@@ -212,8 +168,8 @@ class LiveRestoring:
         live = self._by_uuid(pool)
         ref, guest = await self._guest(live, vm)
         was = guest.other_config
-        if was.get(_WAS_AUTO) and _AUTO_START not in was:
-            await live.sessions.read("VM.add_to_other_config", ref, _AUTO_START, was[_WAS_AUTO])
+        if was.get(_WAS_AUTO) and AUTO_START not in was:
+            await live.sessions.read("VM.add_to_other_config", ref, AUTO_START, was[_WAS_AUTO])
         if was.get(_WAS_HA) and not guest.ha_restart_priority:
             await live.sessions.read("VM.set_ha_restart_priority", ref, was[_WAS_HA])
         for key in (_WAS_AUTO, _WAS_HA):
@@ -241,7 +197,7 @@ class LiveRestoring:
         for uuid in disks:
             left += await self._destroy_disk(live, uuid, own)
         if guest is not None:
-            await _gone(live, "VM.destroy", ref)
+            await end(live, "VM.destroy", ref)
         await self._sweep(live, mark)
         return tuple(left)
 
@@ -263,7 +219,7 @@ class LiveRestoring:
         """Destroys a disk that no other guest has got hold of."""
         try:
             ref = await live.sessions.read("VDI.get_by_uuid", uuid)
-            disk: _Vdi = convert(_Vdi, await live.sessions.read("VDI.get_record", ref))
+            disk: Vdi = convert(Vdi, await live.sessions.read("VDI.get_record", ref))
         except XapiFailure as failure:
             if failure.code in GONE:
                 return []
@@ -272,29 +228,29 @@ class LiveRestoring:
             return []
         if set(disk.vbds) - own:
             return [f"disk {uuid} is attached to another guest by now"]
-        await _gone(live, "VDI.destroy", ref)
+        await end(live, "VDI.destroy", ref)
         return []
 
-    async def _is_image(self, live: LivePool, disk: _Vdi) -> bool:
+    async def _is_image(self, live: LivePool, disk: Vdi) -> bool:
         """Whether it lies in a library of images: an import gives a guest the one that is there, and makes none."""
         return disk.sr != NULL_REF and await live.sessions.read("SR.get_content_type", disk.sr) == "iso"
 
-    async def _calm(self, live: LivePool, ref: str, guest: _Guest, tags: frozenset[str]) -> None:
+    async def _calm(self, live: LivePool, ref: str, guest: Guest, tags: frozenset[str]) -> None:
         """Takes away what would wake the guest, or by which it would be taken for another one."""
         if guest.ha_restart_priority:
             await live.sessions.read("VM.set_ha_restart_priority", ref, "")
-        for key in filter(_wakes, guest.other_config):
+        for key in filter(wakes, guest.other_config):
             await live.sessions.read("VM.remove_from_other_config", ref, key)
         # A schedule finds its guests however its tag is written.
         scheduled = {folded(tag) for tag in tags}
         for tag in guest.tags:
-            if tag.startswith(_OURS) or folded(tag) in scheduled:
+            if tag.startswith(OURS) or folded(tag) in scheduled:
                 await live.sessions.read("VM.remove_tags", ref, tag)
         for operation, why in guest.blocked_operations.items():
-            if _own_block(why):
+            if is_own_block(why):
                 await live.sessions.read("VM.remove_from_blocked_operations", ref, operation)
 
-    async def _cards(self, live: LivePool, ref: str, guest: _Guest, nics: Iterable[Nic]) -> None:
+    async def _cards(self, live: LivePool, ref: str, guest: Guest, nics: Iterable[Nic]) -> None:
         """Makes the network cards as they are wished for; what they were set to besides comes along."""
         wanted = {nic.device: nic for nic in nics}
         records: dict[str, Mapping[str, Any]] = {}
@@ -302,13 +258,13 @@ class LiveRestoring:
             record = await live.sessions.read("VIF.get_record", vif)
             records[str(record["device"])] = record
             wish = wanted.get(str(record["device"]))
-            if wish is not None and wish.fits(await _nic(live, record)):
+            if wish is not None and wish.fits(await read_nic(live, record)):
                 del wanted[wish.device]
                 continue
-            await _gone(live, "VIF.destroy", vif)
+            await end(live, "VIF.destroy", vif)
         for device, nic in wanted.items():
             network = await live.resolve("network", nic.network)
-            await _made(live, "VIF.create", _card(records.get(device, {}), ref, network, nic))
+            await make(live, "VIF.create", card_of(records.get(device, {}), ref, network, nic))
 
     async def _unused(self, live: LivePool, macs: Sequence[str]) -> None:
         """Raises Refused where a guest that runs has one of these addresses by now, in this pool or another."""
@@ -320,11 +276,11 @@ class LiveRestoring:
     async def _sweep(self, live: LivePool, mark: str) -> None:
         """Destroys the networks that an import made and nobody uses: they bear the mark of the job."""
         for ref in await live.sessions.read("network.get_by_name_label", mark) if mark else ():
-            network: _Network = convert(_Network, await live.sessions.read("network.get_record", ref))
+            network: Network = convert(Network, await live.sessions.read("network.get_record", ref))
             if not network.vifs and not network.pifs:
-                await _gone(live, "network.destroy", ref)
+                await end(live, "network.destroy", ref)
 
-    async def _guest(self, live: LivePool, uuid: str) -> tuple[str, _Guest]:
+    async def _guest(self, live: LivePool, uuid: str) -> tuple[str, Guest]:
         try:
             # Not from the feed: what was imported a moment ago may not be in it.
             ref = str(await live.sessions.read("VM.get_by_uuid", uuid))
@@ -337,25 +293,25 @@ class LiveRestoring:
             raise NotFound("guest", uuid)
         return ref, guest
 
-    async def _record(self, live: LivePool, ref: str) -> _Guest | None:
+    async def _record(self, live: LivePool, ref: str) -> Guest | None:
         try:
-            guest: _Guest = convert(_Guest, await live.sessions.read("VM.get_record", ref))
+            guest: Guest = convert(Guest, await live.sessions.read("VM.get_record", ref))
         except XapiFailure as failure:
             if failure.code in GONE:
                 return None
             raise
         return guest
 
-    async def _disks(self, live: LivePool, guest: _Guest) -> list[tuple[str, str, _Vdi]]:
+    async def _disks(self, live: LivePool, guest: Guest) -> list[tuple[str, str, Vdi]]:
         found = []
         for ref in guest.vbds:
-            vbd: _Vbd = convert(_Vbd, await live.sessions.read("VBD.get_record", ref))
+            vbd: Vbd = convert(Vbd, await live.sessions.read("VBD.get_record", ref))
             if vbd.type == "CD" or vbd.vdi == NULL_REF:
                 continue
-            found.append((vbd.userdevice, ref, convert(_Vdi, await live.sessions.read("VDI.get_record", vbd.vdi))))
+            found.append((vbd.userdevice, ref, convert(Vdi, await live.sessions.read("VDI.get_record", vbd.vdi))))
         return found
 
-    async def _tools(self, live: LivePool, guest: _Guest) -> bool:
+    async def _tools(self, live: LivePool, guest: Guest) -> bool:
         if guest.power_state != _RUNNING or guest.guest_metrics == NULL_REF:
             return False
         try:
@@ -363,60 +319,4 @@ class LiveRestoring:
         except XapiFailure as failure:
             if failure.code in GONE:
                 return False
-            raise
-
-
-def _wakes(key: str) -> bool:
-    return key == _AUTO_START or key.startswith(_OURS)
-
-
-def _own_block(why: str) -> bool:
-    return why.startswith(_OWN_BLOCK)
-
-
-def _card(record: Mapping[str, Any], vm: str, network: str, nic: Nic) -> dict[str, Any]:
-    """The record of a new card: as the one that came in the archive was set, where that matters to the guest."""
-    return {
-        "device": nic.device,
-        "network": network,
-        "VM": vm,
-        "MAC": nic.mac,
-        "MTU": str(record.get("MTU", "1500")),
-        "other_config": record.get("other_config", {}),
-        "qos_algorithm_type": record.get("qos_algorithm_type", ""),
-        "qos_algorithm_params": record.get("qos_algorithm_params", {}),
-    }
-
-
-async def _nic(live: LivePool, record: Mapping[str, Any]) -> Nic:
-    network = await _uuid(live, "network", str(record["network"]))
-    return Nic(str(record["device"]), network, str(record["MAC"]).lower())
-
-
-async def _uuid(live: LivePool, kind: str, ref: str) -> str:
-    if ref == NULL_REF:
-        return ""
-    try:
-        return str(await live.sessions.read(f"{kind}.get_uuid", ref))
-    except XapiFailure as failure:
-        if failure.code in GONE:
-            return ""
-        raise
-
-
-async def _gone(live: LivePool, method: str, ref: str) -> None:
-    """Destroys something; that it is gone already is fine."""
-    try:
-        await live.sessions.read(method, ref)
-    except XapiFailure as failure:
-        if failure.code not in GONE:
-            raise
-
-
-async def _made(live: LivePool, method: str, record: Mapping[str, Any]) -> None:
-    """Makes a device of a guest; that it is there already, since an answer was lost, is fine: a look compares it."""
-    try:
-        await live.sessions.read(method, record)
-    except XapiFailure as failure:
-        if failure.code != "DEVICE_ALREADY_EXISTS":
             raise

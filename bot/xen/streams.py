@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from bot.errors import Unreachable, XapiFailure
-from bot.operations.ports import Compression, Ended, Flow, Sink
+from bot.operations.stream_ports import Compression, Ended, Flow, Sink
 from bot.xen.faults import failure
 from bot.xen.pool import LivePool
 from bot.xen.settings import HostSettings

@@ -11,7 +11,7 @@ import time
 from typing import Final
 
 from bot.errors import StreamCut
-from bot.operations.ports import Ended, Phase, Sink
+from bot.operations.stream_ports import Ended, Phase, Sink
 from bot.xen.streams_head import MAX_HEAD, MAX_PAGE, TAIL, BadHead, Head, Moved, broke_off, page_at_end, refused, split
 from bot.xen.streams_wire import FIRST_BYTE_TIMEOUT_S, HEAD_TIMEOUT_S, SILENCE_TIMEOUT_S, Wire
 

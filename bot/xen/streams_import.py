@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.errors import StreamCut, TargetFailed
-from bot.operations.ports import Ended, Phase
+from bot.operations.stream_ports import Ended, Phase
 from bot.xen.streams_dial import TURN_S
 from bot.xen.streams_head import MAX_HEAD, MAX_PAGE, BadHead, Head, Moved, broke_off, page_at_end, refused, split
 from bot.xen.streams_wire import HEAD_TIMEOUT_S, SILENCE_TIMEOUT_S, Closed, Wire

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bot.errors import StreamCut
-from bot.operations.ports import Flow, Phase
+from bot.operations.stream_ports import Flow, Phase
 from bot.xen.settings import HostSettings
 from bot.xen.streams_dial import TURN_S, Addresses, reach, ready
 from bot.xen.streams_tls import Tls

@@ -168,7 +168,7 @@ async def streams(pool: dict[str, Any], password: str, vm: str, sr: str) -> None
     """The bot's own streams: a line of JSON in for what to do, one out with how it went and how late the loop was."""
     from bot.backups import Intake, ProofWriter, Verifier
     from bot.domain.inventory import FeedState
-    from bot.operations.ports import Compression
+    from bot.operations.stream_ports import Compression
     from bot.xen import Pools, PoolSettings
 
     pools = Pools([msgspec.convert(pool, PoolSettings)], passwords={pool["name"]: password})

@@ -9,7 +9,7 @@ from typing import Any
 from stream_front import Scene, Script, Visit
 
 from bot.errors import TargetFailed
-from bot.operations.ports import Compression, Ended, Flow
+from bot.operations.stream_ports import Compression, Ended, Flow
 
 BODY = os.urandom(3_000_001)
 

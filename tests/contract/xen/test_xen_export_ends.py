@@ -15,7 +15,8 @@ from xen_lab import arm
 
 from bot.errors import StreamCut, TargetFailed, Unreachable
 from bot.lab.xapi import Datacentre
-from bot.operations.ports import Compression, Flow, Phase, TaskStatus
+from bot.operations.ports import TaskStatus
+from bot.operations.stream_ports import Compression, Flow, Phase
 from bot.xen import streams_export, streams_wire
 
 pytestmark = pytest.mark.usefixtures("no_stream_is_left")

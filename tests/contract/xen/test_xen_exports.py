@@ -10,7 +10,7 @@ from xen_lab import Eavesdropper
 
 from bot.errors import StreamCut, Unreachable, XapiFailure
 from bot.lab.xapi import Datacentre
-from bot.operations.ports import Compression, Ended
+from bot.operations.stream_ports import Compression, Ended
 
 pytestmark = pytest.mark.usefixtures("no_stream_is_left")
 

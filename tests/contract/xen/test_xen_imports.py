@@ -15,7 +15,7 @@ from xen_lab import until
 
 from bot.errors import StreamCut, TargetFailed, Unreachable, XapiFailure
 from bot.lab.xapi import Datacentre
-from bot.operations.ports import Ended, Flow, Phase
+from bot.operations.stream_ports import Ended, Flow, Phase
 from bot.xen import streams_import
 
 pytestmark = pytest.mark.usefixtures("no_stream_is_left")

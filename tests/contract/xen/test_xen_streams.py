@@ -14,7 +14,8 @@ from bot.domain.backup import Contents
 from bot.domain.plan import Call, Ref
 from bot.errors import Damaged, StreamCut, XapiFailure, XenbotError
 from bot.lab.xapi import Datacentre
-from bot.operations.ports import Compression, Ended, TaskStatus, TaskView
+from bot.operations.ports import TaskStatus, TaskView
+from bot.operations.stream_ports import Compression, Ended
 from bot.xen import Pools
 
 SOME = 3_000_000

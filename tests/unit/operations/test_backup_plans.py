@@ -15,7 +15,7 @@ from bot.domain.texts import plain
 from bot.operations.backup_steps import Manner, export_of, manner_of, options_of
 from bot.operations.backup_words import full_at
 from bot.operations.checks.backing import How, Place
-from bot.operations.ports import Compression
+from bot.operations.stream_ports import Compression
 
 
 def kinds(plan: Plan) -> list[str]:
