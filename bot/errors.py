@@ -144,12 +144,14 @@ class Damaged(XenbotError):
 
     `block` is the name of the member it was found at ("" when it lies in none), `disk` the disk as people call it
     ("" when no disk is concerned), `offset` the byte where the thing that is wrong begins: in the archive itself, or
-    in what it holds unpacked where the sentence says so.
+    in what it holds unpacked where the sentence says so. `brief` says the same in what people know of a disk, with
+    what to do; "" where the sentence itself does.
     """
 
-    def __init__(self, message: str, *, block: str = "", disk: str = "", offset: int = 0) -> None:
+    def __init__(self, message: str, *, block: str = "", disk: str = "", offset: int = 0, brief: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.brief = brief
         self.block = block
         self.disk = disk
         self.offset = offset

@@ -152,10 +152,12 @@ class Verifier:
         assert self._unpacker is not None  # noqa: S101  for the type checker: only it raises this
         assert self._walk is not None  # noqa: S101  made together
         where = self._walk.incomplete() if not self._walk.complete else None
-        text = f"Byte {offset:,} of the archive: the compressed data ({self._unpacker.name}) {sentence}."
+        brief = f"The compressed data ({self._unpacker.name}) {sentence}."
+        text = f"Byte {offset:,} of the archive: {brief[0].lower()}{brief[1:]}"
         if where is None:
-            return Damaged(text, offset=offset)
-        return Damaged(f"{text} What came before: {where.message}", block=where.block, disk=where.disk, offset=offset)
+            return Damaged(text, offset=offset, brief=brief)
+        text = f"{text} What came before: {where.message}"
+        return Damaged(text, block=where.block, disk=where.disk, offset=offset, brief=brief)
 
     def _conclude(self) -> Contents:
         unpacker, walk = self._unpacker, self._walk
@@ -187,10 +189,11 @@ class Verifier:
         """The error as it is told: when the end of what came is a server's error page, with what that says."""
         tail = (self._tail + bytes(data[-WINDOW:]))[-2 * WINDOW :] if len(data) < WINDOW else bytes(data[-WINDOW:])
         found = find_page(tail)
-        text, offset = error.message, error.offset
+        text, offset, brief = error.message, error.offset, error.brief
         if found is not None and (self._walk is not None or len(tail) != found[0]):
             length, words = found
             offset = self._size + len(data) - length
+            brief = f"The server broke off with an error: “{words}”."
             text = f"The server broke off with an error at byte {offset:,} of the archive: “{words}”. {text}"
         # A new one, without the frames of the one that was raised.
-        return Damaged(text, block=error.block, disk=error.disk, offset=offset)
+        return Damaged(text, block=error.block, disk=error.disk, offset=offset, brief=brief)

@@ -13,6 +13,7 @@ from bot.backups.ova_values import BadOva
 from bot.backups.tar import BLOCK, ZEROS, NotAHeader, read_header
 from bot.backups.wrong import quote, recognise
 from bot.domain.backup import ArchivedDisk
+from bot.domain.texts import size
 from bot.errors import Damaged
 
 LONGEST_BLOCK: Final = 1 << 20
@@ -63,6 +64,7 @@ class Walk:
         self._disk: OvaDisk | None = None
         self._name = ""
         self._began = 0
+        self._reached = 0
         self._steps = self._archive()
         self._want = next(self._steps)
 
@@ -92,26 +94,31 @@ class Walk:
         if self.ova is None:
             return self._damaged("the archive ends within its description of the guest")
         if self._disk is not None:
-            return self._damaged("the archive ends here and is incomplete")
+            return self._damaged("the archive ends here and is incomplete", cut=True)
         return self._damaged("the archive ends without its end marks: it was cut")
 
-    def _damaged(self, what: str, at: int | None = None) -> Damaged:
+    def _damaged(self, what: str, at: int | None = None, *, cut: bool = False) -> Damaged:
         offset = self.offset if at is None else at
         where = f"byte {offset:,}"
         if self._packed:
             where += " of what the archive unpacks to"
-        block, label = quote(self._name, 60), ""
+        block, label, brief = quote(self._name, 60), "", f"{what[0].upper()}{what[1:]}."
         if self._disk is not None:
             label = quote(self._disk.label, 80)
             where = f"{f'block {block} of {label}' if block else label}, {where}"
-        return Damaged(f"{where[0].upper()}{where[1:]}: {what}.", block=block, disk=label, offset=offset)
+            place = f"{size(self._reached)} into it" if self._reached else "at its very beginning"
+            brief = (
+                f"{label[0].upper()}{label[1:]} did not come whole: it {'breaks off' if cut else 'is wrong'} {place}."
+            )
+        said = f"{where[0].upper()}{where[1:]}: {what}."
+        return Damaged(said, block=block, disk=label, offset=offset, brief=brief)
 
     def _archive(self) -> _Steps:
         yield from self._read_ova()
         assert self.ova is not None  # noqa: S101  for the type checker: just read
         first = 0
         for disk in self.ova.disks:
-            self._disk = disk
+            self._disk, self._reached = disk, 0
             first = yield from self._read_disk(disk, first)
             self._disk, self._name = None, ""
         for _ in range(2):
@@ -174,11 +181,13 @@ class Walk:
             if not self.blocks:
                 first = length
             reached += (number - last - 1) * first
+            self._reached = reached
             if reached + length > disk.size:
                 raise self._damaged(f"it lies beyond the end of the disk ({disk.size:,} bytes)", self._began)
             digest, proof = yield from self._read_block(length)
             yield from self._read_companion(digest, proof)
             reached += length
+            self._reached = reached
             stored += length
             last = number
             if reached == disk.size and not length:

@@ -18,7 +18,7 @@ from bot.domain.audit import Tag
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, Quote, Size, Span, say
-from bot.errors import CannotTell, OutcomeUnknown, Unreachable, UserError, XapiFailure, XenbotError
+from bot.errors import CannotTell, Damaged, OutcomeUnknown, Unreachable, UserError, XapiFailure, XenbotError
 from bot.jobs.judging import End, EndKind
 from bot.jobs.sending import before
 from bot.jobs.steps import StepRunner
@@ -238,13 +238,19 @@ class OwnWork(StepRunner):
         if error and error[0] == _OWN and look.seen is not Seen.HARMED:
             # What it means for the guest comes first: a telephone shows no more of a card that it announces.
             what = Quote(error[1])
-            return End(EndKind.FAILED, say("Failed: {look}. {why}", look=look.headline, why=what), look.evidence)
+            headline = say("Failed: {look}. {why}", look=look.headline, why=what)
+            return End(EndKind.FAILED, headline, (*look.evidence, *_details(error)))
         return super()._verdict(look, error)
 
     def _why(self, error: tuple[str, ...] | None) -> tuple[Phrase, ...]:
         if error and error[0] == _OWN:
-            return (say("{why}", why=Quote(error[1])),)
+            return (say("{why}", why=Quote(error[1])), *_details(error))
         return super()._why(error)
+
+
+def _details(error: tuple[str, ...]) -> tuple[Phrase, ...]:
+    """What a headline is too short for."""
+    return tuple(say("{detail}", detail=Quote(detail)) for detail in error[2:])
 
 
 def _sentence(problem: XenbotError) -> str:
@@ -268,6 +274,8 @@ def _error(work: asyncio.Task[None]) -> tuple[str, ...]:
             return ("",)
         case XapiFailure():
             return (problem.code, *problem.params)
+        case Damaged() if problem.brief:
+            return (_OWN, problem.brief, problem.message)
         case XenbotError():
             return (_OWN, _sentence(problem))
         case _:

@@ -28,6 +28,8 @@ _REASON_S: Final = 5.0
 _OVER: Final = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 #: What XAPI says of an export whose receiver went away: that was us, so that our own reason is the true one.
 _OURS: Final = {"CLIENT_ERROR", "TASK_CANCELLED", ""}
+#: What is to be done about an archive that did not come whole.
+_ADVICE: Final = "Ask again; if the same place is wrong again, suspect the host, its disk or the network."
 
 
 class BackupWork:
@@ -67,6 +69,8 @@ class BackupWork:
                 # Too late to stop it: a backup that is there is in the catalogue too.
                 await asyncio.wait({keeping})
                 raise
+        except Damaged as damaged:
+            raise _advised(damaged) from damaged
         finally:
             await arrival.discard()
 
@@ -178,3 +182,9 @@ def _words(flow: Flow, going: Phrase) -> tuple[Phrase, Phrase | None]:
             phase = going
             why = say("{host} has not ended the stream for {age}", host=host, age=age)
     return phase, why if stalled else None
+
+
+def _advised(it: Damaged) -> Damaged:
+    """The same with what to do, where its short form does not say so."""
+    brief = f"{it.brief} {_ADVICE}" if it.brief else ""
+    return Damaged(it.message, block=it.block, disk=it.disk, offset=it.offset, brief=brief)

@@ -125,6 +125,7 @@ def test_every_refusal_within_a_disk_names_block_disk_and_byte() -> None:
         f"Block Ref:7/00000002 of disk 0 (“root”), byte {at(5):,}: its contents have another"
     )
     assert (error.block, error.disk, error.offset) == ("Ref:7/00000002", "disk 0 (“root”)", at(5))
+    assert error.brief == "Disk 0 (“root”) did not come whole: it is wrong 2 KiB into it."
 
 
 def test_the_offset_in_a_packed_archive_is_told_as_what_it_is() -> None:
