@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from ports import NOW, VMS, Room
+from ports import NOW, VMS, Room, phrases, record
 
+from bot.domain.job import JobState
+from bot.domain.message import Message
 from bot.domain.plan import Grade, ceiling, drift
 from bot.domain.policy import ApprovalSettings, Person, Role, held
 from bot.domain.recurrence import read
 from bot.domain.schedule import Covered, Schedule, ScheduleState
-from bot.domain.texts import plain, say
+from bot.domain.texts import Link, Phrase, plain, say
 from bot.errors import Ambiguous, NotFound, NotUnderstood, Refused
 from bot.operations import schedule
 from bot.operations.base import NOBODY
@@ -150,3 +152,28 @@ async def test_the_list_tells_when_each_runs_next_and_what_the_last_run_left_out
     assert "Schedule 2 rests" in await here.read("schedule pause 2")
     assert "runs again" in await here.read("schedule resume 1")
     assert "Its backups stay" in await here.read("schedule remove 1")
+
+
+async def test_the_list_names_a_schedule_that_waits_for_approval_and_leads_to_its_card() -> None:
+    here = room()
+    facts = NoRoom(here)
+    asked = await schedule.plan(Covered(tag="nightly"), "daily 02:30", "UTC", "", facts, ApprovalSettings())  # type: ignore[arg-type]  # enough of them
+    card = "https://slack.example/card"
+    waits = record(7, JobState.AWAITING_APPROVAL, operation="schedule", plan=asked, card_link=card)
+    here.journal.records = [waits, record(8, JobState.AWAITING_APPROVAL)]
+    line = (
+        "Not in force yet: Back up every guest with the tag nightly daily at 02:30 (UTC): job 7 is waiting for approval"
+    )
+    text = await here.read("schedule list")
+    assert "No schedule is in force" in text
+    assert line in text
+    assert "job 8" not in text
+    answer = await here.type("schedule list")
+    assert isinstance(answer, Message)
+    assert Link("7", card) in [
+        value for part in phrases(answer) if isinstance(part, Phrase) for value in part.values.values()
+    ]
+    here.schedules.known = [kept(1, job=3)]
+    assert line in await here.read("schedule list")
+    here.schedules.known = [kept(1, job=7)]
+    assert "Not in force yet" not in await here.read("schedule list"), "in force, while its job is still looking at it"
