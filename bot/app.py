@@ -33,11 +33,9 @@ from bot.jobs.proposals import Proposals
 from bot.jobs.reasons import Reasons
 from bot.jobs.schedules import Runner
 from bot.jobs.slots import Slots
-from bot.jobs.standing_plans import StandingPlans
 from bot.jobs.watch import Watch
 from bot.jobs.witness import Witness
 from bot.metrics import Metrics
-from bot.operations.archive_ports import Archives, Catalogue, Library
 from bot.operations.backup_work import BackupWork
 from bot.operations.discover import operations
 from bot.operations.join_work import JoinWork
@@ -46,9 +44,9 @@ from bot.operations.schedule import ScheduleWork
 from bot.operations.verify_work import VerifyWork
 from bot.operations.xapi_words import explain
 from bot.slack import REQUEST_PATH, Delivery, Dialogues, Gateway, Homes, Links, People, close_client, open_client
+from bot.sources import Sources
 from bot.store import Note, Store
 from bot.web import Health, Web
-from bot.xen import Pools, own_uuids
 
 log = structlog.get_logger()
 
@@ -62,17 +60,6 @@ STOCK_S = 20.0
 def xapi_words(error: tuple[str, ...]) -> Phrase:
     """A failure of XAPI in our words."""
     return explain(error[0], error[1:])
-
-
-class Sources(Pools):
-    """What plans are made from: the pools, the archive, and the catalogue of what is in it."""
-
-    def __init__(self, config: Config, archives: Archives, library: Library, store: Store) -> None:
-        super().__init__(config.pools, passwords=config.secrets.pool_passwords, own=own_uuids())
-        self.archives = archives
-        self.library = library
-        self.catalogue: Catalogue = store
-        self.schedules = StandingPlans(store, self, config.backups.time_zone)
 
 
 class App:

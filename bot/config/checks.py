@@ -24,6 +24,7 @@ from bot.web import WebSettings
 from bot.xen.settings import PoolSettings
 
 MOST_APPROVERS: Final = 5
+MOST_DAYS: Final = 3650
 LONGEST_EXPIRY_MINUTES: Final = 7 * 24 * 60
 
 _TEAM: Final = re.compile(r"[TE][A-Z0-9]{2,}")
@@ -132,6 +133,7 @@ def check_approval(
         if not tag.strip():
             yield f"approval.critical_tags[{index}]: is empty."
     yield from _check_holders("approval.break_glass", approval.break_glass)
+    yield from _check_backup_days(approval)
     most = max([*needed.values(), *(rule.approvers for rule in approval.rules)])
     if roles is not None and most > 0:
         yield from _check_approvers(most, roles.approver)
@@ -142,6 +144,11 @@ def _check_times(approval: ApprovalSettings) -> Iterator[str]:
     for key, least in lowest.items():
         if not least <= getattr(approval, key) <= LONGEST_EXPIRY_MINUTES:
             yield f"approval.{key}: must be from {least} to {LONGEST_EXPIRY_MINUTES} (7 days)."
+
+
+def _check_backup_days(approval: ApprovalSettings) -> Iterator[str]:
+    if not 0 <= approval.backup_days <= MOST_DAYS:
+        yield f"approval.backup_days: must be from 0 to {MOST_DAYS}."
 
 
 def _check_rules(rules: tuple[ApprovalRule, ...], pools: Iterable[PoolSettings]) -> Iterator[str]:

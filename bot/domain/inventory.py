@@ -254,6 +254,16 @@ class XapiVerdict(msgspec.Struct, frozen=True):
     params: tuple[str, ...] = ()
 
 
+class Backed(msgspec.Struct, frozen=True):
+    """When the newest backup of a guest was made that was found whole, in Unix seconds; None where there is none.
+
+    `asked` tells that the bot makes backups at all and looked for them.
+    """
+
+    at: float | None = None
+    asked: bool = False
+
+
 class MigrationFacts(msgspec.Struct, frozen=True):
     """Everything a migration is judged by, read directly at one moment.
 
@@ -261,7 +271,7 @@ class MigrationFacts(msgspec.Struct, frozen=True):
     "can it run there" (VM.assert_can_boot_here), `movable` "can it be moved now" (VM.assert_operation_valid); None
     where XAPI was not asked. `read_at` in Unix seconds. `vm` holds the disks and networks. `pool_hosts` are all hosts
     of the guest's pool; `neighbours` its other running guests and `srs` its storage, both as the feed last had them:
-    they serve advice and risk, never a yes.
+    they serve advice and risk, never a yes. `backed_up` is what the catalogue of backups knows of the guest.
     """
 
     pool: Pool
@@ -276,6 +286,7 @@ class MigrationFacts(msgspec.Struct, frozen=True):
     movable: XapiVerdict | None = None
     neighbours: tuple[Vm, ...] = ()
     srs: tuple[Sr, ...] = ()
+    backed_up: Backed = Backed()
 
 
 class LeavingFacts(msgspec.Struct, frozen=True):

@@ -68,7 +68,8 @@ class ApprovalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[approval]`.
 
     Approvers needed per risk; minutes until a request expires, before which it reminds, and within which a job that
-    was let through must have started; the tags that raise risk to high; rules that ask for more; who may break glass.
+    was let through must have started; the tags that raise risk to high; rules that ask for more; who may break glass;
+    after how many days without a whole backup a guest's move is riskier, 0 for never.
     """
 
     low: int = 0
@@ -81,6 +82,7 @@ class ApprovalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     critical_tags: tuple[str, ...] = ("critical",)
     rules: tuple[ApprovalRule, ...] = ()
     break_glass: tuple[str, ...] = ()
+    backup_days: int = 0
 
     def needed(self, risk: Risk, at_least: int = 0) -> int:
         """How many other people must approve a plan of this risk, of which a rule asks for `at_least`."""

@@ -15,12 +15,13 @@ from bot.domain.joining import JoinFacts, Side
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.restores import Holder, RestoreFacts
-from bot.domain.texts import Phrase, many, say
+from bot.domain.texts import Phrase, Span, many, say
 from bot.domain.words import counted
 from bot.operations.drivers import Drivers, drivers
 from bot.operations.survival import Layout, layout
 
 _LOW_PERCENT, _VERY_LOW_PERCENT = 20, 10
+_DAY_S = 86_400.0
 _MOVES = {"pool_migrate", "migrate_send"}
 _Facts: TypeAlias = MigrationFacts | PowerFacts | DiskMoveFacts | BackupFacts
 _Judged: TypeAlias = _Facts | RestoreFacts | LeavingFacts | PlugFacts | Side
@@ -60,7 +61,7 @@ def assess(
     On the way `back` from a move of a moment ago the pool gets no fuller than it was, so numbers raise nothing.
     `before` is the layout of the pool where the caller has it already, since it is the same for every target.
     """
-    factors = [*also, *_tags(facts, approval), *_guest(facts, checks)]
+    factors = [*also, *_tags(facts, approval), *_guest(facts, checks), *_unproved(facts, approval)]
     survival = None
     if _can_be(facts):
         before = before or layout(facts, homes)
@@ -97,7 +98,12 @@ def assess_many(
     factors = [Factor(Risk.MEDIUM, say("{n} guests move", n=len(moves)))] if len(moves) > 1 else []
     ours = {facts.vm.uuid: facts.vm.host or "" for facts, _ in moves}
     for facts, checks in moves:
-        factors += [*_tags(facts, approval), *_guest(facts, checks), *_traffic(facts, {**homes, **ours})]
+        factors += [
+            *_tags(facts, approval),
+            *_guest(facts, checks),
+            *_unproved(facts, approval),
+            *_traffic(facts, {**homes, **ours}),
+        ]
         factors += _room(facts, after)
     survival = None
     if moves or closing:
@@ -290,6 +296,19 @@ def _guest(facts: MigrationFacts, checks: tuple[Check, ...]) -> Iterator[Factor]
         if check.grade is Grade.WARNING and check.key in telling:
             words = telling[check.key]
             yield Factor(Risk.MEDIUM, say(words, host=facts.target.name) if "{host}" in words else say(words))
+
+
+def _unproved(facts: MigrationFacts, approval: ApprovalSettings) -> Iterator[Factor]:
+    """That nothing could bring the guest back as it was some days ago."""
+    backed, days = facts.backed_up, approval.backup_days
+    if not days or not backed.asked:
+        return
+    if backed.at is None:
+        yield Factor(Risk.MEDIUM, say("{vm} has no backup that was found whole", vm=facts.vm.name))
+    elif facts.read_at - backed.at > days * _DAY_S:
+        age = Span(facts.read_at - backed.at)
+        words = "the newest backup of {vm} that was found whole is {age} old"
+        yield Factor(Risk.MEDIUM, say(words, vm=facts.vm.name, age=age))
 
 
 def _traffic(facts: MigrationFacts, homes: Mapping[str, str]) -> Iterator[Factor]:

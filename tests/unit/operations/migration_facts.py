@@ -24,6 +24,7 @@ from bot.domain.texts import plain
 from bot.operations import migrate
 
 MIB, GIB = 1 << 20, 1 << 30
+READ_AT = 10_000.0
 FEATURES = "1fcbfbff-f7fa3223-2d93fbff-00000023-00000001-000007ab"
 
 POOL = Pool("p-1", "experiment", "experiment", "h-1", ha_enabled=False, upgrading=False, default_sr="sr-nfs")
@@ -111,7 +112,7 @@ def facts(vm: Vm | None = None, target: Host | None = None, **changes: Any) -> M
         pool_hosts=(source, target),
         xapi=XapiVerdict(""),
         busy_hosts={},
-        read_at=10_000.0,
+        read_at=READ_AT,
         movable=XapiVerdict(""),
         srs=(NFS, LOCAL),
     )

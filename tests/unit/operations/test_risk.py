@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from migration_facts import GIB, decided, facts, guest, host
 
-from bot.domain.inventory import MigrationFacts, Tools, Vm
+from bot.domain.inventory import Backed, MigrationFacts, Tools, Vm
 from bot.domain.plan import RISK_ORDER, Plan, Risk, ceiling, drift
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain
@@ -221,3 +221,25 @@ def placeable(needs: list[int], room: list[int]) -> bool:
 def test_where_no_other_host_takes_guests_even_a_guest_of_unknown_size_has_no_place() -> None:
     assert Layout({"h-1": GIB}, {"h-1": [0]}).frail == {"h-1"}
     assert Layout({"h-1": GIB}, {}).frail == set()
+
+
+@pytest.mark.parametrize(
+    ("backed", "says"),
+    [
+        (Backed(None, asked=True), "centos54 has no backup that was found whole"),
+        (
+            Backed(world.READ_AT - 12 * 86_400.0, asked=True),
+            "the newest backup of centos54 that was found whole is 12 d old",
+        ),
+        (Backed(world.READ_AT - 3 * 86_400.0, asked=True), ""),
+        (Backed(None, asked=False), ""),
+    ],
+)
+def test_a_guest_without_a_fresh_whole_backup_is_riskier_to_move_where_backups_are_made(
+    backed: Backed, says: str
+) -> None:
+    read = msgspec.structs.replace(facts(), backed_up=backed)
+    plan = migrate.decide(read, ApprovalSettings(backup_days=7))
+    assert reasons(plan) == ([says] if says else [])
+    assert plan.risk is (Risk.MEDIUM if says else Risk.LOW)
+    assert decided(read).risk is Risk.LOW, "only where the configuration asks for it"
