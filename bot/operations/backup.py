@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -52,6 +53,9 @@ NAME = "backup"
 _NAMED = 8
 _NUMBERS = {"archive", "merging", "snapshot-room", "time", "chain"}
 
+#: Whom it concerns, why no backup of it could be made now, and the way out where one is known.
+Hindrance: TypeAlias = tuple[str, Phrase, Phrase | None]
+
 
 async def plan(vms: Sequence[str], manner: Manner, facts: Facts, approval: ApprovalSettings) -> Plan:
     """The plan for backing up these guests (UUIDs). Raises Refused for those of two pools, else as Facts.migration."""
@@ -66,21 +70,36 @@ async def plan(vms: Sequence[str], manner: Manner, facts: Facts, approval: Appro
 
 async def hindrances(
     vms: Sequence[Vm], manner: Manner, facts: Facts, approval: ApprovalSettings
-) -> AsyncIterator[tuple[Vm, Phrase, Phrase | None]]:
-    """What would stop a backup now, each guest by itself: which guest, why, and the way out. Raises none of it."""
+) -> AsyncIterator[Hindrance]:
+    """What would stop backups now: of each guest by itself, then of those of a pool together. Raises none of it."""
+    well: dict[str, list[str]] = {}
     for vm in vms:
-        try:
-            made = await plan([vm.uuid], manner, facts, approval)
-        except UserError as refusal:
-            yield vm, say("{why}", why=Quote(refusal.message)), say("{fix}", fix=Quote(refusal.fix))
-            continue
-        except XenError as silent:
-            yield vm, say("it could not be asked about: {why}", why=Quote(str(silent))), None
-            continue
-        for check in made.blocked:
-            yield vm, check.fact, check.fix
-        if not made.blocked and approval.needed(made.risk, made.approvers):
-            yield vm, say("its backup needs an approval of its own: {why}", why=many(made.risk_reasons)), None
+        found = [one async for one in _against([vm.uuid], vm.name, manner, facts, approval)]
+        if not found:
+            well.setdefault(vm.pool, []).append(vm.uuid)
+        for one in found:
+            yield one
+    for together in well.values():
+        if len(together) > 1:
+            async for one in _against(together, f"{len(together)} guests together", manner, facts, approval):
+                yield one
+
+
+async def _against(
+    vms: Sequence[str], whom: str, manner: Manner, facts: Facts, approval: ApprovalSettings
+) -> AsyncIterator[Hindrance]:
+    try:
+        made = await plan(vms, manner, facts, approval)
+    except UserError as refusal:
+        yield whom, say("{why}", why=Quote(refusal.message)), say("{fix}", fix=Quote(refusal.fix))
+        return
+    except XenError as silent:
+        yield whom, say("the pool could not be asked: {why}", why=Quote(str(silent))), None
+        return
+    for check in made.blocked:
+        yield whom, check.fact, check.fix
+    if not made.blocked and approval.needed(made.risk, made.approvers):
+        yield whom, say("an approval of its own is needed: {why}", why=many(made.risk_reasons)), None
 
 
 def _how(read: BackupFacts, manner: Manner) -> How:

@@ -53,8 +53,8 @@ async def _hindered(covered: Covered, keep: str, facts: Facts, approval: Approva
     guests = facts.schedules.covers(covered)
     found = [one async for one in backup.hindrances(guests, Manner(rule=keep), facts, approval)]
     checks = [
-        warning(f"now:{place}", vm.name, say("could not be backed up now: {why}", why=why), fix)
-        for place, (vm, why, fix) in enumerate(found[:_NAMED])
+        warning(f"now:{place}", whom, say("could not be backed up now: {why}", why=why), fix)
+        for place, (whom, why, fix) in enumerate(found[:_NAMED])
     ]
     if len(found) > _NAMED:
         checks.append(warning("now:more", "More guests", say("{n} more reasons of that kind", n=len(found) - _NAMED)))

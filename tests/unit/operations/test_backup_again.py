@@ -115,11 +115,15 @@ async def test_cold_without_room_for_a_snapshot_is_planned_in_place() -> None:
     assert not [one for one in made.checks if one.grade is Grade.BLOCKED]
 
 
-async def test_what_would_stop_backups_is_told_for_each_guest_that_a_schedule_covers() -> None:
-    tight, well = read(backups.image(used=400 * GIB)), read(of=backups.SECOND)
-    there = Reads(tight, well)
-    told = [
-        (vm.name, plain(why))
-        async for vm, why, _ in hindrances([tight.vm, well.vm], Manner(), there, RULES)  # type: ignore[arg-type]
-    ]
-    assert told == [("centos54", "400 GiB are needed at least, 300 GiB are free")]
+async def test_what_would_stop_backups_is_told_of_each_guest_that_a_schedule_covers_and_of_all_together() -> None:
+    def sized(size: int) -> list[BackupFacts]:
+        return [read(backups.image(used=size)), read(backups.image(used=200 * GIB), of=backups.SECOND)]
+
+    async def told(those: list[BackupFacts]) -> list[tuple[str, str]]:
+        found = hindrances([one.vm for one in those], Manner(), Reads(*those), RULES)  # type: ignore[arg-type]
+        return [(whom, plain(why)) async for whom, why, _ in found]
+
+    assert await told(sized(90 * GIB)) == []
+    assert await told(sized(400 * GIB)) == [("centos54", "400 GiB are needed at least, 300 GiB are free")]
+    together = [("2 guests together", "400 GiB are needed at least, 300 GiB are free")]
+    assert await told(sized(200 * GIB)) == together
