@@ -188,7 +188,9 @@ async def test_operations_that_no_list_shows_have_their_power_states_too(rpc: Rp
         assert operation not in await rpc.call("VM.get_allowed_operations", guest)
 
 
-async def test_a_name_that_nothing_is_measured_under_is_unknown(rpc: Rpc) -> None:
+async def test_a_host_measures_its_control_domain_and_a_name_that_nothing_is_measured_under_is_unknown(
+    rpc: Rpc,
+) -> None:
     up, asleep = await rpc.find("VM", "centos54"), await rpc.find("VM", "sleeper")
     host, storage = await rpc.find("host", "xenserver1"), (await rpc.call("SR.get_all"))[0]
     for method in ("query_data_source", "record_data_source"):
@@ -196,8 +198,12 @@ async def test_a_name_that_nothing_is_measured_under_is_unknown(rpc: Rpc) -> Non
         assert error == ["VM_BAD_POWER_STATE", asleep, "running", "suspended"]
         for class_name, ref in (("VM", up), ("host", host), ("SR", storage)):
             assert await rpc.fail(f"{class_name}.{method}", ref, "cpu0") == ["INTERNAL_ERROR", "Not_found"]
-    for class_name, ref in (("VM", up), ("host", host), ("SR", storage)):
+    for class_name, ref in (("VM", up), ("SR", storage)):
         assert await rpc.call(f"{class_name}.get_data_sources", ref) == []
+    (load,) = await rpc.call("host.get_data_sources", host)
+    assert load["name_label"] == "loadavg"
+    assert await rpc.call("host.query_data_source", host, "loadavg") == load["value"] > 0
+    for class_name, ref in (("VM", up), ("host", host), ("SR", storage)):
         assert await rpc.call(f"{class_name}.forget_data_source_archives", ref, "cpu0") == ""
 
 

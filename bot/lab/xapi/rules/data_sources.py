@@ -11,6 +11,7 @@ from bot.lab.xapi.values import Value
 
 _UNKNOWN: Final = "Not_found"
 _LOAD: Final = "loadavg"
+_HIGHEST: Final = 1e9
 
 
 async def list_of_guest(context: Context, vm: str) -> Value:
@@ -45,7 +46,7 @@ async def list_of_host(context: Context, host: str) -> Value:
         "standard": True,
         "units": "(fraction)",
         "min": 0.0,
-        "max": float("inf"),
+        "max": _HIGHEST,  # infinity on a real server, which JSON cannot say
         "value": _compute_load(context.pool, host),
     }
     return [measured]
