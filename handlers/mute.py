@@ -9,12 +9,11 @@ import msgspec
 from bot.commands import Annotated, Command, Context, Control, after
 from bot.domain.message import Message
 from bot.domain.policy import Role
+from bot.domain.when import length
 from bot.errors import NotUnderstood
 from bot.operations import muting
 
 _KIND = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
-_TIME = re.compile(r"(\d{1,4}) ?(m|min|h|d|w)")
-_UNITS = {"m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 _LONGEST_S = 92 * 86_400.0
 
 
@@ -41,9 +40,8 @@ def _kind(text: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    found = _TIME.fullmatch(text.strip().casefold())
-    seconds = int(found[1]) * _UNITS[found[2]] if found is not None else 0.0
-    if not 0 < seconds <= _LONGEST_S:
+    seconds = length(text)
+    if seconds is None or not 0 < seconds <= _LONGEST_S:
         raise NotUnderstood(f"“{text}” is no time to mute for.", "Write 30m, 4h, 2d or 1w; at most three months.")
     return seconds
 

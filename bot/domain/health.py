@@ -120,7 +120,6 @@ class Stuck(msgspec.Struct, frozen=True):
 class HealthFacts(msgspec.Struct, frozen=True):
     """Everything that the health of a pool is judged by, of one moment: from the live feed, clocks read directly.
 
-    `pool_features` are the CPU features that all hosts share by the pool's own reckoning, "" where it does not say.
     `held` are disks attached to a control domain, by UUID; `twins` the guests that share a MAC address. `read_at` in
     Unix seconds, `age_s` of the feed's facts.
     """
@@ -137,8 +136,6 @@ class HealthFacts(msgspec.Struct, frozen=True):
     held: dict[str, str]
     twins: dict[str, tuple[str, ...]]
     alerts: tuple[Alert, ...]
-    pool_features: str
-    auto_start: bool
     authorities: tuple[Expiry, ...]
     read_at: float
     age_s: float

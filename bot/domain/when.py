@@ -1,4 +1,4 @@
-"""Moments as people type them: a date, a time, or how long ago. Everything is UTC."""
+"""Moments and lengths of time as people type them: a date, a time, or how long ago. Everything is UTC."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
-_AGO = re.compile(r"(\d{1,5}) ?(m|min|h|d|w)(?: ago)?")
+_LENGTH = re.compile(r"(\d{1,5}) ?(m|min|h|d|w)")
 _UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DAY = 86400.0
 _DASHES = str.maketrans(dict.fromkeys("‐‑–—−ー", "-"))
@@ -18,11 +18,11 @@ def moment(text: str, now: float, *, end: bool = False) -> float | None:
     Understood: "2026-11-25", "2026-11-25 14:00", "14:00" (the last one there was), "today", "yesterday", "90m", "2 h",
     "3d ago", "1w"; in full-width letters and with any dash.
     """
-    plain = " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).casefold().split())
+    plain = _plain(text)
     today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    ago = _AGO.fullmatch(plain)
+    ago = length(plain.removesuffix(" ago"))
     if ago is not None:
-        return now - int(ago[1]) * _UNITS[ago[2]]
+        return now - ago
     day = {"today": today, "yesterday": today - timedelta(days=1)}.get(plain) or _read(plain, "%Y-%m-%d")
     if day is not None:
         return day.timestamp() + (_DAY if end else 0.0)
@@ -34,6 +34,16 @@ def moment(text: str, now: float, *, end: bool = False) -> float | None:
         return None
     at = today.replace(hour=clock.hour, minute=clock.minute).timestamp()
     return at if at <= now else at - _DAY
+
+
+def length(text: str) -> float | None:
+    """Seconds of a length of time as people type it: "90m", "2 h", "3d", "1w". None for anything else."""
+    found = _LENGTH.fullmatch(_plain(text))
+    return None if found is None else float(int(found[1]) * _UNITS[found[2]])
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).casefold().split())
 
 
 def _read(text: str, form: str) -> datetime | None:

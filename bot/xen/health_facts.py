@@ -31,7 +31,6 @@ async def health(pool: LivePool, clock: Callable[[], float]) -> HealthFacts:
     tables, inventory = pool.model.tables, pool.model.inventory
     if inventory.pool is None or tables.pool is None:
         raise Unreachable(f"pool {pool.name} has not answered yet")
-    record = tables.pool[1]
     turns = Turns()
 
     async def made(found: Iterable[_T]) -> tuple[_T, ...]:
@@ -56,8 +55,6 @@ async def health(pool: LivePool, clock: Callable[[], float]) -> HealthFacts:
             held=dict(await made(health_build.held(tables))),
             twins=dict(await made(health_build.twins(tables))),
             alerts=inventory.alerts,
-            pool_features=record.cpu_info.get("features_hvm", ""),
-            auto_start=record.other_config.get("auto_poweron") == "true",
             authorities=await made(health_build.authorities(tables)),
             read_at=read_at,
             age_s=pool.feed.age_s,

@@ -1,34 +1,14 @@
 """The check of a pool as a person sees it: nothing to do, and on a phone at night with much to do."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from page_story import Person, ShippedLab, shipped_lab, shots_folder
-from playwright.sync_api import Browser, expect
+from page_story import Person, ShippedLab, shots_folder
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
 PHONE_PX = 390
-
-
-@pytest.fixture
-def story(tmp_path: Path) -> Iterator[ShippedLab]:
-    with shipped_lab(tmp_path, speed=8) as lab:
-        yield lab
-
-
-@pytest.fixture
-def person(story: ShippedLab, browser: Browser, console: Any) -> Iterator[Person]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    page = context.new_page()
-    console.listen(page)
-    page.goto(story.page)
-    page.locator(".channel .composer textarea").wait_for()
-    yield Person(page)
-    context.close()
-    assert console.complaints == []
 
 
 def test_a_pool_of_one_host_is_all_fine_and_says_of_what(person: Person, tmp_path: Path) -> None:

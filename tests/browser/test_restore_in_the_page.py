@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import XenAPI
 from page_story import Person, ShippedLab, shipped_lab, shots_folder
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -16,18 +15,6 @@ pytestmark = pytest.mark.browser
 def story(tmp_path: Path) -> Iterator[ShippedLab]:
     with shipped_lab(tmp_path, speed=4) as lab:
         yield lab
-
-
-@pytest.fixture
-def person(story: ShippedLab, browser: Browser, console: Any) -> Iterator[Person]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    page = context.new_page()
-    console.listen(page)
-    page.goto(story.page)
-    page.locator(".channel .composer textarea").wait_for()
-    yield Person(page)
-    context.close()
-    assert console.complaints == []
 
 
 def delete(story: ShippedLab, name: str) -> str:
