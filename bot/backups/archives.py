@@ -12,24 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Final, ParamSpec, TypeVar
 
+from bot.backups.asking import Asking
 from bot.backups.intake import Intake, Received
 from bot.backups.manifest import Manifest, make_id
 from bot.backups.target import Draft, Target, Verified
 from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
 from bot.domain.catalogue import Backup
-from bot.errors import TargetFailed
 from bot.operations.stream_ports import Sink
 
-#: A file server that is gone is not waited for any longer than that by whoever only asks.
-PATIENCE_S: Final = 15.0
 _THREADS: Final = 8
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Archive:
+class Archive(Asking):
     """Implements `bot.operations.archive_ports.Archives`.
 
     Args:
@@ -39,10 +37,9 @@ class Archive:
     """
 
     def __init__(self, target: Target | None, *, reserve: int = 0, clock: Callable[[], float] = time.time) -> None:
-        self._place = target
+        super().__init__(target, ThreadPoolExecutor(_THREADS, thread_name_prefix="archive"))
         self._reserve = reserve
         self._clock = clock
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="archive")
 
     async def receive(self, guest: str, mark: str) -> Incoming:
         """See `Archives.receive`."""
@@ -92,24 +89,6 @@ class Archive:
     def now(self) -> float:
         """Unix seconds."""
         return self._clock()
-
-    async def _asked(self, question: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
-        answer = asyncio.wrap_future(self._threads.submit(question, *args, **named))
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await answer
-        except TimeoutError:
-            raise TargetFailed(
-                "The place for backups does not answer.", "See that it is mounted and that its server answers."
-            ) from None
-
-    def _target(self) -> Target:
-        if self._place is None:
-            raise TargetFailed(
-                "xenbot has no place for backups.",
-                "Name one in its configuration: [backups] path = a folder, and restart it.",
-            )
-        return self._place
 
 
 class Incoming:

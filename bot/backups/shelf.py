@@ -12,36 +12,31 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
-from bot.backups.archives import PATIENCE_S
+from bot.backups.asking import Asking
 from bot.backups.checking import Look, check_all, check_sample
 from bot.backups.intake import LINGER_S
 from bot.backups.target import Target
 from bot.domain.catalogue import Archived, Backup, Proof
-from bot.errors import TargetFailed
 
 _TELL_EVERY_S: Final = 1.0
 _ASKING: Final = 8
 #: Looks at archives take long also when all is well, and are not to keep what is asked waiting.
 _READING: Final = 8
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
-
-class Shelf:
+class Shelf(Asking):
     """Implements `bot.operations.archive_ports.Library`; without a target every answer is how to mend that."""
 
     def __init__(self, target: Target | None, clock: Callable[[], float] = time.time) -> None:
-        self._place = target
+        super().__init__(target, ThreadPoolExecutor(_ASKING, thread_name_prefix="shelf"))
         self._clock = clock
-        self._asking = ThreadPoolExecutor(_ASKING, thread_name_prefix="shelf")
         self._reading = ThreadPoolExecutor(_READING, thread_name_prefix="shelf-reading")
 
     async def listing(self) -> Sequence[Backup]:
         """See `Library.listing`."""
-        return (await asyncio.wrap_future(self._asking.submit(self._target().listing))).backups
+        return (await asyncio.wrap_future(self._threads.submit(self._target().listing))).backups
 
     async def archived(self, backup: str) -> Archived:
         """See `Library.archived`."""
@@ -79,26 +74,8 @@ class Shelf:
             await asyncio.wait({reading}, timeout=LINGER_S)
             raise
         # What is written may take its time: given up early, it would be there and said not to be.
-        recording = self._asking.submit(target.record, backup, look.verification(self._clock(), who))
+        recording = self._threads.submit(target.record, backup, look.verification(self._clock(), who))
         return await asyncio.wrap_future(recording)
-
-    async def _asked(self, question: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
-        answer = asyncio.wrap_future(self._asking.submit(question, *args, **named))
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await answer
-        except TimeoutError:
-            raise TargetFailed(
-                "The place for backups does not answer.", "See that it is mounted and that its server answers."
-            ) from None
-
-    def _target(self) -> Target:
-        if self._place is None:
-            raise TargetFailed(
-                "xenbot has no place for backups.",
-                "Name one in its configuration: [backups] path = a folder, and restart it.",
-            )
-        return self._place
 
 
 class _Stopped(Exception):

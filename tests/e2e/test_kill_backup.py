@@ -45,7 +45,7 @@ class Kept(Life):
     async def check(self, point: tuple[str, str]) -> None:
         """Everything that must hold after one more backup with a death in it."""
         before = max((one["when"] for one in (await self.lab.state())["calls"]), default="")
-        number, state = await self.move(point)
+        number, state = await self.carry(point)
         here = await self.lab.guest(self.guest)
         assert (here["power_state"], here["operation"]) == ("Running", None), point
         assert await asyncio.to_thread(self.left) == [], point

@@ -57,8 +57,8 @@ class Life:
             self.method in one["method"] and (one["outcome"], one["when"] > since) == ("done", True) for one in calls
         )
 
-    async def move(self, point: tuple[str, str]) -> tuple[int, str]:
-        """Orders a death and has the guest moved; gives the job's number and its last state."""
+    async def carry(self, point: tuple[str, str]) -> tuple[int, str]:
+        """Orders a death and has done what is typed; gives the job's number and its last state."""
         ((before,),) = self.rows("SELECT coalesce(max(number), 0) FROM jobs")
         self.order(point)
         asked = False
@@ -118,7 +118,7 @@ class Life:
         """Everything that must hold after one more migration with a death in it."""
         await self.back()
         before = max((one["when"] for one in (await self.lab.state())["calls"]), default="")
-        number, state = await self.move(point)
+        number, state = await self.carry(point)
         here = await self.lab.guest(self.guest)
         moved = here["host"] == self.ends[1]
         assert await self.migrations(since=before) == moved
@@ -141,7 +141,7 @@ class Life:
         """Dies where nobody can know whether the call was sent: it is looked for, and not sent again."""
         await self.back()
         before = max((one["when"] for one in (await self.lab.state())["calls"]), default="")
-        asleep = asyncio.create_task(self.move(point))
+        asleep = asyncio.create_task(self.carry(point))
 
         async def died() -> bool:
             return point in self.struck and await self.alive()

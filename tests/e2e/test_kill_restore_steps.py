@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from story_lab import StoryLab, story_lab
-from test_kill_everywhere import LABS, MORTAL, NEVER, OVER, Life
+from test_kill_everywhere import LABS, MORTAL, NEVER, Life
 from test_story_restore import as_it_was, backed_up, everything, found
 
 
@@ -21,41 +21,15 @@ class Return(Life):
         super().__init__(lab)
         self.made = 0
 
-    async def bring(self, point: tuple[str, str], name: str) -> tuple[int, str]:
-        """Orders a death and has the guest restored; gives the job's number and its last state."""
-        ((before,),) = self.rows("SELECT coalesce(max(number), 0) FROM jobs")
-        self.order(point)
-        asked = False
-
-        async def over() -> tuple[int, str] | None:
-            nonlocal asked
-            if not await self.alive():
-                self.struck.add(point)
-                self.order(NEVER)
-                await self.lab.lab("bot", do="start")
-                asked = False
-            jobs = self.rows("SELECT number, state FROM jobs WHERE number > ?", before)
-            assert len(jobs) <= 1
-            if not jobs:
-                if not asked:
-                    asked = (await self.lab.xen(f"restore centos54 as {name}"))["ok"]
-                return None
-            number, state = jobs[0]
-            if state == "PROPOSED":
-                await self.confirm(number)
-            elif state in OVER and await self.quiet(number):
-                return number, state
-            return None
-
-        return await self.lab.until(over, f"an end after a death {' '.join(point)}", patience_s=100)
+    async def words(self) -> str:
+        return f"restore centos54 as back{self.made}"
 
     async def check_return(self, point: tuple[str, str]) -> None:
         """Everything that must hold after one more restore with a death in it."""
         before = await asyncio.to_thread(everything, self.lab)
         self.made += 1
-        name = f"back{self.made}"
-        _, state = await self.bring(point, name)
-        guests = await asyncio.to_thread(found, self.lab, name)
+        _, state = await self.carry(point)
+        guests = await asyncio.to_thread(found, self.lab, f"back{self.made}")
         assert state in {"SUCCEEDED", "FAILED"}
         assert len(guests) == (state == "SUCCEEDED")
         now = await asyncio.to_thread(everything, self.lab)

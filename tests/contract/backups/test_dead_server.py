@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from backup_keeping import keep
 
-from bot.backups import Folder, Shelf, shelf
+from bot.backups import Folder, Shelf, asking
 from bot.backups.target import Listing, Stored
 from bot.domain.catalogue import Proof
 from bot.errors import TargetFailed
@@ -45,7 +45,7 @@ def dead(tmp_path: Path) -> Iterator[Dead]:
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(asking, "PATIENCE_S", 0.2)
 
 
 @pytest.mark.usefixtures("_impatient")
