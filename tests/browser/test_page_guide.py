@@ -68,6 +68,23 @@ def test_each_step_of_the_guide_is_ticked_by_what_happened(story: ShippedLab, pe
     expect(page.get_by_role("region", name="What goes wrong").get_by_role("button", name="Kill bot")).to_be_visible()
 
 
+def test_the_card_of_something_else_is_not_taken_for_the_move(story: ShippedLab, person: Person) -> None:
+    page = person.page
+    tries(page)
+    to = next(host for host in ("xenserver1", "xenserver3") if host != story.guest("centos54")["host"])
+    expect(current(page)).to_contain_text(f"/xen migrate centos54 to {to}")
+    person.types("/xen backup centos54")
+    person.sees("Back up centos54", private=False)
+    expect(current(page)).to_contain_text("Asks to move centos54")
+    expect(current(page)).not_to_contain_text("Now press Confirm")
+    person.types(f"/xen migrate centos54 to {to}")
+    person.sees("Migrate centos54", private=False)
+    expect(current(page)).to_contain_text("Now press Confirm")
+    for words in ("Back up centos54", "Migrate centos54"):
+        person.presses(person.sees(words, private=False), "Withdraw")
+        person.sees(f"Withdrawn: {words}", private=False)
+
+
 def test_the_guide_stays_where_the_bot_takes_orders_and_says_who_may_give_them(person: Person) -> None:
     page = person.page
     expect(guide(page)).to_be_visible()

@@ -70,18 +70,21 @@ function watchMove() {
   return { name: "move", words: `migrate ${guest.name} to ${to.name}`, isDone, now: isDone ? "" : sayMove(truth, guest, to), says };
 }
 
+const MOVES = new Set(["pool_migrate", "migrate_send"]);
+
 function sayMove(truth, guest, to) {
-  if (truth?.operation) {
+  if (MOVES.has(truth?.operation)) {
     const part = truth.progress === null ? "" : ` ${Math.round(Number(truth.progress) * 100)} %`;
     return `Watch the datacentre: ${guest.name} is on its way to ${to.name}.${part}`;
   }
-  const isWaiting = Object.values(state.screens).some((screen) => screen.messages.some((message) => hasConfirm(message, guest.name)));
+  const isWaiting = Object.values(state.screens).some((screen) => screen.messages.some((message) => hasConfirm(message, guest.name, to.name)));
   return isWaiting ? "Now press Confirm on the card below." : "";
 }
 
-function hasConfirm(message, name) {
+// A card of something else about that guest, such as its backup, is none that moves it.
+function hasConfirm(message, ...names) {
   const buttons = (message.blocks ?? []).flatMap((block) => block.elements ?? []).filter((element) => element.type === "button");
-  return buttons.some((button) => button.text?.text === "Confirm") && (message.text ?? "").includes(name);
+  return buttons.some((button) => button.text?.text === "Confirm") && names.every((name) => (message.text ?? "").includes(name));
 }
 
 function watchRefusal() {
