@@ -44,6 +44,12 @@ class Kept(Life):
 
     async def check(self, point: tuple[str, str]) -> None:
         """Everything that must hold after one more backup with a death in it."""
+
+        async def listens() -> bool:
+            return bool((await self.lab.guest(self.guest))["tools"])
+
+        # It was started a moment ago, by the backup before: without its tools it cannot be asked to shut down again.
+        await self.lab.until(listens, "a guest whose tools answer")
         before = max((one["when"] for one in (await self.lab.state())["calls"]), default="")
         number, state = await self.carry(point)
         here = await self.lab.guest(self.guest)
