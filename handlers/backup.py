@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from bot.commands import Annotated, Change, Command, Context, after, flag, rest
@@ -11,14 +9,15 @@ from bot.domain.inventory import Vm
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
 from bot.domain.texts import clean
+from bot.domain.when import length
 from bot.errors import NotUnderstood
 from bot.operations import backup
 from bot.operations.backup_steps import Manner
 from bot.operations.stream_ports import Compression
 
 _PACKINGS = {"zstd": Compression.ZSTD, "gzip": Compression.GZIP, "none": Compression.NONE}
-_TIME = re.compile(r"(\d{1,4}) ?(h|hours?|d|days?|w|weeks?|months?|y|years?)")
-_SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400, "y": 365 * 86_400}
+# What is shorter was hardly meant: "3m" are three minutes.
+_SHORTEST_S = 3600.0
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -50,12 +49,12 @@ def _packing(text: str) -> Compression:
 def _kept(text: str) -> float | None:
     if not text:
         return None
-    found = _TIME.fullmatch(" ".join(text.casefold().split()))
-    if found is None or int(found[1]) == 0:
-        raise NotUnderstood(
-            f"`keep {clean(text)}`: I do not understand this time.", "Write for example `keep 30d`, `keep 8 weeks`."
-        )
-    return float(int(found[1]) * _SECONDS[found[2][0]])
+    found, fix = length(text), "Write for example `keep 30d`, `keep 8 weeks` or `keep 3 months`."
+    if not found:
+        raise NotUnderstood(f"`keep {clean(text)}`: I do not understand this time.", fix)
+    if found < _SHORTEST_S:
+        raise NotUnderstood(f"`keep {clean(text)}`: these are minutes, too short to keep a backup for.", fix)
+    return found
 
 
 COMMAND = Command(

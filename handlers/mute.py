@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from bot.commands import Annotated, Command, Context, Control, after
@@ -13,7 +11,6 @@ from bot.domain.when import length
 from bot.errors import NotUnderstood
 from bot.operations import muting
 
-_KIND = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
 _LONGEST_S = 92 * 86_400.0
 
 
@@ -34,7 +31,7 @@ async def act(arguments: Arguments, context: Context) -> Message:
 def _kind(text: str) -> str:
     """A code as XAPI writes it."""
     code = text.strip().upper()
-    if _KIND.fullmatch(code) is None:
+    if not muting.is_kind(code):
         raise NotUnderstood(f"“{text}” is no kind of alert.", "Write the code that it shows, such as VM_CRASHED.")
     return code
 

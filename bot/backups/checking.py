@@ -55,7 +55,7 @@ class Look:
 
     def verification(self, at: float, who: str) -> Verification:
         """The look as the catalogue keeps it; `at` in Unix seconds."""
-        return Verification(at, self.how, who, self.damage)
+        return Verification(at, self.how, who, self.damage, self.note)
 
 
 def check_all(stored: Stored, progress: Progress) -> Look:

@@ -51,6 +51,7 @@ def describe(one: Backup) -> dict[str, Any]:
         "verified_how": seen.how.value if seen is not None else "",
         "verified_by": seen.who if seen is not None else "",
         "damage": list(seen.damage) if seen is not None else [],
+        "note": seen.note if seen is not None else "",
         "kept_until": _iso(one.kept_until),
     }
 

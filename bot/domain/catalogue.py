@@ -28,12 +28,16 @@ class Proof(StrEnum):
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """One look at a backup. `at` in Unix seconds, `who` a user id or the bot; `damage` names what was found, if any."""
+    """One look at a backup. `at` in Unix seconds, `who` a user id or the bot; `damage` names what was found, if any.
+
+    `note` is a sentence about what is wrong beside the archive itself, such as a proof that cannot be used.
+    """
 
     at: float
     how: Proof
     who: str
     damage: tuple[str, ...] = ()
+    note: str = ""
 
 
 class Backup(msgspec.Struct, frozen=True):

@@ -6,9 +6,13 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
-_LENGTH = re.compile(r"(\d{1,5}) ?(m|min|h|d|w)")
-_UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DAY = 86400.0
+# A single m is a minute, also where a month would fit: whoever means that writes it.
+_UNITS = {"m": 60.0, "h": 3600.0, "d": _DAY, "w": 7 * _DAY, "month": 30 * _DAY, "y": 365 * _DAY}
+_LENGTH = re.compile(
+    r"(\d{1,5}) ?(?:(?P<m>m|min|minutes?)|(?P<h>h|hours?)|(?P<d>d|days?)|(?P<w>w|weeks?)"
+    r"|(?P<month>months?)|(?P<y>y|years?))"
+)
 _DASHES = str.maketrans(dict.fromkeys("‐‑–—−ー", "-"))
 
 
@@ -37,9 +41,12 @@ def moment(text: str, now: float, *, end: bool = False) -> float | None:
 
 
 def length(text: str) -> float | None:
-    """Seconds of a length of time as people type it: "90m", "2 h", "3d", "1w". None for anything else."""
+    """Seconds of a length of time as people type it: "90m", "2 h", "3 days", "1w". None for anything else.
+
+    A month has 30 days and a year 365.
+    """
     found = _LENGTH.fullmatch(_plain(text))
-    return None if found is None else float(int(found[1]) * _UNITS[found[2]])
+    return None if found is None else int(found[1]) * _UNITS[found.lastgroup or ""]
 
 
 def _plain(text: str) -> str:

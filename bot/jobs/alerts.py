@@ -13,7 +13,7 @@ from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Smal
 from bot.domain.texts import Code, Phrase, say
 from bot.domain.words import counted
 from bot.errors import StoreError
-from bot.operations import alert_words
+from bot.operations import alert_words, muting
 from bot.operations.ports import Fleet
 from bot.store import Outgoing, Store
 
@@ -119,7 +119,7 @@ def message(view: PoolView, told: Sequence[Alert]) -> Message:
     headline = say("{pool}: {n}", pool=view.name, n=counted(len(told), "alert", "alerts"))
     parts: list[Part] = [Verdict(headline, (), Mark.ATTENTION), Facts(tuple(lines))]
     parts.append(Choices(tuple(_buttons(view, ordered))))
-    if len(ordered) == 1:
+    if len(ordered) == 1 and muting.is_kind(ordered[0].name):
         how = Code(f"/xen mute {ordered[0].name}")
         parts.append(Small(say("{how} silences the kind altogether.", how=how)))
     return Message(headline, tuple(parts))
@@ -138,7 +138,7 @@ def _buttons(view: PoolView, ordered: Sequence[Alert]) -> list[Button]:
     if host is not None:
         plan = say("Plan: move every guest away from {host}", host=host.name)
         buttons.append(Button("Migrate away", "ask", f"evacuate {host.uuid}", says=plan))
-    if len(ordered) == 1:
+    if len(ordered) == 1 and muting.is_kind(worst.name):
         mute = f"mute {worst.name} on {worst.about} for {_MUTED_FOR}" if worst.about else f"mute {worst.name}"
         buttons.append(Button("Mute for a day", "ask", mute, says=say("Tell nothing of this for a day")))
     return buttons

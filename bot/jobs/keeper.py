@@ -128,10 +128,12 @@ class Keeper:
         look = found.verified
         if look is None:
             return
-        detail = {"backup": one.id, "how": look.how.value, "damage": list(look.damage)}
+        detail = {"backup": one.id, "how": look.how.value, "damage": list(look.damage), "note": look.note}
         story: Sequence[Outgoing] = ()
         if look.damage:
             story = [self._post(await self._damage(found))]
+        elif look.note:
+            story = [self._post(_noted(found, look.note))]
         await self.store.note(Note(Tag.BACKUP_VERIFIED, self.team, WHO, detail), (one.guest, one.name), story)
 
     async def _damage(self, one: Backup) -> Message:
@@ -189,6 +191,16 @@ def _damaged(one: Backup, other: Backup | None) -> Message:
         say("{look} reads all of it and names every damaged block.", look=Code(f"/xen verify {one.id} full")),
     ]
     return Message(headline, (Headline(headline, (), Mark.ATTENTION), Facts(tuple(lines)), Ways(tuple(ways))))
+
+
+def _noted(one: Backup, note: str) -> Message:
+    headline = say("The backup {backup} of {guest} is whole, but its proof is not", backup=Code(one.id), guest=one.name)
+    lines = (
+        say("{what}", what=Quote(note)),
+        say("All of the archive was read for it: every byte is as it was when every block was verified."),
+    )
+    way = say("{again} makes a new one, with a proof.", again=Code(f"/xen backup {one.guest}"))
+    return Message(headline, (Headline(headline, (), Mark.ATTENTION), Facts(lines), Ways((way,))))
 
 
 def _behind(found: Sequence[tuple[Backup, Backup | None]], now: float) -> Message:

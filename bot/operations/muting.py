@@ -8,7 +8,14 @@ from bot.domain.inventory import PoolView
 from bot.operations.ports import Fleet
 from bot.operations.subjects import subject
 
+#: A code as XAPI writes it. An alert may come from anybody who can write into the pool, and be called anything.
+_KIND = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def is_kind(code: str) -> bool:
+    """Whether alerts of that code can be muted: what is written otherwise is no word of a command."""
+    return _KIND.fullmatch(code) is not None
 
 
 def about(fleet: Fleet, text: str) -> str:

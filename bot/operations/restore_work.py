@@ -93,12 +93,12 @@ class RestoreWork:
         # A file server that is gone keeps this thread; those that everybody shares it must not have.
         reader = ThreadPoolExecutor(1, thread_name_prefix="restore-digest")
         stop = threading.Event()
-        size = (await asyncio.wrap_future(reader.submit(path.stat))).st_size
+        found = asyncio.wrap_future(reader.submit(path.stat))
         digest = asyncio.wrap_future(reader.submit(_digest, path, stop))
         # It ends with its work.
         reader.shutdown(wait=False)
         try:
-            await self._streamed(errand, path, size)
+            await self._streamed(errand, path, (await found).st_size)
             if await digest != sha256:
                 raise Damaged("The archive is not the one that was backed up and verified: its SHA-256 is another.")
         except OSError as error:

@@ -117,8 +117,15 @@ async def _look(_of: Plan, step: Step, facts: Facts) -> Look:
         more = len(found.damage) - _NAMED
         lines = (say("{n} more are in the catalogue", n=more),) if more > 0 else ()
         return Look(Seen.HARMED, say("{backup} is damaged: {what}", backup=named, what=first), lines)
+    noted = (_noted(found.note),) if found.note else ()
     way = "every byte as it was when every block was verified" if how is Proof.FULL else "a random part as it was"
-    return Look(Seen.DONE, say("{backup} is whole: " + way, backup=named), ())
+    return Look(Seen.DONE, say("{backup} is whole: " + way, backup=named), noted)
+
+
+def _noted(note: str) -> Phrase:
+    """What is wrong beside an archive that is whole."""
+    later = say("A part of it cannot be looked at any more, nor later damage be named by its block: make a new backup.")
+    return say("{note} {later}", note=Quote(note), later=later)
 
 
 def _quoted(lost: TargetFailed) -> Phrase:
@@ -136,7 +143,12 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
 
 
 def _bad(looks: Sequence[Look]) -> Iterator[Phrase]:
-    yield from (look.headline for look in looks if look.seen is Seen.HARMED)
+    """What was found of several, but for those that are whole with all that belongs to them."""
+    for look in looks:
+        if look.seen is Seen.HARMED:
+            yield look.headline
+        elif look.seen is Seen.DONE and look.evidence:
+            yield say("{which}. {what}", which=look.headline, what=many(look.evidence))
 
 
 def _running(of: Plan) -> Phrase:

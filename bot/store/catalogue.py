@@ -48,7 +48,13 @@ class Catalogue:
             backup = looked_at(known, look) if look is not None else known
             _put(db, backup)
             if look is not None:
-                detail = {"backup": backup.id, "how": look.how.value, "damage": list(look.damage), "job": job}
+                detail = {
+                    "backup": backup.id,
+                    "how": look.how.value,
+                    "damage": list(look.damage),
+                    "note": look.note,
+                    "job": job,
+                }
                 note = Note(Tag.BACKUP_VERIFIED, rows.job(db, job).team, look.who, detail)
                 audit.append(db, self.clock(), note, None, (backup.guest, backup.name))
             return backup
@@ -102,6 +108,7 @@ def _columns(backup: Backup) -> dict[str, Any]:
         "verified_at": verified.at if verified else None,
         "verified_how": verified.how.value if verified else "",
         "verified_by": verified.who if verified else "",
+        "note": verified.note if verified else "",
         "damage": msgspec.json.encode(verified.damage if verified else ()).decode(),
     }
 
@@ -110,7 +117,7 @@ def _backup(row: sqlite3.Row) -> Backup:
     verified = None
     if row["verified_at"] is not None:
         damage = tuple(msgspec.json.decode(row["damage"], type=tuple[str, ...]))
-        verified = Verification(row["verified_at"], Proof(row["verified_how"]), row["verified_by"], damage)
+        verified = Verification(row["verified_at"], Proof(row["verified_how"]), row["verified_by"], damage, row["note"])
     return Backup(
         id=row["id"],
         guest=row["guest"],

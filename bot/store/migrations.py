@@ -287,6 +287,12 @@ def m015_alerts(db: sqlite_utils.Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m016_notes_of_looks(db: sqlite_utils.Database) -> None:
+    """What the newest look at a backup found wrong beside the archive itself."""
+    db.execute("ALTER TABLE backups ADD COLUMN note TEXT NOT NULL DEFAULT ''")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

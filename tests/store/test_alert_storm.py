@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from bot.domain.inventory import Alert, FeedState
+from bot.domain.message import Button, Choices, Message
 from bot.domain.plain_text import text_of
-from bot.jobs.alerts import MOST_POSTS, WITHIN_S, AlertWatch
+from bot.jobs.alerts import MOST_POSTS, WITHIN_S, AlertWatch, message
 from bot.store import Store
 
 #: A pool shows so many, the newest.
@@ -42,6 +43,10 @@ class Storm:
     def complain(self, name: str = "VM_CRASHED", priority: int = 2) -> None:
         number = len(self.alerts)
         self.alerts = (Alert(self.clock.now, name, priority, f"vm-{number}", "", f"a-{number}"), *self.alerts)
+
+
+def buttons(shown: Message) -> list[Button]:
+    return [button for part in shown.parts if isinstance(part, Choices) for button in part.buttons]
 
 
 @pytest.fixture
@@ -87,3 +92,14 @@ async def test_what_is_critical_and_new_does_not_wait_for_the_end_of_a_storm(sto
     await watch.look()
     assert len(posts := await store.due(1000)) == MOST_POSTS + 1
     assert "HA counts the host as failed" in text_of(posts[-1].message)
+
+
+@pytest.mark.parametrize("name", ["VM_CRASHED on pool for 90d", "vm_crashed", "VM_CRASHED\non x", "“VM_CRASHED”", ""])
+def test_an_alert_whose_code_is_no_word_has_no_button_that_would_mute_something_else(clock: Clock, name: str) -> None:
+    storm = Storm(clock)
+    storm.complain()
+    (view,) = storm.pools()
+    assert any(button.label == "Mute for a day" for button in buttons(message(view, storm.alerts)))
+    strange = Alert(clock.now, name, 2, "vm-1", "", "a-1")
+    assert [button.target for button in buttons(message(view, [strange])) if "mute" in button.target] == []
+    assert "/xen mute" not in text_of(message(view, [strange]))

@@ -172,10 +172,14 @@ async def test_damage_is_told_once_with_what_else_there_is(bench: Bench, how: st
 async def test_without_a_usable_proof_all_of_it_is_read(bench: Bench) -> None:
     stored = await bench.kept()
     stored.proof.unlink()
-    await bench.round(31 * DAY)
+    (text,) = [one for one in await bench.round(31 * DAY) if "proof" in one]
+    assert f"The backup {stored.manifest.id} of web1 is whole, but its proof is not" in text
+    assert "The proof cannot be read: No such file or directory." in text
     look = (await bench.store.backup(stored.manifest.id)).verified
     assert look is not None
     assert (look.how, look.damage) == (Proof.FULL, ())
+    assert look.note == "The proof cannot be read: No such file or directory."
+    assert bench.target.find(stored.manifest.id).backup.verified == look
 
 
 async def test_one_that_cannot_be_read_does_not_keep_the_others_waiting(bench: Bench) -> None:

@@ -42,10 +42,10 @@ def test_a_name_among_others_that_nobody_has_is_the_one_that_is_named() -> None:
 
 def test_a_time_is_read_in_days_weeks_months_and_years() -> None:
     day = 86_400
-    assert [_kept(text) for text in ("12h", "30d", "8 weeks", "3 months", "1y", "")] == [
+    assert [_kept(text) for text in ("12h", "３０d", "8 weeks", "3 months", "1y", "")] == [
         day / 2, 30 * day, 56 * day, 90 * day, 365 * day, None,
     ]  # fmt: skip
-    for wrong in ("0d", "never", "30", "-3d", "9" * 9 + "d"):
+    for wrong in ("0d", "never", "30", "-3d", "9" * 9 + "d", "3m", "59 min"):
         with pytest.raises(NotUnderstood):
             _kept(wrong)
     with pytest.raises(NotUnderstood):

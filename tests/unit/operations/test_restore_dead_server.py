@@ -6,11 +6,14 @@ import asyncio
 import os
 from pathlib import Path
 
+import pytest
+
 from bot.domain.plan import Call, Options, Ref, Step, Text
 from bot.domain.texts import say
+from bot.errors import TargetFailed
 from bot.operations.restore_steps import IMPORT
 from bot.operations.restore_work import RestoreWork
-from bot.operations.work import Errand
+from bot.operations.work import Errand, Worker
 
 #: More than the event loop has threads for everything else.
 MANY = 48
@@ -41,17 +44,24 @@ async def _no_tags() -> frozenset[str]:
     return frozenset()
 
 
+def _worker(library: Gone) -> Worker:
+    work = RestoreWork(library, library, library, library, _no_tags)  # type: ignore[arg-type]  # as much as is asked
+    return work.workers()[IMPORT]
+
+
+def _errand(number: int) -> Errand:
+    words = (Text("b1"), Text("0" * 64), Ref("SR", "sr"), Text("xenbot restore 1"), Options({}))
+    step = Step(IMPORT, say("Import"), Call(IMPORT, words, own=True))
+    return Errand(number, "1", "p", step, f"task{number}", {}, "U1", "", lambda _reached: None)
+
+
 async def test_imports_from_a_dead_file_server_hold_up_nobody_and_end_when_they_are_stopped(tmp_path: Path) -> None:
     # Whoever opens it waits for somebody to write.
     path = tmp_path / "archive.xva"
     os.mkfifo(path)
     gone = Gone(path)
-    work = RestoreWork(gone, gone, gone, gone, _no_tags)  # type: ignore[arg-type]  # as much as is asked of each
-    words = (Text("b1"), Text("0" * 64), Ref("SR", "sr"), Text("xenbot restore 1"), Options({}))
-    step = Step(IMPORT, say("Import"), Call(IMPORT, words, own=True))
-    worker = work.workers()[IMPORT]
-    errands = [Errand(n, "1", "p", step, f"task{n}", {}, "U1", "", lambda _reached: None) for n in range(MANY)]
-    runs = [asyncio.create_task(worker.run(errand)) for errand in errands]
+    worker = _worker(gone)
+    runs = [asyncio.create_task(worker.run(_errand(n))) for n in range(MANY)]
     try:
         async with asyncio.timeout(30):
             await gone.all_under_way.wait()
@@ -68,3 +78,12 @@ async def test_imports_from_a_dead_file_server_hold_up_nobody_and_end_when_they_
         os.write(end, b"over")
         await asyncio.wait(runs, timeout=20)
         os.close(end)
+
+
+async def test_an_archive_that_went_away_since_it_was_planned_with_ends_a_restore_with_the_reason(
+    tmp_path: Path,
+) -> None:
+    gone = Gone(tmp_path / "archive.xva")
+    with pytest.raises(TargetFailed, match=r"archive\.xva cannot be read: No such file"):
+        await _worker(gone).run(_errand(1))
+    assert gone.sending == 0
