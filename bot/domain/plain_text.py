@@ -20,7 +20,7 @@ from bot.domain.message import (
     Verdict,
     Ways,
 )
-from bot.domain.plan import Grade
+from bot.domain.plan import SIGNS
 from bot.domain.texts import Many, Moment, Phrase, Value, pieces, plain, span
 
 _SIGNS = {
@@ -31,7 +31,6 @@ _SIGNS = {
     Mark.ATTENTION: "! ",
     Mark.PLAIN: "",
 }
-_GRADES = {Grade.OK: "✓", Grade.WARNING: "!", Grade.UNKNOWN: "?", Grade.BLOCKED: "✗"}
 
 
 def text_of(message: Message) -> str:
@@ -73,7 +72,7 @@ def _beside(part: Select | Choices | File | Small) -> Iterable[str]:
 
 def _checks(part: Checks) -> Iterator[str]:
     for check in part.items:
-        yield f"  {_GRADES[check.grade]} {check.title}: {_words(check.fact)}"
+        yield f"  {SIGNS[check.grade]} {check.title}: {_words(check.fact)}"
         if check.fix is not None:
             yield f"    Fix: {_words(check.fix)}"
 

@@ -23,7 +23,10 @@ class Grade(StrEnum):
     BLOCKED = "blocked"
 
 
-_WEIGHT = {Grade.OK: 0, Grade.WARNING: 1, Grade.UNKNOWN: 2, Grade.BLOCKED: 3}
+#: Which of two verdicts is the worse.
+WEIGHT = {Grade.OK: 0, Grade.WARNING: 1, Grade.UNKNOWN: 2, Grade.BLOCKED: 3}
+#: How a verdict is written where there is room for a sign alone.
+SIGNS = {Grade.OK: "✓", Grade.WARNING: "!", Grade.UNKNOWN: "?", Grade.BLOCKED: "✗"}
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -294,7 +297,7 @@ def drift(approved: Plan, agreed: Ceiling, now: Plan) -> tuple[Phrase, ...]:
     worse = tuple(
         say("{title}: {fact}", title=check.title, fact=check.fact)
         for check in now.checks
-        if _WEIGHT[check.grade] > _WEIGHT[agreed.grades.get(check.key, Grade.OK)] and check.key not in told
+        if WEIGHT[check.grade] > WEIGHT[agreed.grades.get(check.key, Grade.OK)] and check.key not in told
     )
     riskier: tuple[Phrase, ...] = ()
     if RISK_ORDER[now.risk] > RISK_ORDER[agreed.risk]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.domain.inventory import Vm
 from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Table, Verdict, Ways
-from bot.domain.plan import Check, Grade, Plan
+from bot.domain.plan import SIGNS, WEIGHT, Check, Grade, Plan
 from bot.domain.texts import Phrase, Size, Value, many, say
 from bot.domain.words import counted
 from bot.operations.choosing import Candidate
@@ -22,8 +22,6 @@ _COLUMNS = (
     ("XAPI", ("xapi",)),
 )
 _OF_HOSTS = frozenset(key for _, keys in _COLUMNS for key in keys)
-_WEIGHT = {Grade.OK: 0, Grade.WARNING: 1, Grade.UNKNOWN: 2, Grade.BLOCKED: 3}
-_SIGNS = {Grade.OK: "✓", Grade.WARNING: "!", Grade.UNKNOWN: "?", Grade.BLOCKED: "✗"}
 
 
 def explained(vm: Vm, found: Sequence[Candidate], *, grid: bool = False) -> Message:
@@ -99,11 +97,11 @@ def _cell(title: str, one: Candidate, keys: tuple[str, ...]) -> Phrase:
     checks = [check for check in one.plan.checks if _stem(check) in keys]
     if not checks:
         return say("–")
-    worst = max((check.grade for check in checks), key=_WEIGHT.__getitem__)
+    worst = max((check.grade for check in checks), key=WEIGHT.__getitem__)
     if worst is Grade.OK:
         return say("✓ {left} left", left=Size(max(0, one.left))) if title == "Memory" else say("✓")
     names = many(list(dict.fromkeys(_short(check) for check in checks if check.grade is worst)))
-    return say(_SIGNS[worst] + " {names}", names=names)
+    return say(SIGNS[worst] + " {names}", names=names)
 
 
 def _short(check: Check) -> str:

@@ -22,7 +22,7 @@ from slack_sdk.models.blocks import (
 
 from bot.domain import message as said
 from bot.domain.message import Mark, Message
-from bot.domain.plan import Check, Grade
+from bot.domain.plan import SIGNS, Check, Grade
 from bot.domain.texts import Phrase, Span, many, plain, say
 from bot.slack import controls, fallback, richtext
 
@@ -38,7 +38,6 @@ _SIGNS = {
     Mark.ATTENTION: "! ",
     Mark.PLAIN: "",
 }
-_GRADES = {Grade.BLOCKED: "✗ ", Grade.UNKNOWN: "? ", Grade.WARNING: "! ", Grade.OK: "✓ "}
 _GRADE_ORDER = (Grade.BLOCKED, Grade.UNKNOWN, Grade.WARNING)
 
 
@@ -173,7 +172,7 @@ def _checks(items: Sequence[Check]) -> Iterator[RichTextSectionElement]:
         for check in items:
             if check.grade is not grade:
                 continue
-            title = richtext.section(say("{mark}{title}: ", mark=Phrase(_GRADES[grade]), title=check.title), bold=True)
+            title = richtext.section(say("{mark} {title}: ", mark=Phrase(SIGNS[grade]), title=check.title), bold=True)
             yield richtext.line(title, richtext.section(check.fact))
             if check.fix is not None:
                 yield richtext.section(say("Fix: {fix}", fix=check.fix))

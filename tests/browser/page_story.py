@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 DEADLINE_S = 60.0
 ARRIVES_MS = 60_000
+PHONE_PX = 390
 
 
 class ShippedLab:
@@ -113,6 +114,14 @@ class Person:
     def host(self, name: str) -> Locator:
         """A host in the datacentre panel."""
         return self.page.get_by_role("region", name=f"Host {name}", exact=True)
+
+
+def hold_as_a_phone(person: Person) -> None:
+    """Makes the page as narrow as a phone's, with the chat in front."""
+    person.page.set_viewport_size({"width": PHONE_PX, "height": 844})
+    chat = person.page.get_by_role("navigation", name="Panes").get_by_role("button", name="Chat")
+    if chat.get_attribute("aria-current") is None:
+        chat.click()
 
 
 def shots_folder(tmp_path: Path) -> Path:

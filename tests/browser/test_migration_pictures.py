@@ -3,26 +3,17 @@
 from pathlib import Path
 
 import pytest
-from page_story import Person, ShippedLab, shots_folder
+from page_story import PHONE_PX, Person, ShippedLab, hold_as_a_phone, shots_folder
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
 DB1_MINIMUM = str(4 << 30)
-PHONE_PX = 390
 
 
 def make_db1_fit(story: ShippedLab) -> None:
     uuid = story.guest("db1")["uuid"]
     story.turn("set", **{"class": "VM", "uuid": uuid, "field": "memory_dynamic_min", "value": DB1_MINIMUM})
-
-
-def hold_as_a_phone(person: Person) -> None:
-    """Makes the page as narrow as a phone's, with the chat in front."""
-    person.page.set_viewport_size({"width": PHONE_PX, "height": 844})
-    chat = person.page.get_by_role("navigation", name="Panes").get_by_role("button", name="Chat")
-    if chat.get_attribute("aria-current") is None:
-        chat.click()
 
 
 def test_a_blocked_plan_leads_to_the_grid_and_to_what_would_open_a_host(person: Person, tmp_path: Path) -> None:

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import pytest
-from page_story import Person, ShippedLab, shots_folder
+from page_story import PHONE_PX, Person, ShippedLab, shots_folder
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-
-PHONE_PX = 390
 
 
 def test_a_pool_of_one_host_is_all_fine_and_says_of_what(person: Person, tmp_path: Path) -> None:

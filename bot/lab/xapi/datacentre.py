@@ -97,6 +97,7 @@ class Datacentre:
         self._servers: dict[str, HostServer] = {}
         self._ports = (port, port + 1)
         self._following: list[asyncio.Task[None]] = []
+        self._attended: list[Pool] = []
         self._pools: list[Pool] = [
             make_pool(
                 populated,
@@ -173,6 +174,7 @@ class Datacentre:
 
     def _attend(self, pool: Pool) -> None:
         """Begins what a pool does by itself."""
+        self._attended.append(pool)
         following = [
             asyncio.create_task(self._follow(pool)),
             asyncio.create_task(upheaval.keep_collecting(pool)),
@@ -228,7 +230,8 @@ class Datacentre:
 
     def revision(self) -> int:
         """Returns a number that grows with every change."""
-        return self._noted + sum(pool.database.generation + pool.database.notices for pool in self._pools)
+        # Pools that are no more count on: without them the number would fall.
+        return self._noted + sum(pool.database.generation + pool.database.notices for pool in self._attended)
 
     async def changed(self, since: int) -> int:
         """Waits until the revision is above `since`; returns it."""

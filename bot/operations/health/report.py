@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from bot.domain.health import Checkup, HealthFacts
 from bot.domain.inventory import PoolView
 from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Small, Table, Verdict
-from bot.domain.plan import Grade
+from bot.domain.plan import WEIGHT, Grade
 from bot.domain.texts import Moment, Phrase, Span, Value, many, say
 from bot.domain.words import counted
 from bot.operations.health import guests, hosts, network, storage
-from bot.operations.health.row import WEIGHT, Row
+from bot.operations.health.row import Row
 
 _BUTTONS = 4
 _STALE_S = 10.0

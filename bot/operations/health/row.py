@@ -8,12 +8,11 @@ from collections.abc import Iterable
 import msgspec
 
 from bot.domain.message import Button
-from bot.domain.plan import Check, Grade
+from bot.domain.plan import WEIGHT, Check, Grade
 from bot.domain.texts import Phrase, say
 from bot.domain.words import counted
 
 _SHOWN = 3
-WEIGHT = {Grade.OK: 0, Grade.WARNING: 1, Grade.UNKNOWN: 2, Grade.BLOCKED: 3}
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from bot.domain.joining import JoinFacts
 from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Table, Verdict
-from bot.domain.plan import Grade
-from bot.domain.texts import say
+from bot.domain.plan import SIGNS, Grade
+from bot.domain.texts import plain, say
 from bot.domain.words import counted
 from bot.operations.joining.rules import rules
-
-_SIGNS = {Grade.OK: "✓", Grade.WARNING: "!", Grade.UNKNOWN: "?", Grade.BLOCKED: "✗"}
 
 
 def message(facts: JoinFacts, *, whole: bool) -> Message:
@@ -31,8 +29,8 @@ def message(facts: JoinFacts, *, whole: bool) -> Message:
         parts.append(Facts((say("Nothing was tried. XAPI looks once more when it joins."),)))
     parts.append(Choices(tuple(_buttons(facts, joins=not broken, whole=whole))))
     if whole:
-        rows = tuple((_SIGNS[one.grade], one.title, one.mine, one.theirs) for one in judged)
-        parts.append(Table(("As is", "Rule", "Host", "Pool"), rows))
+        rows = tuple((f"{SIGNS[one.grade]} {one.title}", one.mine, one.theirs) for one in judged)
+        parts.append(Table(("Rule", plain(host), plain(pool)), rows))
     return Message(headline, tuple(parts))
 
 

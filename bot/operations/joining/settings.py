@@ -50,8 +50,8 @@ def _storage_and_networks(facts: JoinFacts) -> Iterator[Rule]:
             "management-vlan",
             "VLAN of management",
             well=mine[1] == theirs[1],
-            mine=say("{n}", n=mine[1]) if mine[1] >= 0 else NONE,
-            theirs=say("{n}", n=theirs[1]) if theirs[1] >= 0 else NONE,
+            mine=text(str(mine[1])) if mine[1] >= 0 else NONE,
+            theirs=text(str(theirs[1])) if theirs[1] >= 0 else NONE,
             fix=say("Put the management interfaces of both on the same VLAN."),
         )
         yield rule(

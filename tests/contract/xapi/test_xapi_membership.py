@@ -40,9 +40,14 @@ async def test_a_fit_host_joins_with_its_storage(article: tuple[Datacentre, Rpc]
     record = await rpc.call("host.get_record", half)
     assert (record["address"], record["enabled"], record["cpu_info"]) == ("", False, {})
     assert await newcomer.call("task.get_status", task) == "pending"
+    # Whoever follows the lab waits for a greater number: a pool that is no more must not take its share away.
+    numbers = [lab.revision()]
     await pass_time(lab, 6.2)
     assert await newcomer.call("task.get_status", task) == "success"
+    numbers.append(lab.revision())
     await pass_time(lab, 10)
+    numbers.append(lab.revision())
+    assert sorted(set(numbers)) == numbers
     with pytest.raises(RpcError) as caught:
         await newcomer.raw("session.login_with_password", "root", PASSWORD)
     assert caught.value.args == ("HOST_IS_SLAVE", "127.0.1.1")

@@ -1,0 +1,54 @@
+"""A host that wants to join a pool, as a person sees it: refused for its processor, refused for its version, let in."""
+
+from pathlib import Path
+
+import pytest
+from page_story import PHONE_PX, Person, hold_as_a_phone, shots_folder
+from playwright.sync_api import Locator, expect
+
+pytestmark = pytest.mark.browser
+
+
+def pictured(person: Person, card: Locator, folder: Path, name: str) -> None:
+    """A picture at a desk and one on a phone, where the whole card must be as wide as the screen at most."""
+    card.scroll_into_view_if_needed()
+    person.page.screenshot(path=folder / f"{name}.png", animations="disabled")
+    hold_as_a_phone(person)
+    card.scroll_into_view_if_needed()
+    assert card.evaluate("node => node.getBoundingClientRect().right") <= PHONE_PX
+    assert person.page.evaluate("document.documentElement.scrollWidth") <= PHONE_PX
+    person.page.screenshot(path=folder / f"{name}-phone.png", animations="disabled")
+    person.page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_two_hosts_that_do_not_fit_are_told_why_with_both_values(person: Person, tmp_path: Path) -> None:
+    folder = shots_folder(tmp_path)
+    person.types("/xen pool-check join xenserver2 to experiment")
+    card = person.sees("xenserver2 cannot join experiment", "AuthenticAMD", "GenuineIntel", private=True)
+    expect(card).to_contain_text("Running guests")
+    pictured(person, card, folder, "join-other-vendor")
+    person.types("/xen pool-check join xenserver-fp1 to experiment")
+    card = person.sees("xenserver-fp1 cannot join experiment", "9.0.0", "8.4.0", private=True)
+    pictured(person, card, folder, "join-other-version")
+    person.presses(card, "Show all")
+    whole = person.sees("xenserver-fp1 cannot join experiment", "SDN controller", private=True)
+    pictured(person, whole, folder, "join-every-rule")
+
+
+def test_a_host_that_fits_is_let_in_from_the_check_to_the_member_that_lives(person: Person, tmp_path: Path) -> None:
+    folder = shots_folder(tmp_path)
+    person.acts_as("admin")
+    person.types("/xen pool-check join xenserver4 to experiment")
+    card = person.sees("xenserver4 can join experiment", private=True)
+    pictured(person, card, folder, "join-fits")
+    person.presses(card, "Plan: join")
+    plan = person.sees("xenserver4 joins experiment", "Confirm", private=False)
+    pictured(person, plan, folder, "join-plan")
+    person.presses(plan, "Confirm")
+    person.acts_as("approver")
+    card = person.sees("Approval needed", "only by being wiped", private=False)
+    pictured(person, card, folder, "join-approval")
+    person.presses_and_says_yes(card, "Approve")
+    done = person.sees("xenserver4 is a member of experiment", "Every shared storage", private=False)
+    expect(person.page.get_by_text("pool of 3 hosts")).to_be_visible()
+    pictured(person, done, folder, "join-done")
