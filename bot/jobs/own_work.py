@@ -201,23 +201,31 @@ class OwnWork(StepRunner):
             await asyncio.sleep(self.pace.retry)
 
     async def _stop_task(self, record: JobRecord, step: StepRecord) -> None:
-        """Has the pool end what it still does for work that is gone; a task that it never took up is left pending."""
+        """Has the pool end what it still does for work that is gone; a task that it never took up is left pending.
+
+        It is looked at all the time, so that nothing waits longer than it must, but asked to stop ever more seldom: a
+        task that nobody took up does not end however often it is asked.
+        """
         until: float | None = None
+        asks_at, gap = 0.0, self.pace.retry
         while step.parent:
+            pause = self.pace.retry / 4
             try:
                 view = await self.driver.task(record.pool, step.parent)
                 if view is None or view.status in _OVER:
                     return
-                await self.driver.cancel(record.pool, step.parent)
+                if time.monotonic() >= asks_at:
+                    await self.driver.cancel(record.pool, step.parent)
+                    asks_at, gap = time.monotonic() + gap, gap * 2
             except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
                 log.info("task_not_stopped_yet", job=record.number, step=step.index, reason=str(reason))
                 await self._hint(record, say("The pool does not answer; what it still does is stopped when it does."))
-                until = None
+                until, pause = None, self.pace.retry
             else:
                 until = until or time.monotonic() + self.pace.stopping
                 if time.monotonic() >= until:
                     return
-            await asyncio.sleep(self.pace.retry / 4)
+            await asyncio.sleep(pause)
 
     async def _forget(self, record: JobRecord, step: StepRecord) -> None:
         try:

@@ -178,11 +178,18 @@ class LabRoutes:
         return response
 
     async def show_calls(self, request: web.Request) -> web.Response:
-        """Answers the XAPI calls and struck faults numbered above `since`, oldest first."""
-        since = request.query.get("since", "0")
+        """Answers the XAPI calls and struck faults numbered above `since`, oldest first.
+
+        With `of=changes` only the calls that may have changed something, which have numbers of their own.
+        """
+        since, of = request.query.get("since", "0"), request.query.get("of", "all")
         if not since.isascii() or not since.isdigit():
             return _refuse('"since" must be a number.')
-        return web.json_response({"ok": True, "entries": self._datacentre.journal.entries(int(since))})
+        if of not in {"all", "changes"}:
+            return _refuse('"of" must be "all" or "changes".')
+        journal = self._datacentre.journal
+        found = journal.changes(int(since)) if of == "changes" else journal.entries(int(since))
+        return web.json_response({"ok": True, "entries": found})
 
     async def show_controls(self, _request: web.Request) -> web.Response:
         """Answers what the datacentre's door understands, as JSON Schema, and the calls that faults strike.

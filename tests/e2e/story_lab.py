@@ -131,10 +131,24 @@ class StoryLab:
         found = next(one for one in state["guests"] if one["name"] == name)
         return {**found, "host": names.get(found["host"]), "host_uuid": found["host"]}
 
+    async def changes(self, since: int = 0) -> list[dict[str, Any]]:
+        """Every changing call that the hosts have heard after the one of that number, oldest first."""
+        told = (await self.get(f"calls?of=changes&since={since}"))["entries"]
+        assert [one["n"] for one in told[:1]] in ([], [since + 1]), "so many changes that the lab has forgotten some"
+        return told
+
+    async def last_change(self) -> int:
+        """The number of the last changing call, for what is counted from now on."""
+        return max((one["n"] for one in await self.changes()), default=0)
+
+    async def took_effect(self, *methods: str, since: int = 0) -> list[str]:
+        """Which of these calls took effect at the pools, in order, asynchronous or not."""
+        done = [one["method"].removeprefix("Async.") for one in await self.changes(since) if one["outcome"] == "done"]
+        return [method for method in done if method in methods]
+
     async def migrations(self) -> int:
         """How often a migration really took effect at the pools."""
-        calls = (await self.state())["calls"]
-        return sum("pool_migrate" in call["method"] and call["outcome"] == "done" for call in calls)
+        return len(await self.took_effect("VM.pool_migrate"))
 
 
 @contextmanager

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections import deque
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from story_lab import opened, story_lab, strings
-from test_kill_everywhere import LABS, MORTAL, NEVER, Life
+from mortal_life import NEVER, Life, Point, lives, share
+from story_lab import opened, strings
 
 
 class Kept(Life):
     """A guest that is shut down, snapshotted, started again and exported, whatever happens to the bot."""
+
+    guest = "centos54"
 
     async def words(self) -> str:
         return f"backup {self.guest} cold compress none"
@@ -38,11 +38,7 @@ class Kept(Life):
                 found.append(manifest)
         return found
 
-    async def taken(self, method: str, since: str) -> int:
-        calls = (await self.lab.state())["calls"]
-        return sum(method in one["method"] and (one["outcome"], one["when"] > since) == ("done", True) for one in calls)
-
-    async def check(self, point: tuple[str, str]) -> None:
+    async def check(self, point: Point) -> None:
         """Everything that must hold after one more backup with a death in it."""
 
         async def listens() -> bool:
@@ -50,37 +46,29 @@ class Kept(Life):
 
         # It was started a moment ago, by the backup before: without its tools it cannot be asked to shut down again.
         await self.lab.until(listens, "a guest whose tools answer")
-        before = max((one["when"] for one in (await self.lab.state())["calls"]), default="")
+        before = await self.lab.last_change()
         number, state = await self.carry(point)
         here = await self.lab.guest(self.guest)
         assert (here["power_state"], here["operation"]) == ("Running", None), point
         assert await asyncio.to_thread(self.left) == [], point
-        assert await self.taken("VM.snapshot", before) <= 1, point
-        assert await self.taken("VM.clean_shutdown", before) <= 1, point
+        calls = await self.lab.took_effect("VM.snapshot", "VM.clean_shutdown", since=before)
+        assert len(calls) == len(set(calls)), (point, calls)
         (card,) = await self.cards(number)
         good = len(self.kept(number))
         assert good <= 1, point
         assert ("Backed up centos54" in strings(card)) is (state == "SUCCEEDED") is bool(good), (point, strings(card))
         assert list(self.store.with_name("backups").glob("*/*.partial")) == [], point
         assert [row[0] for row in self.rows("SELECT state FROM backups WHERE job = ?", number)] == ["whole"] * good
-        if state == "NEEDS_ATTENTION":
-            await self.lab.xen(f"resolve {number} not-done", who="admin")
-
-            async def closed() -> bool:
-                return self.rows("SELECT state FROM jobs WHERE number = ?", number)[0][0] != "NEEDS_ATTENTION"
-
-            await self.lab.until(closed, "a job that is closed by looking")
-        assert self.rows("SELECT key FROM locks") == []
-        assert not any(f"xenbot job {number}:" in one["name"] for one in (await self.lab.state())["tasks"])
+        await self.closed(number, state, "not-done")
 
 
-def moments(steps: list[str]) -> list[tuple[str, str]]:
+def moments(steps: list[str]) -> list[Point]:
     """When to die: after each step of the work that is stored, and before a call's answer is.
 
     A shutdown or snapshot of which nobody can know whether it was sent is looked for so long that a person is asked in
     the end, as in the migration's own test; here it is left out.
     """
-    found: list[tuple[str, str]] = []
+    found: list[Point] = []
     for step in steps:
         if not re.match(r"(RUNNING|SUCCEEDED) .*\b(steps|jobs)\b", step) or re.search(r"INTENT 1 .*#[01]:", step):
             continue
@@ -94,29 +82,10 @@ def moments(steps: list[str]) -> list[tuple[str, str]]:
 async def test_a_kill_around_every_step_of_a_backup_leaves_nothing_and_calls_nothing_good_that_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(MORTAL))
-    async with AsyncExitStack() as stack:
-
-        async def live(name: str) -> Kept:
-            data = tmp_path / name
-            data.mkdir()
-            return Kept(await stack.enter_async_context(story_lab(data, "--speed", "50")))
-
-        lives = await asyncio.gather(*(live(str(one)) for one in range(LABS)))
-        for life in lives:
-            await life.lab.lab("slack", do="ratelimits", on=False)
-        await lives[0].check(NEVER)
-        points = moments(lives[0].steps())
-        left = deque(points)
-
-        async def work(life: Life) -> None:
-            while left:
-                await life.check(left.popleft())
-
-        async with asyncio.TaskGroup() as group:
-            for life in lives:
-                group.create_task(work(life))
-        struck = {point for life in lives for point in life.struck}
+    async with lives(Kept, tmp_path, monkeypatch) as all_lives:
+        await all_lives[0].check(NEVER)
+        points = moments(all_lives[0].steps())
+        struck = await share(all_lives, points, Kept.check)
         assert struck >= set(points), set(points) - struck
         for index in range(6):
             for stand in ("INTENT 0", "SENT 1", "DONE 1"):

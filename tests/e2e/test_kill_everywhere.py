@@ -7,102 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
-from collections import deque
-from contextlib import AsyncExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from story_lab import StoryLab, opened, story_lab, strings
-
-MORTAL = Path(__file__).parent / "mortal"
-LABS = 3
-OVER = {"SUCCEEDED", "FAILED", "CANCELLED", "STALE", "PARTIAL", "NEEDS_ATTENTION"}
-NEVER = ("never", "")
+from mortal_life import NEVER, Life, Point, lives, share
+from story_lab import opened, strings
 
 
-class Life:
-    """A lab whose bot dies on order, and one person who wants a guest moved whatever happens."""
+class Move(Life):
+    """One person wants a guest moved."""
 
     guest = "centos54"
-    method = "pool_migrate"
+    method = "VM.pool_migrate"
     ends = ("xenserver1", "xenserver3")
 
-    def __init__(self, lab: StoryLab) -> None:
-        self.lab = lab
-        self.store = Path(lab.info["store"])
-        self.struck: set[tuple[str, str]] = set()
-
-    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(f"{self.store.as_uri()}?mode=ro", uri=True)) as db:
-            return db.execute(query, values).fetchall()
-
-    def order(self, point: tuple[str, str]) -> None:
-        written = self.store.with_name("die.new")
-        written.write_text("\n".join(point))
-        written.replace(self.store.with_name("die"))
-
-    def steps(self) -> list[str]:
-        """Every step that was written down, once, in order."""
-        return list(dict.fromkeys(self.store.with_name("steps").read_text().splitlines()))
-
-    async def alive(self) -> bool:
-        return bool((await self.lab.get("state"))["bot"]["alive"])
-
-    async def migrations(self, since: str) -> int:
-        """How many took effect after that moment; the lab remembers the last calls only."""
-        calls = (await self.lab.state())["calls"]
-        return sum(
-            self.method in one["method"] and (one["outcome"], one["when"] > since) == ("done", True) for one in calls
-        )
-
-    async def carry(self, point: tuple[str, str]) -> tuple[int, str]:
-        """Orders a death and has done what is typed; gives the job's number and its last state."""
-        ((before,),) = self.rows("SELECT coalesce(max(number), 0) FROM jobs")
-        self.order(point)
-        asked = False
-
-        async def over() -> tuple[int, str] | None:
-            nonlocal asked
-            if not await self.alive():
-                self.struck.add(point)
-                self.order(NEVER)
-                await self.lab.lab("bot", do="start")
-                asked = False
-            found = self.rows("SELECT number, state FROM jobs WHERE number > ?", before)
-            assert len(found) <= 1
-            if not found:
-                if not asked:
-                    asked = (await self.lab.xen(await self.words()))["ok"]
-                return None
-            number, state = found[0]
-            if state == "PROPOSED":
-                await self.confirm(number)
-            elif state in OVER and await self.quiet(number):
-                return number, state
-            return None
-
-        return await self.lab.until(over, f"an end after a death {' '.join(point)}", patience_s=100)
-
     async def words(self) -> str:
-        """What that person types."""
         return f"migrate {self.guest} to {self.ends[1]}"
 
-    async def confirm(self, number: int) -> None:
-        for card in await self.cards(number):
-            if "Confirm" in strings(card):
-                await self.lab.press(card, "Confirm")
-
-    async def cards(self, number: int) -> list[dict[str, Any]]:
-        shown = [one for one in await self.lab.screen() if not one.get("is_ephemeral")]
-        return [one for one in shown if re.search(rf"\bjob {number}\b", strings(one))]
-
-    async def quiet(self, number: int) -> bool:
-        """Whether everything was said and tidied, so that nothing is left to die at."""
-        unsaid = self.rows("SELECT 1 FROM outbox WHERE job = ? AND state = 'due'", number)
-        untidy = self.rows("SELECT 1 FROM steps WHERE job = ? AND parent || nonce <> '' AND state <> 'UNCLEAR'", number)
-        return not unsaid and not untidy and await self.alive()
+    async def migrations(self, since: int) -> int:
+        """How many took effect after that change."""
+        return len(await self.lab.took_effect(self.method, since=since))
 
     async def back(self) -> None:
         """Somebody else has the guest at its home again."""
@@ -114,10 +38,10 @@ class Life:
     async def sound(self) -> None:
         """What else must hold once a migration has ended one way or the other."""
 
-    async def check(self, point: tuple[str, str]) -> None:
+    async def check(self, point: Point) -> None:
         """Everything that must hold after one more migration with a death in it."""
         await self.back()
-        before = max((one["when"] for one in (await self.lab.state())["calls"]), default="")
+        before = await self.lab.last_change()
         number, state = await self.carry(point)
         here = await self.lab.guest(self.guest)
         moved = here["host"] == self.ends[1]
@@ -126,21 +50,12 @@ class Life:
         await self.sound()
         (card,) = await self.cards(number)
         assert ("now runs on" in strings(card)) is (state == "SUCCEEDED") is moved, strings(card)
-        if state == "NEEDS_ATTENTION":
-            await self.lab.xen(f"resolve {number}", who="admin")
+        await self.closed(number, state)
 
-            async def closed() -> bool:
-                return self.rows("SELECT state FROM jobs WHERE number = ?", number)[0][0] != "NEEDS_ATTENTION"
-
-            await self.lab.until(closed, "a job that is closed by looking")
-        assert self.rows("SELECT key FROM locks") == []
-        # Nor is a label left that was made but not stored yet when the bot died.
-        assert not any(f"xenbot job {number}:" in one["name"] for one in (await self.lab.state())["tasks"])
-
-    async def wait_and_see(self, point: tuple[str, str]) -> None:
+    async def wait_and_see(self, point: Point) -> None:
         """Dies where nobody can know whether the call was sent: it is looked for, and not sent again."""
         await self.back()
-        before = max((one["when"] for one in (await self.lab.state())["calls"]), default="")
+        before = await self.lab.last_change()
         asleep = asyncio.create_task(self.carry(point))
 
         async def died() -> bool:
@@ -168,11 +83,11 @@ class Life:
         )
 
 
-class Laden(Life):
+class Laden(Move):
     """The same with a guest whose disk goes along, from the local storage of one host to that of the other."""
 
     guest = "web-local"
-    method = "migrate_send"
+    method = "VM.migrate_send"
 
     async def words(self) -> str:
         return f"{await super().words()} sr {await asyncio.to_thread(self.local, self.ends[1])}"
@@ -217,42 +132,25 @@ class Laden(Life):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", [Life, Laden])
+@pytest.mark.parametrize("kind", [Move, Laden])
 async def test_a_kill_around_every_transaction_of_a_migration_moves_the_guest_once_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Life]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Move]
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(MORTAL))
-    async with AsyncExitStack() as stack:
-
-        async def live(name: str) -> Life:
-            data = tmp_path / name
-            data.mkdir()
-            return kind(await stack.enter_async_context(story_lab(data, "--speed", "50")))
-
-        lives = await asyncio.gather(*(live(str(one)) for one in range(LABS)))
-        for life in lives:  # so many lives read the people anew more often than Slack lets one app
-            await life.lab.lab("slack", do="ratelimits", on=False)
-        await lives[0].check(NEVER)
-        steps = lives[0].steps()
+    async with lives(kind, tmp_path, monkeypatch) as all_lives:
+        first = all_lives[0]
+        await first.check(NEVER)
+        steps = first.steps()
         points = [(when, step) for step in steps for when in ("after", "before")]
         unknown = next(("after", step) for step in steps if "INTENT 1" in step and "steps" in step)
         # Beside it only what the bot says then would be left to die at, with the same doubt.
         points = [one for one in points if "INTENT 1" not in one[1] or one in {unknown, ("before", unknown[1])}]
-        left = deque(point for point in points if point != unknown)
-
-        async def work(life: Life) -> None:
-            while left:
-                await life.check(left.popleft())
-
-        async with asyncio.TaskGroup() as group:
-            for life in lives:
-                group.create_task(work(life))
-        await lives[0].wait_and_see(unknown)
-        struck = {point for life in lives for point in life.struck}
+        struck = await share(all_lives, (point for point in points if point != unknown), kind.check)
+        await first.wait_and_see(unknown)
+        struck |= first.struck
         # When a message goes out beside the work differs from run to run; what is stored of the job does not.
         assert struck >= {point for point in points if {"jobs", "steps"} & set(re.findall(r"\w+", point[1]))}, steps
         for stand in ("PROPOSED WAITING", "QUEUED WAITING", "RUNNING INTENT 0", "RUNNING INTENT 1", "RUNNING SENT"):
             assert any(point[1].startswith(stand) for point in struck), stand
-        for life in lives:
+        for life in all_lives:
             await life.lab.xen("audit verify")
             await life.lab.sees("The audit trail is whole", private=True)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from story_lab import StoryLab, story_lab
-from test_kill_everywhere import LABS, MORTAL, NEVER, Life
+from mortal_life import NEVER, Life, Point, lives, share
+from story_lab import StoryLab
 from test_story_restore import as_it_was, backed_up, everything, found
 
 
@@ -24,7 +22,7 @@ class Return(Life):
     async def words(self) -> str:
         return f"restore centos54 as back{self.made}"
 
-    async def check_return(self, point: tuple[str, str]) -> None:
+    async def check_return(self, point: Point) -> None:
         """Everything that must hold after one more restore with a death in it."""
         before = await asyncio.to_thread(everything, self.lab)
         self.made += 1
@@ -44,35 +42,16 @@ class Return(Life):
 async def test_a_kill_around_every_transaction_of_a_restore_gives_one_guest_or_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(MORTAL))
-    async with AsyncExitStack() as stack:
-
-        async def live(name: str) -> Return:
-            data = tmp_path / name
-            data.mkdir()
-            life = Return(await stack.enter_async_context(story_lab(data, "--speed", "50")))
-            await life.lab.lab("slack", do="ratelimits", on=False)
-            await backed_up(life.lab, "centos54")
-            return life
-
-        lives = await asyncio.gather(*(live(str(one)) for one in range(LABS)))
-        await lives[0].check_return(NEVER)
+    async with lives(Return, tmp_path, monkeypatch) as all_lives:
+        await asyncio.gather(*(backed_up(life.lab, "centos54") for life in all_lives))
+        await all_lives[0].check_return(NEVER)
         wanted = [
-            step for step in lives[0].steps() if {"jobs", "steps"} & set(re.findall(r"\w+", step.partition(":")[2]))
+            step for step in all_lives[0].steps() if {"jobs", "steps"} & set(re.findall(r"\w+", step.partition(":")[2]))
         ]
         for stand in ("SENT 1 parent task #0", "SENT 1 #1"):
             assert any(stand in step for step in wanted), wanted
-        left = deque((when, step) for step in wanted for when in ("after", "before"))
-        points = set(left)
-
-        async def work(life: Return) -> None:
-            while left:
-                await life.check_return(left.popleft())
-
-        async with asyncio.TaskGroup() as group:
-            for life in lives:
-                group.create_task(work(life))
-        struck = {point for life in lives for point in life.struck}
+        points = {(when, step) for step in wanted for when in ("after", "before")}
+        struck = await share(all_lives, sorted(points), Return.check_return)
         # How often progress is stored differs from run to run; every other step is met.
         missed = {point for point in points - struck if "SENT 1" not in point[1]}
         assert not missed, missed

@@ -82,3 +82,16 @@ def test_a_fault_that_struck_is_told_with_its_name(line: dict[str, Any]) -> None
     session("close")()
     struck = [entry for entry in ask(line, "lab/calls")["entries"] if entry["kind"] == "fault"]
     assert [(one["method"], one["fault"]["name"]) for one in struck] == [("VM.get_all", "told")]
+
+
+def test_a_change_is_still_told_when_many_others_came_after_it(line: dict[str, Any]) -> None:
+    session = log_in(line)
+    (last,) = [entry["n"] for entry in ask(line, "lab/calls?of=changes")["entries"]][-1:] or [0]
+    for number in range(60):
+        session.xenapi.task.create(f"task {number}", "")
+    session("close")()
+    assert len(ask(line, "lab/state")["calls"]) == 50
+    told = ask(line, f"lab/calls?of=changes&since={last}")["entries"]
+    assert [(one["n"], one["method"], one["outcome"]) for one in told] == [
+        (last + number, "task.create", "done") for number in range(1, 61)
+    ]

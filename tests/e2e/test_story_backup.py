@@ -44,9 +44,7 @@ def catalogued(lab: StoryLab) -> list[tuple[str, str]]:
 
 async def calls(lab: StoryLab) -> list[str]:
     """The changing calls that took effect, in order."""
-    wanted = ("VM.clean_shutdown", "VM.snapshot", "VM.start", "VM.destroy", "VDI.destroy")
-    done = [one for one in (await lab.state())["calls"] if one["outcome"] == "done"]
-    return [one["method"].removeprefix("Async.") for one in done if one["method"].removeprefix("Async.") in wanted]
+    return await lab.took_effect("VM.clean_shutdown", "VM.snapshot", "VM.start", "VM.destroy", "VDI.destroy")
 
 
 async def confirmed(lab: StoryLab, text: str, *words: str) -> None:

@@ -294,7 +294,7 @@ async def test_what_cannot_be_restored_is_refused_with_the_reason(lab: StoryLab)
     }.items():
         await lab.xen(f"restore {words}")
         await lab.sees(*says, private=True)
-    assert not [one for one in (await lab.state())["calls"] if one["method"] == "PUT /import"]
+    assert not [one for one in await lab.changes() if one["method"] == "PUT /import"]
 
 
 def on_two_networks(lab: StoryLab) -> None:

@@ -143,7 +143,7 @@ async def test_room_that_has_gone_since_makes_it_stale_and_nothing_is_sent(lab: 
     await lab.lab("datacentre", **{"do": "set", "class": "SR", "uuid": sr, "field": "physical_size", "value": GIB})
     await lab.press(card, "Confirm")
     await lab.sees("Not started, things have changed", "the disks need at least", "Ask again", private=False)
-    assert not [call for call in (await lab.state())["calls"] if call["method"] == SEND]
+    assert not [call for call in await lab.changes() if call["method"] == SEND]
 
 
 async def test_an_sr_of_two_hosts_does_not_say_which_is_meant_and_another_pool_is_a_matter_of_backup(
@@ -203,4 +203,4 @@ async def test_an_answer_that_is_lost_is_looked_for_and_the_guest_sent_once(lab:
     await arm(lab, when="after", action="drop")
     await lab.press(await asked(lab), "Confirm")
     await lab.sees("web-local now runs on xenserver3; disk 0 is on Local storage of xenserver3", private=False)
-    assert [call["method"] for call in (await lab.state())["calls"]].count(SEND) == 1
+    assert [call["method"] for call in await lab.changes()].count(SEND) == 1

@@ -50,6 +50,9 @@ class Copies(World):
         self.defect = ""
         self.unknown = False
         self.vanished = QUICK.vanished
+        self.stopping = 0.02
+        self.deaf = False
+        self.asked_to_stop: list[str] = []
         self.drift = False
 
     # Driver
@@ -72,6 +75,10 @@ class Copies(World):
             self.lose = ""
             raise OutcomeUnknown("connection reset", ended=False)
         return handle
+
+    async def cancel(self, pool: str, handle: str) -> bool:
+        self.asked_to_stop.append(handle)
+        return True if self.deaf else await super().cancel(pool, handle)
 
     def finish(self, handle: str) -> None:
         if handle in self.parents:
@@ -222,7 +229,7 @@ class CopyBench(Bench):
         self.engine.workers = {"copy": Worker(world.run, world.clear, again=world.again, lasting=world.lasting)}
         self.engine.slots = Slots(self.limits)
         self.engine.pace = msgspec.structs.replace(
-            QUICK, crowded=0.01, stubborn=3, stopping=0.02, vanished=world.vanished
+            QUICK, crowded=0.01, stubborn=3, stopping=world.stopping, vanished=world.vanished
         )
 
     async def crash(self) -> None:

@@ -283,6 +283,22 @@ async def test_work_that_may_not_be_begun_again_ends_with_the_truth_after_a_cras
     clean(world)
 
 
+async def test_a_task_that_the_pool_never_took_up_is_asked_to_stop_ever_more_seldom(
+    copies: CopyBench, world: Copies
+) -> None:
+    world.deaf, world.stopping = True, 0.3
+    world.go_on.clear()
+    number = await copies.started()
+    await at_work(copies)
+    await copies.crash()
+    world.go_on.set()
+    await copies.open()
+    await copies.ended(number, "SUCCEEDED")
+    # Thirty times the pause between two looks pass until it is given up; asks come after 1, 2, 4, 8 and 16 of them.
+    assert 1 <= len(world.asked_to_stop) <= 6
+    clean(world)
+
+
 async def test_a_guest_that_was_stopped_is_started_whatever_defect_of_ours_broke_in_between(
     copies: CopyBench, world: Copies
 ) -> None:

@@ -222,7 +222,7 @@ class Datacentre:
         """Returns the truth, fit for JSON: records as they are, the last changing calls, faults, time."""
         return {
             **truth.describe_pools(self._pools),
-            "calls": list(self.journal.changes),
+            "calls": self.journal.last_changes(),
             "faults": self.faults.describe(),
             "speed": self._clock.speed,
             "clock": {"running": self._clock.is_running, "elapsed": round(self._clock.elapsed, 3)},

@@ -16,7 +16,9 @@ from bot.lab.xapi.database import Row
 from bot.lab.xapi.values import Value
 
 _KEPT: Final = 1000
-_CHANGES_KEPT: Final = 50
+# Changes are few and small, and whoever counts them must not lose one behind a thousand looks.
+_CHANGES_KEPT: Final = 10_000
+_CHANGES_SHOWN: Final = 50
 _MOST_PARTS: Final = 60
 _LONGEST_TEXT: Final = 400
 # Parameters that no log may show, by their place after the session.
@@ -48,12 +50,12 @@ class Heard:
 class Journal:
     """A bounded list of calls and struck faults, oldest first, numbered from 1.
 
-    Attributes:
-        changes: The last calls that may have changed something.
+    The calls that may have changed something are kept once more by themselves, with numbers of their own, and longer.
     """
 
     def __init__(self) -> None:
-        self.changes: deque[dict[str, Any]] = deque(maxlen=_CHANGES_KEPT)
+        self._changes: deque[dict[str, Any]] = deque(maxlen=_CHANGES_KEPT)
+        self._change_numbers = itertools.count(1)
         self._entries: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self._numbers = itertools.count(1)
 
@@ -62,7 +64,7 @@ class Journal:
         summary = {"method": heard.method, "host": heard.host, "user": heard.user, "outcome": outcome}
         if is_change:
             ended = datetime.now(UTC).isoformat(timespec="milliseconds")
-            self.changes.append({**summary, "when": ended})
+            self._changes.append({"n": next(self._change_numbers), **summary, "when": ended})
         self._add(
             "call",
             heard.at,
@@ -83,6 +85,14 @@ class Journal:
     def entries(self, since: int = 0) -> list[dict[str, Any]]:
         """Returns the entries numbered above `since`, oldest first."""
         return [entry for entry in self._entries if entry["n"] > since]
+
+    def changes(self, since: int = 0) -> list[dict[str, Any]]:
+        """Returns the changing calls numbered above `since`, oldest first: all of them if the first is `since + 1`."""
+        return [change for change in self._changes if change["n"] > since]
+
+    def last_changes(self) -> list[dict[str, Any]]:
+        """Returns the few changing calls that ended last, oldest first."""
+        return list(itertools.islice(self._changes, max(0, len(self._changes) - _CHANGES_SHOWN), None))
 
 
 def show_params(method: str, params: Sequence[Value]) -> list[Value]:

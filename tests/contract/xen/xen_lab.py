@@ -62,7 +62,7 @@ async def loaded(pools: Pools) -> None:
 
 def calls(lab: Datacentre, method: str) -> list[str]:
     """How each arrival of a changing call ended: "done" or a failure code."""
-    return [call["outcome"] for call in lab.state()["calls"] if call["method"] == method]
+    return [call["outcome"] for call in lab.journal.changes() if call["method"] == method]
 
 
 def executions(lab: Datacentre, method: str) -> int:

@@ -1,0 +1,141 @@
+"""Labs whose bot ends itself with -9 on order, and people who want something done whatever happens to it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from story_lab import StoryLab, story_lab, strings
+
+MORTAL = Path(__file__).parent / "mortal"
+LABS = 3
+OVER = {"SUCCEEDED", "FAILED", "CANCELLED", "STALE", "PARTIAL", "NEEDS_ATTENTION"}
+#: When to die, `before` or `after`, and the step at which; see `mortal/sitecustomize.py`.
+Point = tuple[str, str]
+NEVER: Point = ("never", "")
+
+
+class Life:
+    """A lab whose bot dies on order, and one person who has something done in it."""
+
+    def __init__(self, lab: StoryLab) -> None:
+        self.lab = lab
+        self.store = Path(lab.info["store"])
+        self.struck: set[Point] = set()
+
+    async def words(self) -> str:
+        """What that person types."""
+        raise NotImplementedError
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f"{self.store.as_uri()}?mode=ro", uri=True)) as db:
+            return db.execute(query, values).fetchall()
+
+    def order(self, point: Point) -> None:
+        written = self.store.with_name("die.new")
+        written.write_text("\n".join(point))
+        written.replace(self.store.with_name("die"))
+
+    def steps(self) -> list[str]:
+        """Every step that was written down, once, in order."""
+        return list(dict.fromkeys(self.store.with_name("steps").read_text().splitlines()))
+
+    async def alive(self) -> bool:
+        return bool((await self.lab.get("state"))["bot"]["alive"])
+
+    async def carry(self, point: Point) -> tuple[int, str]:
+        """Orders a death and has done what is typed; gives the job's number and its last state."""
+        ((before,),) = self.rows("SELECT coalesce(max(number), 0) FROM jobs")
+        self.order(point)
+        asked = False
+
+        async def over() -> tuple[int, str] | None:
+            nonlocal asked
+            if not await self.alive():
+                self.struck.add(point)
+                self.order(NEVER)
+                await self.lab.lab("bot", do="start")
+                asked = False
+            found = self.rows("SELECT number, state FROM jobs WHERE number > ?", before)
+            assert len(found) <= 1
+            if not found:
+                if not asked:
+                    asked = (await self.lab.xen(await self.words()))["ok"]
+                return None
+            number, state = found[0]
+            if state == "PROPOSED":
+                await self.confirm(number)
+            elif state in OVER and await self.quiet(number):
+                return number, state
+            return None
+
+        return await self.lab.until(over, f"an end after a death {' '.join(point)}", patience_s=100)
+
+    async def confirm(self, number: int) -> None:
+        for card in await self.cards(number):
+            if "Confirm" in strings(card):
+                await self.lab.press(card, "Confirm")
+
+    async def cards(self, number: int) -> list[dict[str, Any]]:
+        shown = [one for one in await self.lab.screen() if not one.get("is_ephemeral")]
+        return [one for one in shown if re.search(rf"\bjob {number}\b", strings(one))]
+
+    async def quiet(self, number: int) -> bool:
+        """Whether everything was said and tidied, so that nothing is left to die at."""
+        unsaid = self.rows("SELECT 1 FROM outbox WHERE job = ? AND state = 'due'", number)
+        untidy = self.rows("SELECT 1 FROM steps WHERE job = ? AND parent || nonce <> '' AND state <> 'UNCLEAR'", number)
+        return not unsaid and not untidy and await self.alive()
+
+    async def closed(self, number: int, state: str, answer: str = "") -> None:
+        """A job that needs attention is closed by looking; then nothing is held, and no task of it is left."""
+        if state == "NEEDS_ATTENTION":
+            await self.lab.xen(f"resolve {number} {answer}".strip(), who="admin")
+
+            async def resolved() -> bool:
+                return self.rows("SELECT state FROM jobs WHERE number = ?", number)[0][0] != "NEEDS_ATTENTION"
+
+            await self.lab.until(resolved, "a job that is closed by looking")
+        assert self.rows("SELECT key FROM locks") == []
+        # Nor is a label left that was made but not stored yet when the bot died.
+        assert not any(f"xenbot job {number}:" in one["name"] for one in (await self.lab.state())["tasks"])
+
+
+L = TypeVar("L", bound=Life)
+
+
+@asynccontextmanager
+async def lives(kind: type[L], folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[L]]:
+    """Several labs at once, among which the deaths are shared out."""
+    monkeypatch.setenv("PYTHONPATH", str(MORTAL))
+    async with AsyncExitStack() as stack:
+
+        async def live(name: str) -> L:
+            data = folder / name
+            data.mkdir()
+            lab = await stack.enter_async_context(story_lab(data, "--speed", "50"))
+            # So many lives read the people anew more often than Slack lets one app.
+            await lab.lab("slack", do="ratelimits", on=False)
+            return kind(lab)
+
+        yield await asyncio.gather(*(live(str(one)) for one in range(LABS)))
+
+
+async def share(lives: list[L], points: Iterable[Point], check: Callable[[L, Point], Awaitable[None]]) -> set[Point]:
+    """Has each death died in one of the lives, and what must hold after it checked; gives those that struck."""
+    left = deque(points)
+
+    async def work(life: L) -> None:
+        while left:
+            await check(life, left.popleft())
+
+    async with asyncio.TaskGroup() as group:
+        for life in lives:
+            group.create_task(work(life))
+    return {point for life in lives for point in life.struck}
