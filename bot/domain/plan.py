@@ -162,8 +162,11 @@ class Step(msgspec.Struct, frozen=True):
     In a plan whose steps have a `lane`, those of one lane run one after the other, the lanes beside one another, and a
     step that does not go well ends its own lane only. What a step brings about is named by `makes`; a later one of its
     lane that `undoes` it runs once that one has begun, whatever happens between them: a failure, a wish to stop, a
-    crash of the bot. With `unless_well` it runs only where the lane did not go well. What the first step of a lane
-    `holds` it holds for the whole lane: so many lanes of all jobs may hold one key at once as the settings say.
+    crash of the bot. With `unless_well` it runs only where the lane did not go well, with `only_without` only where
+    what steps of its lane make under that name cannot be there: it never came about, or was taken back well. An `early`
+    one does not wait until what a failed step has left is cleared away. What the first step of a lane `holds` it holds
+    for the whole lane: so many lanes of all jobs may hold one key at once as the settings say. `pool` (a UUID) is where
+    it is carried out, "" for the pool of the plan.
     """
 
     kind: str
@@ -175,7 +178,10 @@ class Step(msgspec.Struct, frozen=True):
     makes: str = ""
     undoes: str = ""
     unless_well: bool = False
+    only_without: str = ""
+    early: bool = False
     holds: tuple[LockKey, ...] = ()
+    pool: str = ""
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -242,6 +248,10 @@ class Plan(msgspec.Struct, frozen=True):
     ways: tuple[Way, ...] = ()
     booted: dict[str, float] = {}
 
+    def seen_from(self, step: Step) -> Plan:
+        """The plan with the pool in which this step of it is carried out."""
+        return msgspec.structs.replace(self, pool=step.pool) if step.pool else self
+
     @property
     def blocked(self) -> tuple[Check, ...]:
         """The checks that stop the plan."""
@@ -276,9 +286,10 @@ def digest(plan: Plan) -> str:
 
 
 def _promised(step: Step) -> tuple[object, ...]:
-    # What is taken back, and when, is as much a part of what people agree to as what is done.
-    lane = (step.lane, step.makes, step.undoes, step.unless_well)
-    return (step.kind, step.call, *lane) if step.lane else (step.kind, step.call)
+    # What is taken back, and when, is as much a part of what people agree to as what is done, and where.
+    lane = (step.lane, step.makes, step.undoes, step.unless_well) if step.lane else ()
+    more = tuple(one for one in (step.only_without, step.pool) if one)
+    return (step.kind, step.call, *lane, *more)
 
 
 def ceiling(plan: Plan) -> Ceiling:

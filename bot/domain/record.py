@@ -30,7 +30,8 @@ class StepRecord(msgspec.Struct, frozen=True):
     `attempts` counts how often the call was sent; it only grows when the pool proved that nothing had arrived, or where
     work of the bot itself is begun again. `nonce` is the end of the label of a parent task that may be at the pool
     without being stored here; "" where there is none. `made` holds the UUIDs of what the step made, by the names that
-    later steps refer to. `said` is how far it is, or how it ended, in a sentence.
+    later steps refer to. `said` is how far it is, or how it ended, in a sentence. An `error` of one that is under way
+    says that it does not go well any more: what is left is to clear it away.
     """
 
     job: int
@@ -117,6 +118,10 @@ class JobRecord(msgspec.Struct, frozen=True):
                 return None
             args.append(_filled(one, made, self.nonce))
         return msgspec.structs.replace(planned, call=msgspec.structs.replace(planned.call, args=tuple(args)))
+
+    def pool_of(self, index: int) -> str:
+        """The pool (UUID) in which that step is carried out."""
+        return self.plan.steps[index].pool or self.pool
 
     @property
     def filled(self) -> Plan:

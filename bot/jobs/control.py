@@ -97,7 +97,8 @@ class Control:
     async def _look(self, record: JobRecord, index: int) -> Look:
         operation = self.engine.operations[record.operation]
         try:
-            return await operation.look(record.filled, record.filled.steps[index], self.facts)
+            step = record.filled.steps[index]
+            return await operation.look(record.filled.seen_from(step), step, self.facts)
         except NotFound as gone:
             return Look(Seen.HARMED, say("{what}", what=Quote(gone.message)), ())
 

@@ -8,9 +8,8 @@ that were begun are taken up first.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import msgspec
@@ -18,16 +17,17 @@ import structlog
 
 from bot.domain.audit import Tag
 from bot.domain.plan import LockKey
-from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, Quote, say
-from bot.errors import CannotTell, NotFound, StoreError, Unreachable, XapiFailure
+from bot.domain.record import JobRecord, StepState
+from bot.domain.texts import Phrase, say
+from bot.errors import StoreError
 from bot.jobs import judging, lanes, story
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace
 from bot.jobs.own_work import OwnWork
 from bot.jobs.slots import HOST_LIMIT, Slots
 from bot.jobs.steps import StepRunner
-from bot.operations.base import Look, Operation, Seen
+from bot.jobs.summing import Summing
+from bot.operations.base import Operation
 from bot.operations.ports import Driver, Facts
 from bot.operations.work import Worker
 from bot.store import Note, Outgoing, Store
@@ -35,7 +35,7 @@ from bot.store import Note, Outgoing, Store
 log = structlog.get_logger()
 
 
-class Course:
+class Course(Summing):
     """The way of one job. `cancel_asked` reaches all its steps."""
 
     def __init__(
@@ -70,6 +70,7 @@ class Course:
         self._last: End | None = None
         self._crowded: LockKey | None = None
         self._others: dict[str, int] = {}
+        self._news = asyncio.Event()
 
     async def run(self) -> tuple[JobRecord, End]:
         """Carries the job from wherever it stands to its end; gives it as last stored, and how it ended.
@@ -160,7 +161,7 @@ class Course:
         if isinstance(runner, OwnWork):
             runner.workers = self.workers
         runner.just_judged, self.just_judged = self.just_judged, False
-        runner.hints = self._hints
+        runner.hints, runner.news = self._hints, self._news
         if not planned.undoes:
             # What takes something back is not stopped: that is what whoever stops the job is promised.
             runner.cancel_asked = self.cancel_asked
@@ -193,12 +194,14 @@ class Course:
         return await self.gate.judge(now, frozenset(begun - {index}))
 
     async def _one_ended(self, freed: asyncio.Event) -> None:
-        """Waits for a step to end, or for a place that a lane of this job may take beside those under way."""
-        place = asyncio.create_task(freed.wait())
+        """Waits for a step to end, for news of one, or for a place that a lane of this job may take beside them."""
+        waits = [asyncio.create_task(one.wait()) for one in (freed, self._news)]
         try:
-            await asyncio.wait({*self._running, place}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*self._running, *waits}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            place.cancel()
+            self._news.clear()
+            for one in waits:
+                one.cancel()
         ended = [task for task in self._running if task.done()]
         if not ended:
             return
@@ -224,81 +227,3 @@ class Course:
     def _card(self, record: JobRecord, *, urgent: bool = False) -> Outgoing:
         hint = next(iter(self._hints.values()), None)
         return Outgoing("card", story.card(record, self.operation, hint=hint, now=self.store.clock()), urgent=urgent)
-
-    # The end
-
-    async def _sum_up(self, record: JobRecord) -> End:
-        last = self._last.step if self._last is not None else None
-        steps = [last if last is not None and one.index == last.index else one for one in record.steps]
-        record = msgspec.structs.replace(record, steps=tuple(steps))
-        if lanes.complete(record):
-            return await self._complete(record)
-        kept = lanes.kept(record)
-        bad = list(self._told(steps))
-        unclear = [end for end in bad if end.kind is EndKind.UNCLEAR]
-        first = (unclear or bad)[0]
-        others = tuple(line for end in bad if end is not first for line in (end.headline, *end.evidence))
-        if not kept:
-            evidence = (*first.evidence, *others, *_taken_back(record))
-            return msgspec.structs.replace(first, evidence=evidence, step=last)
-        look = await self._looked(record, kept, tries=self.pace.sends)
-        reasons = tuple(line for end in bad for line in (end.headline, *end.evidence))
-        if unclear:
-            evidence = (*first.evidence, look.headline, *look.evidence, *others)
-            return msgspec.structs.replace(first, evidence=evidence, step=last)
-        harm = next((end for end in bad if end.harmed), None)
-        headline = say("{harm}; {what}", harm=harm.headline, what=look.headline) if harm else look.headline
-        return End(EndKind.PARTIAL, headline, (*look.evidence, *reasons), last)
-
-    def _told(self, steps: Iterable[StepRecord]) -> Iterator[End]:
-        """The ends that were not good; of those from before a crash only the sentence is known."""
-        known = {end.step.index: end for end in self._bad if end.step is not None}
-        kinds = {
-            StepState.FAILED: EndKind.FAILED,
-            StepState.CANCELLED: EndKind.CANCELLED,
-            StepState.UNCLEAR: EndKind.UNCLEAR,
-        }
-        for step in steps:
-            if step.state in kinds:
-                sentence = say("{what}", what=Quote(" ".join(step.error)))
-                yield known.get(step.index) or End(kinds[step.state], sentence)
-
-    async def _complete(self, record: JobRecord) -> End:
-        last, done = self._last, record.done
-        if self.operation.sum_up is None and last is not None:
-            headline = last.headline if len(done) == 1 else say("Done: {title}", title=record.plan.title)
-            return msgspec.structs.replace(last, headline=headline)
-        look = await self._looked(record, done)
-        kind = EndKind.DONE if look.seen is Seen.DONE else EndKind.PARTIAL
-        told = [one.said for one in record.steps if one.said is not None and one.kind in self.operation.tells]
-        return End(kind, look.headline, (*told, *look.evidence), last.step if last is not None else None)
-
-    async def _looked(self, record: JobRecord, done: frozenset[int], *, tries: int = 0) -> Look:
-        """What is true now; with `tries` the mere count of steps will do where the pool does not answer."""
-        count = say("{n} of {all} steps done", n=len(done), all=len(record.steps))
-        complete = lanes.complete(record)
-        if self.operation.sum_up is None:
-            headline = say("{count}: {title}", count=count, title=record.plan.title)
-            return Look(Seen.DONE if complete else Seen.NOT_DONE, headline, ())
-        silent, since = 0, time.monotonic()
-        while True:
-            try:
-                look = await self.operation.sum_up(record.filled, done, self.facts)
-            except NotFound as gone:
-                return Look(Seen.HARMED, say("{what}", what=Quote(gone.message)), (count,))
-            except (Unreachable, CannotTell, XapiFailure):
-                silent, since = silent + 1, since + self.pace.retry
-                if silent == tries:
-                    return Look(Seen.NOT_DONE, say("{count}; the pool does not answer", count=count), ())
-            else:
-                settled = time.monotonic() - since >= self.operation.settle_s
-                if look.seen is Seen.DONE or not complete or (settled and look.seen is not Seen.GOING_ON):
-                    return look
-            await asyncio.sleep(self.pace.retry)
-
-
-def _taken_back(record: JobRecord) -> Iterator[Phrase]:
-    """What the steps say that took something back."""
-    for step in record.steps:
-        if record.plan.steps[step.index].undoes and step.state is StepState.DONE and step.said is not None:
-            yield step.said

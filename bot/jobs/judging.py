@@ -96,6 +96,8 @@ class Judging:
         self.cancel_asked = asyncio.Event()
         # Shared by all steps of a job that are under way: the card has one place for what keeps it waiting.
         self.hints: dict[int, Phrase] = {}
+        # Rung where other steps of the job may begin before this one is over.
+        self.news = asyncio.Event()
         self._card_at = 0.0
         self._highest = 0.0
         self._ended = False
@@ -227,7 +229,7 @@ class Judging:
     async def _seen(self, record: JobRecord, plan_step: Step) -> Look | None:
         """What the pool shows, None when it does not answer."""
         try:
-            return await self.operation.look(record.filled, plan_step, self.facts)
+            return await self.operation.look(record.filled.seen_from(plan_step), plan_step, self.facts)
         except (Unreachable, CannotTell, XapiFailure):
             return None
         except NotFound as gone:

@@ -83,7 +83,7 @@ def _of_lanes(
     for lane, steps in ways.items():
         if lane in untouched:
             continue
-        onward = None if any(step.index in begun for step in steps) else _onward(record, steps)
+        onward = _early(record, steps, begun) if any(step.index in begun for step in steps) else _onward(record, steps)
         taken += onward is not None or any(step.index in begun for step in steps)
         if onward is not None:
             yield onward
@@ -131,11 +131,34 @@ def _onward(record: JobRecord, lane: list[StepRecord]) -> int | None:
     return None
 
 
+def _early(record: JobRecord, lane: list[StepRecord], begun: Collection[int]) -> int | None:
+    """What may be taken back beside a step that has failed and is being cleared away."""
+    if any(step.index in begun and not (step.state in BEGUN and step.error) for step in lane):
+        return None
+    for step in lane:
+        planned = record.plan.steps[step.index]
+        if step.state is StepState.WAITING and planned.early and _to_undo(record, lane, step.index):
+            return step.index
+    return None
+
+
 def _to_undo(record: JobRecord, lane: list[StepRecord], index: int) -> bool:
     """Whether there is anything to take back: it was begun, and what it made is known."""
-    wanted = record.plan.steps[index].undoes
-    begun = any(record.plan.steps[step.index].makes == wanted and _touched(step, ()) for step in lane)
-    return begun and record.step(index) is not None
+    planned = record.plan.steps[index]
+    if planned.only_without and not _without(record, lane, planned.only_without):
+        return False
+    return _came_about(record, lane, planned.undoes) and record.step(index) is not None
+
+
+def _came_about(record: JobRecord, lane: list[StepRecord], made: str) -> bool:
+    """Whether what goes by that name may be there. Where nothing was ever sent for it, it is not."""
+    makers = [step for step in lane if record.plan.steps[step.index].makes == made]
+    return any(step.state in BEGUN or step.state is StepState.DONE or step.attempts for step in makers)
+
+
+def _without(record: JobRecord, lane: list[StepRecord], made: str) -> bool:
+    takers = [step for step in lane if record.plan.steps[step.index].undoes == made]
+    return not _came_about(record, lane, made) or any(step.state is StepState.DONE for step in takers)
 
 
 def complete(record: JobRecord) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Mapping
 
 import msgspec
@@ -17,62 +16,21 @@ import structlog
 from bot.domain.audit import Tag
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, Quote, Size, Span, say
+from bot.domain.texts import Phrase, Quote, say
 from bot.errors import CannotTell, Damaged, OutcomeUnknown, Unreachable, UserError, XapiFailure, XenbotError
 from bot.jobs.judging import End, EndKind
+from bot.jobs.pulse import Pulse
 from bot.jobs.sending import before
 from bot.jobs.steps import StepRunner
 from bot.operations.base import Look, Seen
 from bot.operations.ports import TaskStatus
-from bot.operations.work import Errand, Reached, Worker
+from bot.operations.work import Errand, Worker
 from bot.store import Note
 
 log = structlog.get_logger()
 
 _OVER = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 _OWN = "xenbot"
-# The rate is that of the last half minute: an average since the start would hide a stall, and a guess from it lie.
-_WINDOW_S = 30.0
-
-
-class Pulse:
-    """How far work is, and how fast it has been lately."""
-
-    def __init__(self) -> None:
-        self.reached: Reached | None = None
-        self._marks: deque[tuple[float, int]] = deque()
-
-    def tell(self, reached: Reached) -> None:
-        """Takes what a worker tells."""
-        now = time.monotonic()
-        self.reached = reached
-        self._marks.append((now, reached.done))
-        while len(self._marks) > 2 and now - self._marks[1][0] > _WINDOW_S:
-            self._marks.popleft()
-
-    @property
-    def fraction(self) -> float:
-        """The share that is done, as far as it can be known."""
-        reached = self.reached
-        return 0.0 if reached is None or reached.total <= 0 else reached.done / reached.total
-
-    @property
-    def line(self) -> Phrase | None:
-        """What the card says of it: amount, rate, time left where the rate allows a guess."""
-        reached = self.reached
-        if reached is None:
-            return None
-        if reached.stalled is not None:
-            return reached.stalled
-        if reached.total <= 0 or not reached.done:
-            return reached.phase
-        words = say("{phase}: {done} of {all}", phase=reached.phase, done=Size(reached.done), all=Size(reached.total))
-        (since, first), (now, last) = self._marks[0], self._marks[-1]
-        if now - since < 1 or last <= first:
-            return words
-        rate = (last - first) / (now - since)
-        left = max(0, reached.total - reached.done) / rate
-        return say("{so_far}, {rate}/s, about {left} left", so_far=words, rate=Size(int(rate)), left=Span(left))
 
 
 class OwnWork(StepRunner):
@@ -126,17 +84,28 @@ class OwnWork(StepRunner):
             return await self._judge(record, step, plan_step, None)
         if error != ("",):
             log.info("own_work_ended", job=record.number, step=self.index, error=error)
+            step = await self._given_up(record, step, error)
             await self._stop_task(record, step)
             # What came through at the pool although the work was broken off goes too.
             left = await self._cleared(errand, worker)
         end = await self._judge(record, step, plan_step, error)
         return msgspec.structs.replace(end, evidence=(*end.evidence, *left))
 
+    async def _given_up(self, record: JobRecord, step: StepRecord, error: tuple[str, ...]) -> StepRecord:
+        """The step as one that cannot end well any more, where clearing it away would keep something urgent waiting."""
+        lane = record.plan.steps[self.index].lane
+        if not any(planned.early and planned.lane == lane for planned in record.plan.steps):
+            return step
+        failing = msgspec.structs.replace(step, error=error)
+        await self._save(failing)
+        self.news.set()
+        return failing
+
     def _errand(self, record: JobRecord, step: StepRecord, plan_step: Step, pulse: Pulse) -> Errand:
         return Errand(
             job=record.number,
             nonce=record.nonce,
-            pool=record.pool,
+            pool=record.pool_of(self.index),
             step=plan_step,
             task=step.parent,
             names=record.plan.names,
@@ -157,7 +126,14 @@ class OwnWork(StepRunner):
     async def _found(self, record: JobRecord, step: StepRecord, plan_step: Step, worker: Worker) -> StepRecord | End:
         if worker.lasting:
             return await self._judge(record, step, plan_step, None)
+        if not worker.again and not step.error and not await self._answers(record, plan_step):
+            silent = "xenbot was restarted in the middle of it, and the pool does not answer."
+            step = await self._given_up(record, step, (_OWN, silent))
         await self._stop_task(record, step)
+        if step.error:
+            left = await self._cleared(self._errand(record, step, plan_step, Pulse()), worker)
+            end = await self._judge(record, step, plan_step, step.error)
+            return msgspec.structs.replace(end, evidence=(*end.evidence, *left))
         look = await self._looked_at(record, plan_step)
         if look.seen is Seen.DONE:
             await self.store.save_step(step, Note(Tag.JOB_ADOPTED, record.team, "xenbot", task=step.task))
@@ -174,6 +150,15 @@ class OwnWork(StepRunner):
         waiting = msgspec.structs.replace(step, state=StepState.WAITING, task="", parent="", progress=0.0, said=None)
         await self._save(waiting)
         return waiting
+
+    async def _answers(self, record: JobRecord, plan_step: Step) -> bool:
+        """Whether the pool answers within half a minute."""
+        for _ in range(self.pace.stubborn):
+            if await self._seen(record, plan_step) is not None:
+                return True
+            await self._hint(record, say("The pool does not answer; looking again."))
+            await asyncio.sleep(self.pace.retry)
+        return False
 
     async def _cleared(self, errand: Errand, worker: Worker) -> tuple[Phrase, ...]:
         """Takes away what the work has left; what could not be taken away, in sentences."""
@@ -211,11 +196,11 @@ class OwnWork(StepRunner):
         while step.parent:
             pause = self.pace.retry / 4
             try:
-                view = await self.driver.task(record.pool, step.parent)
+                view = await self.driver.task(record.pool_of(self.index), step.parent)
                 if view is None or view.status in _OVER:
                     return
                 if time.monotonic() >= asks_at:
-                    await self.driver.cancel(record.pool, step.parent)
+                    await self.driver.cancel(record.pool_of(self.index), step.parent)
                     asks_at, gap = time.monotonic() + gap, gap * 2
             except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
                 log.info("task_not_stopped_yet", job=record.number, step=step.index, reason=str(reason))
@@ -230,7 +215,7 @@ class OwnWork(StepRunner):
     async def _forget(self, record: JobRecord, step: StepRecord) -> None:
         try:
             if step.parent:
-                await self.driver.close_task(record.pool, step.parent)
+                await self.driver.close_task(record.pool_of(self.index), step.parent)
         except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
             log.info("task_left_behind", job=record.number, step=step.index, reason=str(reason))
 
@@ -241,6 +226,12 @@ class OwnWork(StepRunner):
             return super()._patience(error)
         # What the work left is there when it ends; only what was done well may need a moment to show.
         return self.operation.settle_s if error == ("",) else 0.0
+
+    def _arrived(self, look: Look, step: StepRecord, plan_step: Step, error: tuple[str, ...] | None) -> End:
+        if step.error:
+            # What was urgent may have begun, so that nothing can go on from here.
+            return msgspec.structs.replace(self._verdict(look, step.error), made=look.made)
+        return super()._arrived(look, step, plan_step, error)
 
     def _verdict(self, look: Look, error: tuple[str, ...] | None) -> End:
         if error and error[0] == _OWN and look.seen is not Seen.HARMED:

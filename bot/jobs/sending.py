@@ -51,7 +51,9 @@ class Sending(Judging):
         for attempt in itertools.count() if plan_step.undoes else range(self.pace.sends):
             try:
                 async with self._told_if_slow(record, _SLOW):
-                    parent = await self.driver.open_task(record.pool, label, f"asked by {record.requester}")
+                    parent = await self.driver.open_task(
+                        record.pool_of(self.index), label, f"asked by {record.requester}"
+                    )
             except XapiFailure as failure:
                 words = self.words((failure.code, *failure.params))
                 return self._finish(step, End(EndKind.FAILED, say("Not started: {words}", words=words)))
@@ -76,9 +78,9 @@ class Sending(Judging):
     async def _remove_others(self, record: JobRecord, step: StepRecord) -> None:
         """Removes parents that earlier tries may have made: no call was ever sent under them."""
         try:
-            for handle in await self.driver.labelled(record.pool, step.nonce) if step.nonce else ():
+            for handle in await self.driver.labelled(record.pool_of(self.index), step.nonce) if step.nonce else ():
                 if handle != step.parent:
-                    await self.driver.close_task(record.pool, handle)
+                    await self.driver.close_task(record.pool_of(self.index), handle)
         except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
             # The nonce stays with the step, so it is tried again when the job is over.
             log.info("task_left_for_later", job=record.number, step=step.index, reason=str(reason))
@@ -107,7 +109,9 @@ class Sending(Judging):
         """Sends the call: the step with its task, its end, or the step as it was where no task is known."""
         try:
             async with self._told_if_slow(record, _SLOW):
-                task = await self.driver.begin(record.pool, plan_step.call, parent=step.parent, job=str(record.number))
+                task = await self.driver.begin(
+                    record.pool_of(self.index), plan_step.call, parent=step.parent, job=str(record.number)
+                )
         except XapiFailure as failure:
             return await self._judge(record, step, plan_step, (failure.code, *failure.params))
         except (Unreachable, CannotTell):
@@ -142,7 +146,7 @@ class Sending(Judging):
         await self._hint(record, looking)
         while True:
             try:
-                children = await self.driver.children(record.pool, step.parent)
+                children = await self.driver.children(record.pool_of(self.index), step.parent)
             except (Unreachable, CannotTell, XapiFailure):
                 await self._hint(record, say("The pool does not answer. Nothing is repeated until it does."))
                 await asyncio.sleep(self.pace.retry)

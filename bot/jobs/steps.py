@@ -37,10 +37,21 @@ class StepRunner(Sending, Undoing):
         if plan_step is None:
             missing = say("Not begun, since what it needs is not there: {title}", title=self._planned(record).title)
             return self._finish(record.steps[self.index], End(EndKind.FAILED, missing))
+        if plan_step.pool and not plan_step.undoes and record.steps[self.index].state is StepState.WAITING:
+            await self._pool_is_known(record, plan_step.pool)
         end: StepRecord | End = record.steps[self.index]
         while isinstance(end, StepRecord):
             end = await self._once(record, end, plan_step)
         return end
+
+    async def _pool_is_known(self, record: JobRecord, pool: str) -> None:
+        """After a start the feed loads in its own time; a pool that is silent for longer makes the step fail."""
+        for _ in range(self.pace.stubborn):
+            if self.driver.known(pool) is not None or self.cancel_asked.is_set():
+                return
+            name = record.plan.names.get(pool, pool)
+            await self._hint(record, say("{pool} has not answered yet since xenbot was started.", pool=name))
+            await asyncio.sleep(self.pace.retry)
 
     def _planned(self, record: JobRecord) -> Step:
         return record.plan.steps[self.index]
@@ -74,7 +85,9 @@ class StepRunner(Sending, Undoing):
             if self.cancel_asked.is_set() and not told_pool:
                 told_pool = await self._told(record, step)
             try:
-                view = await self.driver.wait(record.pool, step.task, seen=seen, at_most_s=self.pace.retry)
+                view = await self.driver.wait(
+                    record.pool_of(self.index), step.task, seen=seen, at_most_s=self.pace.retry
+                )
             except (Unreachable, CannotTell, XapiFailure):
                 await self._hint(record, _AWAY)
                 await asyncio.sleep(self.pace.retry)
@@ -120,7 +133,7 @@ class StepRunner(Sending, Undoing):
         """
         for handle in (step.task, step.parent):
             try:
-                await self.driver.close_task(record.pool, handle)
+                await self.driver.close_task(record.pool_of(self.index), handle)
             except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown) as reason:
                 log.info("task_left_behind", job=record.number, step=step.index, reason=str(reason))
         waiting = await self._anew(step)
@@ -153,6 +166,6 @@ class StepRunner(Sending, Undoing):
     async def _told(self, record: JobRecord, step: StepRecord) -> bool:
         """Whether the pool heard that the task should stop; asking again is harmless."""
         try:
-            return await self.driver.cancel(record.pool, step.task)
+            return await self.driver.cancel(record.pool_of(self.index), step.task)
         except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown):
             return False

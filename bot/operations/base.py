@@ -61,7 +61,9 @@ class Operation(msgspec.Struct, frozen=True):
     `onward` gives the buttons that go on
     from, or back from, a job that ended partly. `renew` plans anew what was asked for, where that may well lead to
     other steps than `replan`, which judges those of the earlier plan. `tells` are the kinds of steps whose last
-    sentence is told at the end of a job that went well. `foreseen` says, of a code that a step failed with, whether a
+    sentence is told at the end of a job that went well. A job that is `whole` counts only when all of it is done:
+    otherwise `sum_up` says how things stand once what was begun is taken back, `NOT_DONE` where they are as before.
+    `foreseen` says, of a code that a step failed with, whether a
     check of its plan looks for it.
     """
 
@@ -84,6 +86,7 @@ class Operation(msgspec.Struct, frozen=True):
     renew: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
     foreseen: Callable[[Plan, str], Phrase] | None = None
     tells: frozenset[str] = frozenset()
+    whole: bool = False
 
     def rest(self, plan: Plan, begun: frozenset[int]) -> Plan:
         """What remains of an approved plan once the steps `begun` are done or under way."""

@@ -198,14 +198,14 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts):
 
         def work(db: sqlite_utils.Database) -> Sequence[tuple[str, StepRecord]]:
             found = db.execute(
-                "SELECT DISTINCT steps.job, jobs.pool FROM steps JOIN jobs ON jobs.number = steps.job"  # noqa: S608  marks
+                "SELECT DISTINCT steps.job FROM steps JOIN jobs ON jobs.number = steps.job"  # noqa: S608  marks
                 f" WHERE (steps.parent <> '' OR steps.nonce <> '') AND jobs.state IN ({marks})",
                 [state.value for state in FINAL],
             ).fetchall()
             return [
-                (row["pool"], step)
-                for row in found
-                for step in rows.steps_of(db, row["job"])
+                (record.pool_of(step.index), step)
+                for record in (rows.job(db, row["job"]) for row in found)
+                for step in record.steps
                 if step.parent or step.nonce
             ]
 

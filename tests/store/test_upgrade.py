@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlite_utils
 
 from bot.domain.job import JobState
-from bot.domain.plan import LockKey, Placement, Plan, Risk, Target
+from bot.domain.plan import Call, LockKey, Placement, Plan, Risk, Step, Target
 from bot.domain.record import StepState
 from bot.domain.texts import say
 from bot.store import Reader, Store
@@ -31,7 +31,7 @@ def first_version(path: Path) -> None:
         checks=(),
         risk=Risk.LOW,
         risk_reasons=(),
-        steps=(),
+        steps=(Step("pool_migrate", say("Migrate"), Call("VM.pool_migrate", ())),),
         locks=(LockKey("VM", "vm-1", "centos54"),),
     )
     columns = plan_columns(plan)

@@ -1,0 +1,199 @@
+"""A job that works in two pools: the guest runs in one of them, never in both, and never in none for good."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from engine_bench import ADMIN, OPERATOR
+from move_bench import OFF, ON, THERE, MoveBench, Moving
+
+from bot.domain.job import JobState
+from bot.domain.record import JobRecord, StepState
+from bot.domain.texts import plain
+from bot.store import Store
+
+OVER = ("SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED", "NEEDS_ATTENTION")
+
+
+@pytest.fixture
+def world() -> Moving:
+    return Moving()
+
+
+@pytest.fixture
+async def moves(tmp_path, world: Moving):  # noqa: ANN001, ANN201  pytest's own types
+    bench = MoveBench(tmp_path / "store.sqlite", world)
+    await bench.open()
+    yield bench
+    await bench.crash()
+
+
+def told(record: JobRecord) -> str:
+    return " ".join(plain(line) for line in (record.outcome, *record.evidence) if line is not None)
+
+
+def as_before(world: Moving) -> None:
+    assert (world.source, world.held, world.copy) == (ON, False, None)
+    assert world.drafts == set()
+    assert not world.both
+
+
+def moved(world: Moving) -> None:
+    assert (world.source, world.held, world.copy) == (OFF, True, ON)
+    assert not world.both
+
+
+async def under_way(moves: MoveBench, kind: str) -> int:
+    number = await moves.started()
+
+    async def there() -> bool:
+        record = await moves.store.job(number)
+        return any(step.kind == kind and step.state is not StepState.WAITING for step in record.steps)
+
+    await moves.until(there)
+    return number
+
+
+async def started_again(moves: MoveBench, world: Moving) -> None:
+    async def runs() -> bool:
+        return world.source is ON
+
+    await moves.until(runs)
+
+
+async def test_a_guest_goes_from_one_pool_to_the_other_and_each_step_asks_its_own_pool(
+    moves: MoveBench, world: Moving
+) -> None:
+    record = await moves.ended(await moves.started(), *OVER)
+    assert record.state is JobState.SUCCEEDED, told(record)
+    assert plain(record.outcome) == "v1 runs there"
+    moved(world)
+
+    async def tidied() -> bool:
+        return not await moves.store.open_parents()
+
+    await moves.until(tidied)
+
+
+@pytest.mark.parametrize("fails", ["export", "start of the copy"])
+async def test_whatever_fails_the_guest_runs_again_and_nothing_of_the_copy_is_left(
+    moves: MoveBench, world: Moving, fails: str
+) -> None:
+    if fails == "export":
+        world.full = True
+    else:
+        world.bad["VM.start c1"] = ("HOST_NOT_ENOUGH_FREE_MEMORY", "1", "0")
+    record = await moves.ended(await moves.started(), *OVER)
+    assert record.state is JobState.FAILED, told(record)
+    assert plain(record.outcome) == "v1 was not moved and runs as before"
+    assert ("The folder of backups is full" if fails == "export" else "memory") in told(record)
+    as_before(world)
+
+
+async def test_a_pool_that_falls_silent_in_the_middle_does_not_keep_the_guest_down(
+    moves: MoveBench, world: Moving
+) -> None:
+    world.go_on.clear()
+    world.shelf_open.set()
+    number = await moves.started()
+
+    async def importing() -> bool:
+        return bool(world.drafts)
+
+    await moves.until(importing)
+    world.silence.add(THERE)
+    world.go_on.set()
+    await started_again(moves, world)
+    assert (await moves.store.job(number)).state is JobState.RUNNING
+    assert world.drafts
+    world.silence.clear()
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.FAILED, told(record)
+    as_before(world)
+
+
+async def test_a_copy_that_may_run_keeps_the_guest_off_until_its_pool_answers(moves: MoveBench, world: Moving) -> None:
+    world.lose = "VM.start c1"
+    number = await under_way(moves, "start-copy")
+
+    async def lost() -> bool:
+        return THERE in world.silence
+
+    await moves.until(lost)
+    await moves.control.cancel(number, await world.person("T", OPERATOR))
+    assert world.copy is ON
+    assert world.source is OFF
+    world.silence.clear()
+    record = await moves.ended(number, *OVER)
+    assert record.state in {JobState.SUCCEEDED, JobState.CANCELLED}, told(record)
+    (moved if record.state is JobState.SUCCEEDED else as_before)(world)
+
+
+@pytest.mark.parametrize("kind", ["shutdown", "export", "import"])
+async def test_cancel_at_each_phase_starts_the_guest_again(moves: MoveBench, world: Moving, kind: str) -> None:
+    if kind == "shutdown":
+        world.released.clear()
+    world.go_on.clear()
+    if kind == "import":
+        world.shelf_open.set()
+    number = await under_way(moves, kind)
+    await moves.control.cancel(number, await world.person("T", OPERATOR))
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.CANCELLED, told(record)
+    assert plain(record.outcome) == "v1 was not moved and runs as before"
+    as_before(world)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_kill_at_every_stored_step_leaves_one_that_runs_and_tells_the_truth(
+    moves: MoveBench, world: Moving, *, fails: bool
+) -> None:
+    point, reached = 0, True
+    while reached:
+        point += 1
+        world.__init__()  # type: ignore[misc]
+        if fails:
+            world.bad["VM.start c1"] = ("HOST_NOT_ENOUGH_FREE_MEMORY", "1", "0")
+        reached = await _killed_at(moves, world, point)
+    assert point > 3 * 5
+
+
+async def _killed_at(moves: MoveBench, world: Moving, point: int) -> bool:
+    """Whether the job lived long enough to be killed right after its write number `point`."""
+    real, writes, stopped = Store.save_step, 0, asyncio.Event()
+
+    async def counted(store: Store, *args: object, **named: object) -> JobRecord:
+        nonlocal writes
+        record = await real(store, *args, **named)
+        if record.state is JobState.RUNNING:
+            writes += 1
+            if writes == point:
+                stopped.set()
+            if writes >= point:
+                await asyncio.Event().wait()
+        return record
+
+    moves.store.save_step = counted.__get__(moves.store)  # type: ignore[method-assign]
+    number = await moves.started()
+    over = asyncio.create_task(moves.ended(number, *OVER))
+    halt = asyncio.create_task(stopped.wait())
+    await asyncio.wait({over, halt}, return_when=asyncio.FIRST_COMPLETED)
+    reached = halt.done()
+    for task in (over, halt):
+        task.cancel()
+    await asyncio.wait({over, halt})
+    await moves.crash()
+    await moves.open()
+    record = await moves.ended(number, *OVER)
+    assert not world.both
+    if record.state is JobState.SUCCEEDED:
+        moved(world)
+    elif record.state is JobState.FAILED:
+        as_before(world)
+    else:
+        # A call that was lost right before it was sent is never sent again, and a person is asked to look.
+        assert any(step.state is StepState.UNCLEAR for step in record.steps), (point, told(record))
+        assert ON in {world.source, world.copy}, (point, told(record))
+        await moves.control.resolve(number, await world.person("T", ADMIN), "not-done")
+    return reached
