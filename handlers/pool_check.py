@@ -9,7 +9,7 @@ from bot.domain.inventory import Host, PoolView
 from bot.domain.message import Message
 from bot.domain.policy import Role
 from bot.errors import NotUnderstood, Refused
-from bot.operations.health import report
+from bot.operations.health import news, report
 from bot.operations.health.row import Row
 from bot.operations.joining import report as joining
 
@@ -41,8 +41,8 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         found = report.rows(facts)
         if len(views) == 1:
             then = await context.journal.checkup(view.pool.uuid, context.now - _DAY_S)
-            news = report.since(found, then, context.now)
-            return report.message(facts, found, whole=arguments.everything, news=news)
+            changes = news.since(found, then, context.now)
+            return report.message(facts, found, whole=arguments.everything, news=changes)
         checked.append((view, found))
     return report.several(checked)
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from bot.commands import Annotated, Change, Command, Context, after, rest
-from bot.domain import recurrence
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
 from bot.domain.retention import read_rule
 from bot.domain.schedule import TAG, Covered
-from bot.domain.texts import clean
 from bot.errors import NotFound, NotUnderstood
-from bot.operations import schedule
+from bot.operations import schedule, schedule_words
 from bot.operations.lookalike import spellings
 
 
@@ -33,8 +30,11 @@ class Arguments(msgspec.Struct, frozen=True):
 
 async def plan(arguments: Arguments, context: Context) -> Plan:
     """The standing plan; nothing is in force yet. Raises NotUnderstood, NotFound, Ambiguous."""
-    zone = _zone(arguments.zone or context.schedules.zone)
-    rule = _rule(arguments, zone)
+    try:
+        zone = schedule_words.zone_of(arguments.zone or context.schedules.zone)
+        rule = schedule_words.rule_of(arguments.daily, arguments.weekly, arguments.monthly, zone)
+    except ValueError as error:
+        raise _misread(str(error)) from error
     if arguments.keep:
         try:
             read_rule(arguments.keep)
@@ -60,30 +60,6 @@ def _covered(text: str, context: Context) -> Covered:
         else:
             return Covered(vm=vm.uuid, name=vm.name)
     raise refusal or NotFound("guest", text)
-
-
-def _rule(arguments: Arguments, zone: str) -> str:
-    given = [
-        f"{every} {text}"
-        for every, text in (("daily", arguments.daily), ("weekly", arguments.weekly), ("monthly", arguments.monthly))
-        if text
-    ]
-    if len(given) != 1:
-        raise _misread("it needs one of daily, weekly and monthly, with a time")
-    rule = unicodedata.normalize("NFKC", given[0])
-    try:
-        recurrence.read(rule, zone)
-    except ValueError as error:
-        raise _misread(str(error)) from error
-    return rule
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise _misread(f"there is no time zone “{clean(name)}”; write one such as Europe/Berlin") from None
-    return name
 
 
 def _misread(why: str) -> NotUnderstood:

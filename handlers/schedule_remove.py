@@ -19,12 +19,9 @@ class Arguments(msgspec.Struct, frozen=True):
 async def act(arguments: Arguments, context: Context) -> Message:
     """Does it, at once and audited."""
     one = await context.schedules.remove(arguments.schedule, context.person)
-    line = say(
-        "Schedule {n} is removed: {what}. Its backups stay; {how} lists them.",
-        n=Code(str(one.number)),
-        what=one.covered.words,
-        how=Code("/xen backups"),
-    )
+    gone = say("Schedule {n} is removed: {what}.", n=Code(str(one.number)), what=one.covered.words)
+    kept = say("Its backups stay; {how} lists them.", how=Code("/xen backups"))
+    line = gone if one.covered.check else say("{gone} {kept}", gone=gone, kept=kept)
     return Message(line, (Verdict(line),))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bot.domain.inventory import Alert, Host, Pool, Sr, Vm
+from bot.domain.plan import Grade
 from bot.domain.texts import Phrase
 
 
@@ -156,8 +157,15 @@ class PlugFacts(msgspec.Struct, frozen=True):
     read_at: float
 
 
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that a check found wrong: what it says of it, and how grave it is."""
+
+    says: Phrase
+    grade: Grade
+
+
 class Checkup(msgspec.Struct, frozen=True):
-    """What an earlier check of a pool found: `at` in Unix seconds, a sentence for each finding by its lasting name."""
+    """What an earlier check of a pool found: `at` in Unix seconds, the findings by their lasting names."""
 
     at: float
-    items: dict[str, Phrase]
+    items: dict[str, Finding]

@@ -22,24 +22,32 @@ class ScheduleState(StrEnum):
 
 
 class Covered(msgspec.Struct, frozen=True):
-    """What is backed up: one guest (UUID, with the name it had), or every guest that has a tag when the time comes."""
+    """What a schedule is about.
+
+    What is backed up is one guest (`vm`, its UUID, with the `name` it had), or every guest that has a `tag` when the
+    time comes. Where `check` is set, nothing is backed up: `pool` (UUID, with its `name`) is checked, or every pool.
+    """
 
     vm: str = ""
     name: str = ""
     tag: str = ""
+    pool: str = ""
+    check: bool = False
 
     @property
     def words(self) -> Value:
-        """For a sentence: "web1", "every guest with the tag critical"."""
+        """For a sentence: "web1", "every guest with the tag critical", "the check of experiment"."""
+        if self.check:
+            return say("the check of {pool}", pool=self.name) if self.pool else say("the check of every pool")
         return say("every guest with the tag {tag}", tag=self.tag) if self.tag else self.name
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """Backups that recur. Times in Unix seconds.
+    """Backups or checks that recur. Times in Unix seconds.
 
     `mark` is what the approved job knows it by, `keep` the rule by which its backups are kept ("" for that of the
-    configuration), `owner` who asked for it in which `job`, `channel` where the cards of its jobs go. `last_jobs` are
-    the jobs of its newest run, `last_said` what that run left out and why.
+    configuration), `owner` who asked for it in which `job`, `channel` where the cards of its jobs go, and what a check
+    finds. `last_jobs` are the jobs of its newest run, `last_said` what that run left out and why.
     """
 
     number: int

@@ -85,7 +85,8 @@ _GOING_ON: Final = frozenset(JobState) - FINAL - {JobState.NEEDS_ATTENTION}
 
 def _left_out(schedules: Sequence[Schedule], since: float) -> Iterator[Phrase]:
     for one in schedules:
-        if (one.last_run or 0.0) >= since:
+        # A check has told what it found, and where it could not look, by itself.
+        if (one.last_run or 0.0) >= since and not one.covered.check:
             yield from (say("Schedule {n}: {line}", n=Code(str(one.number)), line=line) for line in one.last_said)
 
 

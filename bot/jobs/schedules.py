@@ -1,5 +1,7 @@
 """Runs schedules: when the time has come, what a schedule covers is planned, and its jobs are asked for in its name.
 
+A schedule that checks pools asks for nothing: it looks, and tells what changed.
+
 A run and its jobs are stored together with the time of the next one, so that no death of the bot repeats or loses one.
 Runs that fell into a time when the bot was down are made up for by one. Nothing begins while the run before goes on.
 """
@@ -9,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import structlog
 
 from bot.domain import recurrence
 from bot.domain.audit import Tag
+from bot.domain.health import Checkup
 from bot.domain.inventory import FeedState, Vm
 from bot.domain.job import FINAL, JobEvent, JobState
 from bot.domain.plan import LockKey, Plan, ceiling, digest
@@ -33,7 +37,7 @@ from bot.errors import (
     UserError,
     XenError,
 )
-from bot.jobs import story
+from bot.jobs import scheduled_checks, story
 from bot.jobs.engine import Engine
 from bot.jobs.ports import Directory
 from bot.operations import backup
@@ -43,7 +47,7 @@ from bot.store import Note, Outgoing, Store
 
 log = structlog.get_logger()
 
-LOOK_S: Final = 15.0
+LOOK_S: Final = 5.0
 #: For so long after its time a run waits for pools that are not known yet, such as right after the bot's start.
 PATIENCE_S: Final = 900.0
 _NAMED: Final = 20
@@ -96,13 +100,13 @@ class Runner:
             await self._due(one)
 
     async def _due(self, one: Schedule) -> None:
+        if one.covered.check:
+            await self._check(one)
+            return
         if await self.store.frozen() is not None:
             return  # when the freeze ends, all that it held up is made up for by one run
         now = self.store.clock()
-        due = recurrence.missed(one.rule, one.next_run - 1, now)
-        said: list[Phrase] = []
-        if due is not None and due.count > 1:
-            said.append(say("{n} runs were missed and are made up for by this one", n=due.count - 1))
+        said = _missed(one, now)
         open_yet = [job for job in await self._before(one) if job.state not in FINAL]
         if open_yet:
             said += [_not_over(job) for job in open_yet]
@@ -115,11 +119,29 @@ class Runner:
         for record in await self._begun(one, jobs, said):
             await self._queue(one, record)
 
-    async def _begun(self, one: Schedule, jobs: Sequence[JobRecord], said: Sequence[Phrase]) -> Sequence[JobRecord]:
+    async def _check(self, one: Schedule) -> None:
+        """A run that looks and changes nothing, so that no freeze holds it up."""
+        now, pools = self.store.clock(), self.fleet.pools()
+        if scheduled_checks.unknown(pools, one.covered) and now - one.next_run < PATIENCE_S:
+            return
+        owner = await self._owner(one)
+        looked = await scheduled_checks.look(one, pools, self.facts, await self.store.told_by(one.number), now)
+        posts = [*scheduled_checks.about_owner(one, owner), *looked.story]
+        await self._begun(one, [], [*_missed(one, now), *owner, *looked.said], checked=looked.checked, posts=posts)
+
+    async def _begun(
+        self,
+        one: Schedule,
+        jobs: Sequence[JobRecord],
+        said: Sequence[Phrase],
+        *,
+        checked: Mapping[str, Checkup] = MappingProxyType({}),
+        posts: Sequence[Outgoing] = (),
+    ) -> Sequence[JobRecord]:
         following = recurrence.next_after(one.rule, self.store.clock())
         detail = {"schedule": one.number, "said": [plain(line) for line in said]}
         note = Note(Tag.SCHEDULE_RUN, one.team, one.actor, detail)
-        stored = await self.store.begin_run(one, following, jobs, said, note)
+        stored = await self.store.begin_run(one, following, jobs, said, note, checked=checked, story=posts)
         log.info("schedule_run", schedule=one.number, jobs=len(stored or ()), said=len(said))
         return stored or ()
 
@@ -249,6 +271,13 @@ class Runner:
     def _card(self, record: JobRecord) -> list[Outgoing]:
         card = story.card(record, self.engine.operations[record.operation])
         return [Outgoing("card", card, urgent=False)]
+
+
+def _missed(one: Schedule, now: float) -> list[Phrase]:
+    due = recurrence.missed(one.rule, one.next_run - 1, now)
+    if due is None or due.count < 2:
+        return []
+    return [say("{n} runs were missed and are made up for by this one", n=due.count - 1)]
 
 
 def _not_over(job: JobRecord) -> Phrase:

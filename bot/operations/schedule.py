@@ -1,7 +1,8 @@
-"""Making a schedule: a standing plan, confirmed and approved once, that backs guests up by itself from then on.
+"""Making a schedule: a standing plan, confirmed once, that backs guests up or checks pools by itself from then on.
 
-Each run plans anew, by the facts of that moment, and does no more than was approved here: running guests by snapshot,
-nothing shut down. What would need an approval of its own is left out and told.
+Each run of backups plans anew, by the facts of that moment, and does no more than was approved here: running guests by
+snapshot, nothing shut down. What would need an approval of its own is left out and told. A check only looks, so that
+its maker's confirmation is enough.
 """
 
 from __future__ import annotations
@@ -42,8 +43,15 @@ async def plan(covered: Covered, rule: str, zone: str, keep: str, facts: Facts, 
     return msgspec.structs.replace(made, checks=(*made.checks, *hindered))
 
 
+async def checking(covered: Covered, rule: str, zone: str, facts: Facts) -> Plan:
+    """The plan of a schedule that checks pools. `rule` and `zone` must be readable."""
+    return decide_check(covered, rule, zone, facts.schedules.now(), await facts.schedules.all())
+
+
 async def _standing(covered: Covered, rule: str, zone: str, keep: str, facts: Facts) -> Plan:
     book = facts.schedules
+    if covered.check:
+        return await checking(covered, rule, zone, facts)
     guests = [vm.name for vm in book.covers(covered)]
     return decide(covered, rule, zone, keep, book.now(), guests, await _place(facts), await book.all())
 
@@ -81,8 +89,6 @@ def decide(
     when = recurrence.words(read)
     title = say("Back up {what} {when}", what=covered.words, when=say(when))
     first = recurrence.next_after(read, now)
-    options = {"vm": covered.vm, "name": covered.name, "tag": covered.tag, "rule": rule, "zone": zone, "keep": keep}
-    call = Call(SCHEDULE, (Options(options), Marked(_MARK)), own=True)
     shown = many([*guests[:_NAMED], *(["…"] if len(guests) > _NAMED else [])]) if guests else many(["nothing"])
     return Plan(
         operation=NAME,
@@ -94,7 +100,7 @@ def decide(
         checks=(_archive(place), _covers(covered, guests), _alone(covered, others), _clock(read, now)),
         risk=Risk.HIGH,
         risk_reasons=(say("from then on it runs by itself, under its own name"),),
-        steps=(Step(SCHEDULE, say("Put the schedule in force"), call),),
+        steps=(_step(covered, rule, zone, keep),),
         locks=(),
         after=(
             say("First run {first}, the next {second}", first=Moment(first), second=_second(read, first)),
@@ -104,6 +110,47 @@ def decide(
         ),
         names={covered.vm: covered.name} if covered.vm else {},
     )
+
+
+def decide_check(covered: Covered, rule: str, zone: str, now: float, others: Sequence[Schedule]) -> Plan:
+    """The plan of a schedule that checks pools. Never raises."""
+    read = recurrence.read(rule, zone)
+    pool = covered.name if covered.pool else say("every pool")
+    first = recurrence.next_after(read, now)
+    return Plan(
+        operation=NAME,
+        pool="",
+        title=say("Check {pool} {when}", pool=pool, when=say(recurrence.words(read))),
+        refusal=say("No schedule can be made for {what}", what=covered.words),
+        targets=(Target("pool", covered.pool, covered.name if covered.pool else "every pool"),),
+        placements=(),
+        checks=(_alone(covered, others), _clock(read, now)),
+        risk=Risk.LOW,
+        risk_reasons=(),
+        steps=(_step(covered, rule, zone, ""),),
+        locks=(),
+        after=(
+            say("First run {first}, the next {second}", first=Moment(first), second=_second(read, first)),
+            say("It tells in this channel what is new, worse or gone, and nothing while nothing changed"),
+            say("It changes nothing at the pool"),
+        ),
+        names={covered.pool: covered.name} if covered.pool else {},
+    )
+
+
+def _step(covered: Covered, rule: str, zone: str, keep: str) -> Step:
+    options = {
+        "vm": covered.vm,
+        "name": covered.name,
+        "tag": covered.tag,
+        "pool": covered.pool,
+        "check": "yes" if covered.check else "",
+        "rule": rule,
+        "zone": zone,
+        "keep": keep,
+    }
+    call = Call(SCHEDULE, (Options(options), Marked(_MARK)), own=True)
+    return Step(SCHEDULE, say("Put the schedule in force"), call)
 
 
 def _second(rule: Recurrence, first: float) -> Moment:
@@ -137,7 +184,7 @@ def _covers(covered: Covered, guests: Sequence[str]) -> Check:
 
 
 def _alone(covered: Covered, others: Sequence[Schedule]) -> Check:
-    same = [one for one in others if (one.covered.vm, one.covered.tag) == (covered.vm, covered.tag)]
+    same = [one for one in others if _about(one.covered) == _about(covered)]
     if not same:
         return fine("alone", "Other schedules", say("none for the same"))
     numbers = many([Code(str(one.number)) for one in same])
@@ -145,6 +192,10 @@ def _alone(covered: Covered, others: Sequence[Schedule]) -> Check:
     return warning(
         "alone", "Other schedules", say("there is one for the same already: {numbers}", numbers=numbers), fix
     )
+
+
+def _about(covered: Covered) -> tuple[str, ...]:
+    return covered.vm, covered.tag, covered.pool, "check" if covered.check else ""
 
 
 def _clock(rule: Recurrence, now: float) -> Check:
@@ -160,7 +211,9 @@ def _clock(rule: Recurrence, now: float) -> Check:
 def covered_by(step: Step) -> tuple[Covered, Mapping[str, str]]:
     """What a step's schedule covers, and its other words: rule, zone, keep."""
     options = next(one.values for one in step.call.args if isinstance(one, Options))
-    return Covered(options["vm"], options["name"], options["tag"]), options
+    # Plans of before there were checks know nothing of them.
+    check = options.get("check", "") == "yes"
+    return Covered(options["vm"], options["name"], options["tag"], options.get("pool", ""), check), options
 
 
 def mark_of(step: Step) -> str:
@@ -176,6 +229,8 @@ async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _hom
 
 async def _renew(earlier: Plan, facts: Facts, approval: ApprovalSettings) -> Plan:
     covered, words = covered_by(earlier.steps[0])
+    if covered.check:
+        return await checking(covered, words["rule"], words["zone"], facts)
     return await plan(covered, words["rule"], words["zone"], words["keep"], facts, approval)
 
 
@@ -192,7 +247,10 @@ async def _look(_of: Plan, step: Step, facts: Facts) -> Look:
 
 
 def _inside(one: Schedule) -> Phrase:
-    return say("back up {what} {when}", what=one.covered.words, when=say(recurrence.words(one.rule)))
+    when = say(recurrence.words(one.rule))
+    if one.covered.check:
+        return say("{what} {when}", what=one.covered.words, when=when)
+    return say("back up {what} {when}", what=one.covered.words, when=when)
 
 
 class ScheduleWork:

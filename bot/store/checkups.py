@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
 
 import msgspec
 import sqlite_utils
 
-from bot.domain.health import Checkup
-from bot.domain.texts import Phrase
+from bot.domain.health import Checkup, Finding
 from bot.store.database import Database
 
 _KEPT_S = 9 * 86400.0
@@ -22,7 +22,7 @@ class Checkups:
     database: Database
     clock: Callable[[], float]
 
-    async def keep_checkup(self, pool: str, items: Mapping[str, Phrase]) -> None:
+    async def keep_checkup(self, pool: str, items: Mapping[str, Finding]) -> None:
         """Remembers what a check of a pool (UUID) finds now, and forgets what is older than nine days."""
         now, found = self.clock(), msgspec.json.encode(items).decode()
 
@@ -39,6 +39,28 @@ class Checkups:
             row = db.execute(_NEWEST_BEFORE, [pool, before]).fetchone() or db.execute(_OLDEST, [pool]).fetchone()
             if row is None:
                 return None
-            return Checkup(row["at"], msgspec.json.decode(row["items"], type=dict[str, Phrase]))
+            return _checkup(row)
 
         return await self.database.read(work)
+
+    async def told_by(self, schedule: int) -> dict[str, Checkup]:
+        """What a schedule found when it looked last, by the UUID of the pool."""
+
+        def work(db: sqlite_utils.Database) -> dict[str, Checkup]:
+            rows = db.execute("SELECT pool, at, items FROM checks_told WHERE schedule = ?", [schedule]).fetchall()
+            return {row["pool"]: _checkup(row) for row in rows}
+
+        return await self.database.read(work)
+
+
+def keep_told(db: sqlite_utils.Database, schedule: int, checked: Mapping[str, Checkup]) -> None:
+    """Remembers what a schedule found at pools (UUIDs), in place of what it found there before."""
+    for pool, found in checked.items():
+        db.execute(
+            "INSERT OR REPLACE INTO checks_told (schedule, pool, at, items) VALUES (?, ?, ?, ?)",
+            [schedule, pool, found.at, msgspec.json.encode(found.items).decode()],
+        )
+
+
+def _checkup(row: sqlite3.Row) -> Checkup:
+    return Checkup(row["at"], msgspec.json.decode(row["items"], type=dict[str, Finding]))

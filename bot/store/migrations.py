@@ -293,6 +293,24 @@ def m016_notes_of_looks(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE backups ADD COLUMN note TEXT NOT NULL DEFAULT ''")
 
 
+@MIGRATIONS()
+def m017_checks_that_recur(db: sqlite_utils.Database) -> None:
+    """What a schedule found at a pool when it looked last. Findings have their gravity now: older ones begin anew."""
+    db.execute("DELETE FROM checkups")
+    db.execute(
+        "CREATE TABLE checks_told (schedule INTEGER NOT NULL REFERENCES schedules(number), pool TEXT NOT NULL,"
+        " at REAL NOT NULL, items TEXT NOT NULL, PRIMARY KEY (schedule, pool)) STRICT"
+    )
+    db.execute("DROP VIEW schedule_list")
+    db.execute(
+        "CREATE VIEW schedule_list AS SELECT number AS schedule, state,"
+        " iif(json_extract(covered, '$.check'), 'pool-check', 'backup') AS does,"
+        " coalesce(nullif(json_extract(covered, '$.tag'), ''), json_extract(covered, '$.name')) AS covers,"
+        " json_extract(rule, '$.every') AS every, keep, owner, datetime(next_run, 'unixepoch') AS next_run,"
+        " datetime(last_run, 'unixepoch') AS last_run, last_jobs FROM schedules ORDER BY number"
+    )
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

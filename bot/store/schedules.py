@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 import sqlite_utils
 
+from bot.domain.health import Checkup
 from bot.domain.plan import LockKey
 from bot.domain.record import JobRecord
 from bot.domain.recurrence import Recurrence
@@ -17,6 +19,7 @@ from bot.domain.texts import Phrase
 from bot.errors import NotFound, Refused
 from bot.store import audit, outbox, rows
 from bot.store.audit import Note
+from bot.store.checkups import keep_told
 from bot.store.database import Database
 from bot.store.outbox import Outgoing
 
@@ -87,9 +90,20 @@ class Schedules:
         return await self.database.write(work)
 
     async def begin_run(
-        self, now: Schedule, next_run: float, jobs: Sequence[JobRecord], said: Sequence[Phrase], note: Note
+        self,
+        now: Schedule,
+        next_run: float,
+        jobs: Sequence[JobRecord],
+        said: Sequence[Phrase],
+        note: Note,
+        *,
+        checked: Mapping[str, Checkup] = MappingProxyType({}),
+        story: Sequence[Outgoing] = (),
     ) -> Sequence[JobRecord] | None:
-        """Stores a run with its jobs, and when the next one is; None when it was begun, paused or removed meanwhile."""
+        """Stores a run with its jobs, and when the next one is; None when it was begun, paused or removed meanwhile.
+
+        A run that checks pools leaves what it found there (by UUID), and what it tells of it.
+        """
 
         def work(db: sqlite_utils.Database) -> Sequence[JobRecord] | None:
             if _one(db, now.number) != now:
@@ -103,6 +117,8 @@ class Schedules:
                 "UPDATE schedules SET next_run = ?, last_run = ?, last_jobs = ?, last_said = ? WHERE number = ?",
                 [next_run, self.clock(), rows.encode([one.number for one in stored]), rows.encode(said), now.number],
             )
+            keep_told(db, now.number, checked)
+            outbox.put(db, self.clock(), story)
             return stored
 
         stored = await self.database.write(work)

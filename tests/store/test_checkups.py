@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.health import Finding
 from bot.domain.plan import Grade
 from bot.domain.texts import plain, say
-from bot.operations.health import report
-from bot.operations.health.row import Item, row
+from bot.operations.health import news
+from bot.operations.health.row import Item, Row, row
 from bot.store import Store
 
 DAY_S = 86_400.0
@@ -41,11 +42,11 @@ async def test_the_check_of_yesterday_is_remembered_and_one_of_last_week_is_forg
 ) -> None:
     assert await store.checkup("p-1", clock.now) is None
     for hour in range(30):
-        await store.keep_checkup("p-1", {f"item-{hour}": say("thing {n}", n=hour)})
+        await store.keep_checkup("p-1", {f"item-{hour}": Finding(say("thing {n}", n=hour), Grade.WARNING)})
         clock.now += HOUR_S
     found = await store.checkup("p-1", clock.now - DAY_S)
     assert found is not None
-    assert found.items == {"item-6": say("thing {n}", n=6)}
+    assert found.items == {"item-6": Finding(say("thing {n}", n=6), Grade.WARNING)}
     assert await store.checkup("p-2", clock.now) is None, "each pool has its own"
     oldest = await store.checkup("p-1", 0.0)
     assert oldest is not None
@@ -61,13 +62,13 @@ async def test_what_is_new_and_what_is_gone_is_told_and_nothing_is_told_as_well(
     full = row("space", "Storage space", [Item("space:sr-1", say("san is full"), Grade.BLOCKED)], say("fine"))
     quiet = row("space", "Storage space", [], say("fine"))
     lost = row("plugs", "Storage attached", [Item("plug:1", say("nas is off"))], say("fine"))
-    await store.keep_checkup("p-1", report.findings([full]))
+    await store.keep_checkup("p-1", news.findings([full]))
     clock.now += DAY_S
     then = await store.checkup("p-1", clock.now - DAY_S)
-    told = [plain(line).split(": ", 1) for line in report.since([quiet, lost], then, clock.now)]
+    told = [plain(line).split(": ", 1) for line in news.since([quiet, lost], then, clock.now)]
     assert [(line[0].split(" since")[0], line[1]) for line in told] == [("New", "nas is off"), ("Gone", "san is full")]
-    assert [plain(line)[:17] for line in report.since([full], then, clock.now)] == ["Nothing new since"]
-    assert report.since([full], then, clock.now - DAY_S + 60) == [], "a check of a minute ago is no yesterday"
+    assert [plain(line)[:17] for line in news.since([full], then, clock.now)] == ["Nothing new since"]
+    assert news.since([full], then, clock.now - DAY_S + 60) == [], "a check of a minute ago is no yesterday"
 
 
 async def test_what_a_lost_host_would_leave_without_a_place_is_not_gone_while_a_host_is_away(
@@ -76,10 +77,37 @@ async def test_what_a_lost_host_would_leave_without_a_place_is_not_gone_while_a_
     tight = row("spare", "Room for a lost host", [Item("spare:h-1", say("if a fails, db1 would fit nowhere"))], say(""))
     unasked = row("spare", "Room for a lost host", [], say(""))
     away = row("live", "Hosts live", [Item("live:h-3", say("b is silent"), Grade.BLOCKED)], say(""))
-    await store.keep_checkup("p-1", report.findings([tight]))
+    await store.keep_checkup("p-1", news.findings([tight]))
     clock.now += DAY_S
     then = await store.checkup("p-1", clock.now - DAY_S)
-    told = [plain(line).split(": ", 1)[1] for line in report.since([away, unasked], then, clock.now)]
+    told = [plain(line).split(": ", 1)[1] for line in news.since([away, unasked], then, clock.now)]
     assert told == ["b is silent"]
-    [gone] = report.since([unasked], then, clock.now)
+    [gone] = news.since([unasked], then, clock.now)
     assert plain(gone).endswith("if a fails, db1 would fit nowhere"), "with every host there it is known to be over"
+
+
+async def test_worse_is_told_and_what_could_not_be_looked_at_or_only_faded_is_not_called_gone(
+    store: Store, clock: Clock
+) -> None:
+    def pool(*, full: Grade, clocks: list[Item], alerts: list[Item]) -> list[Row]:
+        return [
+            row("space", "Storage space", [Item("space:sr-1", say("san is full"), full)], say("")),
+            row("clocks", "Clocks", clocks, say("")),
+            row("alerts", "Alerts", alerts, say("")),
+        ]
+
+    ahead = Item("clock:h-3", say("b is ahead"))
+    mute = Item("clock:unknown:h-3", say("b did not tell its time"), Grade.UNKNOWN)
+    cable = Item("alert:PIF_LINK", say("a cable was out"))
+    first = pool(full=Grade.WARNING, clocks=[ahead], alerts=[cable])
+    await store.keep_checkup("p-1", news.findings(first))
+    clock.now += DAY_S
+    then = await store.checkup("p-1", clock.now)
+    assert then is not None
+    changes = news.compare(pool(full=Grade.BLOCKED, clocks=[mute], alerts=[]), then)
+    assert [item.id for item in changes.worse] == ["space:sr-1"]
+    assert [item.id for item in changes.new] == ["clock:unknown:h-3"]
+    assert changes.gone == ()
+    assert not news.compare(pool(full=Grade.WARNING, clocks=[ahead], alerts=[]), then)
+    changes = news.compare(pool(full=Grade.WARNING, clocks=[], alerts=[cable]), then)
+    assert [plain(line) for line in changes.gone] == ["b is ahead"]

@@ -125,7 +125,7 @@ def _clocks(facts: HealthFacts) -> Row:
     for one in alive:
         if one.clock_ahead_s is None:
             says = say("{host} did not tell its time", host=one.host.name)
-            items.append(Item(f"clock-unknown:{one.host.uuid}", says, Grade.UNKNOWN))
+            items.append(Item(f"clock:unknown:{one.host.uuid}", says, Grade.UNKNOWN))
     middle = _middle(told)
     for one in told:
         off = (one.clock_ahead_s or 0.0) - middle

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.health import Checkup, HealthFacts
+from bot.domain.health import HealthFacts
 from bot.domain.inventory import PoolView
 from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Small, Table, Verdict
 from bot.domain.plan import WEIGHT, Grade
-from bot.domain.texts import Moment, Phrase, Span, Value, many, say
+from bot.domain.texts import Phrase, Span, Value, many, say
 from bot.domain.words import counted
 from bot.operations.health import guests, hosts, network, storage
 from bot.operations.health.row import Row
 
 _BUTTONS = 4
 _STALE_S = 10.0
-_NEWS = 4
-#: A check of a moment ago tells nothing that the answer itself does not.
-_WORTH_S = 600.0
 
 
 def rows(facts: HealthFacts) -> tuple[Row, ...]:
@@ -83,31 +80,6 @@ def _weight(found: Sequence[Row] | None) -> int:
     return WEIGHT[Grade.UNKNOWN] if found is None else max(WEIGHT[row.grade] for row in found)
 
 
-def findings(found: Sequence[Row]) -> dict[str, Phrase]:
-    """Everything that is not fine, by its lasting name."""
-    return {item.id: item.says for row in found for item in row.items}
-
-
-def since(found: Sequence[Row], then: Checkup | None, now: float) -> list[Phrase]:
-    """What is new and what is gone since an earlier check; nothing where there is none worth comparing with."""
-    if then is None or now - then.at < _WORTH_S:
-        return []
-    today = findings(found)
-    new = [says for name, says in today.items() if name not in then.items]
-    # A host that is away is not asked what would become of its guests: what was said of that is not known to be over.
-    away = any(row.key == "live" and row.items for row in found)
-    gone = [says for name, says in then.items.items() if name not in today and not (away and name.startswith("spare:"))]
-    at = Moment(then.at)
-    if not new and not gone:
-        return [say("Nothing new since {at}.", at=at)]
-    lines = []
-    for words, news in ((say("New since {at}", at=at), new), (say("Gone since {at}", at=at), gone)):
-        if news:
-            shown = news[:_NEWS] + ([say("and {n} more", n=len(news) - _NEWS)] if len(news) > _NEWS else [])
-            lines.append(say("{words}: {all}", words=words, all=many(shown)))
-    return lines
-
-
 def message(facts: HealthFacts, found: Sequence[Row], *, whole: bool, news: Sequence[Phrase] = ()) -> Message:
     """The answer; `whole` shows the rows that are fine as well, `news` what is new and gone."""
     headline = say("{pool}: {verdict}", pool=facts.pool.name, verdict=verdict(found))
@@ -119,7 +91,7 @@ def message(facts: HealthFacts, found: Sequence[Row], *, whole: bool, news: Sequ
         parts.append(Facts(tuple(news)))
     if amiss:
         parts.append(Checks(tuple(row.check() for row in amiss)))
-    parts += _buttons(facts, amiss, whole=whole)
+    parts += buttons(facts, amiss, whole=whole)
     if whole:
         well = tuple((row.title, row.check().fact) for row in found if row.grade is Grade.OK)
         parts.append(Table(("Fine", "As it is"), well))
@@ -128,7 +100,8 @@ def message(facts: HealthFacts, found: Sequence[Row], *, whole: bool, news: Sequ
     return Message(headline, tuple(parts))
 
 
-def _buttons(facts: HealthFacts, amiss: Sequence[Row], *, whole: bool) -> list[Part]:
+def buttons(facts: HealthFacts, amiss: Sequence[Row], *, whole: bool) -> list[Part]:
+    """What would mend the rows that are not fine, as far as buttons can, and the way to the whole check."""
     mending = [item.button for row in amiss for item in row.items if item.button is not None][:_BUTTONS]
     if not whole:
         shows = say("Show all of the check")

@@ -160,6 +160,9 @@ class FakeFleet:
 class FakeFacts:
     """Every migration asked for would go well."""
 
+    def __init__(self, schedules: FakeSchedules | None = None) -> None:
+        self.schedules = schedules
+
     async def migration(self, vm: str, host: str) -> MigrationFacts:
         known, hosts = {one.uuid: one for one in VMS}, {one.uuid: one for one in VIEW.hosts}
         source = hosts.get(known[vm].host or "")
@@ -369,7 +372,7 @@ class Room:
             channel="C1",
             now=NOW,
             fleet=self.fleet,
-            facts=FakeFacts(),
+            facts=FakeFacts(self.schedules),
             journal=self.journal,
             control=self.control,
             approval=ApprovalSettings(),

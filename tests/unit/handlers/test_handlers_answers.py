@@ -25,7 +25,8 @@ TABLE = {
     Role.VIEWER: "help schedule-list whoami about status vms why pool-check sr-check tools jobs job backups audit",
     Role.OPERATOR: "migrate move-disks eject start stop reboot backup verify rehearse restore evacuate enable return"
     " plug cancel mute unmute",
-    Role.ADMIN: "pool-join sr-add schedule schedule-pause schedule-resume schedule-remove resolve freeze unfreeze",
+    Role.ADMIN: "pool-join sr-add schedule schedule-pool-check schedule-pause schedule-resume schedule-remove"
+    " resolve freeze unfreeze",
 }
 
 

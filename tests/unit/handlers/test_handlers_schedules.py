@@ -8,7 +8,7 @@ from ports import NOW, VMS, Room, phrases, record
 
 from bot.domain.job import JobState
 from bot.domain.message import Message
-from bot.domain.plan import Grade, ceiling, drift
+from bot.domain.plan import Grade, Plan, Risk, ceiling, drift
 from bot.domain.policy import ApprovalSettings, Person, Role, held
 from bot.domain.recurrence import read
 from bot.domain.schedule import Covered, Schedule, ScheduleState
@@ -80,6 +80,33 @@ async def test_schedules_are_read_as_they_are_written(
 
 
 @pytest.mark.parametrize(
+    ("words", "covered"),
+    [
+        ("schedule pool-check experiment daily 08:00", Covered(pool="p-1", name="experiment", check=True)),
+        ("schedule pool-check daily ０８：００", Covered(check=True)),
+    ],
+)
+async def test_checks_that_recur_are_read_as_they_are_written_and_their_makers_word_is_enough(
+    words: str, covered: Covered
+) -> None:
+    here = room()
+    plan = await here.type(words)
+    assert isinstance(plan, Plan)
+    read_back, options = schedule.covered_by(plan.steps[0])
+    assert (read_back, options["rule"], options["zone"]) == (covered, "daily 08:00", "Europe/Berlin")
+    assert (plan.risk, plan.blocked) == (Risk.LOW, ())
+    again = await schedule.OPERATION.replan(plan, NoRoom(here), ApprovalSettings(), NOBODY)  # type: ignore[arg-type]  # enough of them
+    assert drift(plan, ceiling(plan), again) == ()
+
+
+@pytest.mark.parametrize("words", ["schedule pool-check experiment", "schedule pool-check daily 08:00 zone Atlantis"])
+async def test_a_check_without_a_time_or_with_a_strange_clock_is_told_with_an_example(words: str) -> None:
+    with pytest.raises(NotUnderstood) as refused:
+        await room().type(words)
+    assert "/xen schedule pool-check experiment daily 08:00" in refused.value.fix
+
+
+@pytest.mark.parametrize(
     ("words", "why"),
     [
         ("schedule backup centos54", "one of daily, weekly and monthly"),
@@ -143,15 +170,18 @@ async def test_the_list_tells_when_each_runs_next_and_what_the_last_run_left_out
     here.schedules.known = [
         kept(1, last_run=NOW - 60, last_said=(say("{vm} was left out", vm=VMS[3].name),)),
         kept(2, covered=Covered(tag="nightly"), state=ScheduleState.PAUSED),
+        kept(3, covered=Covered(pool="p-1", name="experiment", check=True), keep=""),
     ]
     text = await here.read("schedule list")
-    assert "2 schedules" in text
+    assert "3 schedules" in text
+    assert "the check of experiment" in text
     assert "1 paused" in text
     assert "Schedule 1, last run: winxp was left out" in text
     assert "every guest with the tag nightly" in text
     assert "Schedule 2 rests" in await here.read("schedule pause 2")
     assert "runs again" in await here.read("schedule resume 1")
     assert "Its backups stay" in await here.read("schedule remove 1")
+    assert "backups" not in await here.read("schedule remove 3")
 
 
 async def test_the_list_names_a_schedule_that_waits_for_approval_and_leads_to_its_card() -> None:
