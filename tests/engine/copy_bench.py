@@ -55,6 +55,13 @@ class Copies(World):
         self.asked_to_stop: list[str] = []
         self.drift = False
 
+    def clean(self) -> None:
+        """Nothing of ours is left, and nothing of others is gone."""
+        assert self.snapshots == {}
+        assert self.drafts == set()
+        assert set(self.power_of.values()) == {PowerState.RUNNING}
+        assert self.foreign == {"xenbot backup of v1 by hand": "snap-foreign"}
+
     # Driver
     async def open_task(self, pool: str, label: str, description: str) -> str:
         if self.silent:
@@ -238,7 +245,19 @@ class CopyBench(Bench):
         world.dying = True
         await super().crash()
 
-    async def started(self) -> int:
-        number = await self.propose()
-        await self.press(number, "confirm")
-        return number
+    async def shown(self) -> str:
+        """What the cards that wait to be sent say in their lines."""
+        cards = [parcel.message for parcel in await self.store.due() if parcel.kind == "card"]
+        return " ".join(plain(line) for card in cards for part in card.parts for line in getattr(part, "lines", ()))
+
+    async def at_work(self, count: int = 1) -> None:
+        """Until so many copies are being made, and one of them has told of it."""
+
+        async def there() -> bool:
+            world = self.world
+            assert isinstance(world, Copies)
+            record = (await self.store.jobs())[0]
+            told = any(step.said is not None for step in record.steps if step.kind == "copy")
+            return world.copying == count and told
+
+        await self.until(there)

@@ -230,6 +230,12 @@ class Bench:
         assert record is not None
         return record.number
 
+    async def started(self) -> int:
+        """Proposes what the world plans and confirms it."""
+        number = await self.propose()
+        await self.press(number, "confirm")
+        return number
+
     async def press(self, number: int, action: str, who: str = OPERATOR, *, reason: str = "") -> object:
         record = await self.store.job(number)
         click = await self.store.note_click(
@@ -246,7 +252,7 @@ class Bench:
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
         """Waits until something holds, looking again whenever the store has news."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await true():
                 await self.store.wait(0.02)
 

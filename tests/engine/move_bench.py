@@ -253,8 +253,3 @@ class MoveBench(Bench):
         assert isinstance(world, Moving)
         world.dying = True
         await super().crash()
-
-    async def started(self) -> int:
-        number = await self.propose()
-        await self.press(number, "confirm")
-        return number

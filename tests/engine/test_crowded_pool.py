@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from engine_bench import OPERATOR
-from test_several_steps import Fold, FoldBench, started
+from fold_bench import Fold, FoldBench
 
 from bot.domain.record import StepState
 from bot.domain.texts import plain
@@ -53,7 +53,7 @@ async def tried(crowded: Crowded, world: Fold, times: int) -> None:
 
 
 async def test_a_step_is_tried_until_the_pool_has_a_place_for_it(crowded: Crowded, world: Fold) -> None:
-    number = await started(crowded)
+    number = await crowded.started()
     await tried(crowded, world, 3)
     world.bad.clear()
     record = await crowded.ended(number, "SUCCEEDED", "PARTIAL", "FAILED")
@@ -65,7 +65,7 @@ async def test_a_step_is_tried_until_the_pool_has_a_place_for_it(crowded: Crowde
 
 
 async def test_each_try_has_a_parent_of_its_own_and_leaves_nothing_behind(crowded: Crowded, world: Fold) -> None:
-    number = await started(crowded)
+    number = await crowded.started()
     await tried(crowded, world, 3)
     world.bad.clear()
     await crowded.ended(number, "SUCCEEDED")
@@ -76,7 +76,7 @@ async def test_each_try_has_a_parent_of_its_own_and_leaves_nothing_behind(crowde
 
 
 async def test_a_lost_answer_of_a_later_try_leads_to_one_execution(crowded: Crowded, world: Fold) -> None:
-    number = await started(crowded)
+    number = await crowded.started()
     await tried(crowded, world, 2)
     world.lose = "v1"
 
@@ -92,7 +92,7 @@ async def test_a_lost_answer_of_a_later_try_leads_to_one_execution(crowded: Crow
 
 async def test_cancel_ends_the_waiting_and_nothing_more_is_sent(crowded: Crowded, world: Fold) -> None:
     crowded.engine.pace = msgspec.structs.replace(crowded.engine.pace, crowded=600.0)
-    number = await started(crowded)
+    number = await crowded.started()
 
     async def waits() -> bool:
         record = await crowded.store.job(number)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from engine_bench import Bench, World
-from test_several_steps import Fold, FoldBench
+from fold_bench import Fold, FoldBench
 
 from bot.domain import plain_text
 from bot.domain.record import StepState

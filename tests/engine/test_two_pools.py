@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from engine_bench import ADMIN, OPERATOR
 from move_bench import OFF, ON, THERE, MoveBench, Moving
+from stored_steps import killed_at, told
 
 from bot.domain.job import JobState
-from bot.domain.record import JobRecord, StepState
+from bot.domain.record import StepState
 from bot.domain.texts import plain
-from bot.store import Store
 
 OVER = ("SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED", "NEEDS_ATTENTION")
 
@@ -27,10 +25,6 @@ async def moves(tmp_path, world: Moving):  # noqa: ANN001, ANN201  pytest's own 
     await bench.open()
     yield bench
     await bench.crash()
-
-
-def told(record: JobRecord) -> str:
-    return " ".join(plain(line) for line in (record.outcome, *record.evidence) if line is not None)
 
 
 def as_before(world: Moving) -> None:
@@ -161,30 +155,7 @@ async def test_a_kill_at_every_stored_step_leaves_one_that_runs_and_tells_the_tr
 
 async def _killed_at(moves: MoveBench, world: Moving, point: int) -> bool:
     """Whether the job lived long enough to be killed right after its write number `point`."""
-    real, writes, stopped = Store.save_step, 0, asyncio.Event()
-
-    async def counted(store: Store, *args: object, **named: object) -> JobRecord:
-        nonlocal writes
-        record = await real(store, *args, **named)
-        if record.state is JobState.RUNNING:
-            writes += 1
-            if writes == point:
-                stopped.set()
-            if writes >= point:
-                await asyncio.Event().wait()
-        return record
-
-    moves.store.save_step = counted.__get__(moves.store)  # type: ignore[method-assign]
-    number = await moves.started()
-    over = asyncio.create_task(moves.ended(number, *OVER))
-    halt = asyncio.create_task(stopped.wait())
-    await asyncio.wait({over, halt}, return_when=asyncio.FIRST_COMPLETED)
-    reached = halt.done()
-    for task in (over, halt):
-        task.cancel()
-    await asyncio.wait({over, halt})
-    await moves.crash()
-    await moves.open()
+    number, reached = await killed_at(moves, point, *OVER)
     record = await moves.ended(number, *OVER)
     assert not world.both
     if record.state is JobState.SUCCEEDED:
