@@ -75,8 +75,8 @@ function readShape(property, door, name) {
   if (numeric && words.length > 0) return { kind: "number", min: numeric.minimum, words };
   if (numeric) return { kind: "number", min: numeric.minimum ?? numeric.exclusiveMinimum, max: numeric.maximum, isWhole: numeric.type === "integer" };
   if (words.length > 0) return { kind: "choice", choices: words.map((word) => ({ value: word, label: sentence(String(word)) })) };
-  if (property.type === "boolean") return { kind: "switch" };
-  if (property.type === "array") return { kind: "list" };
+  if (options.some((one) => one.type === "boolean")) return { kind: "switch" };
+  if (options.some((one) => one.type === "array")) return { kind: "list" };
   return { kind: "text", isAny: property.type === undefined };
 }
 

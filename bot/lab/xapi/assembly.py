@@ -4,11 +4,13 @@ from bot.lab.xapi.archive.content import Contents
 from bot.lab.xapi.clock import Clock, Gate
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
+from bot.lab.xapi.nfs import Outside
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.population import Populated
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.ha_calls import arm
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
+from bot.lab.xapi.rules.nfs_driver import find_export
 from bot.lab.xapi.rules.storage_operations import refresh_devices, refresh_storage
 from bot.lab.xapi.sessions import ROLES, SUPERUSER, Account, Sessions
 from bot.lab.xapi.tasks import Tasks
@@ -25,7 +27,14 @@ def make_accounts(password: str) -> tuple[Account, ...]:
 
 
 def make_pool(
-    populated: Populated, *, clock: Clock, gate: Gate, faults: Faults, contents: Contents, password: str
+    populated: Populated,
+    *,
+    clock: Clock,
+    gate: Gate,
+    faults: Faults,
+    contents: Contents,
+    outside: Outside,
+    password: str,
 ) -> Pool:
     """Returns a pool that works, with every machine up."""
     database = populated.database
@@ -50,7 +59,11 @@ def make_pool(
         tasks=Tasks(database, clock),
         machines=machines,
         contents=contents,
+        outside=outside,
     )
+    for ref, record in database.items("SR"):
+        if (found := find_export(pool, ref)) is not None:
+            found[1].repositories[record["uuid"]] = None
     for vdi, record in database.items("VDI"):
         contents.plant(record["uuid"], record["virtual_size"], populated.stored.get(vdi, STORED_MIB))
     if populated.ha is not None:

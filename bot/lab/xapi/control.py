@@ -11,6 +11,7 @@ HostName = Annotated[str, Meta(title="Host", extra_json_schema={"x-from": "hosts
 # A UUID, or a name that only one object has.
 GuestName = Annotated[str, Meta(title="Guest", extra_json_schema={"x-from": "guests"})]
 StorageName = Annotated[str, Meta(title="Storage", extra_json_schema={"x-from": "srs"})]
+NfsServerName = Annotated[str, Meta(title="NFS server", extra_json_schema={"x-from": "nfs_servers"})]
 GuestOperation = Annotated[str, Meta(title="Operation", extra_json_schema={"enum": sorted(STATES)})]
 
 

@@ -169,6 +169,7 @@ AnyControl = (
     | meddling.SkewClock
     | meddling.UnplugStorage
     | meddling.PlugStorage
+    | meddling.SwitchNfs
     | meddling.Set
 )
 

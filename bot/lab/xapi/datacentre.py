@@ -20,6 +20,7 @@ from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.hands import Hands
 from bot.lab.xapi.journal import Journal
 from bot.lab.xapi.loading import load_world
+from bot.lab.xapi.nfs import make_outside
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.population import populate
 from bot.lab.xapi.population_host import add_certificates
@@ -98,6 +99,8 @@ class Datacentre:
         self._ports = (port, port + 1)
         self._following: list[asyncio.Task[None]] = []
         self._attended: list[Pool] = []
+        described = load_world(world)
+        self._outside = make_outside(described)
         self._pools: list[Pool] = [
             make_pool(
                 populated,
@@ -105,9 +108,10 @@ class Datacentre:
                 gate=self._gate,
                 faults=self.faults,
                 contents=self._contents,
+                outside=self._outside,
                 password=password,
             )
-            for populated in populate(load_world(world))
+            for populated in populate(described)
         ]
         for pool in self._pools:
             pool.peers, pool.adopt = self._pools, self._attend
@@ -123,6 +127,7 @@ class Datacentre:
             clock=self._clock,
             gate=self._gate,
             faults=self.faults,
+            outside=self._outside,
         )
 
     @property
@@ -222,6 +227,7 @@ class Datacentre:
         """Returns the truth, fit for JSON: records as they are, the last changing calls, faults, time."""
         return {
             **truth.describe_pools(self._pools),
+            "nfs_servers": [server.describe() for server in self._outside.nfs_servers.values()],
             "calls": self.journal.last_changes(),
             "faults": self.faults.describe(),
             "speed": self._clock.speed,

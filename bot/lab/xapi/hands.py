@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from bot.lab.xapi import controls, meddling, strangers, upheaval
+from bot.lab.xapi import controls, meddling, nfs_switches, strangers, upheaval
 from bot.lab.xapi.clock import Clock, Gate
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
+from bot.lab.xapi.nfs import Outside
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules import host_power, toolstack
 from bot.lab.xapi.rules.tempers import set_temper
@@ -20,13 +21,15 @@ class Hands:
         clock: Simulated time.
         gate: Where work can be held.
         faults: What is armed.
+        outside: The NFS servers.
     """
 
-    def __init__(self, *, pools: list[Pool], clock: Clock, gate: Gate, faults: Faults) -> None:
+    def __init__(self, *, pools: list[Pool], clock: Clock, gate: Gate, faults: Faults, outside: Outside) -> None:
         self._pools = pools
         self._clock = clock
         self._gate = gate
         self._faults = faults
+        self._outside = outside
 
     async def do(self, control: controls.AnyControl) -> dict[str, Any]:
         """Does one request.
@@ -111,6 +114,8 @@ class Hands:
                 pool, storage = self._find("SR", sr)
                 attached = isinstance(control, meddling.PlugStorage)
                 strangers.plug_storage(pool, storage, self._find_member(pool, host), attached=attached)
+            case meddling.SwitchNfs():
+                nfs_switches.turn(self._pools, self._outside, control)
 
     async def _switch(self, control: controls.AnyControl) -> None:
         match control:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bot.lab.xapi.control import Control, GuestName, GuestOperation, HostName, StorageName
+from bot.lab.xapi.control import Control, GuestName, GuestOperation, HostName, NfsServerName, StorageName
 from bot.lab.xapi.schema.model import ENUMS
 from bot.lab.xapi.values import Value
 
@@ -130,6 +130,27 @@ class PlugStorage(Control, frozen=True, tag="plug_pbd"):
     label = "Plug a storage"
     sr: StorageName
     host: HostName
+
+
+class SwitchNfs(Control, frozen=True, tag="nfs"):
+    """Changes what an NFS server does: its services, its name, its exports. What is left out stays as it is.
+
+    `path` names the export that the switches of exports are for; without it they are for all of the server.
+    """
+
+    label = "Break an NFS server"
+    server: NfsServerName
+    rpcbind: Annotated[Literal["running", "stopped"] | None, Meta(title="rpcbind")] = None
+    nfs: Annotated[Literal["running", "stopped"] | None, Meta(title="Service on port 2049")] = None
+    address: Annotated[Literal["known", "unknown"] | None, Meta(title="Its name in DNS")] = None
+    gone: Annotated[bool | None, Meta(title="Takes calls and answers nothing")] = None
+    speed: Annotated[Literal["normal", "slow"] | None, Meta(title="Speed")] = None
+    path: Annotated[str, Meta(title="One export only")] = ""
+    export: Annotated[Literal["there", "missing"] | None, Meta(title="Export")] = None
+    root_squash: Annotated[bool | None, Meta(title="Superusers are nobody (root_squash)")] = None
+    read_only: Annotated[bool | None, Meta(title="Read-only")] = None
+    full: Annotated[bool | None, Meta(title="Full")] = None
+    clients: Annotated[list[HostName] | None, Meta(title="Who may mount")] = None
 
 
 class Set(Control, frozen=True, tag="set"):

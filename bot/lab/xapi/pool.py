@@ -11,6 +11,7 @@ from bot.lab.xapi.database import Database
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.messages import add_message
+from bot.lab.xapi.nfs import Outside
 from bot.lab.xapi.sessions import Sessions
 from bot.lab.xapi.tasks import Tasks
 from bot.lab.xapi.values import Value
@@ -30,9 +31,7 @@ class Pool:
         coalescing: Storage repositories whose garbage collection is at work.
         storage_moves: How many storage migrations each host does now.
         streamed: How many streams read or write each disk now.
-        forgotten: Disks whose records were removed and whose data are still there, by UUID: the UUID of the repository
-            and the fields.
-        forgotten_sizes: Bytes of the repositories that were removed and can be introduced again, by UUID.
+        outside: What is outside the records of every pool: NFS servers, and data without records.
         remembered: What a guest was at each snapshot, to go back to.
         agents: What the agent of a guest that starts will report.
         tempers: What guests do when they are asked to stop or to sleep; none is in it that obeys.
@@ -55,8 +54,7 @@ class Pool:
     coalescing: set[str] = field(default_factory=set)
     storage_moves: Counter[str] = field(default_factory=Counter)
     streamed: Counter[str] = field(default_factory=Counter)
-    forgotten: dict[str, tuple[str, dict[str, Value]]] = field(default_factory=dict)
-    forgotten_sizes: dict[str, int] = field(default_factory=dict)
+    outside: Outside = field(default_factory=Outside)
     remembered: dict[str, dict[str, Value]] = field(default_factory=dict)
     agents: dict[str, dict[str, Value]] = field(default_factory=dict)
     tempers: dict[str, Temper] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from bot.lab.xapi.rules.guest_state import boot_on, halt
 from bot.lab.xapi.rules.host_operations import check_host_operation
 from bot.lab.xapi.rules.host_operations import occupy_host as hold_host_while
 from bot.lab.xapi.rules.memory import MIB
+from bot.lab.xapi.rules.nfs_driver import count_used, find_export
 from bot.lab.xapi.rules.storage_operations import check_storage, hold_storage
 from bot.lab.xapi.schema.model import ENUMS
 from bot.lab.xapi.sessions import Account
@@ -194,6 +195,9 @@ def fill_storage(pool: Pool, storage: str, free_gib: float) -> None:
     if used < 0:
         raise ValueError(f"The storage has {size // _GIB} GiB in all.")
     pool.database.set("SR", storage, physical_utilisation=used)
+    if (found := find_export(pool, storage)) is not None:
+        _, export = found
+        export.foreign = max(0, used - (count_used(pool.peers, export) - export.foreign))
 
 
 def write_data(pool: Pool, vm: str, gib: float) -> None:

@@ -94,6 +94,36 @@ class WorldStorage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default: bool = False
 
 
+class WorldExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A directory that an NFS server exports.
+
+    Attributes:
+        clients: Names, addresses and networks of the hosts that may mount it; none for all.
+        root_squash: Whether the superuser of a client may not write there.
+    """
+
+    path: str
+    size_gib: Positive = 1024
+    clients: tuple[str, ...] = ()
+    read_only: bool = False
+    root_squash: bool = False
+
+
+class WorldNfsServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An NFS server beside the pools.
+
+    Attributes:
+        name: What hosts resolve.
+        address: What they may use instead.
+        versions: Versions of the protocol that it speaks.
+    """
+
+    name: str
+    address: str = ""
+    versions: tuple[Literal["3", "4"], ...] = ("3", "4")
+    exports: tuple[WorldExport, ...] = ()
+
+
 class WorldDisk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A disk; storage `local` is the local repository of the guest's host.
 
@@ -151,4 +181,5 @@ class World(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hosts: tuple[WorldHost, ...]
     pools: tuple[WorldPool, ...] = ()
     storage: tuple[WorldStorage, ...] = ()
+    nfs_servers: tuple[WorldNfsServer, ...] = ()
     guests: tuple[WorldGuest, ...] = ()

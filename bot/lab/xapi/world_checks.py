@@ -8,6 +8,7 @@ from typing import Final
 from bot.lab.xapi.rules.memory import MIB, compute_overhead
 from bot.lab.xapi.schema.model import ENUMS
 from bot.lab.xapi.world import World, WorldGuest, WorldHost, WorldPool, WorldStorage
+from bot.lab.xapi.world_storage import check_nfs
 
 _GIB: Final = 1024 * MIB
 _FEATURES: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8})*")
@@ -23,6 +24,7 @@ def find_problems(world: World) -> list[str]:
         *(sentence for host in world.hosts for sentence in _check_host(world, host, pools)),
         *(sentence for pool in world.pools for sentence in _check_pool(world, pool, hosts)),
         *_check_storage(world, hosts, pools),
+        *check_nfs(world),
         *(sentence for guest in world.guests for sentence in _check_guest(world, guest, hosts)),
         *(sentence for host in world.hosts for sentence in _check_memory(world, host)),
     ]

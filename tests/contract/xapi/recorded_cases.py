@@ -139,7 +139,7 @@ CASES |= {
     "a0701": Case("received", put={2: "dest", 4: "vdi_map"}, texts_differ=True),
     "a0704": Case("received_without_session", put={2: "dest"}),
     "a0713": Case("received_elsewhere", put={2: "dest", 4: "vdi_map"}),
-    "b0001": Case(put={2: {"server": "nfsserver", "serverpath": "/home/more"}, 6: "nfs"}),
+    "b0001": Case(put={2: {"server": "nfsserver", "serverpath": "/home/second"}, 6: "nfs"}),
     "b0005": Case(),
     "b0140": Case("halted"),
     "b0141": Case("child_of_marker", same=(*_TASK, "name_label", "result", "subtasks")),

@@ -100,7 +100,7 @@ async def _unplugged_at_all(stage: "Stage") -> None:
 
 
 async def _new_storage_unplugged(stage: "Stage") -> None:
-    config = {"server": "nfsserver", "serverpath": "/home/new"}
+    config = {"server": "nfsserver", "serverpath": "/home/second"}
     made = await stage.rpc.call("SR.create", stage.objects["host"], config, "0", "new", "", "nfs", "user", True, {})
     for pbd in await stage.rpc.call("SR.get_PBDs", made):
         await stage.rpc.call("PBD.unplug", pbd)

@@ -25,13 +25,16 @@ async def add_storage(rpc: Rpc, name: str, kind: str = "nfs", *, size: int = 200
     """Makes a repository that all hosts share, or one of a single host."""
     first = await rpc.find("host", host or "xenserver1")
     config = {
-        "nfs": {"server": "nfsserver", "serverpath": f"/export/{name}"},
+        "nfs": {"server": "nfsserver", "serverpath": "/home/second"},
         "lvmoiscsi": LUN,
         "iso": {"location": "nfsserver:/iso"},
         "lvm": {"device": "/dev/sdb"},
     }[kind]
     content = "iso" if kind == "iso" else "user"
-    return str(await rpc.call("SR.create", first, config, size, name, "", kind, content, not host, {}))
+    made = str(await rpc.call("SR.create", first, config, size, name, "", kind, content, not host, {}))
+    if kind == "nfs":  # as large as its file system, whatever was asked for
+        await rpc.call("SR.set_physical_size", made, str(size))
+    return made
 
 
 async def find_local(rpc: Rpc, host: str) -> str:

@@ -143,7 +143,6 @@ async def test_a_new_shared_repository_is_plugged_into_every_host(rpc: Rpc) -> N
     ("kind", "config", "error"),
     [
         ("nope", {}, ["SR_UNKNOWN_DRIVER", "nope"]),
-        ("nfs", {"server": "x"}, ["SR_BACKEND_FAILURE_101", "", "The request is missing the serverpath parameter", ""]),
         (
             "nfs",
             {"serverpath": "/x"},
@@ -174,7 +173,10 @@ async def test_a_repository_is_unplugged_forgotten_and_introduced_with_its_disks
     again = await rpc.call("SR.introduce", uuids[0], "second", "", "nfs", "user", True, {})
     assert await rpc.fail("SR.introduce", uuids[0], "x", "", "nfs", "user", True, {}) == ["SR_UUID_EXISTS", uuids[0]]
     host = await rpc.find("host", "xenserver1")
-    pbd = await rpc.call("PBD.create", {"host": host, "SR": again, "device_config": {"server": "nfsserver"}})
+    pbd = await rpc.call(
+        "PBD.create",
+        {"host": host, "SR": again, "device_config": {"server": "nfsserver", "serverpath": "/home/second"}},
+    )
     exists = await rpc.fail("PBD.create", {"host": host, "SR": again, "device_config": {}})
     assert exists == ["PBD_EXISTS", again, host, pbd]
     assert await rpc.call("PBD.get_currently_attached", pbd) is False
@@ -245,7 +247,7 @@ async def test_a_host_unknown_to_the_pool_gets_a_repository_all_the_same(rpc: Rp
     storage = await rpc.call(
         "SR.create",
         "OpaqueRef:x",
-        {"server": "a", "serverpath": "/b"},
+        {"server": "nfsserver", "serverpath": "/home/second"},
         0,
         "x",
         "",

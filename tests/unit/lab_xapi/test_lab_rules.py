@@ -13,6 +13,7 @@ from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.events import Subscription, collect_events, make_token, parse_token
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.loading import load_world
+from bot.lab.xapi.nfs import Outside
 from bot.lab.xapi.population import Populated, populate
 from bot.lab.xapi.rules.memory import MIB, compute_free, compute_overhead, rebalance
 from bot.lab.xapi.rules.query import parse_query
@@ -268,6 +269,7 @@ async def test_what_goes_while_a_batch_is_described_is_told_only_as_deleted() ->
         clock=(clock := Clock(1.0, running=False)),
         gate=Gate(),
         contents=Contents(),
+        outside=Outside(),
         faults=Faults(clock, lambda: None, lambda _method, _fault: None),
         password="pw",
     )

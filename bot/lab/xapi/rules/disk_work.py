@@ -7,6 +7,7 @@ from typing import Final
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import driver_failure
+from bot.lab.xapi.rules import nfs_driver
 from bot.lab.xapi.rules.progress import advance
 from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_chains import branch, compute_content
@@ -37,6 +38,21 @@ def describe_copy(database: Database, vdi: str) -> dict[str, Value]:
     return {name: record[name] for name in KEPT} | {"other_config": {**record["other_config"]}}
 
 
+async def work_on(context: Context, storage: str, *, writes: int = 0) -> None:
+    """Forwards the work on a repository to the host that does it, and waits for a file server that does not answer.
+
+    Args:
+        context: Of the call.
+        storage: The repository.
+        writes: Code of the driver's failure where the file server takes no writes; 0 for what only reads.
+
+    Raises:
+        ApiError: `SR_HAS_NO_PBDS`, `HOST_OFFLINE`, `CANNOT_CONTACT_HOST`, or the driver's failure.
+    """
+    await forward(context, find_worker(context.pool, storage))
+    await nfs_driver.use(context, storage, writes=writes)
+
+
 async def create_disk(context: Context, storage: str, *, virtual_size: int, **values: Value) -> str:
     """Makes an empty disk in a repository.
 
@@ -45,7 +61,7 @@ async def create_disk(context: Context, storage: str, *, virtual_size: int, **va
     """
     pool, database = context.pool, context.pool.database
     async with hold_storage(context, storage, "vdi_create"):
-        await forward(context, find_worker(pool, storage))
+        await work_on(context, storage, writes=78)
         if virtual_size > LARGEST_DISK:
             raise driver_failure(79, "VDI Invalid size [opterr=VDI size too large]")
         used = compute_initial(database, storage, virtual_size)
@@ -60,7 +76,7 @@ async def create_disk(context: Context, storage: str, *, virtual_size: int, **va
 async def take_snapshot(context: Context, vdi: str, driver_params: dict[str, str]) -> str:
     """Makes the snapshot of a disk that the caller holds; fails as `branch` does."""
     pool, database = context.pool, context.pool.database
-    await forward(context, find_worker(pool, database.get("VDI", vdi, "SR")))
+    await work_on(context, database.get("VDI", vdi, "SR"), writes=82)
     await pool.clock.sleep(SNAPSHOT_S)
     values = describe_copy(database, vdi)
     values["other_config"].pop("content_id", None)
@@ -81,7 +97,7 @@ async def take_snapshot(context: Context, vdi: str, driver_params: dict[str, str
 async def make_clone(context: Context, vdi: str) -> str:
     """Makes the clone of a disk that the caller holds; fails as `branch` does."""
     pool = context.pool
-    await forward(context, find_worker(pool, pool.database.get("VDI", vdi, "SR")))
+    await work_on(context, pool.database.get("VDI", vdi, "SR"), writes=81)
     await pool.clock.sleep(SNAPSHOT_S)
     made = branch(pool, vdi, **describe_copy(pool.database, vdi))
     refresh_disk(pool, made)
@@ -95,7 +111,7 @@ async def copy_disk(context: Context, vdi: str, storage: str) -> str:
     made = await create_disk(context, storage, virtual_size=database.get("VDI", vdi, "virtual_size"), **values)
     with ExitStack() as undo:
         undo.callback(discard, context, made)
-        await forward(context, find_worker(context.pool, database.get("VDI", vdi, "SR")))
+        await work_on(context, database.get("VDI", vdi, "SR"))
         await fill(context, vdi, made, copy_rate)
         undo.pop_all()
     refresh_disk(context.pool, made)

@@ -82,6 +82,7 @@ async def found_pool(pool: Pool, machine: Machine) -> None:
         tasks=Tasks(database, pool.clock),
         machines={known[old]: machine},
         contents=pool.contents,
+        outside=pool.outside,
         peers=pool.peers,
         adopt=pool.adopt,
         login_delay_s=pool.login_delay_s,

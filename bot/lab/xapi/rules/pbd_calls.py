@@ -6,7 +6,9 @@ from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.rules.reach import forward
+from bot.lab.xapi.rules import nfs_driver
+from bot.lab.xapi.rules.reach import check_alive, forward
+from bot.lab.xapi.rules.storage_figures import read_figures
 from bot.lab.xapi.rules.storage_operations import hold_storage, refresh_disk, refresh_storage
 from bot.lab.xapi.values import Value
 
@@ -50,12 +52,29 @@ async def plug(context: Context, pbd: str) -> str:
             for other in database.get("SR", storage, "PBDs"):
                 if other != pbd and database.get("PBD", other, "currently_attached"):
                     raise ApiError("SR_NOT_SHARABLE", storage, host)
-        await forward(context, host)
-        await pool.clock.sleep(_PLUG_S)
-        await pool.faults.strike(context.call, "during")
-        database.set("PBD", pbd, currently_attached=True)
+        await attach(context, pbd)
     _refresh(pool, storage)
     return ""
+
+
+async def attach(context: Context, pbd: str) -> None:
+    """Attaches a repository to the host of a PBD, whatever holds it.
+
+    Raises:
+        ApiError: The failure of the driver, `HOST_OFFLINE` / `CANNOT_CONTACT_HOST`.
+    """
+    pool, database = context.pool, context.pool.database
+    record = database.record("PBD", pbd)
+    storage, host = record["SR"], record["host"]
+    await forward(context, host)
+    if database.get("SR", storage, "type") == "nfs":
+        await nfs_driver.attach(context, host, record["device_config"], storage)
+    await pool.clock.sleep(_PLUG_S)
+    await pool.faults.strike(context.call, "during")
+    check_alive(pool, host)
+    database.set("PBD", pbd, currently_attached=True)
+    if database.get("SR", storage, "physical_size") <= 0:
+        read_figures(pool, storage)
 
 
 async def unplug(context: Context, pbd: str) -> str:

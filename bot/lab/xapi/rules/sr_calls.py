@@ -1,88 +1,25 @@
-"""Calls on storage repositories: making, introducing, forgetting, scanning."""
+"""Calls on storage repositories: introducing, forgetting, destroying, scanning."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from bot.lab.xapi.calls import Call, Context, declare
-from bot.lab.xapi.errors import ApiError, driver_failure
+from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.rules.disk_work import KEPT
-from bot.lab.xapi.rules.reach import forward
+from bot.lab.xapi.rules import nfs_driver
+from bot.lab.xapi.rules.disk_work import KEPT, work_on
 from bot.lab.xapi.rules.storage_chains import schedule_coalescing
-from bot.lab.xapi.rules.storage_operations import (
-    drop_reference,
-    find_worker,
-    hold_storage,
-    refresh_disk,
-    refresh_storage,
-)
+from bot.lab.xapi.rules.storage_drivers import DRIVERS, check_kind
+from bot.lab.xapi.rules.storage_figures import read_figures
+from bot.lab.xapi.rules.storage_operations import drop_reference, hold_storage, refresh_disk, refresh_storage
 from bot.lab.xapi.rules.storage_space import add_disk, is_library, remove_disk
-from bot.lab.xapi.values import stable_uuid
+from bot.lab.xapi.values import Value, stable_uuid
 
 GIB: Final = 1024**3
 _SCAN_S: Final = 1.0
-_MAKE_S: Final = 3.0
-_UNKNOWN_SIZE: Final = 1024 * GIB
-# What a driver must be told, and its error when it is not.
-DRIVERS: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
-    "nfs": (("server", 102), ("serverpath", 101)),
-    "ext": (("device", 90),),
-    "lvm": (("device", 90),),
-    "lvmoiscsi": (("target", 95), ("targetIQN", 96), ("SCSIid", 107)),
-    "lvmohba": (("SCSIid", 107),),
-    "iso": (("location", 94),),
-    "smb": (("server", 102),),
-    "udev": (("location", 94),),
-}
+# Drivers whose repositories are directories of files, and what a file tells of its disk.
+_WITHOUT_NAMES: Final = frozenset({"nfs", "ext", "smb"})
+_IN_A_FILE: Final = frozenset({"uuid", "used", "virtual_size", "sm_config", "managed", "read_only"})
 _IMAGES: Final = ("debian-12.iso", "guest-tools.iso")  # what every library of images holds
-
-
-async def create(  # noqa: PLR0917  as on the wire
-    context: Context,
-    host: str,
-    device_config: dict[str, str],
-    physical_size: int,
-    name_label: str,
-    name_description: str,
-    kind: str,
-    content_type: str,
-    shared: bool,  # noqa: FBT001
-    sm_config: dict[str, str] | None = None,
-) -> str:
-    """Makes a repository and plugs it into a host, or into all when it is shared."""
-    pool, database = context.pool, context.pool.database
-    check_driver(kind, device_config)
-    await pool.clock.sleep(_MAKE_S)
-    await pool.faults.strike(context.call, "during")
-    storage = database.create(
-        "SR",
-        name_label=name_label,
-        name_description=name_description,
-        type=kind,
-        content_type=content_type,
-        shared=shared,
-        physical_size=-1 if kind in {"iso", "udev"} else physical_size or _UNKNOWN_SIZE,
-        sm_config=sm_config or {},
-    )
-    for one in database.refs("host") if shared else [host]:
-        database.create("PBD", host=one, SR=storage, device_config=device_config, currently_attached=True)
-    _find_disks(pool, storage)
-    refresh_storage(pool, storage)
-    return storage
-
-
-def check_driver(kind: str, device_config: dict[str, str]) -> None:
-    """Refuses what a driver cannot work with.
-
-    Raises:
-        ApiError: `SR_UNKNOWN_DRIVER`, or the failure of the driver.
-    """
-    if kind not in DRIVERS:
-        raise ApiError("SR_UNKNOWN_DRIVER", kind)
-    for key, code in DRIVERS[kind]:
-        if not device_config.get(key):
-            text = f"The request is missing the {key} parameter"
-            raise driver_failure(code, text)
 
 
 async def introduce(
@@ -97,8 +34,7 @@ async def introduce(
 ) -> str:
     """Makes the record of a repository that exists; its PBDs are made by the caller."""
     pool, database = context.pool, context.pool.database
-    if kind not in DRIVERS:
-        raise ApiError("SR_UNKNOWN_DRIVER", kind)
+    kind = check_kind(kind)
     if any(record["uuid"] == uuid for _, record in database.items("SR")):
         raise ApiError("SR_UUID_EXISTS", uuid)
     storage = database.create(
@@ -109,7 +45,7 @@ async def introduce(
         type=kind,
         content_type=content_type,
         shared=shared,
-        physical_size=-1 if kind in {"iso", "udev"} else pool.forgotten_sizes.pop(uuid, _UNKNOWN_SIZE),
+        physical_size=-1 if kind in {"iso", "udev", "nfs"} else pool.outside.sizes.pop(uuid, 1024 * GIB),
         sm_config=sm_config or {},
     )
     refresh_storage(pool, storage)
@@ -121,7 +57,7 @@ async def forget(context: Context, storage: str) -> str:
     pool, database = context.pool, context.pool.database
     async with hold_storage(context, storage, "forget"):
         record = database.record("SR", storage)
-        pool.forgotten_sizes[record["uuid"]] = record["physical_size"]
+        pool.outside.sizes[record["uuid"]] = record["physical_size"]
         for vdi in list(record["VDIs"]):
             remember_disk(pool, vdi)
             remove_disk(database, vdi)
@@ -134,7 +70,7 @@ def remember_disk(pool: Pool, vdi: str) -> None:
     record = pool.database.record("VDI", vdi)
     kept = {name: record[name] for name in (*KEPT, "uuid", "virtual_size", "sm_config", "managed", "other_config")}
     kept["used"] = record["physical_utilisation"]
-    pool.forgotten[record["uuid"]] = (pool.database.get("SR", record["SR"], "uuid"), kept)
+    pool.outside.disks[record["uuid"]] = (pool.database.get("SR", record["SR"], "uuid"), kept)
 
 
 async def destroy(context: Context, storage: str) -> str:
@@ -143,11 +79,24 @@ async def destroy(context: Context, storage: str) -> str:
     async with hold_storage(context, storage, "destroy"):
         if database.get("SR", storage, "VDIs") and not is_library(database, storage):
             raise ApiError("SR_NOT_EMPTY")
-        await pool.clock.sleep(_SCAN_S)
+        await _delete(context, storage)
         for vdi in list(database.get("SR", storage, "VDIs")):
             remove_disk(database, vdi)
         _remove(pool, storage)
     return ""
+
+
+async def _delete(context: Context, storage: str) -> None:
+    """Deletes what is left of a repository where it is; the driver is told where by a PBD."""
+    pool, database = context.pool, context.pool.database
+    if database.get("SR", storage, "type") == "nfs":
+        pbds: list[str] = database.get("SR", storage, "PBDs")
+        if not pbds:
+            raise ApiError("SR_HAS_NO_PBDS", storage)
+        here = next((one for one in pbds if database.get("PBD", one, "host") == pool.coordinator.ref), pbds[0])
+        config = database.get("PBD", here, "device_config")
+        await nfs_driver.remove(context, database.get("PBD", here, "host"), config, storage)
+    await pool.clock.sleep(_SCAN_S)
 
 
 def _remove(pool: Pool, storage: str) -> None:
@@ -165,20 +114,27 @@ async def scan(context: Context, storage: str) -> str:
     """Looks at what is in a repository, and lets its garbage collection start."""
     pool = context.pool
     async with hold_storage(context, storage, "scan"):
-        await forward(context, find_worker(pool, storage))
+        await work_on(context, storage)
         await pool.clock.sleep(_SCAN_S)
-        _find_disks(pool, storage)
+        find_disks(pool, storage)
+        read_figures(pool, storage)
     schedule_coalescing(pool, storage)
     return ""
 
 
-def _find_disks(pool: Pool, storage: str) -> None:
+def _keep_file(fields: dict[str, Value]) -> dict[str, Value]:
+    """Returns what a file tells of its disk: neither its name nor what was written into the record."""
+    return {name: value for name, value in fields.items() if name in _IN_A_FILE}
+
+
+def find_disks(pool: Pool, storage: str) -> None:
+    """Makes records for what is in a repository and has none."""
     database = pool.database
     own: str = database.get("SR", storage, "uuid")
-    for uuid, (where, fields) in list(pool.forgotten.items()):
+    for uuid, (where, fields) in list(pool.outside.disks.items()):
         if where == own:
-            del pool.forgotten[uuid]
-            kept = {**fields}
+            del pool.outside.disks[uuid]
+            kept = {**fields} if database.get("SR", storage, "type") not in _WITHOUT_NAMES else _keep_file(fields)
             used, size = kept.pop("used"), kept.pop("virtual_size")
             refresh_disk(pool, add_disk(database, storage, virtual_size=size, used=used, **kept))
     if database.get("SR", storage, "type") == "iso" and not database.get("SR", storage, "VDIs"):
@@ -200,8 +156,9 @@ def _find_disks(pool: Pool, storage: str) -> None:
 async def update(context: Context, storage: str) -> str:
     """Reads the figures of a repository again."""
     async with hold_storage(context, storage, "update"):
-        await forward(context, find_worker(context.pool, storage))
+        await work_on(context, storage)
         await context.pool.clock.sleep(_SCAN_S / 2)
+        read_figures(context.pool, storage)
     return ""
 
 
@@ -227,7 +184,6 @@ async def get_supported_types(context: Context) -> list[str]:
 
 
 CALLS: Final[tuple[Call, ...]] = (
-    declare("SR.create", create),
     declare("SR.introduce", introduce),
     declare("SR.forget", forget),
     declare("SR.destroy", destroy),

@@ -4,6 +4,7 @@ from typing import Final
 
 from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.errors import ApiError, driver_failure
+from bot.lab.xapi.rules import nfs_driver
 from bot.lab.xapi.rules.disk_work import (
     LARGEST_DISK,
     QUICK_S,
@@ -13,11 +14,11 @@ from bot.lab.xapi.rules.disk_work import (
     fill,
     make_clone,
     take_snapshot,
+    work_on,
 )
-from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.sr_calls import remember_disk
 from bot.lab.xapi.rules.storage_chains import drop_leaf, list_children
-from bot.lab.xapi.rules.storage_operations import find_worker, hold_disk, hold_storage, is_written, refresh_disk
+from bot.lab.xapi.rules.storage_operations import hold_disk, hold_storage, is_written, refresh_disk
 from bot.lab.xapi.rules.storage_space import add_disk, check_space, compute_initial, is_library, remove_disk, set_size
 from bot.lab.xapi.values import EPOCH, NULL_REF, Date, Value, new_uuid
 
@@ -30,7 +31,7 @@ async def create(context: Context, fields: dict[str, Value]) -> str:
 async def destroy(context: Context, vdi: str) -> str:
     """Deletes a disk. Its snapshots stay; shared data below is freed later, by the coalescing of the repository."""
     async with hold_disk(context, vdi, "destroy"):
-        await forward(context, find_worker(context.pool, context.pool.database.get("VDI", vdi, "SR")))
+        await work_on(context, context.pool.database.get("VDI", vdi, "SR"), writes=80)
         if list_children(context.pool.database, vdi):
             raise driver_failure(80, "Failed to mark VDI hidden [opterr=it has children]")
         await context.pool.clock.sleep(QUICK_S)
@@ -54,7 +55,7 @@ async def clone(context: Context, vdi: str, driver_params: dict[str, str] | None
 async def copy(context: Context, vdi: str, storage: str, base_vdi: str = NULL_REF, into_vdi: str = NULL_REF) -> str:
     """Copies the data of a disk to a new one in a repository, or into one that exists; takes its time."""
     del base_vdi
-    pool, database = context.pool, context.pool.database
+    database = context.pool.database
     if into_vdi != NULL_REF:
         target = database.record("VDI", into_vdi)
         if target["read_only"]:
@@ -62,7 +63,7 @@ async def copy(context: Context, vdi: str, storage: str, base_vdi: str = NULL_RE
         if target["virtual_size"] < database.get("VDI", vdi, "virtual_size"):
             raise ApiError("VDI_TOO_SMALL", into_vdi, str(database.get("VDI", vdi, "virtual_size")))
         async with hold_disk(context, vdi, "copy"):
-            await forward(context, find_worker(pool, database.get("VDI", vdi, "SR")))
+            await work_on(context, database.get("VDI", vdi, "SR"))
             await fill(context, vdi, into_vdi, copy_rate)
         return into_vdi
     if storage == NULL_REF:
@@ -80,6 +81,7 @@ async def resize(context: Context, vdi: str, size: int) -> str:
             detail = "shrinking not allowed" if size < old else "VDI size too large"
             raise driver_failure(79, f"VDI Invalid size [opterr={detail}]")
         storage = database.get("VDI", vdi, "SR")
+        await nfs_driver.use(context, storage, writes=110)
         check_space(
             database, storage, compute_initial(database, storage, size) - compute_initial(database, storage, old)
         )
@@ -121,10 +123,10 @@ async def introduce(  # noqa: PLR0917  as on the wire
     """Makes the record of a disk whose data are in the repository already."""
     pool, database = context.pool, context.pool.database
     async with hold_storage(context, storage, "vdi_introduce"):
-        found = pool.forgotten.get(uuid)
+        found = pool.outside.disks.get(uuid)
         if found is None or found[0] != database.get("SR", storage, "uuid"):
             raise driver_failure(46, f"The VDI is not available [opterr={location or uuid}]")
-        kept = {**pool.forgotten.pop(uuid)[1]}
+        kept = {**pool.outside.disks.pop(uuid)[1]}
         used, size = kept.pop("used"), kept.pop("virtual_size")
         kept |= {
             "name_label": name_label,
