@@ -27,9 +27,15 @@ class EmergencyError(ApiError):
     """The failure of a host in emergency mode, which JSON-RPC 2.0 wraps in a shape of its own."""
 
 
-def driver_failure(number: int, text: str) -> ApiError:
-    """Returns the failure of a storage driver: three parameters, the text in the middle, as a real server sends it."""
-    return ApiError(f"SR_BACKEND_FAILURE_{number}", "", text, "")
+def driver_failure(number: int, text: str, found: str = "") -> ApiError:
+    """Returns the failure of a storage driver: three parameters, as a real server sends it.
+
+    Args:
+        number: Part of the code.
+        text: The parameter in the middle.
+        found: The last parameter: what the driver found that may be chosen from, as XML; empty most of the time.
+    """
+    return ApiError(f"SR_BACKEND_FAILURE_{number}", "", text, found)
 
 
 class ConnectionDroppedError(Exception):

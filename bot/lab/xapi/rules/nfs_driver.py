@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.lab.xapi.archive.ova import find_version
 from bot.lab.xapi.calls import Context
-from bot.lab.xapi.errors import ApiError, driver_failure
+from bot.lab.xapi.errors import driver_failure
 from bot.lab.xapi.nfs import Export, NfsServer
 from bot.lab.xapi.pool import Pool
 
@@ -113,7 +113,7 @@ def check_path(server: NfsServer, config: dict[str, str], *, tells_exports: bool
                 for path, clients in exports
             ),
         )
-    raise ApiError("SR_BACKEND_FAILURE_101", "", "The request is missing the serverpath parameter", told)
+    raise driver_failure(101, "The request is missing the serverpath parameter", told)
 
 
 def _list_exports(server: NfsServer) -> list[tuple[str, str]] | None:

@@ -103,8 +103,8 @@ async def probe(
         ApiError: `SR_UNKNOWN_DRIVER`, or the failure of the driver, whose third parameter tells what to choose from.
     """
     del sm_config
-    kind = check_kind(kind)
     await forward(context, host)
+    kind = check_kind(kind)
     await context.pool.faults.strike(context.call, "during")
     if kind == "nfs":
         return await nfs_driver.probe(context, host, device_config)
