@@ -114,14 +114,23 @@ def sync_folder(folder: int) -> None:
 
 
 def move_folder(name: str, source: int, target: int, new_name: str) -> None:
-    """Moves a folder to where nothing of that name is, and makes sure both ends stay. Raises OSError."""
+    """Moves a folder to where nothing of that name is, and makes sure both ends stay.
+
+    Raises OSError; then it is where it was.
+    """
     # A rename would take the place of an empty folder without a word.
     if exists(new_name, target):
         raise FileExistsError(errno.EEXIST, "File exists")
     os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
-    sync_folder(target)
-    if source != target:
-        sync_folder(source)
+    try:
+        sync_folder(target)
+        if source != target:
+            sync_folder(source)
+    except OSError:
+        # After a crash it may be back where it was: whoever is told that the move failed finds it there now too.
+        with contextlib.suppress(OSError):
+            os.rename(new_name, name, src_dir_fd=target, dst_dir_fd=source)
+        raise
 
 
 def exists(name: str, folder: int) -> bool:

@@ -13,9 +13,9 @@ _MOUNT: Final = "See that it is mounted and that its server answers, then run it
 
 #: By errno: what is wrong, and what to do.
 _MEANINGS: Final[dict[int, tuple[str, str]]] = {
-    errno.ENOSPC: ("no space is left there", _FULL),
+    errno.ENOSPC: ("no space is left for backups", _FULL),
     errno.EDQUOT: (
-        "the quota there is used up",
+        "the quota for backups is used up",
         "Raise the quota or remove files of the bot's user, then run it again.",
     ),
     errno.EFBIG: (
@@ -23,7 +23,7 @@ _MEANINGS: Final[dict[int, tuple[str, str]]] = {
         "Use a file system without that limit, such as ext4 or XFS.",
     ),
     errno.EROFS: (
-        "the file system is read-only",
+        "the file system of the backups is read-only",
         "See in the kernel's log why, mount it for writing, then run it again.",
     ),
     errno.EIO: (
@@ -42,6 +42,8 @@ _MEANINGS: Final[dict[int, tuple[str, str]]] = {
     errno.EEXIST: ("it is there already", "Look whether another bot uses the same folder."),
     errno.EMFILE: ("the bot has too many files open", "Raise its limit of open files, then run it again."),
 }
+#: What is true of the whole place: it is said before the path, which is long, and shows on no locked telephone.
+_FIRST: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def target_failed(error: OSError, path: Path, doing: str) -> TargetFailed:
@@ -49,4 +51,6 @@ def target_failed(error: OSError, path: Path, doing: str) -> TargetFailed:
     what, fix = _MEANINGS.get(
         error.errno or 0, (error.strerror or str(error), "Look at that place, then run it again.")
     )
+    if error.errno in _FIRST:
+        return TargetFailed(f"{what[0].upper()}{what[1:]}: {path} {doing}.", fix)
     return TargetFailed(f"{path} {doing}: {what}.", fix)

@@ -85,7 +85,8 @@ class OwnWork(StepRunner):
         if error != ("",):
             log.info("own_work_ended", job=record.number, step=self.index, error=error)
             step = await self._given_up(record, step, error)
-            await self._stop_task(record, step)
+            if not pulse.spared:
+                await self._stop_task(record, step)
             # What came through at the pool although the work was broken off goes too.
             left = await self._cleared(errand, worker)
         end = await self._judge(record, step, plan_step, error)
@@ -112,6 +113,7 @@ class OwnWork(StepRunner):
             who=record.requester,
             reason=record.reason,
             tell=pulse.tell,
+            spare=pulse.spare,
         )
 
     async def _reached(self, step: StepRecord, pulse: Pulse) -> StepRecord:

@@ -17,6 +17,7 @@ class Pulse:
 
     def __init__(self) -> None:
         self.reached: Reached | None = None
+        self.spared = False
         self._marks: deque[tuple[float, int]] = deque()
 
     def tell(self, reached: Reached) -> None:
@@ -26,6 +27,10 @@ class Pulse:
         self._marks.append((now, reached.done))
         while len(self._marks) > 2 and now - self._marks[1][0] > _WINDOW_S:
             self._marks.popleft()
+
+    def spare(self) -> None:
+        """Takes that the pool has heard nothing of the work."""
+        self.spared = True
 
     @property
     def fraction(self) -> float:

@@ -7,24 +7,31 @@ success, and the file lies on disk under its name with its manifest.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+import structlog
+
 from bot.domain.backup_facts import Label
 from bot.domain.plan import Ref
 from bot.domain.texts import Phrase, Span, say
-from bot.errors import CannotTell, Damaged, StreamCut, Unreachable, XapiFailure
+from bot.errors import CannotTell, Damaged, StoreError, StreamCut, TargetFailed, Unreachable, XapiFailure
 from bot.operations.archive_ports import Archives, Arrival, Catalogue
 from bot.operations.backup_steps import EXPORT, EXPORT_IN_PLACE, how_of, manner_of, mark
 from bot.operations.ports import Driver, TaskStatus, TaskView
 from bot.operations.stream_ports import Flow, Phase, Streams
 from bot.operations.work import Errand, Reached, Worker
 
+log = structlog.get_logger()
+
 #: So long nothing comes before the card says what is waited for.
 STALLED_S: Final = 20.0
 # A host that cut a stream names the reason in the task right then.
 _REASON_S: Final = 5.0
+# How often a backup is put into the catalogue at most.
+_PUTS: Final = 5
 _OVER: Final = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 #: What XAPI says of an export whose receiver went away: that was us, so that our own reason is the true one.
 _OURS: Final = {"CLIENT_ERROR", "TASK_CANCELLED", ""}
@@ -57,7 +64,11 @@ class BackupWork:
 
     async def _receive(self, errand: Errand) -> None:
         guest = errand.step.lane
-        arrival = await self._archives.receive(guest, mark(errand.nonce, guest))
+        try:
+            arrival = await self._archives.receive(guest, mark(errand.nonce, guest))
+        except TargetFailed:
+            errand.spare()
+            raise
         try:
             await self._fill(errand, arrival)
             await arrival.whole()
@@ -72,10 +83,22 @@ class BackupWork:
         except Damaged as damaged:
             raise _advised(damaged) from damaged
         finally:
-            await arrival.discard()
+            # Why it failed is worth more than that it could not be removed either, which the clearing finds again.
+            with contextlib.suppress(TargetFailed):
+                await arrival.discard()
 
     async def _keep(self, arrival: Arrival, label: Label) -> None:
-        await self._catalogue.keep_backup(await arrival.commit(label))
+        backup = await arrival.commit(label)
+        for _ in range(_PUTS - 1):
+            try:
+                await self._catalogue.keep_backup(backup)
+            except StoreError as doubt:
+                log.warning("backup_not_catalogued_yet", backup=backup.id, reason=str(doubt))
+                await asyncio.sleep(self._retry_s)
+            else:
+                return
+        # It is there whatever becomes of this: the catalogue is made anew from what is there once a day.
+        await self._catalogue.keep_backup(backup)
 
     async def _fill(self, errand: Errand, arrival: Arrival) -> None:
         sent = next(one.uuid for one in errand.step.call.args if isinstance(one, Ref))

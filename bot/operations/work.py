@@ -32,7 +32,8 @@ class Errand(msgspec.Struct, frozen=True):
 
     `task` is the pool's task that was made for it ("" where it needs none), `nonce` what marks everything that this job
     makes, `names` the display names of the plan by UUID; `who` asked for the job, and why. `tell` may be called as
-    often as one likes, on the event loop.
+    often as one likes, on the event loop. `spare` says that the pool was never asked to do anything under `task`, so
+    that work which has failed need not wait for the pool to end it.
     """
 
     job: int
@@ -44,6 +45,7 @@ class Errand(msgspec.Struct, frozen=True):
     who: str
     reason: str
     tell: Callable[[Reached], None]
+    spare: Callable[[], None]
 
 
 class Worker(msgspec.Struct, frozen=True):

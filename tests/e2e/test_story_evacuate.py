@@ -10,7 +10,7 @@ import pytest
 from story_lab import StoryLab, story_lab, strings
 
 GUESTS = ("web1", "web2", "web3", "web4", "web5")
-_WORLD = """
+WORLD = """
 [cpus.intel]
 vendor = "GenuineIntel"
 model_name = "Intel(R) Xeon(R) Gold 6226R CPU @ 2.90GHz"
@@ -51,7 +51,7 @@ def _world() -> str:
         'disks = [{ storage = "nfs", size_gib = 8 }]\n'
         for number, name in enumerate(GUESTS, start=1)
     ]
-    return "\n".join([_WORLD, *hosts, *guests])
+    return "\n".join([WORLD, *hosts, *guests])
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ async def test_a_short_write_is_gone_on_with(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (errno.ENOSPC, "no space is left there"),
+        (errno.ENOSPC, "No space is left for backups: "),
         (errno.EDQUOT, "quota"),
         (errno.EROFS, "read-only"),
         (errno.EIO, "I/O error"),

@@ -52,7 +52,7 @@ def _worker(library: Gone) -> Worker:
 def _errand(number: int) -> Errand:
     words = (Text("b1"), Text("0" * 64), Ref("SR", "sr"), Text("xenbot restore 1"), Options({}))
     step = Step(IMPORT, say("Import"), Call(IMPORT, words, own=True))
-    return Errand(number, "1", "p", step, f"task{number}", {}, "U1", "", lambda _reached: None)
+    return Errand(number, "1", "p", step, f"task{number}", {}, "U1", "", lambda _reached: None, lambda: None)
 
 
 async def test_imports_from_a_dead_file_server_hold_up_nobody_and_end_when_they_are_stopped(tmp_path: Path) -> None:
