@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from bot.commands import Annotated, Command, Context, Query, after
-from bot.domain.catalogue import Backup, BackupState, Proof
-from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Table, Verdict
+from bot.domain.catalogue import Backup, BackupState, Odd, Proof
+from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Small, Table, Verdict
 from bot.domain.policy import Role
 from bot.domain.texts import Code, Moment, Phrase, Quote, Size, Span, Value, Who, many, say
 from bot.domain.words import counted
+from bot.errors import TargetFailed
 from bot.operations.backed_up import meant
+from bot.operations.backup_steps import mark
 
 PAGE = 20
-# Beyond this many damaged ones their number is enough.
+# Beyond this many damaged ones, or other things in the archive, their number is enough.
 _NAMED = 5
+# So long the archive itself is waited for; what is catalogued is shown all the same.
+_GLANCE_S = 5.0
+_OPEN = 500
 _HOW = {
     Proof.STREAM: "every block, as it was made",
     Proof.FULL: "every block, read again",
@@ -33,10 +40,11 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     """The catalogue, newest first; one guest's with all there is to say of each."""
     known = await context.journal.backups()
     found = meant(arguments.what, context.fleet, known) if arguments.what and known else list(known)
+    beside = await _beside_them({one.guest: one.name for one in found}, context, all_of_it=not arguments.what)
     if not found:
         headline = say("No backup yet")
         hint = Facts((say("{command} makes one.", command=Code("/xen backup <vm>")),))
-        return Message(headline, (Verdict(headline), hint))
+        return Message(headline, (Verdict(headline), hint, *beside))
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(1, arguments.page), pages)
     shown = found[(page - 1) * PAGE : page * PAGE]
@@ -52,10 +60,47 @@ async def answer(arguments: Arguments, context: Context) -> Message:
             tuple(_row(one, context.now) for one in shown),
         )
     )
+    parts += beside
     buttons = (*_next(found), *_turns(arguments.what, page, pages))
     if buttons:
         parts.append(Choices(buttons))
     return Message(headline, tuple(parts))
+
+
+async def _beside_them(names: dict[str, str], context: Context, *, all_of_it: bool) -> tuple[Part, ...]:
+    """What else lies in the archive, of these guests or all in all, and what to do about it."""
+    try:
+        async with asyncio.timeout(_GLANCE_S):
+            odd = await context.facts.library.odd()
+    except TimeoutError:
+        return (Facts((say("The archive has not answered for {s}: this is from memory.", s=Span(_GLANCE_S)),)),)
+    except TargetFailed as failed:
+        return (Facts((say("{why} {fix}", why=Quote(failed.message), fix=Quote(failed.fix)),)),)
+    jobs = await context.journal.jobs(limit=_OPEN, open_only=True)
+    under_way = tuple(f"-{mark(job.nonce, target.uuid)}" for job in jobs for target in job.plan.targets)
+    left = [
+        one for one in odd if (all_of_it or one.guest in names) and not (one.draft and one.draft.endswith(under_way))
+    ]
+    if not left:
+        return ()
+    lines = [say("In the archive beside them:")] if names else [say("In the archive:")]
+    lines += [_odd(one, names) for one in left[:_NAMED]]
+    if len(left) > _NAMED:
+        lines.append(say("And {n} more: {all} names them.", n=len(left) - _NAMED, all=Code("xenbot backups list")))
+    where = say(
+        "Type what begins with {xenbot} on the bot's machine; the archive is {place}.",
+        xenbot=Code("xenbot"),
+        place=Code(left[0].place),
+    )
+    return Facts(tuple(lines)), Small(where)
+
+
+def _odd(one: Odd, names: dict[str, str]) -> Phrase:
+    where = say("{path}", path=Code(one.where.rpartition("/")[2] if one.guest else one.where))
+    if one.guest in names:
+        where = say("{path} of {guest}", path=where, guest=names[one.guest])
+    fix = say(one.fix, command=Code(one.command)) if one.command else say(one.fix)
+    return say("{where} {what}. {fix}", where=where, what=Quote(one.what), fix=fix)
 
 
 def _headline(found: list[Backup], page: int, pages: int) -> Phrase:

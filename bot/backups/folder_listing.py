@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,7 +18,7 @@ from bot.backups import folder_files as files
 from bot.backups.manifest import LONGEST, BadManifest, Manifest, decode_manifest, is_id, is_uuid
 from bot.backups.target import ARCHIVE, PROOF, Listing, Stored, Unfinished
 from bot.backups.wrong import quote
-from bot.domain.catalogue import BackupState, Verification
+from bot.domain.catalogue import BackupState, Odd, Verification
 
 MANIFEST: Final = "manifest.json"
 CHECKED: Final = "checked.json"
@@ -30,6 +32,8 @@ _NO_NEWS_BEGINS: Final = (".", "@", "#", "$")
 _NO_NEWS: Final = frozenset({"lost+found", "System Volume Information"})
 _LONGEST_CHECK: Final = 1 << 20
 _MOST_FINDINGS: Final = 200
+_LONGEST_PATH: Final = 300
+_READABLE: Final = "Give the bot's user the right to read it, or move it away."
 
 _T = TypeVar("_T")
 
@@ -49,7 +53,7 @@ class Inspector:
         self._root = root
         self._stored: list[Stored] = []
         self._unfinished: list[Unfinished] = []
-        self._findings: list[str] = []
+        self._findings: list[Odd] = []
 
     def listing(self, guest: str = "") -> Listing:
         """Returns everything, or what is of one guest. Raises OSError when the folder itself cannot be read."""
@@ -58,7 +62,7 @@ class Inspector:
                 if guest in {"", name}:
                     self._look_through(name)
             elif not guest:
-                self._note_foreign(name)
+                self._note_foreign(name, self._root)
         for stored in self.trash():
             if guest in {"", stored.manifest.guest}:
                 self._stored.append(stored)
@@ -87,7 +91,7 @@ class Inspector:
         except FileNotFoundError:
             return
         except OSError as error:
-            self._note(TRASH, f"cannot be read: {error.strerror}")
+            self._note(TRASH, f"cannot be read: {error.strerror}", _READABLE)
 
     def _look_through(self, guest: str) -> None:
         try:
@@ -95,7 +99,7 @@ class Inspector:
                 for name in files.names(folder):
                     self._look_at(guest, name, folder)
         except OSError as error:
-            self._note(guest, f"cannot be read: {error.strerror}")
+            self._note(guest, f"cannot be read: {error.strerror}", _READABLE)
 
     def _look_at(self, guest: str, name: str, folder: int) -> None:
         if is_id(name):
@@ -107,34 +111,43 @@ class Inspector:
             if draft is not None:
                 self._unfinished.append(draft)
         else:
-            self._note_foreign(name, f"{guest}/")
+            self._note_foreign(name, folder, f"{guest}/")
 
     def _try(self, where: str, read: Callable[[], _T]) -> _T | None:
         """What is read, or None and a finding."""
         try:
             return read()
         except (BadManifest, files.NotPlain) as error:
-            self._note(where, f"is no usable backup: {error}")
+            again = "If its archive is whole, {command} takes it in anew; then remove that folder."
+            self._note(where, f"is no usable backup: {error}", again, self._adopt(f"{where}/{ARCHIVE}"))
         except FileNotFoundError:
             # Moved or removed since the folder was listed.
             return None
         except OSError as error:
-            self._note(where, f"cannot be read: {error.strerror}")
+            self._note(where, f"cannot be read: {error.strerror}", _READABLE)
         return None
 
-    def _note_foreign(self, name: str, within: str = "") -> None:
-        if not name.startswith(_NO_NEWS_BEGINS) and name not in _NO_NEWS:
-            self._note(within + name, "is none of the bot's")
+    def _note_foreign(self, name: str, folder: int, within: str = "") -> None:
+        if name.startswith(_NO_NEWS_BEGINS) or name in _NO_NEWS:
+            return
+        fix, command = "Move it away.", ""
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                fix = "If it is an archive, {command} takes it in; then move it away."
+                command = self._adopt(within + name)
+        self._note(within + name, "is none of the bot's", fix, command)
 
-    def _note(self, where: str, sentence: str) -> None:
-        self._find_out(f"{quote(str(self._path / where), 300)} {sentence}.")
+    def _adopt(self, where: str) -> str:
+        return f"xenbot backups adopt {shlex.quote(quote(str(self._path / where), _LONGEST_PATH))}"
 
-    def _find_out(self, finding: str) -> None:
+    def _note(self, where: str, what: str, fix: str, command: str = "") -> None:
         # Enough for people; a folder full of other things must not fill the memory.
+        place, guest = quote(str(self._path), _LONGEST_PATH), where.partition("/")[0]
         if len(self._findings) < _MOST_FINDINGS:
-            self._findings.append(finding)
+            guest = guest if is_uuid(guest) else ""
+            self._findings.append(Odd(place, quote(where, _LONGEST_PATH), what, fix, command, guest))
         elif len(self._findings) == _MOST_FINDINGS:
-            self._findings.append(f"{self._path} holds more that is no backup.")
+            self._findings.append(Odd(place, "", "holds more that is no backup"))
 
     def _weigh(self, name: str, parent: int, guest: str) -> Unfinished:
         with files.open_folder(name, parent) as folder:
@@ -142,7 +155,7 @@ class Inspector:
             for entry in files.names(folder):
                 found = os.stat(entry, dir_fd=folder, follow_symlinks=False)
                 size, at = size + found.st_size, max(at, found.st_mtime)
-        return Unfinished(name.removesuffix(PARTIAL), guest, size, at)
+        return Unfinished(name.removesuffix(PARTIAL), guest, str(self._path), size, at)
 
     def _read(self, name: str, parent: int, home: str) -> Stored:
         """One backup. What is wrong with its manifest raises; what is wrong with its files makes it a damaged one."""
@@ -181,7 +194,9 @@ class Inspector:
         except FileNotFoundError:
             return manifest.verification()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, files.NotPlain, OSError) as error:
-            self._find_out(f"{manifest.id}: its last verification cannot be read ({error}); verify it again.")
+            what = f"has a last verification that cannot be read ({error})"
+            where, again = f"{manifest.guest}/{manifest.id}", f"/xen verify {manifest.id}"
+            self._note(where, what, "{command} looks at it again.", again)
             return None
 
 

@@ -67,7 +67,7 @@ def _trashed(target: Target, backup: Backup, who: str, now: float) -> bool:
 def _plan(listing: Listing, policy: Policy, now: float) -> Pruning:
     keep: list[Kept] = []
     drop: list[Backup] = []
-    findings = list(listing.findings)
+    findings = [one.sentence for one in listing.findings]
     for rule_text, backups in _groups(listing.stored):
         try:
             rule = read_rule(rule_text) if rule_text else policy.rule

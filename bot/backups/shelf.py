@@ -18,7 +18,7 @@ from bot.backups.asking import Asking
 from bot.backups.checking import Look, check_all, check_sample
 from bot.backups.intake import LINGER_S
 from bot.backups.target import Target
-from bot.domain.catalogue import Archived, Backup, Proof
+from bot.domain.catalogue import Archived, Backup, Odd, Proof
 
 _TELL_EVERY_S: Final = 1.0
 _ASKING: Final = 8
@@ -37,6 +37,11 @@ class Shelf(Asking):
     async def listing(self) -> Sequence[Backup]:
         """See `Library.listing`."""
         return (await asyncio.wrap_future(self._threads.submit(self._target().listing))).backups
+
+    async def odd(self) -> Sequence[Odd]:
+        """See `Library.odd`."""
+        listing = await self._asked(self._target().listing)
+        return (*listing.findings, *(one.odd(self._clock()) for one in listing.unfinished))
 
     async def archived(self, backup: str) -> Archived:
         """See `Library.archived`."""

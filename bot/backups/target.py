@@ -13,8 +13,9 @@ from bot.backups.manifest import Manifest
 from bot.backups.proof import ProofWriter
 from bot.backups.trouble import target_failed
 from bot.backups.verifier import Verifier
+from bot.domain import texts
 from bot.domain.backup import Contents
-from bot.domain.catalogue import Backup, Verification
+from bot.domain.catalogue import Backup, Odd, Verification
 
 ARCHIVE: Final = "archive.xva"
 PROOF: Final = "proof"
@@ -104,21 +105,29 @@ class Stored:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A draft that was neither committed nor discarded: `size` in bytes, `at` when it was written to last."""
+    """A draft in `place`, neither committed nor discarded: `size` in bytes, `at` when it was written to last."""
 
     id: str
     guest: str
+    place: str
     size: int
     at: float
+
+    def odd(self, now: float) -> Odd:
+        """The same as something that somebody may have to look at."""
+        last = texts.span(max(0.0, now - self.at))
+        what = f"was begun and not finished: {texts.size(self.size)}, written to last {last} ago"
+        command = f"xenbot backups discard {self.id}"
+        return Odd(self.place, f"{self.guest}/{self.id}", what, "{command} removes it.", command, self.guest, self.id)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """All there is. `findings` are sentences about what is there and is no usable backup."""
+    """All there is; `findings` is what is there and is no usable backup, drafts left out."""
 
     stored: tuple[Stored, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
-    findings: tuple[str, ...] = ()
+    findings: tuple[Odd, ...] = ()
     backups: tuple[Backup, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -40,13 +40,13 @@ def list_backups(ctx: click.Context, *, path: Path, as_json: bool, what: tuple[s
     if as_json:
         unfinished = [{"backup": one.id, "guest": one.guest, "size": one.size} for one in listing.unfinished]
         rows = [describe(one.backup) for one in found]
-        print_json({"backups": rows, "unfinished": unfinished, "findings": listing.findings})
+        print_json({"backups": rows, "unfinished": unfinished, "findings": _sentences(listing)})
     else:
         for one in found:
             click.echo(line(one.backup))
         for draft in listing.unfinished:
             click.echo(make_line(draft.id, draft.guest, f"{draft.size:,} bytes", "not finished"))
-        _tell(listing.findings)
+        _tell(_sentences(listing))
         if not found:
             click.echo("No backups.")
     ctx.exit(FINDING if listing.findings or any(damaged(one.backup) for one in found) else 0)
@@ -69,7 +69,7 @@ def verify(
         raise click.UsageError("name guests or ids of backups, or give --all.")
     target = _open(_settings(path))
     listing = target.listing()
-    _tell(listing.findings)
+    _tell(_sentences(listing))
     wrong = bool(listing.findings)
     results = []
     for one in _select(listing, what):
@@ -88,7 +88,7 @@ def verify(
         if not as_json:
             tell_look(one, look)
     if as_json:
-        print_json({"backups": results, "findings": listing.findings})
+        print_json({"backups": results, "findings": _sentences(listing)})
     elif not results:
         click.echo("No backups.")
     ctx.exit(FINDING if wrong else 0)
@@ -189,7 +189,7 @@ def check(settings: BackupSettings) -> list[tuple[str, str, str]]:
         space, listing = target.space(), target.listing()
     except TargetFailed as error:
         return [("backups", "error", str(error))]
-    found = [("backups", "warning", finding) for finding in listing.findings]
+    found = [("backups", "warning", finding) for finding in _sentences(listing)]
     reserve = settings.reserve_gib << 30
     if space.free <= reserve:
         sentence = f"{size(space.free)} are free, and {size(reserve)} must stay free: no backup can be made."
@@ -250,6 +250,10 @@ def _look(target: Folder, one: Stored, sample: float | None) -> Look:
     end_progress()
     target.record(one.manifest.id, look.verification(time.time(), _me()))
     return look
+
+
+def _sentences(listing: Listing) -> list[str]:
+    return [one.sentence for one in listing.findings]
 
 
 def _tell(findings: Iterable[str]) -> None:

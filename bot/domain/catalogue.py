@@ -109,3 +109,26 @@ class Archived(msgspec.Struct, frozen=True):
 
     backup: Backup
     contents: Contents
+
+
+class Odd(msgspec.Struct, frozen=True):
+    """Something in the archive that is no usable backup: where it lies, what is so, and what to do ("" for nothing).
+
+    `where` is its path within `place`, `guest` the UUID of the guest among whose backups it lies. In `fix` the place
+    `{command}` stands for `command`. `draft` is the id of a backup that was begun and neither finished nor given up:
+    it may be under way.
+    """
+
+    place: str
+    where: str
+    what: str
+    fix: str = ""
+    command: str = ""
+    guest: str = ""
+    draft: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """All of it, for a terminal."""
+        path = f"{self.place}/{self.where}" if self.where else self.place
+        return f"{path} {self.what}. {self.fix.replace('{command}', f'`{self.command}`')}".rstrip()

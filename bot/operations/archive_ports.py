@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
-from bot.domain.catalogue import Archived, Backup, Proof
+from bot.domain.catalogue import Archived, Backup, Odd, Proof
 from bot.domain.upkeep import Pruned
 from bot.operations.stream_ports import Sink
 
@@ -95,6 +95,10 @@ class Library(Protocol):
 
     async def listing(self) -> Sequence[Backup]:
         """All there is, newest first, those in the trash included."""
+        ...
+
+    async def odd(self) -> Sequence[Odd]:
+        """What lies there and is no usable backup, what was begun and is not finished included."""
         ...
 
     async def archived(self, backup: str, /) -> Archived:

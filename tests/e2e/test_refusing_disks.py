@@ -178,7 +178,16 @@ async def test_a_disk_that_goes_away_or_turns_read_only_in_the_middle_is_named_w
     _, state, card = await under_way
     assert state == "FAILED"
     assert all(words in card for words in ("it is not there", "See that it is mounted", "Not cleared away: ")), card
+    await lab.xen("backups")
+    await lab.sees("No backup yet", "it is not there", "See that it is mounted", private=True)
     elsewhere.rename(place)
+    # What could not be cleared away is found by whoever looks at the backups, with what to do about it.
+    (place / "page.xva").write_bytes(b"<!doctype html><html><title>Sign in</title></html>")
+    (draft,) = (one.removesuffix(".partial") for one in disk.files(first))
+    await lab.xen("backups")
+    shown = strings(await lab.sees(draft, "was begun and not finished", private=True))
+    for words in (f"xenbot backups discard {draft}", "page.xva", "is none of the bot's", "xenbot backups adopt"):
+        assert words in shown
     disk.emptied()
     # Read-only: nothing can be removed there either.
     await lab.lab("datacentre", do="pause_tasks", at=0.3)

@@ -43,7 +43,7 @@ def test_a_link_in_the_place_of_a_guest_is_not_followed(tmp_path: Path) -> None:
     target = Folder(folder)
     listing = target.listing()
     assert listing.backups == ()
-    assert f"{GUEST} cannot be read" in listing.findings[0]
+    assert f"{GUEST} cannot be read" in listing.findings[0].sentence
     with pytest.raises(TargetFailed):
         target.begin(make_id(AT), GUEST)
     with pytest.raises(NotFound):
@@ -124,15 +124,16 @@ def test_a_verification_that_cannot_be_read_is_no_green_tick(tmp_path: Path, con
     listing = target.listing()
     assert not listing.backups[0].good
     assert listing.backups[0].state is BackupState.WHOLE
-    assert "its last verification cannot be read" in listing.findings[0]
+    assert "a last verification that cannot be read" in listing.findings[0].sentence
+    assert listing.findings[0].command == f"/xen verify {stored.manifest.id}"
     assert target.record(stored.manifest.id, Verification(AT + 500, Proof.FULL, "U1")).good
 
 
 def test_names_in_a_strange_coding_do_not_break_the_list(tmp_path: Path) -> None:
     os.mkdir(os.fsencode(tmp_path) + b"/\xff\xfe\x1b[31m\n")  # noqa: PTH102  a name that no text can hold
     (finding,) = Folder(tmp_path).listing().findings
-    assert finding.isprintable()
-    finding.encode()
+    assert finding.sentence.isprintable()
+    finding.sentence.encode()
 
 
 def test_a_folder_full_of_other_things_is_told_in_so_many_sentences(tmp_path: Path) -> None:
@@ -265,7 +266,7 @@ def test_a_list_that_is_read_while_others_write_and_remove_has_only_whole_entrie
     def look() -> None:
         while not done.is_set():
             listing = Folder(tmp_path).listing()
-            seen.extend(listing.findings)
+            seen.extend(one.sentence for one in listing.findings)
             seen.extend(one.id for one in listing.backups if one.verified is None or one.verified.damage)
 
     _together(work, look)
@@ -288,7 +289,8 @@ def test_a_folder_of_somebody_else_hides_no_backup(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(folder_files.os, "open", closed)
     assert target.find(stored.manifest.id) == stored
-    assert target.listing().findings == (f"{foreign} cannot be read: Permission denied.",)
+    (finding,) = target.listing().findings
+    assert finding.sentence.startswith(f"{foreign} cannot be read: Permission denied. Give the bot's user the right")
     target.discard(draft.id)
     assert not draft.folder.exists()
     target.trash(stored.manifest.id, "U1", AT)

@@ -9,7 +9,7 @@ import msgspec
 
 from bot.commands import Change, Context, Control, Query, Registry, resolve, split
 from bot.domain.audit import ANY, Break, Entry, Wanted
-from bot.domain.catalogue import Backup, Proof, Verification
+from bot.domain.catalogue import Backup, Odd, Proof, Verification
 from bot.domain.disk_moves import DiskMoveFacts, Image
 from bot.domain.health import Checkup
 from bot.domain.inventory import (
@@ -34,7 +34,7 @@ from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import Freeze, JobRecord
 from bot.domain.schedule import Covered, Schedule, ScheduleState
 from bot.domain.texts import Phrase, Value, plain, say
-from bot.errors import Ambiguous, Candidate, NotFound
+from bot.errors import Ambiguous, Candidate, NotFound, TargetFailed
 from bot.operations import migrate
 
 GIB = 1 << 30
@@ -157,11 +157,25 @@ class FakeFleet:
         return found[0]
 
 
+class FakeLibrary:
+    """What the test put in."""
+
+    def __init__(self) -> None:
+        self.found: list[Odd] = []
+        self.failure: TargetFailed | None = None
+
+    async def odd(self) -> Sequence[Odd]:
+        if self.failure is not None:
+            raise self.failure
+        return self.found
+
+
 class FakeFacts:
     """Every migration asked for would go well."""
 
     def __init__(self, schedules: FakeSchedules | None = None) -> None:
         self.schedules = schedules
+        self.library = FakeLibrary()
 
     async def migration(self, vm: str, host: str) -> MigrationFacts:
         known, hosts = {one.uuid: one for one in VMS}, {one.uuid: one for one in VIEW.hosts}
@@ -360,6 +374,7 @@ class Room:
         self.journal, self.control, self.registry = FakeJournal(), FakeControl(), Registry.discover()
         self.people = FakeAcquaintances()
         self.schedules = FakeSchedules(self.fleet)
+        self.facts = FakeFacts(self.schedules)
         self.person = Person("T1", "U1", "ann", frozenset({Role.VIEWER, Role.OPERATOR}))
 
     async def type(self, words: str) -> Plan | Message:
@@ -372,7 +387,7 @@ class Room:
             channel="C1",
             now=NOW,
             fleet=self.fleet,
-            facts=FakeFacts(self.schedules),
+            facts=self.facts,
             journal=self.journal,
             control=self.control,
             approval=ApprovalSettings(),

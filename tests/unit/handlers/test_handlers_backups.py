@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from ports import NOW, VIEW, Room, backup, guest
+from ports import NOW, VIEW, Room, backup, guest, record
 
-from bot.domain.catalogue import BackupState, Proof, Verification
+from bot.domain.catalogue import BackupState, Odd, Proof, Verification
+from bot.domain.job import JobState
 from bot.domain.message import Choices, Table
 from bot.domain.texts import plain
-from bot.errors import Ambiguous, NotFound, Refused
+from bot.errors import Ambiguous, NotFound, Refused, TargetFailed
 from bot.operations.backed_up import meant, one_meant
+from bot.operations.backup_steps import mark
 
 HURT = Verification(NOW - 60, Proof.FULL, "U2", ("disk 0: block 7 differs",))
 
@@ -42,6 +44,47 @@ async def test_the_backups_of_one_guest_offer_its_restore_and_those_of_many_do_n
     ]
     where.journal.catalogue.append(backup(3, guest="another"))
     assert not any(isinstance(part, Choices) for part in (await where.type("backups")).parts)
+
+
+def odd(name: str, **more: str) -> Odd:
+    return Odd(
+        "/backups", name, "is none of the bot's", "If it is an archive, {command} takes it in.", "adopt it", **more
+    )
+
+
+async def test_what_lies_beside_the_backups_is_named_with_what_to_do_and_what_is_under_way_is_not() -> None:
+    where = Room(VIEW)
+    where.journal.catalogue = [backup(1)]
+    where.journal.records = [record(7, JobState.RUNNING)]
+    job = where.journal.records[0]
+    under_way = f"20261126-061701-{mark(job.nonce, job.plan.targets[0].uuid)}"
+    where.facts.library.found = [
+        odd("<!channel>.xva"),
+        odd(f"vm-1/{under_way}", guest="vm-1", draft=under_way),
+        odd("vm-1/20261126-061701-00ff", guest="vm-1", draft="20261126-061701-00ff"),
+    ]
+    said = await where.read("backups")
+    assert "<!channel>.xva is none of the bot's. If it is an archive, adopt it takes it in." in said
+    assert "20261126-061701-00ff of centos54 is none" in said
+    assert under_way not in said
+    assert "Type what begins with xenbot on the bot's machine; the archive is /backups." in said
+    assert "<!channel>.xva" not in await where.read("backups centos54")
+    where.facts.library.found = [odd(f"file{number}") for number in range(30)]
+    said = await where.read("backups")
+    assert "file4 is none" in said
+    assert "file5" not in said
+    assert "And 25 more: xenbot backups list names them." in said
+
+
+async def test_an_archive_that_cannot_be_read_hides_no_backup_that_is_catalogued() -> None:
+    where = Room(VIEW)
+    where.journal.catalogue = [backup(1)]
+    where.facts.library.failure = TargetFailed(
+        "/backups could not be read: it is not there.", "See that it is mounted."
+    )
+    said = await where.read("backups")
+    assert "1 backup of centos54, 1 found whole" in said
+    assert "/backups could not be read: it is not there. See that it is mounted." in said
 
 
 async def test_a_long_list_is_read_page_by_page_and_no_backup_twice() -> None:
