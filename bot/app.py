@@ -41,6 +41,7 @@ from bot.operations.discover import operations
 from bot.operations.join_work import JoinWork
 from bot.operations.restore_work import RestoreWork
 from bot.operations.schedule import ScheduleWork
+from bot.operations.sr_work import SrWork
 from bot.operations.verify_work import VerifyWork
 from bot.operations.xapi_words import explain
 from bot.slack import REQUEST_PATH, Delivery, Dialogues, Gateway, Homes, Links, People, close_client, open_client
@@ -81,6 +82,7 @@ class App:
             **BackupWork(self.pools.streams, self.pools, archive, self.store).workers(),
             **VerifyWork(self.shelf, self.store).workers(),
             **JoinWork(self.pools.members).workers(),
+            **SrWork(self.pools.storing, self.pools.raw_disks).workers(),
             **RestoreWork(
                 self.pools.streams, self.pools, self.shelf, self.pools.restoring, self._scheduled_tags
             ).workers(),

@@ -32,6 +32,12 @@ _LABELS = {
     "sample": "Only a random part",
     "replace": "Rename the guest it replaces, and keep that",
     "keep_mac": "Keep its MAC addresses",
+    "place": "Where it lies",
+    "version": "Version of NFS",
+    "existing": "Storage that lies there already",
+    "beside": "A new one, whatever lies there already",
+    "default": "New disks go there",
+    "all_defaults": "Suspended guests and crash dumps too",
 }
 
 
@@ -43,6 +49,9 @@ _HINTS = {
     "keep": "For example 7d/4w/12m. Left empty, the rule of the configuration holds.",
     "zone": "For example Europe/Berlin. Left empty, the zone of the configuration holds.",
     "schedule": "/xen schedule list shows them.",
+    "place": "For example nfs nfsserver:/home/vms. Without a folder you see what the server exports.",
+    "version": "3, 4 or 4.1. Left empty, that of the server's driver, which is 3.",
+    "existing": "The UUID of the one to attach again.",
     "reason": "Shown to everybody on the card, and kept in the audit.",
     "job": "It stands on the job's card; /xen jobs lists the newest.",
 }

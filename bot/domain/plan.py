@@ -136,7 +136,10 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LockKey(msgspec.Struct, frozen=True):
-    """Something that must not be worked on by too many jobs at once; a guest by one, a host or SR by a few."""
+    """Something that must not be worked on by too many jobs at once.
+
+    A guest, or the folder of a file server that becomes storage ("export"), by one; a host or SR by a few.
+    """
 
     kind: str
     uuid: str
@@ -145,7 +148,7 @@ class LockKey(msgspec.Struct, frozen=True):
     @property
     def exclusive(self) -> bool:
         """Whether a single job may hold this key."""
-        return self.kind == "VM"
+        return self.kind in {"VM", "export"}
 
     @property
     def text(self) -> str:

@@ -31,6 +31,7 @@ from bot.domain.joining import JoinFacts, Membership
 from bot.domain.plan import Call
 from bot.domain.restores import Coming, Restored, RestoreFacts
 from bot.operations.schedule_ports import Schedules
+from bot.operations.storage_ports import StorageReads
 
 if TYPE_CHECKING:  # the archive's ports are made of those below
     from bot.operations.archive_ports import Archives, Catalogue, Library
@@ -105,6 +106,11 @@ class Facts(Protocol):
     @property
     def schedules(self) -> Schedules:
         """The standing plans."""
+        ...
+
+    @property
+    def storage(self) -> StorageReads:
+        """What is read before storage is added or tried."""
         ...
 
     async def migration(self, vm: str, host: str) -> MigrationFacts:

@@ -15,6 +15,7 @@ from bot.domain.joining import JoinFacts, Side
 from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.restores import Holder, RestoreFacts
+from bot.domain.storing import NfsFacts, SrFacts
 from bot.domain.texts import Phrase, Span, many, say
 from bot.domain.words import counted
 from bot.operations.drivers import Drivers, drivers
@@ -24,7 +25,9 @@ _LOW_PERCENT, _VERY_LOW_PERCENT = 20, 10
 _DAY_S = 86_400.0
 _MOVES = {"pool_migrate", "migrate_send"}
 _Facts: TypeAlias = MigrationFacts | PowerFacts | DiskMoveFacts | BackupFacts
-_Judged: TypeAlias = _Facts | RestoreFacts | LeavingFacts | PlugFacts | Side
+# Of a pool, not of a guest: such have no tags that count.
+_Pooled: TypeAlias = RestoreFacts | LeavingFacts | PlugFacts | Side | NfsFacts | SrFacts
+_Judged: TypeAlias = _Facts | _Pooled
 # So many reasons that are high each make the whole critical.
 _TOGETHER = 2
 
@@ -128,6 +131,11 @@ def assess_join(read: JoinFacts, approval: ApprovalSettings) -> Assessment:
     return _assessed(factors, [read.pool], approval, None)
 
 
+def assess_storage(read: NfsFacts | SrFacts, factors: Sequence[Factor], approval: ApprovalSettings) -> Assessment:
+    """The risk of work on a pool's storage: these reasons, and what rules for the pool ask for."""
+    return _assessed(list(factors), [read], approval, None)
+
+
 def at_least(facts: MigrationFacts, agreed: Risk, approvers: int, approval: ApprovalSettings) -> tuple[Risk, int]:
     """The risk and the approvers that were agreed to, or more where tags of the guest or rules ask for more by now."""
     now = _assessed(list(_tags(facts, approval)), [facts], approval, None)
@@ -224,7 +232,7 @@ def _assessed(
 
 def _covers(rule: ApprovalRule, facts: _Judged) -> bool:
     # What comes from an archive has no tags that anybody of today gave it, and a host has none that count.
-    tags = frozenset() if isinstance(facts, RestoreFacts | LeavingFacts | PlugFacts | Side) else facts.vm.tags
+    tags = frozenset() if isinstance(facts, _Pooled) else facts.vm.tags
     return rule.covers(frozenset({facts.pool.name, facts.pool.label, facts.pool.configured}), tags)
 
 

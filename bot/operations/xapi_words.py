@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bot.domain.texts import Code, Phrase, Size, Value, many, say
+from bot.operations.storage_words import trouble
 from bot.operations.xenopsd_words import internal
 
 
@@ -123,8 +124,10 @@ def explain(code: str, params: Sequence[str]) -> Phrase:
         # Only the domain manager writes states with capitals, and only in the middle of its work.
         return say("{vm} went down on the way (it was found {actual})", vm=params[0], actual=params[2].lower())
     if words is None and code.startswith("SR_BACKEND_FAILURE_"):
-        detail = next((param for param in params[1:] if param), "no detail given")
-        return say("the storage driver failed with {code}: {detail}", code=Code(code), detail=detail)
+        text = next((param for param in params[1:] if param), "no detail given")
+        known = trouble(code, server=say("its server"), place=say("the storage"))
+        what = known.what if known is not None else say("the storage driver failed")
+        return say("{what} ({code}: {detail})", what=what, code=Code(code), detail=text)
     if words is None or len(params) < len(words.places):
         return _unknown(code, params)
     values: dict[str, Value] = {}

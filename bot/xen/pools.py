@@ -37,12 +37,15 @@ from bot.xen.restore_facts import RestoreReads
 from bot.xen.restoring import LiveRestoring
 from bot.xen.roster import Roster
 from bot.xen.settings import PoolSettings, findings
+from bot.xen.storage_facts import PROBE_S, StorageFacts
+from bot.xen.storing import LiveStoring
 from bot.xen.streams import LiveStreams
+from bot.xen.streams_raw import LiveRawDisks
 from bot.xen.tasks import LiveDriver
 
 
 class Pools:
-    """Every configured pool. Implements Fleet, Facts and Driver; `restoring` and `streams` are ports of their own.
+    """Every configured pool. Implements Fleet, Facts and Driver; other attributes are ports of their own.
 
     Args:
         settings: The `[[pools]]` of the configuration. Raises ConfigError when they cannot be used.
@@ -50,6 +53,7 @@ class Pools:
         clock: Unix seconds.
         probe_every_s: How often every host's management address is probed.
         own: UUIDs that the guest the bot runs in may have; none where it runs outside.
+        probe_nfs_s: After how long a host is given up that looks at an NFS server.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Pools:
         clock: Callable[[], float] = time.time,
         probe_every_s: float = 15.0,
         own: frozenset[str] = frozenset(),
+        probe_nfs_s: float = PROBE_S,
     ) -> None:
         problems = findings(settings)
         problems += [f"pool {pool.name} has no password." for pool in settings if pool.name not in passwords]
@@ -75,6 +80,9 @@ class Pools:
         self.restoring = LiveRestoring(self._live, self._pools)
         self.streams = LiveStreams(self._live)
         self.members = LiveMembers(self._pools, self._live)
+        self.storage = StorageFacts(self._pools, self._live, probe_s=probe_nfs_s)
+        self.storing = LiveStoring(self._live)
+        self.raw_disks = LiveRawDisks(self._live)
 
     def __repr__(self) -> str:
         return f"Pools({[pool.name for pool in self._pools.every]})"

@@ -86,6 +86,10 @@ class Sessions:
         """What the certificate of a listed host is checked against."""
         return self._trusts[host]
 
+    def listed(self, address: str) -> HostSettings | None:
+        """The host of that address, as listed here or adopted; None for one that is to be given no session."""
+        return self._pool.listed(address)
+
     def adopt(self, other: PoolSettings) -> None:
         """Lists the hosts of another entry as well, each with the certificate that is pinned for it there."""
         news = tuple(host for host in other.hosts if self._pool.listed(host.address) is None)

@@ -6,30 +6,22 @@ query, as XAPI wants it for requests that another host may have to answer, so th
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlencode
 
 from bot.errors import Unreachable, XapiFailure
 from bot.operations.stream_ports import Compression, Ended, Flow, Sink
 from bot.xen.faults import failure
 from bot.xen.pool import LivePool
-from bot.xen.settings import HostSettings
-from bot.xen.streams_dial import Addresses
+from bot.xen.streams_body import FileBody
 from bot.xen.streams_export import Export
 from bot.xen.streams_head import Moved
 from bot.xen.streams_import import Import
 from bot.xen.streams_route import Route, hosts_for_guest, hosts_for_sr, listed
+from bot.xen.streams_talk import addresses, request, run
 from bot.xen.streams_wire import Wire
-from bot.xen.transport import CallLost, describe
-
-PROGRESS_EVERY_S: Final = 1.0
-LINGER_S: Final = 1.0
+from bot.xen.transport import CallLost
 
 
 class LiveStreams:
@@ -50,7 +42,7 @@ class LiveStreams:
         query = {"uuid": vm, "use_compression": compress.value, "task_id": task}
 
         def talk(wire: Wire, session: str) -> Ended | Moved:
-            return Export(wire, _request(wire.host, "GET /export", query, session) + b"\r\n", sink).run()
+            return Export(wire, request(wire.host, "GET /export", query, session) + b"\r\n", sink).run()
 
         return await self._ask(live, route, task, talk, sink.abort, progress)
 
@@ -66,7 +58,7 @@ class LiveStreams:
         query = {"sr_uuid": sr, "task_id": task}
 
         def talk(wire: Wire, session: str) -> Ended | Moved:
-            return Import(wire, _request(wire.host, "PUT /import", query, session), path).run()
+            return Import(wire, request(wire.host, "PUT /import", query, session), FileBody(path)).run()
 
         return await self._ask(live, Route(live.settings, first), task, talk, _nothing_else, progress)
 
@@ -82,8 +74,8 @@ class LiveStreams:
         session = (await live.sessions.enter_for(task)).handle
         while (host := route.next()) is not None:
             try:
-                wire = Wire(host, live.sessions.trust(host), await _addresses(host))
-                answer = await _run(wire, partial(talk, wire, session), cut, progress)
+                wire = Wire(host, live.sessions.trust(host), await addresses(host))
+                answer = await run(wire, partial(talk, wire, session), cut, progress)
             except CallLost as lost:
                 route.failed(host, lost.reason)
             except XapiFailure as refusal:
@@ -97,45 +89,3 @@ class LiveStreams:
 
 def _nothing_else() -> None:
     """An import holds up nothing but its connection."""
-
-
-async def _addresses(host: HostSettings) -> Addresses:
-    loop = asyncio.get_running_loop()
-    try:
-        return await loop.getaddrinfo(host.address, host.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise CallLost(describe(error), sent=False) from error
-
-
-async def _run(
-    wire: Wire, talk: Callable[[], Ended | Moved], cut: Callable[[], None], progress: Callable[[Flow], None]
-) -> Ended | Moved:
-    """Has the conversation in a thread, and tells how it stands meanwhile; cuts it when it is not wanted any more."""
-    thread = ThreadPoolExecutor(1, thread_name_prefix="xen-stream")
-    talking = asyncio.wrap_future(thread.submit(talk))
-    # It ends with its work.
-    thread.shutdown(wait=False)
-    talking.add_done_callback(lambda done: done.cancelled() or done.exception())
-    try:
-        while not talking.done():
-            progress(wire.flow())
-            await asyncio.wait({talking}, timeout=PROGRESS_EVERY_S)
-        progress(wire.flow())
-        return talking.result()
-    finally:
-        if not talking.done():
-            wire.cut()
-            cut()
-            # Only a read from a dead disk takes longer, and nothing ends that.
-            await asyncio.wait({talking}, timeout=LINGER_S)
-
-
-def _request(host: HostSettings, what: str, query: Mapping[str, str], session: str) -> bytes:
-    """The head of a request, without the empty line behind it."""
-    lines = (
-        f"{what}?{urlencode({'session_id': session, **query})} HTTP/1.1",
-        f"Host: {host.url.partition('://')[2]}",
-        "User-Agent: xenbot",
-        "Connection: close",
-    )
-    return "".join(f"{line}\r\n" for line in lines).encode()

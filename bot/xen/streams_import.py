@@ -1,4 +1,4 @@
-"""The conversation of an import: an archive sent as the body of one request. It blocks its thread.
+"""The conversation of an import: an archive or a disk sent as the body of one request. It blocks its thread.
 
 As a real server does: it answers 200 before it reads a byte of the archive, says nothing more until it is done, closes
 the connection as soon as it has read the archive's end, and puts a second response behind the first when something
@@ -8,13 +8,12 @@ fails later. So both directions are watched, and only the task tells what came o
 from __future__ import annotations
 
 import http
-import os
 import time
-from pathlib import Path
 from typing import Final
 
-from bot.errors import StreamCut, TargetFailed
+from bot.errors import StreamCut
 from bot.operations.stream_ports import Ended, Phase
+from bot.xen.streams_body import Body
 from bot.xen.streams_dial import TURN_S
 from bot.xen.streams_head import MAX_HEAD, MAX_PAGE, BadHead, Head, Moved, broke_off, page_at_end, refused, split
 from bot.xen.streams_wire import HEAD_TIMEOUT_S, SILENCE_TIMEOUT_S, Closed, Wire
@@ -26,20 +25,18 @@ PIECE_BYTES: Final = 1024 * 1024
 
 
 class Import:
-    """One import of one file into one host; `run` once, in a thread.
+    """One import into one host; `run` once, in a thread.
 
     Args:
         wire: A connection that is not yet made; it is closed at the end.
         request: The request's head without its length and without the empty line behind it.
-        path: The archive.
+        body: The archive, or the bytes of a disk; it is closed at the end.
     """
 
-    def __init__(self, wire: Wire, request: bytes, path: Path) -> None:
+    def __init__(self, wire: Wire, request: bytes, body: Body) -> None:
         self._wire = wire
         self._request = request
-        self._path = path
-        self._file = -1
-        self._size = 0
+        self._body = body
         self._head: Head | None = None
         self._said = b""
         self._has_closed = False
@@ -53,10 +50,10 @@ class Import:
         """
         wire = self._wire
         try:
-            self._open()
+            self._body.open()
             wire.connect()
             wire.enter(Phase.WAITING)
-            wire.send_all(self._request + f"Content-Length: {self._size}\r\n\r\n".encode())
+            wire.send_all(self._request + f"Content-Length: {self._body.size}\r\n\r\n".encode())
             self._listen(ANSWER_FIRST_S)
             wire.enter(Phase.FLOWING)
             self._send()
@@ -65,19 +62,11 @@ class Import:
             return self._result()
         finally:
             wire.close()
-            if self._file >= 0:
-                os.close(self._file)
-
-    def _open(self) -> None:
-        try:
-            self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-            self._size = os.fstat(self._file).st_size
-        except OSError as error:
-            raise self._unreadable(error) from error
+            self._body.close()
 
     def _send(self) -> None:
         try:
-            while self._wire.moved < self._size and not self._is_over:
+            while self._wire.moved < self._body.size and not self._is_over:
                 self._push()
                 self._listen()
         except Closed:
@@ -87,14 +76,9 @@ class Import:
     def _push(self) -> None:
         wire = self._wire
         wire.held_up = True
-        try:
-            count = os.preadv(self._file, [self._piece], wire.moved)
-        except OSError as error:
-            raise self._unreadable(error) from error
+        count = self._body.read(self._piece, wire.moved)
         wire.held_up = False
-        if not count:
-            raise self._shorter()
-        left = self._piece[: min(count, self._size - wire.moved)]
+        left = self._piece[: min(count, self._body.size - wire.moved)]
         while left and not self._is_over:
             sent = wire.send(left, SILENCE_TIMEOUT_S)
             if not sent:
@@ -149,7 +133,7 @@ class Import:
 
     def _result(self) -> Ended | Moved:
         wire, head = self._wire, self._head
-        how_far = f"The import broke off after {wire.moved} of {self._size} bytes"
+        how_far = f"The import broke off after {wire.moved} of {self._body.size} bytes"
         if head is None:
             raise StreamCut(f"{how_far}: {wire.host.address} closed the connection without an answer.")
         if head.status != http.HTTPStatus.OK:
@@ -159,15 +143,4 @@ class Import:
             raise broke_off("import", wire.host.address, wire.moved, page)
         if not self._has_closed:
             raise StreamCut(f"{how_far}: {wire.host.address} has been silent for {SILENCE_TIMEOUT_S / 60:.0f} min.")
-        return Ended(wire.host.address, wire.moved, said_goodbye=wire.said_goodbye, whole=wire.moved == self._size)
-
-    def _unreadable(self, error: OSError) -> TargetFailed:
-        return TargetFailed(
-            f"{self._path} could not be read: {error.strerror or error}.",
-            "See that its folder is mounted and that its disk is well, then run it again.",
-        )
-
-    def _shorter(self) -> TargetFailed:
-        return TargetFailed(
-            f"{self._path} became shorter while it was sent.", "See who writes to the archive, then verify the backup."
-        )
+        return Ended(wire.host.address, wire.moved, said_goodbye=wire.said_goodbye, whole=wire.moved == self._body.size)

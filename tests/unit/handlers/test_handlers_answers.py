@@ -22,9 +22,9 @@ from bot.errors import Ambiguous, NotFound, NotUnderstood, Refused
 
 # The contract of the slash command, also for commands that are yet to come.
 TABLE = {
-    Role.VIEWER: "help schedule-list whoami about status vms why pool-check sr-check tools jobs job backups audit",
+    Role.VIEWER: "help schedule-list whoami about status vms why pool-check tools jobs job backups audit",
     Role.OPERATOR: "migrate move-disks eject start stop reboot backup verify rehearse restore evacuate enable return"
-    " plug cancel mute unmute",
+    " plug sr-check cancel mute unmute",
     Role.ADMIN: "pool-join sr-add schedule schedule-pool-check schedule-pause schedule-resume schedule-remove"
     " resolve freeze unfreeze",
 }

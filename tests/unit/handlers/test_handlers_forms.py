@@ -138,6 +138,9 @@ def test_what_is_ticked_says_what_it_means() -> None:
         "keep_mac": "Keep its MAC addresses",
         "replace": "Rename the guest it replaces, and keep that",
         "everything": "Everything",
+        "beside": "A new one, whatever lies there already",
+        "default": "New disks go there",
+        "all_defaults": "Suspended guests and crash dumps too",
     }
 
 

@@ -1,0 +1,170 @@
+"""The work on storage that the bot does itself: plugging it everywhere, trying it, naming it, and taking it back."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
+
+from bot.domain.plan import Flag, Options, Text
+from bot.domain.storing import TRIED_BYTES, Tried, Wrong
+from bot.domain.texts import plain, say
+from bot.errors import CannotTell, OutcomeUnknown, Refused, StreamCut, Unreachable, XapiFailure
+from bot.operations.sr_add_steps import ATTACH, NAME, PREFER, REMOVE
+from bot.operations.storage_ports import RawDisks, Storing
+from bot.operations.storage_words import trouble
+from bot.operations.trying import SWEEP, TRY, mark_of, uuids
+from bot.operations.work import Errand, Reached, Worker
+from bot.operations.xapi_words import explain
+
+_T = TypeVar("_T")
+#: Hosts at once: each of them keeps a connection and a thread of ours, and the server behind them is one.
+_AT_ONCE: Final = 4
+#: A disk of some mebibytes takes a second; a file server that is gone takes for ever.
+_TRY_S: Final = 90.0
+
+
+class SrWork:
+    """The workers of adding and of trying storage. `try_s` is how long one host may take to be tried."""
+
+    def __init__(self, storing: Storing, disks: RawDisks, *, try_s: float = _TRY_S) -> None:
+        self._storing = storing
+        self._disks = disks
+        self._try_s = try_s
+
+    def workers(self) -> dict[str, Worker]:
+        """By the names that plans call them by. All may be begun again: each goes on from what is there."""
+        return {
+            ATTACH: Worker(self._attach, _nothing, again=True, tasked=False),
+            # The pool shows its people that somebody works there.
+            TRY: Worker(self._try, self._sweep, again=True),
+            SWEEP: Worker(self._sweep, _nothing, again=True, tasked=False),
+            NAME: Worker(self._name, _nothing, again=True, tasked=False),
+            REMOVE: Worker(self._remove, _nothing, again=True, tasked=False),
+            PREFER: Worker(self._prefer, _nothing, again=True, tasked=False),
+        }
+
+    async def _attach(self, errand: Errand) -> None:
+        (sr,), hosts = uuids(errand.step, "SR"), uuids(errand.step, "host")
+        config = next(one.values for one in errand.step.call.args if isinstance(one, Options))
+
+        async def one(host: str) -> str:
+            try:
+                await self._storing.attach(errand.pool, sr, host, config)
+            except XapiFailure as refusal:
+                server, place = config.get("server", ""), f"{config.get('server', '')}:{config.get('serverpath', '')}"
+                known = trouble(refusal.code, server=server, place=place)
+                why = plain(explain(refusal.code, refusal.params))
+                return f"{errand.names.get(host, host)}: {why}" + (f". {plain(known.fix)}" if known else ".")
+            except CannotTell as silent:
+                return f"{errand.names.get(host, host)}: {silent}."
+            return ""
+
+        errand.tell(Reached(0, len(hosts), say("plugging it in")))
+        refused = [why for why in await _beside(hosts, one) if why]
+        if refused:
+            raise Refused(" ".join(refused))
+
+    # Trying
+
+    async def _try(self, errand: Errand) -> None:
+        (sr,), hosts, mark = uuids(errand.step, "SR"), uuids(errand.step, "host"), mark_of(errand.step)
+        snapshot = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
+        total = len(hosts) * TRIED_BYTES
+        made = {}
+        for host in hosts:
+            errand.tell(Reached(0, total, say("making disks")))
+            made[host] = await self._storing.make_disk(errand.pool, sr, host, mark, TRIED_BYTES)
+        done = 0
+
+        async def one(host: str) -> Tried:
+            nonlocal done
+            found = await self._bounded(errand, host, made[host], snapshot=snapshot)
+            done += TRIED_BYTES
+            errand.tell(Reached(done, total, say("trying hosts")))
+            return found
+
+        for found in await _beside(hosts, one):
+            await self._storing.note(errand.pool, made[found.host], found)
+
+    async def _bounded(self, errand: Errand, host: str, disk: str, *, snapshot: bool) -> Tried:
+        try:
+            async with asyncio.timeout(self._try_s):
+                return await self._tried(errand, host, disk, snapshot=snapshot)
+        except TimeoutError:
+            return Tried(host, code=Wrong.SILENT, params=(f"{self._try_s:.0f}",))
+        except XapiFailure as refusal:
+            return Tried(host, code=refusal.code, params=refusal.params)
+        except (Unreachable, CannotTell, StreamCut, OutcomeUnknown) as lost:
+            return Tried(host, code=Wrong.UNREACHED, params=(str(lost),))
+
+    async def _tried(self, errand: Errand, host: str, disk: str, *, snapshot: bool) -> Tried:
+        data = await asyncio.to_thread(_pattern, errand.nonce, host)
+        began = time.monotonic()
+        if not await self._disks.write(errand.pool, host, disk, data):
+            return Tried(host, code=Wrong.MOVED)
+        wrote = time.monotonic()
+        back = await self._disks.read(errand.pool, host, disk, len(data))
+        read = time.monotonic()
+        if back is None:
+            return Tried(host, code=Wrong.MOVED)
+        if back != data:
+            return Tried(host, code=Wrong.DIFFERS)
+        if snapshot:
+            await self._storing.snapshot(errand.pool, disk)
+        return Tried(host, wrote_s=wrote - began, read_s=read - wrote, snapshot=snapshot)
+
+    async def _sweep(self, errand: Errand) -> None:
+        (sr,) = uuids(errand.step, "SR")
+        await self._storing.remove_disks(errand.pool, sr, mark_of(errand.step))
+
+    # Naming it, and taking it back
+
+    async def _name(self, errand: Errand) -> None:
+        (sr,) = uuids(errand.step, "SR")
+        name = next(one.value for one in errand.step.call.args if isinstance(one, Text))
+        await self._storing.rename(errand.pool, sr, name)
+
+    async def _prefer(self, errand: Errand) -> None:
+        (sr,) = uuids(errand.step, "SR")
+        suspend, crash, _ = (one.value for one in errand.step.call.args if isinstance(one, Flag))
+        await self._storing.prefer(errand.pool, sr, suspend=suspend, crash=crash)
+
+    async def _remove(self, errand: Errand) -> None:
+        """What this job made is deleted; what it only attached again is let go of, and never deleted."""
+        (sr,), mark = uuids(errand.step, "SR"), mark_of(errand.step)
+        made_here = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
+        await self._storing.remove_disks(errand.pool, sr, mark)
+        await self._storing.detach(errand.pool, sr)
+        if made_here:
+            await self._storing.destroy(errand.pool, sr, mark)
+        else:
+            await self._storing.forget(errand.pool, sr)
+
+
+async def _nothing(_errand: Errand) -> None:
+    """What is begun again goes on from what is there."""
+
+
+async def _beside(hosts: Sequence[str], work: Callable[[str], Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Works on some hosts at once; what it raises ends all of it."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(host: str) -> _T:
+        async with places:
+            return await work(host)
+
+    running = [asyncio.create_task(one(host)) for host in hosts]
+    try:
+        return list(await asyncio.gather(*running))
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def _pattern(nonce: str, host: str) -> bytes:
+    """Bytes that no other job, no other host and no compression makes."""
+    return hashlib.shake_256(f"{nonce} {host}".encode()).digest(TRIED_BYTES)

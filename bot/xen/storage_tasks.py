@@ -1,0 +1,99 @@
+"""Calls on storage as tasks of the pool that are waited for so long and no longer: a file server may never answer.
+
+As a real server does: a call about an NFS server that hangs takes as long as the host's mount does, for minutes, and
+so does one that is handed on to a host that has died. As a task it holds up no thread of ours, and can be given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+from typing import Final
+
+import structlog
+
+from bot.errors import CannotTell, OutcomeUnknown, Unreachable, XapiFailure
+from bot.operations.ports import TaskStatus
+from bot.xen.faults import GONE, named_params
+from bot.xen.pool import LivePool
+
+_EVERY_S: Final = 1.0
+_UNFINISHED: Final = frozenset({TaskStatus.PENDING.value, TaskStatus.CANCELLING.value})
+_VALUE: Final = re.compile(r"\A\s*<value>\s*(?:<string>)?(.*?)(?:</string>)?\s*</value>\s*\Z", re.DOTALL)
+#: Answers that were lost: everything that is called here may be called twice.
+_TRIES: Final = 3
+
+log = structlog.get_logger(__name__)
+
+
+class NoAnswer(CannotTell):
+    """The pool has not ended its work in time; it was asked to stop, and may go on for a while."""
+
+
+async def finished(live: LivePool, method: str, *args: object, within_s: float) -> str:
+    """Has the pool carry out `Async.<method>`, which may come twice; gives the result as text.
+
+    Raises NoAnswer after so many seconds, Unreachable, XapiFailure with every parameter as sent but for names.
+    """
+    tasks: list[str] = []
+    try:
+        async with asyncio.timeout(within_s):
+            tasks.append(await _begun(live, method, args))
+            return await _ended(live, tasks[0])
+    except TimeoutError:
+        raise NoAnswer(f"{method} was not done within {within_s:.0f} s") from None
+    finally:
+        for task in tasks:
+            live.sessions.released(task)
+            # Whoever stops us waits for it no longer; the pool is told in the background of one that still goes on.
+            tidying = asyncio.create_task(_put_away(live, task))
+            _AWAY.add(tidying)
+            tidying.add_done_callback(_AWAY.discard)
+
+
+#: Kept until they are done, as a task that nobody refers to may be collected.
+_AWAY: Final[set[asyncio.Task[None]]] = set()
+
+
+async def _begun(live: LivePool, method: str, args: tuple[object, ...]) -> str:
+    for attempt in range(_TRIES):
+        try:
+            return await live.sessions.change(f"Async.{method}", *args)
+        except OutcomeUnknown as lost:
+            log.info("storage_call_lost", method=method, reason=str(lost), attempt=attempt)
+    raise Unreachable(f"pool {live.name} gave no answer to {method}")
+
+
+async def _ended(live: LivePool, task: str) -> str:
+    while True:
+        # Taken before looking, so that a change between the look and the wait is not slept through.
+        rung = live.model.task_bell(task).heard()
+        record = await live.sessions.read("task.get_record", task)
+        status = record.get("status")
+        if status == TaskStatus.SUCCESS.value:
+            return text_of(str(record.get("result", "")))
+        if status not in _UNFINISHED:
+            code, *params = [str(one) for one in record.get("error_info", [])] or ["TASK_CANCELLED"]
+            raise XapiFailure(code, named_params(code, params, live.name_of))
+        await asyncio.wait({rung}, timeout=_EVERY_S)
+
+
+async def _put_away(live: LivePool, task: str) -> None:
+    """Removes a task that is over, and asks one that is not to stop; a pool that is silent keeps it for a day."""
+    try:
+        if await live.sessions.read("task.get_status", task) in _UNFINISHED:
+            await live.sessions.read("task.cancel", task)
+        else:
+            await live.sessions.read("task.destroy", task)
+    except (Unreachable, CannotTell) as reason:
+        log.info("storage_task_left", task=task, reason=str(reason))
+    except XapiFailure as refusal:
+        if refusal.code not in GONE:
+            log.info("storage_task_left", task=task, reason=str(refusal))
+
+
+def text_of(result: str) -> str:
+    """The string in a task's result, which XAPI writes as a value of XML-RPC."""
+    found = _VALUE.match(result)
+    return html.unescape(found[1]) if found is not None else result

@@ -1,0 +1,184 @@
+"""What is done to storage: plugs, names, what it is for, and the small disks that it is tried with."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from bot.domain.storing import Tried
+from bot.domain.texts import clean
+from bot.errors import Refused, XapiFailure
+from bot.xen.classes import convert
+from bot.xen.faults import GONE, NULL_REF
+from bot.xen.pool import LivePool
+from bot.xen.records import PbdRecord, SrRecord
+from bot.xen.storage_facts import FOR_HOST, HOW, trials
+from bot.xen.storage_tasks import finished
+
+#: A plug is a mount, and a host's mount gives up by itself within some minutes.
+_PLUG_S: Final = 180.0
+_DISK_S: Final = 60.0
+#: A disk that was written a moment ago is still being let go of.
+_BUSY: Final = frozenset({"VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS", "SR_BACKEND_FAILURE_24"})
+_BUSY_S: Final = 20.0
+
+
+class LiveStoring:
+    """Implements `bot.operations.storage_ports.Storing`."""
+
+    def __init__(self, by_uuid: Callable[[str], LivePool]) -> None:
+        self._by_uuid = by_uuid
+
+    async def attach(self, pool: str, sr: str, host: str, config: dict[str, str]) -> None:
+        """See `Storing.attach`."""
+        live = self._by_uuid(pool)
+        where = await live.resolve("host", host)
+        plugs = await self._plugs(live, sr)
+        plug = next((ref for ref, one in plugs.items() if one.host == where), "")
+        if not plug:
+            plug = await self._plug(live, await live.resolve("SR", sr), where, config)
+        elif plugs[plug].currently_attached:
+            return
+        await finished(live, "PBD.plug", plug, within_s=_PLUG_S)
+
+    async def detach(self, pool: str, sr: str) -> None:
+        """See `Storing.detach`."""
+        live = self._by_uuid(pool)
+        plugs = await self._plugs(live, sr)
+        held = [ref for ref, one in plugs.items() if one.currently_attached]
+        await asyncio.gather(*(finished(live, "PBD.unplug", ref, within_s=_PLUG_S) for ref in held))
+
+    async def forget(self, pool: str, sr: str) -> None:
+        """See `Storing.forget`."""
+        await self._end(self._by_uuid(pool), sr, "SR.forget")
+
+    async def destroy(self, pool: str, sr: str, name: str) -> None:
+        """See `Storing.destroy`."""
+        live = self._by_uuid(pool)
+        ref = await self._ref(live, sr)
+        if ref is None:
+            return
+        now = await live.sessions.read("SR.get_name_label", ref)
+        if now != name:
+            raise Refused(f"It is called “{clean(now)}” by now, so somebody else works with it.", "Look at it.")
+        disks = await live.sessions.read("SR.get_VDIs", ref)
+        if disks:
+            raise Refused(f"It holds {len(disks)} disks by now, so it is not deleted.", "Look at what they are.")
+        await self._end(live, sr, "SR.destroy")
+
+    async def rename(self, pool: str, sr: str, name: str) -> None:
+        """See `Storing.rename`."""
+        live = self._by_uuid(pool)
+        await live.sessions.read("SR.set_name_label", await live.resolve("SR", sr), name)
+
+    async def prefer(self, pool: str, sr: str, *, suspend: bool, crash: bool) -> None:
+        """See `Storing.prefer`."""
+        live = self._by_uuid(pool)
+        ours, there = await live.resolve("pool", pool), await live.resolve("SR", sr)
+        await live.sessions.read("pool.set_default_SR", ours, there)
+        if suspend:
+            await live.sessions.read("pool.set_suspend_image_SR", ours, there)
+        if crash:
+            await live.sessions.read("pool.set_crash_dump_SR", ours, there)
+
+    async def make_disk(self, pool: str, sr: str, host: str, name: str, size: int) -> str:
+        """See `Storing.make_disk`."""
+        live = self._by_uuid(pool)
+        record = {
+            "name_label": name,
+            "name_description": "xenbot tries the storage with it",
+            "SR": await live.resolve("SR", sr),
+            "virtual_size": str(size),
+            "type": "user",
+            "sharable": False,
+            "read_only": False,
+            "other_config": {FOR_HOST: host},
+            "xenstore_data": {},
+            "sm_config": {},
+            "tags": [],
+        }
+        ref = await finished(live, "VDI.create", record, within_s=_DISK_S)
+        return str(await live.sessions.read("VDI.get_uuid", ref))
+
+    async def snapshot(self, pool: str, vdi: str) -> None:
+        """See `Storing.snapshot`."""
+        live = self._by_uuid(pool)
+        ref = await live.sessions.read("VDI.get_by_uuid", vdi)
+        await self._once_free(live, "VDI.snapshot", ref, {})
+
+    async def note(self, pool: str, vdi: str, tried: Tried) -> None:
+        """See `Storing.note`."""
+        live = self._by_uuid(pool)
+        ref = await live.sessions.read("VDI.get_by_uuid", vdi)
+        await live.sessions.read("VDI.remove_from_other_config", ref, HOW)
+        await live.sessions.read("VDI.add_to_other_config", ref, HOW, msgspec.json.encode(tried).decode())
+
+    async def remove_disks(self, pool: str, sr: str, name: str) -> None:
+        """See `Storing.remove_disks`."""
+        live = self._by_uuid(pool)
+        if await self._ref(live, sr) is None:
+            return
+        found = await trials(live, sr, name)
+        for snapshots in (True, False):
+            await asyncio.gather(*(self._gone(live, ref) for ref, one in found if one.is_a_snapshot is snapshots))
+
+    async def _gone(self, live: LivePool, ref: str) -> None:
+        try:
+            await self._once_free(live, "VDI.destroy", ref)
+        except XapiFailure as refusal:
+            if refusal.code not in GONE:
+                raise
+
+    async def _once_free(self, live: LivePool, method: str, *args: object) -> None:
+        until = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                await finished(live, method, *args, within_s=_DISK_S)
+            except XapiFailure as refusal:
+                if refusal.code not in _BUSY or time.monotonic() > until:
+                    raise
+            else:
+                return
+            await asyncio.sleep(1.0)
+
+    async def _plugs(self, live: LivePool, sr: str) -> dict[str, PbdRecord]:
+        ref = await self._ref(live, sr)
+        if ref is None:
+            return {}
+        record: SrRecord = convert(SrRecord, await live.sessions.read("SR.get_record", ref))
+        wire = await asyncio.gather(*(live.sessions.read("PBD.get_record", one) for one in record.pbds))
+        return {one: convert(PbdRecord, each) for one, each in zip(record.pbds, wire, strict=True)}
+
+    async def _plug(self, live: LivePool, sr: str, host: str, config: dict[str, str]) -> str:
+        """A new plug; one that is there already, as after a lost answer, is the one that is meant."""
+        record = {"host": host, "SR": sr, "device_config": config, "other_config": {}}
+        try:
+            return str(await live.sessions.read("PBD.create", record))
+        except XapiFailure as refusal:
+            if refusal.code != "PBD_EXISTS":
+                raise
+        wire = await live.sessions.read("PBD.get_all_records")
+        return next((ref for ref, one in wire.items() if (one["SR"], one["host"]) == (sr, host)), NULL_REF)
+
+    async def _end(self, live: LivePool, sr: str, method: str) -> None:
+        ref = await self._ref(live, sr)
+        if ref is None:
+            return
+        try:
+            await finished(live, method, ref, within_s=_PLUG_S)
+        except XapiFailure as refusal:
+            if refusal.code not in GONE:
+                raise
+
+    async def _ref(self, live: LivePool, sr: str) -> str | None:
+        """The reference, None where it is gone; not from the feed, which hears of what was just made a little later."""
+        try:
+            return str(await live.sessions.read("SR.get_by_uuid", sr))
+        except XapiFailure as refusal:
+            if refusal.code in GONE:
+                return None
+            raise
