@@ -17,7 +17,7 @@ from bot.operations.storage_words import Trouble, detail, number_of, returned, t
 from bot.operations.xapi_words import explain
 
 _NAMED: Final = 6
-_MOUNT, _NO_PATH, _BAD_PATH = 73, 101, 103
+_VERSION, _MOUNT, _NO_PATH, _BAD_PATH = 72, 73, 101, 103
 _START: Final = Code("systemctl start rpcbind nfs-server")
 
 
@@ -99,9 +99,10 @@ def _mount(read: NfsFacts, code: str, alike: Sequence[Probed], well: Sequence[Pr
         who = say("{hosts} cannot, {others}", hosts=hosts, others=others)
     else:
         who = say("{hosts} cannot", hosts=hosts)
+    title = f"Mount on {alike[0].host.name}" if len(alike) == 1 else "Mount"
     return blocked(
         f"mount:{code or 'silent'}",
-        "Mount",
+        title,
         say("{who}: {what}{code}", who=who, what=found.what, code=_code(first)),
         found.fix,
     )
@@ -135,10 +136,10 @@ def _why(read: NfsFacts, probe: Probed) -> Trouble:
         told = _by_exports(read, probe, number)
         if told is not None:
             return told
-    if number == _MOUNT:
-        return _unmounted(read)
+    if number == _MOUNT or (number == _VERSION and not place.version.startswith("4")):
+        return _unmounted(read, number)
     if number == _NO_PATH:
-        words = "{server} does not say what it exports: as a rule its rpcbind (port 111) or mountd is stopped"
+        words = "{server} does not say what it exports: as a rule its rpcbind (port 111) is stopped"
         return Trouble(
             say(words, server=place.server),
             say("On {server}: {start}. Or name the folder.", server=place.server, start=_START),
@@ -157,6 +158,9 @@ def _by_exports(read: NfsFacts, probe: Probed, number: int | None) -> Trouble | 
     """What the list of exports explains: a folder that is not in it, or one that is, but not for this host."""
     server, path = read.place.server, read.place.path
     exports = probe.exports or ()
+    if any(not one.path.startswith("/") for one in exports):
+        # By NFS 4 a driver sees the first steps below the root only; it looks there where the list is not to be had.
+        return None
     mine = next((one for one in exports if one.path.rstrip("/") == path.rstrip("/")), None)
     listed = many([Code(one.path) for one in exports[:_NAMED]])
     if number == _NO_PATH and exports:
@@ -193,18 +197,36 @@ def _by_exports(read: NfsFacts, probe: Probed, number: int | None) -> Trouble | 
     )
 
 
-def _unmounted(read: NfsFacts) -> Trouble:
+def _unmounted(read: NfsFacts, number: int | None) -> Trouble:
+    """A mount that was not granted, or a version that is not offered, where no list of exports explains it."""
     place = read.place
-    what = say(
-        "{server} does not grant the mount, nor says what it exports: as a rule its rpcbind (port 111) is stopped",
-        server=place.server,
-    )
+    if any(one.well for one in read.probes):
+        # What serves another host runs.
+        return Trouble(
+            say("{server} does not grant it the mount", server=place.server),
+            say(
+                "On {server}: see whom it lets in ({exportfs}), and that no firewall stands between (ports 111, 2049).",
+                server=place.server,
+                exportfs=Code("exportfs -v"),
+            ),
+        )
     if place.version.startswith("4"):
-        fix = say("On {server}: {start}.", server=place.server, start=Code("systemctl start nfs-server"))
-    else:
-        words = "On {server}: {start}. NFS 3 needs rpcbind; or ask for {four}, which does not."
-        fix = say(words, server=place.server, start=_START, four=Code("version 4"))
-    return Trouble(what, fix)
+        return Trouble(
+            say("{server} does not grant the mount, and does not say why", server=place.server),
+            say(
+                "On {server}: see that it exports {path} to this host ({exportfs}) and offers NFS 4 ({start}).",
+                server=place.server,
+                path=Code(place.path),
+                exportfs=Code("exportfs -v"),
+                start=Code("systemctl start nfs-server"),
+            ),
+        )
+    refuses = "{server} offers no NFS 3" if number == _VERSION else "{server} does not grant the mount by NFS 3"
+    words = "On {server}: {start}. NFS 3 needs rpcbind; or ask for {four}, which does not."
+    return Trouble(
+        say(refuses + ": as a rule its rpcbind (port 111) is stopped", server=place.server),
+        say(words, server=place.server, start=_START, four=Code("version 4")),
+    )
 
 
 # What lies there already

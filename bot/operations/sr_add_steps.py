@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from bot.domain.plan import Call, Flag, Made, Marked, Options, Ref, Step, Text
 from bot.domain.storing import NfsPlace
 from bot.domain.texts import say
@@ -15,7 +17,6 @@ CREATE, INTRODUCE = "SR.create", "SR.introduce"
 ATTACH, NAME, REMOVE, PREFER = "storage.attach", "storage.name", "storage.remove", "storage.prefer"
 #: Under which name the UUID of the storage is stored.
 SR: Final = "sr"
-_LANE: Final = "storage"
 _TYPE, _CONTENT = "nfs", "user"
 _MADE: Final = Made("SR", SR)
 
@@ -41,40 +42,38 @@ def steps(
         ATTACH,
         say("Attach it to {n}", n=counted(len(attached), "host", "hosts")),
         Call(ATTACH, (_MADE, Options(place.config), *(Ref("host", host) for host in attached)), own=True),
-        lane=_LANE,
         makes=SR,
     )
-    known = Step(
-        NAME, say("Name it {name}", name=name), Call(NAME, (_MADE, Text(name)), own=True), lane=_LANE, makes=SR
-    )
+    known = Step(NAME, say("Name it {name}", name=name), Call(NAME, (_MADE, Text(name)), own=True), makes=SR)
     title = say("Forget it again; what lies in it stays") if existing else say("Delete it again")
     back = Step(
         REMOVE,
         title,
         Call(REMOVE, (_MADE, Marked(MARK), Flag(not existing)), own=True),
-        lane=_LANE,
         undoes=SR,
         unless_well=True,
     )
-    trials = trial(_MADE, tried, name, _LANE, snapshot=True) if tried else ()
-    whole = (first, attach, *trials, known, back)
-    return whole if preferred is None else (*whole, _prefer(name, preferred))
+    trials = trial(_MADE, tried, name, place.text, snapshot=True) if tried else ()
+    whole: tuple[Step, ...] = (first, attach, *trials, known, back)
+    if preferred is not None:
+        whole = (*whole, _prefer(name, preferred))
+    return tuple(msgspec.structs.replace(step, lane=place.text) for step in whole)
 
 
 def _create(place: NfsPlace, coordinator: Ref) -> Step:
     said = Text(f"NFS storage on {place.text}")
     args = (coordinator, Options(place.config), Text("0"), Marked(MARK), said, Text(_TYPE), Text(_CONTENT))
     call = Call(CREATE, (*args, Flag(True), Options({})))
-    return Step(CREATE, say("Make shared storage on {place}", place=place.shown), call, lane=_LANE, makes=SR)
+    return Step(CREATE, say("Make shared storage on {place}", place=place.shown), call, makes=SR)
 
 
 def _introduce(existing: str, place: NfsPlace) -> Step:
     said = Text(f"NFS storage on {place.text}")
     args = (Text(existing), Marked(MARK), said, Text(_TYPE), Text(_CONTENT), Flag(True), Options({}))
     title = say("Make the storage known that lies on {place}", place=place.shown)
-    return Step(INTRODUCE, title, Call(INTRODUCE, args), lane=_LANE, makes=SR)
+    return Step(INTRODUCE, title, Call(INTRODUCE, args), makes=SR)
 
 
 def _prefer(name: str, preferred: tuple[bool, bool, bool]) -> Step:
     call = Call(PREFER, (_MADE, *(Flag(one) for one in preferred)), own=True)
-    return Step(PREFER, say("Make {name} the default storage", name=name), call, lane=_LANE)
+    return Step(PREFER, say("Make {name} the default storage", name=name), call)

@@ -68,7 +68,7 @@ def ways(read: NfsFacts, wish: Wish) -> Iterator[Way]:
     if not all(one.well for one in read.probes):
         if read.place.path:
             yield Way("Try again", _words(read, wish), say("Look once more from every host"))
-        known = [one.path for one in read.exports or () if one.path != read.place.path]
+        known = [one.path for one in read.exports or () if one.path.startswith("/") and one.path != read.place.path]
         for path in known[:_OFFERED]:
             there = NfsPlace(read.place.server, path, read.place.version)
             label = f"Plan: {clean(path, limit=40)}"

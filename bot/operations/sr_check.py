@@ -20,7 +20,6 @@ from bot.operations.risk import assess_storage
 from bot.operations.trying import SWEEP, TRY, look_at_sweep, look_at_trial, trial
 
 OPERATION_NAME: Final = "sr-check"
-_LANE: Final = "storage"
 _NAMED: Final = 6
 _NO_DISKS: Final = {"iso": "a library of images", "udev": "a host's own devices"}
 _MAKES, _SNAPSHOTS = "VDI_CREATE", "VDI_SNAPSHOT"
@@ -40,7 +39,7 @@ def decide(read: SrFacts, approval: ApprovalSettings) -> Plan:
     n = counted(len(hosts), "host", "hosts")
     title = say("Try {sr} on {n}", sr=sr.name, n=n)
     uuids = [host.uuid for host in hosts]
-    made = trial(Ref("SR", sr.uuid), uuids, sr.name, _LANE, snapshot=_SNAPSHOTS in read.features) if hosts else ()
+    made = trial(Ref("SR", sr.uuid), uuids, sr.name, sr.uuid, snapshot=_SNAPSHOTS in read.features) if hosts else ()
     amount = Size(TRIED_BYTES)
     return Plan(
         operation=OPERATION_NAME,

@@ -41,7 +41,7 @@ _MEANINGS: Final[dict[int, tuple[str, str]]] = {
     68: ("the login to the iSCSI target failed", "Look at user and password (CHAP) on the target {server}."),
     70: ("the iSCSI initiator of the host is not set up", "Look at iscsid and the IQN of that host."),
     72: (
-        "{server} does not speak this version of NFS",
+        "{server} does not offer that version of NFS",
         "Ask for another version ({words}), or turn this one on at {server}.",
     ),
     73: ("{place} could not be mounted", "Look at the export and the NFS services on {server}."),
@@ -53,8 +53,8 @@ _MEANINGS: Final[dict[int, tuple[str, str]]] = {
     82: ("a snapshot could not be made", "Look at {place}: is it writable, and is there space?"),
     83: ("the iSCSI target could not be discovered", "See that {server} listens on port 3260 and names its targets."),
     88: (
-        "the folder for the storage could not be made in {place}",
-        "Export it writable and with no_root_squash, and look at its space, then {again}.",
+        "no folder for new storage could be made on {server}",
+        "Export it writable and with no_root_squash ({export}), then {again}; and see that there is space.",
     ),
     96: ("nobody said which target of {server} is meant", "Name the target's IQN."),
     97: ("that host has no iSCSI name", "Give it an IQN."),
