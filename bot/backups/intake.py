@@ -1,7 +1,7 @@
-"""Takes in one archive: every byte is checked and hashed by one thread and written by another, out of one buffer.
+"""Takes in one archive: every byte is checked, hashed and written, by a thread each, out of one buffer.
 
-Both read the same buffer, which is free again when the slower one has done with it: doing one after the other would
-cost the sum of the two. What is not closed leaves an error, and a file for the archive to remove.
+All read the same buffer, which is free again when the slowest has done with it: doing one after the other would cost
+the sum of them. What is not closed leaves an error, and a file for the archive to remove.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from bot.errors import TargetFailed
 LINGER_S: Final = 1.0
 
 _VERIFY: Final = 0
-_WRITE: Final = 1
+_HASH: Final = 1
+_WRITE: Final = 2
 
 
 _F = TypeVar("_F")
@@ -65,17 +66,19 @@ class Intake(Generic[_F]):
     def __init__(self, path: Path, verifier: Examiner[_F], *, size: int = BUFFER_BYTES, count: int = BUFFERS) -> None:
         self.path = path
         self._verifier = verifier
-        self._ring = Ring(2, size=size, count=count)
+        self._ring = Ring(3, size=size, count=count)
         self._guard = threading.Lock()
         self._failure: BaseException | None = None
         self._written = 0
         self._direct: bool | None = None
-        threads = ThreadPoolExecutor(2, thread_name_prefix="intake")
+        threads = ThreadPoolExecutor(3, thread_name_prefix="intake")
         self._verifying = threads.submit(self._verify)
+        self._hashing = threads.submit(self._hash)
         self._writing = threads.submit(self._write)
+        self._works: tuple[Future[Any], ...] = (self._verifying, self._hashing, self._writing)
         # They end with their work.
         threads.shutdown(wait=False)
-        for work in (self._verifying, self._writing):
+        for work in self._works:
             work.add_done_callback(self._over)
 
     async def __aenter__(self) -> Self:
@@ -129,21 +132,20 @@ class Intake(Generic[_F]):
             raise
         if self._failure is not None:
             raise self._failure
-        sha256, contents = self._verifying.result()
-        return Received(self._writing.result(), sha256, contents)
+        return Received(self._writing.result(), self._hashing.result(), self._verifying.result())
 
     async def discard(self) -> None:
         """Ends what is not over, and waits for it; the file stays. Raises TargetFailed when a write hangs."""
-        if not (self._verifying.done() and self._writing.done()):
+        if not all(work.done() for work in self._works):
             self.abort()
         await self._threads_end(LINGER_S)
 
     async def _threads_end(self, within_s: float | None) -> None:
-        both = {asyncio.wrap_future(work) for work in (self._verifying, self._writing)}
-        for one in both:
+        works = {asyncio.wrap_future(work) for work in self._works}
+        for one in works:
             # `_over` has what went wrong.
             one.add_done_callback(lambda done: done.cancelled() or done.exception())
-        _, hanging = await asyncio.wait(both, timeout=within_s)
+        _, hanging = await asyncio.wait(works, timeout=within_s)
         if hanging:
             raise TargetFailed(
                 f"{self.path} hangs: a write to it does not come back.",
@@ -151,13 +153,19 @@ class Intake(Generic[_F]):
             )
         self._ring.free_memory()
 
-    def _verify(self) -> tuple[str, _F]:
-        digest = hashlib.sha256()
+    def _verify(self) -> _F:
         while (buffer := self._ring.next(_VERIFY)) is not None:
-            digest.update(buffer.data)
             self._verifier.feed(buffer.data)
             self._ring.let_go(buffer)
-        return digest.hexdigest(), self._verifier.finish()
+        return self._verifier.finish()
+
+    def _hash(self) -> str:
+        # Half of all the processor time of an intake, so that it does not share a thread.
+        digest = hashlib.sha256()
+        while (buffer := self._ring.next(_HASH)) is not None:
+            digest.update(buffer.data)
+            self._ring.let_go(buffer)
+        return digest.hexdigest()
 
     def _write(self) -> int:
         with contextlib.closing(WholeFile(self.path)) as file:

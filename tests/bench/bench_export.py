@@ -58,7 +58,8 @@ async def started(*command: str) -> AsyncIterator[Process]:
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(FOLDER.parents[1])},
+        # The number of heaps as the bot's own service has it.
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parents[1]), "MALLOC_ARENA_MAX": "2"},
         # Lags of a long run come in one line.
         limit=1 << 24,
     )
