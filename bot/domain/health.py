@@ -24,13 +24,25 @@ class Expiry(msgspec.Struct, frozen=True):
     at: float
 
 
+class ControlDomain(msgspec.Struct, frozen=True):
+    """How busy a control domain (dom0) is: its `load`, and what is `free` of its memory in bytes.
+
+    Each is None where the server measures no such thing. `processors` is how many it has, 0 where unknown.
+    """
+
+    processors: int
+    load: float | None = None
+    free: int | None = None
+
+
 class HostState(msgspec.Struct, frozen=True):
     """A host with what only its health is judged by.
 
     `build` tells apart builds of one version. `updates` are the UUIDs of the updates it has, for servers that know
     such; `guidances` what has to be done to it for updates to take effect; `behind` tells that it lacks updates that
     the pool knows of. `clock_ahead_s` is how far its clock is ahead of ours and `clock_doubt_s` how wrong that may be;
-    None where it was not measured. `boot_paths` are those to the disk it starts from.
+    None where it was not measured. `boot_paths` are those to the disk it starts from. `control` is None where the host
+    did not tell it in time.
     """
 
     host: Host
@@ -44,6 +56,7 @@ class HostState(msgspec.Struct, frozen=True):
     licence: Expiry | None
     clock_ahead_s: float | None = None
     clock_doubt_s: float = 0.0
+    control: ControlDomain | None = None
 
 
 class Plug(msgspec.Struct, frozen=True):
@@ -119,7 +132,7 @@ class Stuck(msgspec.Struct, frozen=True):
 
 
 class HealthFacts(msgspec.Struct, frozen=True):
-    """Everything that the health of a pool is judged by, of one moment: from the live feed, clocks read directly.
+    """Everything that the health of a pool is judged by, of one moment: from the live feed and the hosts' own answers.
 
     `held` are disks attached to a control domain, by UUID; `twins` the guests that share a MAC address. `read_at` in
     Unix seconds, `age_s` of the feed's facts.

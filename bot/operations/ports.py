@@ -191,9 +191,10 @@ class Facts(Protocol):
         ...
 
     async def health(self, pool: str) -> HealthFacts:
-        """All that the health of a pool (UUID) is judged by, from the live feed; only the clocks are read.
+        """All that the health of a pool (UUID) is judged by, from the live feed.
 
-        A host that does not tell its time within a second is left without. Raises Unreachable before the first load.
+        Only clocks and control domains are asked for; a host that does not tell them within a second is left without.
+        Raises Unreachable before the first load.
         """
         ...
 

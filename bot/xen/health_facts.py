@@ -1,27 +1,35 @@
-"""Reads for the check of a pool: the feed's facts in one value, and the hosts' clocks read there and then."""
+"""Reads for the check of a pool: the feed's facts in one value, and what hosts tell by themselves there and then."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 import msgspec
 
-from bot.domain.health import HealthFacts, HostState
+from bot.domain.health import ControlDomain, HealthFacts, HostState
 from bot.errors import CannotTell, Unreachable, XapiFailure
 from bot.xen import health_build
 from bot.xen.build import timestamp
 from bot.xen.faults import NULL_REF
 from bot.xen.pool import LivePool
-from bot.xen.records import HostRecord
+from bot.xen.records import HostRecord, VmRecord
 from bot.xen.turns import Turns
 
 #: A host that is silent without our knowing would hold its question for a minute; nobody waits so long for an answer.
-_CLOCKS_WITHIN_S: Final = 0.8
+_WITHIN_S: Final = 0.8
 #: A server tells its time in whole seconds.
 _RESOLUTION_S: Final = 1.0
+#: The names under which a server measures its control domain: the load of a minute, and the memory left, in KiB.
+_LOAD: Final = "loadavg"
+_FREE: Final = "memory_internal_free"
+_KIB: Final = 1024
+#: The coordinator's words for a host that does not answer it.
+_SILENT: Final = frozenset({"CANNOT_CONTACT_HOST", "HOST_OFFLINE", "HOST_NOT_LIVE", "HOST_STILL_BOOTING"})
 
 _T = TypeVar("_T")
 
@@ -40,7 +48,7 @@ async def health(pool: LivePool, clock: Callable[[], float]) -> HealthFacts:
 
     # Each walks through one kind of record; others are answered in between.
     read_at = clock()
-    clocks = asyncio.create_task(_clocks(pool, clock))
+    answers = asyncio.create_task(_asked(pool, clock))
     try:
         facts = HealthFacts(
             pool=inventory.pool,
@@ -59,42 +67,77 @@ async def health(pool: LivePool, clock: Callable[[], float]) -> HealthFacts:
             read_at=read_at,
             age_s=pool.feed.age_s,
         )
-        measured = await clocks
+        told = await answers
     finally:
-        clocks.cancel()
+        answers.cancel()
     ordered = sorted(facts.hosts, key=lambda one: (one.host.name, one.host.uuid))
-    return msgspec.structs.replace(facts, hosts=tuple(_with_clock(one, measured) for one in ordered))
+    return msgspec.structs.replace(facts, hosts=tuple(_with_answers(one, told) for one in ordered))
 
 
-def _with_clock(state: HostState, measured: dict[str, tuple[float, float]]) -> HostState:
-    if state.host.uuid not in measured:
+def _with_answers(state: HostState, told: dict[str, _Told]) -> HostState:
+    """A host with what it told by itself."""
+    answer = told.get(state.host.uuid)
+    if answer is None:
         return state
-    ahead, doubt = measured[state.host.uuid]
-    return msgspec.structs.replace(state, clock_ahead_s=ahead, clock_doubt_s=doubt)
+    ahead, doubt = answer.clock
+    return msgspec.structs.replace(state, clock_ahead_s=ahead, clock_doubt_s=doubt, control=answer.control)
 
 
-async def _clocks(pool: LivePool, clock: Callable[[], float]) -> dict[str, tuple[float, float]]:
-    """By UUID how far each host's clock is ahead of ours and how wrong that may be, for those that tell in time."""
+@dataclasses.dataclass
+class _Told:
+    """What a host told: how far its clock is ahead and how wrong that may be, then how its control domain is."""
+
+    clock: tuple[float, float]
+    control: ControlDomain | None = None
+
+
+async def _asked(pool: LivePool, clock: Callable[[], float]) -> dict[str, _Told]:
+    """What the hosts tell in time, by UUID; those that are known to be silent are not asked."""
     silent = {member.address for member in pool.probe.members if member.silent_since is not None}
     asked = {
-        record.uuid: ref
+        ref: record
         for ref, record in pool.model.tables.of(HostRecord).items()
         if ref != NULL_REF and record.address and record.address not in silent
     }
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[str, _Told] = {}
 
-    async def ask(uuid: str, ref: str) -> None:
+    async def ask(ref: str, record: HostRecord) -> None:
+        # One question at a time: a host that has died without our knowing holds one thread, not one for each.
         measured = await _clock(pool, ref, clock)
         if measured is not None:
-            found[uuid] = measured
+            found[record.uuid] = _Told(measured)
+            found[record.uuid].control = await _control(pool, ref, record)
 
-    tasks = [asyncio.create_task(ask(uuid, ref)) for uuid, ref in asked.items()]
+    tasks = [asyncio.create_task(ask(ref, record)) for ref, record in asked.items()]
     if tasks:
-        _, late = await asyncio.wait(tasks, timeout=_CLOCKS_WITHIN_S)
+        _, late = await asyncio.wait(tasks, timeout=_WITHIN_S)
         for task in late:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     return found
+
+
+async def _control(pool: LivePool, ref: str, record: HostRecord) -> ControlDomain | None:
+    """Load and free memory of a host's control domain; None where it does not answer."""
+    control = pool.model.tables.get(VmRecord, record.control_domain)
+    try:
+        load = await _measure(pool, "host.query_data_source", ref, _LOAD)
+        free = await _measure(pool, "VM.query_data_source", record.control_domain, _FREE) if control else None
+    except (Unreachable, CannotTell):
+        return None
+    processors = control.vcpus_at_startup if control is not None else 0
+    return ControlDomain(processors, load, int(free * _KIB) if free is not None else None)
+
+
+async def _measure(pool: LivePool, method: str, ref: str, name: str) -> float | None:
+    """What is measured under a name; None where the server measures no such thing. Raises Unreachable, CannotTell."""
+    try:
+        told = await pool.brief.read(method, ref, name)
+    except XapiFailure as failure:
+        if failure.code in _SILENT:
+            raise Unreachable(str(failure)) from failure
+        return None
+    return float(told) if isinstance(told, float | int) and math.isfinite(told) else None
 
 
 async def _clock(pool: LivePool, ref: str, clock: Callable[[], float]) -> tuple[float, float] | None:

@@ -22,6 +22,8 @@ from bot.xen.tls import warn_if_open
 
 _R = TypeVar("_R", bound=Record)
 _BRIEF_S: Final = 2.0
+#: Where several hosts died a moment ago, questions to the others must not wait behind them.
+_BRIEF_THREADS: Final = 8
 
 
 class LivePool:
@@ -33,7 +35,7 @@ class LivePool:
         self.model = Model(settings.name)
         self.sessions = Sessions(settings, password, self.name_of)
         # Questions that the coordinator hands on to each host: one that has died holds them, and its threads with them.
-        self.brief = Sessions(settings, password, self.name_of, patience_s=_BRIEF_S)
+        self.brief = Sessions(settings, password, self.name_of, patience_s=_BRIEF_S, threads=_BRIEF_THREADS)
         self.feed = Feed(settings.name, self.sessions, self.model, clock)
         self.probe = Probe(settings, self.model, clock, probe_every_s)
         self._running: list[asyncio.Task[None]] = []

@@ -1,4 +1,4 @@
-"""Sessions with one pool: four threads, a session each, always with the coordinator.
+"""Sessions with one pool: a few threads, a session each, always with the coordinator.
 
 Reads may be repeated and are. A changing call is sent once; only where XAPI says in so many words that it has not
 looked at it is it sent a second time (`_change`). Everything above this file is asyncio; everything below it blocks.
@@ -51,6 +51,7 @@ class Sessions:
         password: Sent only to listed hosts that have shown the right certificate.
         name_of: Gives the display name of a reference, for failures.
         patience_s: How long a server may be silent.
+        threads: How many questions may be under way at once.
     """
 
     def __init__(
@@ -60,13 +61,14 @@ class Sessions:
         name_of: Callable[[str], str | None],
         *,
         patience_s: float = ANSWER_TIMEOUT_S,
+        threads: int = THREADS,
     ) -> None:
         self._pool = pool
         self._patience_s = patience_s
         self._password = password
         self._name_of = name_of
         self._trusts = {host: Trust(pool, host) for host in pool.hosts}
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"xen-{pool.name}")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"xen-{pool.name}")
         self._own = threading.local()
         self._guard = threading.Lock()
         self._lines: list[Line] = []

@@ -167,6 +167,7 @@ AnyControl = (
     | meddling.UnblockOperation
     | meddling.FillStorage
     | meddling.SkewClock
+    | meddling.StrainControlDomain
     | meddling.UnplugStorage
     | meddling.PlugStorage
     | meddling.SwitchNfs

@@ -110,6 +110,10 @@ class Hands:
                 strangers.fill_storage(*self._find("SR", sr), free_gib)
             case meddling.SkewClock(host=host, seconds=seconds):
                 self._find_host(host)[1].clock_ahead_s = seconds
+            case meddling.StrainControlDomain(host=host, load=load, free_mib=free_mib):
+                machine = self._find_host(host)[1]
+                machine.control_load = load
+                machine.control_free = free_mib << 20 if free_mib is not None else None
             case meddling.UnplugStorage(sr=sr, host=host) | meddling.PlugStorage(sr=sr, host=host):
                 pool, storage = self._find("SR", sr)
                 attached = isinstance(control, meddling.PlugStorage)

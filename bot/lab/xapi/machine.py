@@ -58,6 +58,8 @@ class Machine:
         local_sessions: Sessions of its own, good for what must work without a coordinator.
         streams: How many guests' memory it sends or gets now.
         clock_ahead_s: How far its clock is ahead of the others, in seconds; negative when it is behind.
+        control_load: The load of its control domain, where somebody set it.
+        control_free: Bytes of memory that its control domain has left, where somebody set it.
         archive_numbers: Numbers of the references in archives: they go on from one archive to the next.
     """
 
@@ -78,6 +80,8 @@ class Machine:
     toolstack: Toolstack = field(default=Toolstack.UP)
     streams: int = 0
     clock_ahead_s: float = 0.0
+    control_load: float | None = None
+    control_free: int | None = None
     local_sessions: set[str] = field(default_factory=set)
     archive_numbers: Iterator[int] = field(default_factory=count)
 

@@ -116,6 +116,15 @@ class SkewClock(Control, frozen=True, tag="skew_clock"):
     seconds: Annotated[float, Meta(ge=-86_400, le=86_400, title="Seconds ahead")] = 30.0
 
 
+class StrainControlDomain(Control, frozen=True, tag="strain_dom0"):
+    """Lets the control domain (dom0) of a host be busy or short of memory; what is left out is as usual."""
+
+    label = "Strain a control domain"
+    host: HostName
+    load: Annotated[Annotated[float, Meta(ge=0)] | None, Meta(title="Load")] = None
+    free_mib: Annotated[Annotated[int, Meta(ge=0)] | None, Meta(title="MiB left")] = None
+
+
 class UnplugStorage(Control, frozen=True, tag="unplug_pbd"):
     """Detaches a storage repository from a host, as a cut cable or a dead server would."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from bot.domain.health import Expiry, HealthFacts, HostState
 from bot.domain.plan import Grade
@@ -22,6 +22,12 @@ _GIB = 1 << 30
 _CONTROL_BASE = _GIB
 _CONTROL_SHARE = 20
 _CONTROL_MOST = 8 * _GIB
+#: A server complains by itself when a twentieth of dom0's memory is left; where it has none, its toolstack is killed.
+_CONTROL_TIGHT = 0.1
+_CONTROL_FULL = 0.05
+#: So many times as much to do as it has processors.
+_CONTROL_BUSY = 2
+_NAMED = 3
 
 
 def rows(facts: HealthFacts) -> Iterator[Row]:
@@ -33,7 +39,8 @@ def rows(facts: HealthFacts) -> Iterator[Row]:
     yield _clocks(facts)
     yield _vendors(facts)
     yield _hvm(facts)
-    yield _control_domains(facts)
+    yield _control_memory(facts)
+    yield _control_load(facts)
     yield _certificates(facts)
     yield _licences(facts)
 
@@ -120,12 +127,7 @@ def _updates(facts: HealthFacts) -> Row:
 
 def _clocks(facts: HealthFacts) -> Row:
     told = [one for one in facts.hosts if one.clock_ahead_s is not None]
-    alive = [one for one in facts.hosts if one.host.live and one.host.silent_since is None]
-    items = []
-    for one in alive:
-        if one.clock_ahead_s is None:
-            says = say("{host} did not tell its time", host=one.host.name)
-            items.append(Item(f"clock:unknown:{one.host.uuid}", says, Grade.UNKNOWN))
+    items = _untold(facts, "clock", say("its time"), [one for one in facts.hosts if one.clock_ahead_s is None])
     middle = _middle(told)
     for one in told:
         off = (one.clock_ahead_s or 0.0) - middle
@@ -185,10 +187,10 @@ def _hvm(facts: HealthFacts) -> Row:
     return row("hvm", "HVM capability", items, say("every host can run HVM guests"), fix)
 
 
-def _control_domains(facts: HealthFacts) -> Row:
+def _control_memory(facts: HealthFacts) -> Row:
     items = []
     for one in facts.hosts:
-        host = one.host
+        host, free = one.host, one.control.free if one.control is not None else None
         usual = min(_CONTROL_BASE + host.memory_total // _CONTROL_SHARE, _CONTROL_MOST)
         if 0 < host.control_memory < usual // 2:
             says = say(
@@ -198,8 +200,52 @@ def _control_domains(facts: HealthFacts) -> Row:
                 total=Size(host.memory_total),
             )
             items.append(Item(f"dom0:{host.uuid}", says))
+        if free is not None and free < host.control_memory * _CONTROL_TIGHT:
+            says = say(
+                "{host} has {free} left of {has}", host=host.name, free=Size(free), has=Size(host.control_memory)
+            )
+            grave = free < host.control_memory * _CONTROL_FULL
+            items.append(Item(f"dom0-free:{host.uuid}", says, Grade.BLOCKED if grave else Grade.WARNING))
+    items += _untold(
+        facts, "dom0-free", say("memory left to dom0"), [one for one in facts.hosts if one.control is None]
+    )
     fix = say("Give the control domain (dom0) more memory and reboot the host: storage and tools run in it.")
     return row("dom0", "dom0 memory", items, say("enough on every host"), fix)
+
+
+def _control_load(facts: HealthFacts) -> Row:
+    items = []
+    for one in facts.hosts:
+        control = one.control
+        if control is None or control.load is None or not control.processors:
+            continue
+        if control.load > control.processors * _CONTROL_BUSY:
+            says = say(
+                "{host} has a load of {load} on {n}",
+                host=one.host.name,
+                load=f"{control.load:.1f}",
+                n=counted(control.processors, "processor", "processors"),
+            )
+            items.append(Item(f"dom0-load:{one.host.uuid}", says))
+    items += _untold(facts, "dom0-load", say("load of dom0"), [one for one in facts.hosts if one.control is None])
+    told = [one.control.load for one in facts.hosts if one.control is not None and one.control.load is not None]
+    well = say("at most {load}", load=f"{max(told):.1f}") if told else say("this server does not measure it")
+    fix = say(
+        "Disks and networks of its guests wait for dom0: see what runs there, move guests away, do not back up now."
+    )
+    return row("dom0-load", "dom0 load", items, well, fix)
+
+
+def _untold(facts: HealthFacts, subject: str, what: Phrase, hosts: Sequence[HostState]) -> list[Item]:
+    """What could not be looked at, in one line: nobody takes it for green."""
+    if not hosts:
+        return []
+    names = [one.host.name for one in hosts]
+    more = say(" and {n} more", n=len(names) - _NAMED) if len(names) > _NAMED else say("")
+    says = say("{hosts}{more} did not tell: {what}", hosts=many(names[:_NAMED]), more=more, what=what)
+    if len(hosts) == len(facts.hosts) > 1:
+        says = say("no host told: {what}", what=what)
+    return [Item(f"{subject}:unknown", says, Grade.UNKNOWN)]
 
 
 def _certificates(facts: HealthFacts) -> Row:

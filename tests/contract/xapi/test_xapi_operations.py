@@ -203,6 +203,14 @@ async def test_a_host_measures_its_control_domain_and_a_name_that_nothing_is_mea
     (load,) = await rpc.call("host.get_data_sources", host)
     assert load["name_label"] == "loadavg"
     assert await rpc.call("host.query_data_source", host, "loadavg") == load["value"] > 0
+    dom0 = await rpc.call("host.get_control_domain", host)
+    (free,) = await rpc.call("VM.get_data_sources", dom0)
+    assert (free["name_label"], free["units"]) == ("memory_internal_free", "KiB")
+    assert await rpc.call("VM.query_data_source", dom0, "memory_internal_free") == free["value"] > 0
+    assert await rpc.fail("VM.clean_shutdown", dom0) == [
+        "OPERATION_NOT_ALLOWED",
+        "Operations on domain 0 are not allowed",
+    ]
     for class_name, ref in (("VM", up), ("host", host), ("SR", storage)):
         assert await rpc.call(f"{class_name}.forget_data_source_archives", ref, "cpu0") == ""
 

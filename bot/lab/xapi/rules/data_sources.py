@@ -1,4 +1,4 @@
-"""What is measured of guests, hosts and repositories: of a host the load of its control domain, and nothing else."""
+"""What is measured of guests, hosts and repositories: load and free memory of control domains, and nothing else."""
 
 from typing import Final
 
@@ -11,23 +11,40 @@ from bot.lab.xapi.values import Value
 
 _UNKNOWN: Final = "Not_found"
 _LOAD: Final = "loadavg"
-_HIGHEST: Final = 1e9
+_FREE: Final = "memory_internal_free"
+_HIGHEST: Final = 1e9  # infinity on a real server, which JSON cannot say
+_KIB: Final = 1024
 
 
 async def list_of_guest(context: Context, vm: str) -> Value:
-    """Returns what is measured of a guest."""
-    context.pool.database.row("VM", vm)
-    return []
+    """Returns what is measured of a guest: of a control domain what memory it has left."""
+    record = context.pool.database.record("VM", vm)
+    if not record["is_control_domain"]:
+        return []
+    await forward(context, record["resident_on"])
+    return [_measured(_FREE, "Dom0 current free memory", "KiB", _compute_free(context.pool, record))]
 
 
-async def find_of_guest(context: Context, vm: str, _name: str) -> Value:
-    """Refuses a name that nothing is measured under.
+async def find_of_guest(context: Context, vm: str, name: str) -> Value:
+    """Returns the value that is measured under a name; refuses a name that nothing is measured under.
 
     Raises:
         ApiError: `VM_BAD_POWER_STATE` for a guest that is down, else `INTERNAL_ERROR`.
     """
     check_operation(context.pool, vm, "data_source_op")
+    record = context.pool.database.record("VM", vm)
+    await forward(context, record["resident_on"])
+    if record["is_control_domain"] and name == _FREE:
+        return _compute_free(context.pool, record)
     raise ApiError("INTERNAL_ERROR", _UNKNOWN)
+
+
+def _compute_free(pool: Pool, control_domain: dict[str, Value]) -> float:
+    """Returns the memory that a control domain has left, in KiB."""
+    machine = pool.machines.get(control_domain["resident_on"])
+    if machine is not None and machine.control_free is not None:
+        return machine.control_free / _KIB
+    return float(int(control_domain["memory_dynamic_max"]) * 0.4 // _KIB)
 
 
 async def forget_of_guest(context: Context, vm: str, _name: str) -> str:
@@ -39,17 +56,20 @@ async def forget_of_guest(context: Context, vm: str, _name: str) -> str:
 async def list_of_host(context: Context, host: str) -> Value:
     """Returns what is measured of a host."""
     await forward(context, host)
-    measured = {
-        "name_label": _LOAD,
-        "name_description": "Domain0 loadavg",
+    return [_measured(_LOAD, "Domain0 loadavg", "(fraction)", _compute_load(context.pool, host))]
+
+
+def _measured(name: str, description: str, units: str, value: float) -> dict[str, Value]:
+    return {
+        "name_label": name,
+        "name_description": description,
         "enabled": True,
         "standard": True,
-        "units": "(fraction)",
+        "units": units,
         "min": 0.0,
-        "max": _HIGHEST,  # infinity on a real server, which JSON cannot say
-        "value": _compute_load(context.pool, host),
+        "max": _HIGHEST,
+        "value": value,
     }
-    return [measured]
 
 
 async def find_of_host(context: Context, host: str, name: str) -> Value:
@@ -63,6 +83,8 @@ async def find_of_host(context: Context, host: str, name: str) -> Value:
 def _compute_load(pool: Pool, host: str) -> float:
     """Returns the load of a control domain: a little for each guest, much for each stream that it sends or gets."""
     machine = pool.machines.get(host)
+    if machine is not None and machine.control_load is not None:
+        return machine.control_load
     guests = len(pool.database.get("host", host, "resident_VMs"))
     return round(0.1 + 0.05 * guests + (1.5 * machine.streams if machine is not None else 0.0), 2)
 

@@ -88,6 +88,9 @@ _NEED_FEATURE: Final = {
 _OVERTAKEN: Final = frozenset(
     {"clean_shutdown", "clean_reboot", "hard_reboot", "pool_migrate", "suspend", "call_plugin"}
 )
+_OF_CONTROL_DOMAINS: Final = frozenset(
+    {"data_source_op", "changing_memory_live", "awaiting_memory_live", "metadata_export", "changing_dynamic_range"}
+)
 _REFUSED_DURING_UPGRADE: Final = frozenset(
     {"clone", "copy", "provision", "snapshot", "checkpoint", "revert", "reverting"}
 )
@@ -144,7 +147,7 @@ def _check_mobility(record: dict[str, Value], vm: str, operation: str, *, force:
     platform = record["platform"]
     if moves and not force and "true" in {platform.get("nomigrate"), platform.get("nested-virt")}:
         raise ApiError("VM_IS_IMMOBILE", vm)
-    if record["is_control_domain"]:
+    if record["is_control_domain"] and operation not in _OF_CONTROL_DOMAINS:
         raise ApiError("OPERATION_NOT_ALLOWED", "Operations on domain 0 are not allowed")
 
 

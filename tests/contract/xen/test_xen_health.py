@@ -1,0 +1,100 @@
+"""What the check of a pool is judged by beside the feed: clocks and control domains, told by the hosts themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xen_lab import PASSWORD, following, loaded, pool_settings
+
+from bot.domain.health import HealthFacts
+from bot.domain.plan import Grade
+from bot.domain.texts import plain
+from bot.lab.xapi import Datacentre
+from bot.operations.health import report
+from bot.operations.health.row import Row
+from bot.xen import Pools
+
+GIB = 1 << 30
+
+
+async def _health(pools: Pools) -> tuple[HealthFacts, dict[str, Row]]:
+    (view,) = pools.pools()
+    assert view.pool is not None
+    facts = await pools.health(view.pool.uuid)
+    return facts, {row.key: row for row in report.rows(facts)}
+
+
+def _says(row: Row) -> str:
+    check = row.check()
+    return " | ".join(plain(one) for one in (check.fact, check.fix) if one is not None)
+
+
+async def test_control_domains_tell_their_load_and_what_memory_they_have_left(lab: Datacentre, pools: Pools) -> None:
+    facts, rows = await _health(pools)
+    for one in facts.hosts:
+        assert one.control is not None
+        assert one.control.processors == 8
+        assert one.control.load is not None
+        assert 0 < one.control.load < 8
+        assert one.control.free is not None
+        assert 0.2 < one.control.free / one.host.control_memory < 0.6
+    assert rows["dom0"].grade is rows["dom0-load"].grade is Grade.OK
+    await lab.do({"do": "strain_dom0", "host": "xenserver3", "load": 17.5, "free_mib": 100})
+    _, rows = await _health(pools)
+    assert rows["dom0"].grade is Grade.BLOCKED
+    assert "xenserver3 has 100 MiB left of" in _says(rows["dom0"])
+    assert "xenserver3 has a load of 17.5 on 8 processors" in _says(rows["dom0-load"])
+    await lab.do({"do": "strain_dom0", "host": "xenserver3"})
+    _, rows = await _health(pools)
+    assert rows["dom0"].grade is rows["dom0-load"].grade is Grade.OK
+
+
+async def test_a_server_that_measures_no_such_thing_is_neither_called_busy_nor_silent(
+    lab: Datacentre, pools: Pools
+) -> None:
+    for method in ("host.query_data_source", "VM.query_data_source"):
+        fault = {"method": method, "action": "fail", "error": ["INTERNAL_ERROR", "Not_found"], "times": "forever"}
+        await lab.do({"do": "arm", "fault": fault})
+    facts, rows = await _health(pools)
+    assert all(one.control is not None and (one.control.load, one.control.free) == (None, None) for one in facts.hosts)
+    assert rows["dom0-load"].grade is Grade.OK
+    assert "this server does not measure it" in _says(rows["dom0-load"])
+
+
+async def test_of_many_hosts_some_dead_and_some_hanging_the_others_are_judged_and_these_named(
+    certificates: Path,
+) -> None:
+    lab = Datacentre(world="large:12x24", port=0, speed=50, password=PASSWORD, certificates=certificates)
+    lab.login_delay_s = 0.01
+    await lab.start()
+    try:
+        names = sorted(lab.hosts)
+        # The probe of before knows nothing of what happens now, so that all of them are asked.
+        async with following(pool_settings(lab, names[0], name="large"), probe_every_s=3600) as pools:
+            await loaded(pools)
+            await _health(pools)
+            dead = names[-3:]
+            await lab.do({"do": "kill_host", "host": dead[0]})
+            await lab.do({"do": "cut_network", "host": dead[1]})
+            await lab.do({"do": "cut_network", "host": dead[2]})
+            facts, rows = await _health(pools)
+            told = {one.host.name for one in facts.hosts if one.control is not None and one.clock_ahead_s is not None}
+            assert told == set(names) - set(dead)
+            for key in ("clocks", "dom0", "dom0-load"):
+                assert rows[key].grade is Grade.UNKNOWN
+                assert f"{', '.join(dead)} did not tell" in _says(rows[key])
+            assert "3 could not be told" in plain(report.verdict(list(rows.values())))
+    finally:
+        await lab.stop()
+
+
+async def test_a_host_known_to_be_silent_is_not_asked_and_not_called_well(lab: Datacentre, pools: Pools) -> None:
+    host = "xenserver3"
+    await lab.do({"do": "kill_host", "host": host})
+    for each in pools._pools:  # no port lets a round of probes begin
+        await each.probe.look()
+    facts, rows = await _health(pools)
+    (silent,) = [one for one in facts.hosts if one.host.name == host]
+    assert silent.host.silent_since is not None
+    assert rows["clocks"].grade is Grade.UNKNOWN
+    assert f"{host} did not tell: its time" in _says(rows["clocks"])
