@@ -73,7 +73,7 @@ def check_all(stored: Stored, progress: Progress) -> Look:
         pieces = _Pieces(stored, file)
         digest = hashlib.sha256()
         damaged: list[Range] = []
-        proof, note = _open_proof(stored)
+        proof, note = open_proof(stored)
         expected = _chunks(stored, proof)
         try:
             for offset in range(0, length, CHUNK):
@@ -109,7 +109,7 @@ def check_sample(stored: Stored, share: float, progress: Progress, chance: rando
     with _open(stored) as file:
         found = os.fstat(file.fileno()).st_size
         sample = _pick(math.ceil(min(found, size) / CHUNK), share, chance or random.SystemRandom())
-        proof, note = _open_proof(stored)
+        proof, note = open_proof(stored)
         if proof is None:
             raise Refused(f"{note} A part of the archive cannot be checked without it.", "Verify all of it.")
         try:
@@ -172,8 +172,8 @@ def _chunks(stored: Stored, proof: ProofReader | None) -> Iterator[Record]:
             yield from (one for one in proof.records() if one.chunk)
 
 
-def _open_proof(stored: Stored) -> tuple[ProofReader | None, str]:
-    """The proof, or a sentence about why there is none."""
+def open_proof(stored: Stored) -> tuple[ProofReader | None, str]:
+    """The proof, to be closed; or a sentence about why there is none."""
     try:
         file = os.fdopen(open_plain(stored.proof), "rb")
     except OSError as error:

@@ -16,7 +16,8 @@ from typing import Final
 
 from bot.backups.asking import Asking
 from bot.backups.checking import Look, check_all, check_sample
-from bot.backups.intake import LINGER_S
+from bot.backups.comparing import Comparing, wanted
+from bot.backups.intake_examined import LINGER_S
 from bot.backups.target import Target
 from bot.domain.catalogue import Archived, Backup, Odd, Proof
 
@@ -51,6 +52,11 @@ class Shelf(Asking):
     async def path(self, backup: str) -> Path:
         """See `Library.path`."""
         return (await self._asked(self._target().find, backup)).archive
+
+    async def compare(self, backup: str) -> Comparing:
+        """See `Library.compare`."""
+        stored = await self._asked(self._target().find, backup)
+        return Comparing(stored, await self._asked(wanted, stored))
 
     async def check(
         self, backup: str, how: Proof, share: float, who: str, progress: Callable[[int, int], None]

@@ -65,6 +65,9 @@ class Restored(msgspec.Struct, frozen=True):
 
     `wakeful` names each thing on it that would start it by itself, or by which it would be taken for another guest:
     the mark of a template, automatic power-on, a priority in high availability, keys, blocks and tags of the bot.
+    `kept_off` tells that neither its host's boot nor high availability would start it, `remembered` what was taken
+    away for that, as "auto_poweron" and "ha". `compared` is the note of a comparison: the id of the backup, and how
+    many blocks.
     """
 
     uuid: str
@@ -78,6 +81,9 @@ class Restored(msgspec.Struct, frozen=True):
     wakeful: tuple[str, ...]
     operations: tuple[str, ...]
     tools: bool = False
+    kept_off: bool = False
+    remembered: dict[str, str] = {}
+    compared: str = ""
 
 
 class RestoreFacts(msgspec.Struct, frozen=True):

@@ -87,6 +87,33 @@ class Catalogue(Protocol):
         ...
 
 
+class Comparison(Protocol):
+    """Disks that come in to be compared with those of a backup. Nothing of them is kept; it must be discarded."""
+
+    @property
+    def sink(self) -> Sink:
+        """What takes the stream in: the export of a guest that was restored from the backup."""
+        ...
+
+    @property
+    def covered(self) -> int:
+        """Bytes of the guest's disks that have come so far."""
+        ...
+
+    @property
+    def expected(self) -> int:
+        """Bytes of all its disks together; 0 until the archive has said so."""
+        ...
+
+    async def same(self) -> int:
+        """Waits for the end of the stream: how many blocks were compared. Raises Damaged where any disk differs."""
+        ...
+
+    async def discard(self) -> None:
+        """Ends it; harmless when it is over. Raises TargetFailed."""
+        ...
+
+
 class Library(Protocol):
     """What lies in the archive, to be read. A backup is named by its id.
 
@@ -107,6 +134,10 @@ class Library(Protocol):
 
     async def path(self, backup: str, /) -> Path:
         """Where its archive lies. Raises NotFound."""
+        ...
+
+    async def compare(self, backup: str, /) -> Comparison:
+        """Makes ready for comparing disks with those of a backup. Raises NotFound, Refused without its proof."""
         ...
 
     async def check(

@@ -12,7 +12,7 @@ import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
 from bot.domain.catalogue import Backup
-from bot.domain.inventory import PowerState
+from bot.domain.inventory import PowerState, Vm
 from bot.domain.plan import Argument, Call, Flag, LockKey, Made, Marked, Options, Plan, Ref, Step, Text
 from bot.domain.texts import Code, Moment, Phrase, Size, say
 from bot.domain.words import power_word
@@ -49,56 +49,71 @@ class Manner(msgspec.Struct, frozen=True):
     rule: str = ""
 
 
-def lane(facts: BackupFacts, how: How, manner: Manner) -> tuple[Step, ...]:
-    """The steps for one guest."""
-    vm, uuid = facts.vm, facts.vm.uuid
-    guest, snapshot = Ref("VM", uuid), Made("VM", f"snapshot {uuid}")
+def shutting_down(vm: Vm) -> Step:
+    """Shuts a guest down; `starting_again` undoes it."""
+    return _step(SHUTDOWN, vm.uuid, say("Shut {vm} down", vm=vm.name), Ref("VM", vm.uuid), makes=_HALT)
 
-    def step(
-        kind: str,
-        title: Phrase,
-        *args: Argument,
-        own: bool = False,
-        makes: str = "",
-        undoes: str = "",
-        weight: float = 1.0,
-    ) -> Step:
-        return Step(kind, title, Call(kind, args, own=own), lane=uuid, makes=makes, undoes=undoes, weight=weight)
 
-    start = step(START, say("Start {vm} again", vm=vm.name), guest, Flag(False), Flag(False), undoes=_HALT)
+def starting_again(vm: Vm) -> Step:
+    """Starts a guest again that was shut down."""
+    title = say("Start {vm} again", vm=vm.name)
+    return _step(START, vm.uuid, title, Ref("VM", vm.uuid), Flag(False), Flag(False), undoes=_HALT)
+
+
+def exporting(facts: BackupFacts, how: How, manner: Manner, sent: Ref | Made) -> Step:
+    """Receives the export of a guest, or of a snapshot of it, and keeps it."""
     options = {"how": how.value, "compress": manner.compress.value, "cold": str(manner.cold).lower()}
     if manner.kept_s is not None:
         options["keep"] = str(int(manner.kept_s))
     if manner.rule:
         options["rule"] = manner.rule
-    sent = snapshot if how.snapshot else guest
+    worker = EXPORT_IN_PLACE if how is How.IN_PLACE else EXPORT
+    title, guest = say("Export {vm}", vm=facts.vm.name), Ref("VM", facts.vm.uuid)
+    size = sum(max(disk.size, 0) for disk in disks_of(facts))
+    args = (sent, guest, Options(options), Marked(_MARK))
+    return _step(worker, guest.uuid, title, *args, own=True, weight=max(20, size / (64 << 20)))
+
+
+def lane(facts: BackupFacts, how: How, manner: Manner) -> tuple[Step, ...]:
+    """The steps for one guest."""
+    vm, uuid = facts.vm, facts.vm.uuid
+    guest, snapshot = Ref("VM", uuid), Made("VM", f"snapshot {uuid}")
     steps: list[Step] = []
     if how.stops:
-        steps.append(step(SHUTDOWN, say("Shut {vm} down", vm=vm.name), guest, makes=_HALT))
+        steps.append(shutting_down(vm))
     if how.snapshot:
         title = say("Take a snapshot of {vm}", vm=vm.name)
-        steps.append(step(SNAPSHOT, title, guest, Marked(SNAPSHOT_NAME), makes=_SNAPPED))
+        steps.append(_step(SNAPSHOT, uuid, title, guest, Marked(SNAPSHOT_NAME), makes=_SNAPPED))
     if how is How.COLD:
-        steps.append(start)
-    size = sum(max(disk.size, 0) for disk in disks_of(facts))
-    worker = EXPORT_IN_PLACE if how is How.IN_PLACE else EXPORT
-    title = say("Export {vm}", vm=vm.name)
-    steps.append(
-        step(worker, title, sent, guest, Options(options), Marked(_MARK), own=True, weight=max(20, size / (64 << 20)))
-    )
+        steps.append(starting_again(vm))
+    steps.append(exporting(facts, how, manner, snapshot if how.snapshot else guest))
     if how is How.IN_PLACE:
-        steps.append(start)
+        steps.append(starting_again(vm))
     if how.snapshot:
-        steps.append(step(DESTROY, say("Remove the snapshot of {vm}", vm=vm.name), snapshot, undoes=_SNAPPED))
+        steps.append(_step(DESTROY, uuid, say("Remove the snapshot of {vm}", vm=vm.name), snapshot, undoes=_SNAPPED))
         for disk in disks_of(facts):
             title = say("Remove disk {device} of the snapshot of {vm}", device=disk.userdevice, vm=vm.name)
             made = Made("VDI", f"disk {disk.userdevice} {uuid}")
-            steps.append(step(DESTROY_DISK, title, made, undoes=_SNAPPED))
-    steps[0] = msgspec.structs.replace(steps[0], holds=_places(facts))
+            steps.append(_step(DESTROY_DISK, uuid, title, made, undoes=_SNAPPED))
+    steps[0] = msgspec.structs.replace(steps[0], holds=places(facts))
     return tuple(steps)
 
 
-def _places(facts: BackupFacts) -> tuple[LockKey, ...]:
+def _step(
+    kind: str,
+    lane: str,
+    title: Phrase,
+    *args: Argument,
+    own: bool = False,
+    makes: str = "",
+    undoes: str = "",
+    weight: float = 1.0,
+) -> Step:
+    return Step(kind, title, Call(kind, args, own=own), lane=lane, makes=makes, undoes=undoes, weight=weight)
+
+
+def places(facts: BackupFacts) -> tuple[LockKey, ...]:
+    """What an export takes up, of which the settings say how many may be under way at once."""
     host = (LockKey("host", facts.host.uuid, facts.host.name),) if facts.host is not None else ()
     return LockKey("pool", facts.pool.uuid, facts.pool.name), *host, LockKey("archive", "archive", "the archive")
 
@@ -217,7 +232,7 @@ async def _backup(step: Step, facts: Facts, vm: str, name: str) -> Look:
         return Look(Seen.NOT_DONE, line, ())
     if backup is None:
         return Look(Seen.NOT_DONE, say("no backup of {vm} was kept", vm=name), ())
-    return Look(Seen.DONE, in_short(backup), (), made={f"backup {vm}": backup.id})
+    return Look(Seen.DONE, in_short(backup), (), made={f"backup {vm}": backup.id, f"archive {vm}": backup.sha256})
 
 
 def in_short(backup: Backup, blocks: int = 0) -> Phrase:

@@ -27,6 +27,7 @@ from bot.operations.restore_steps import (
     READY,
     arrival,
     backup_of,
+    brought,
     made_of,
     readiness,
     removal,
@@ -52,7 +53,7 @@ def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: Approv
     backup = archived.backup
     made = restore.decide(archived, facts, wish, approval)
     ready = Readiness(wish.name, (), facts.host.uuid if facts.host is not None else "")
-    sr = facts.sr.uuid if facts.sr is not None else ""
+    sr, bringing = facts.sr.uuid if facts.sr is not None else "", brought(archived)
     watch = Step(
         WATCH,
         say("Watch {guest} until its tools answer", guest=wish.name),
@@ -66,10 +67,10 @@ def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: Approv
         refusal=say("The restore of {guest} cannot be rehearsed", guest=backup.name),
         targets=(Target("VM", backup.guest, backup.name), Target("backup", backup.id, backup.name)),
         steps=(
-            *arrival(archived, sr, ready),
-            starting(archived, ready),
+            *arrival(bringing, sr, ready),
+            starting(bringing, ready),
             watch,
-            removal(archived, ready, started=True),
+            removal(bringing, ready, started=True),
         ),
         after=(
             say(

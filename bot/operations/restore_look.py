@@ -20,13 +20,13 @@ from bot.operations.restore_steps import (
     READY,
     REMOVE,
     START,
-    backup_of,
     disk_name,
     made_of,
     mark_of,
     readiness,
     renamed,
     step_of,
+    subject_of,
 )
 
 
@@ -49,7 +49,8 @@ async def sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     running = _seen_running(of, now)
     if step_of(of, START) is not None or running.seen is Seen.DONE:
         return running
-    sr = next((of.names.get(one.uuid, one.uuid) for one in of.steps[0].call.args if isinstance(one, Ref)), "")
+    srs = [one.uuid for one in of.steps[0].call.args if isinstance(one, Ref) and one.kind == "SR"]
+    sr = next((of.names.get(one, one) for one in srs), "")
     headline = say(
         "{guest} is restored to {sr}, {state}", guest=now.name, sr=sr, state=say(power_word(now.power_state))
     )
@@ -57,7 +58,7 @@ async def sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
 
 
 async def _imported(of: Plan, step: Step, facts: Facts) -> Look:
-    name = backup_of(of).name
+    name = subject_of(of)
     found = await facts.marked(of.pool, mark_of(step))
     if not found:
         return Look(Seen.NOT_DONE, say("nothing of {guest} was imported", guest=name), ())
@@ -130,14 +131,17 @@ async def _removed(of: Plan, step: Step, facts: Facts) -> Look:
 
 
 async def _aside(of: Plan, step: Step, facts: Facts) -> Look:
-    """Which of its two names a guest has that is replaced."""
+    """Which of its two names a guest has that is set aside, and whether anything would start it by itself."""
     vm, own, later = renamed(step)
     now = await facts.restored(of.pool, vm)
-    wanted = later if step.kind == ASIDE else own
-    seen = Seen.DONE if now.name == wanted else Seen.NOT_DONE
-    return Look(
-        seen, say("{old} is called {now}", old=own, now=now.name), (), {ASIDE: vm} if step.kind == ASIDE else {}
-    )
+    wanted, settled = (later, now.kept_off) if step.kind == ASIDE else (own, not now.remembered)
+    seen = Seen.DONE if now.name == wanted and settled else Seen.NOT_DONE
+    if own != later:
+        line = say("{old} is called {now}", old=own, now=now.name)
+    else:
+        kept = say("does not start by itself" if now.kept_off else "may start by itself")
+        line = say("{vm} {kept}", vm=own, kept=kept)
+    return Look(seen, line, (), {step.kind: vm} if step.kind == ASIDE else {})
 
 
 async def _started(of: Plan, _step: Step, facts: Facts) -> Look:

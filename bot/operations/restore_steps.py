@@ -9,9 +9,11 @@ import msgspec
 from bot.domain.catalogue import Archived
 from bot.domain.plan import Call, Flag, Made, Marked, Options, Plan, Ref, Step, Target, Text
 from bot.domain.restores import Holder, Nic, Readiness
-from bot.domain.texts import Code, say
+from bot.domain.texts import Code, Phrase, Value, say
 
 IMPORT, READY, REMOVE, START = "restore.import", "restore.ready", "restore.remove", "VM.start"
+#: The import where a guest is kept off for it: it is not begun again after the bot has died in it.
+IMPORT_ONCE = "restore.import-once"
 ASIDE, BACK = "restore.aside", "restore.back"
 #: What an imported guest is called, with the job's nonce, until it is ready.
 MARK = "xenbot restore"
@@ -19,43 +21,69 @@ MARK = "xenbot restore"
 GUEST = "guest"
 
 
+class Bringing(msgspec.Struct, frozen=True):
+    """What is imported: a backup, and its archive by its SHA-256, both known by now or made by an earlier step.
+
+    `lane` is that of the steps, `told` what people call the backup, `sizes` the bytes of its disks by their places,
+    `weight` as in `Step`. `worker` does it.
+    """
+
+    lane: str
+    backup: Ref | Made
+    archive: Ref | Made
+    told: Value
+    sizes: dict[str, str]
+    weight: float
+    worker: str = IMPORT
+
+
+def brought(archived: Archived) -> Bringing:
+    """A backup that is there."""
+    backup = archived.backup
+    return Bringing(
+        lane=backup.id,
+        backup=Ref("backup", backup.id),
+        archive=Ref("archive", backup.sha256),
+        told=Code(backup.id),
+        sizes={disk.device: str(disk.size) for disk in archived.contents.disks},
+        weight=max(1.0, float(backup.size)),
+    )
+
+
 def steps(archived: Archived, sr: str, ready: Readiness, *, start: bool, old: Holder | None = None) -> Sequence[Step]:
     """Import, make ready, and where that fails remove; then start, whose failure removes nothing.
 
     With an `old` guest that is replaced, that one is renamed in between, and back again where it fails.
     """
-    remove = msgspec.structs.replace(removal(archived, ready, started=False), unless_well=True)
-    bring, prepare = arrival(archived, sr, ready)
+    bringing = brought(archived)
+    remove = msgspec.structs.replace(removal(bringing, ready, started=False), unless_well=True)
+    bring, prepare = arrival(bringing, sr, ready)
     made = [bring, prepare, remove]
     if old is not None:
-        there, back = _aside(archived, old)
-        made = [bring, there, prepare, back, remove]
+        later = f"{old.name} (before {archived.backup.id[:15]})"
+        there, back = aside(
+            bringing.lane,
+            Ref("VM", old.uuid),
+            (old.name, later),
+            say("Rename {old} to {later}, and keep it off", old=old.name, later=later),
+            say("Name it {old} again", old=old.name),
+        )
+        made = [bring, there, prepare, msgspec.structs.replace(back, unless_well=True), remove]
     if start:
         # Behind the removal: a guest that is whole stays when only its start fails.
-        made.append(starting(archived, ready))
+        made.append(starting(bringing, ready))
     return made
 
 
-def _aside(archived: Archived, old: Holder) -> tuple[Step, Step]:
-    """Sets a guest aside under another name, and brings it back where the restore fails."""
-    lane, later = archived.backup.id, f"{old.name} (before {archived.backup.id[:15]})"
-    args = (Ref("VM", old.uuid), Text(old.name), Text(later))
-    there = Step(
-        ASIDE,
-        say("Rename {old} to {later}, and keep it off", old=old.name, later=later),
-        Call(ASIDE, args, own=True),
-        lane=lane,
-        makes=ASIDE,
+def aside(
+    lane: str, vm: Ref, names: tuple[str, str], there: Phrase, back: Phrase, *, makes: str = ASIDE
+) -> tuple[Step, Step]:
+    """Sets a guest aside, under the second of these names, and brings it back under the first."""
+    args = (vm, Text(names[0]), Text(names[1]))
+    return (
+        Step(ASIDE, there, Call(ASIDE, args, own=True), lane=lane, makes=makes),
+        Step(BACK, back, Call(BACK, args, own=True), lane=lane, undoes=makes),
     )
-    back = Step(
-        BACK,
-        say("Name it {old} again", old=old.name),
-        Call(BACK, args, own=True),
-        lane=lane,
-        undoes=ASIDE,
-        unless_well=True,
-    )
-    return there, back
 
 
 def renamed(step: Step) -> tuple[str, str, str]:
@@ -64,44 +92,49 @@ def renamed(step: Step) -> tuple[str, str, str]:
     return next(one.uuid for one in step.call.args if isinstance(one, Ref)), own, later
 
 
-def arrival(archived: Archived, sr: str, ready: Readiness) -> tuple[Step, Step]:
+def arrival(bringing: Bringing, sr: str, ready: Readiness) -> tuple[Step, Step]:
     """Import, and make ready."""
-    backup = archived.backup
     guest, mark = Made("VM", GUEST), Marked(MARK)
-    sizes = {disk.device: str(disk.size) for disk in archived.contents.disks}
+    args = (bringing.backup, bringing.archive, Ref("SR", sr), mark, Options(bringing.sizes))
     bring = Step(
         IMPORT,
-        say("Import {guest} from {backup}", guest=ready.name, backup=Code(backup.id)),
-        Call(IMPORT, (Text(backup.id), Text(backup.sha256), Ref("SR", sr), mark, Options(sizes)), own=True),
-        weight=max(1.0, float(backup.size)),
-        lane=backup.id,
+        say("Import {guest} from {backup}", guest=ready.name, backup=bringing.told),
+        Call(bringing.worker, args, own=True),
+        weight=bringing.weight,
+        lane=bringing.lane,
         makes=GUEST,
     )
     prepare = Step(
         READY,
         say("Make {guest} ready: name, network, and nothing left that would wake it", guest=ready.name),
         Call(READY, (guest, mark, *_written(ready)), own=True),
-        lane=backup.id,
+        lane=bringing.lane,
     )
     return bring, prepare
 
 
-def removal(archived: Archived, ready: Readiness, *, started: bool) -> Step:
+def archive_of(step: Step) -> tuple[str, str]:
+    """The id of the backup that a step imports, and the SHA-256 (hex) of its archive; everything filled in."""
+    known = {one.kind: one.uuid for one in step.call.args if isinstance(one, Ref)}
+    return known["backup"], known["archive"]
+
+
+def removal(bringing: Bringing, ready: Readiness, *, started: bool) -> Step:
     """Removes what was imported, with its own disks; one that runs only where this job `started` it."""
-    disks = tuple(Made("VDI", disk_name(disk.device)) for disk in archived.contents.disks if disk.device)
+    disks = tuple(Made("VDI", disk_name(place)) for place in bringing.sizes if place)
     return Step(
         REMOVE,
         say("Remove what was imported of {guest}", guest=ready.name),
         Call(REMOVE, (Made("VM", GUEST), Marked(MARK), Flag(started), *disks), own=True),
-        lane=archived.backup.id,
+        lane=bringing.lane,
         undoes=GUEST,
     )
 
 
-def starting(archived: Archived, ready: Readiness) -> Step:
+def starting(bringing: Bringing, ready: Readiness) -> Step:
     """Starts it, on the host that it is for if there is one."""
     return Step(
-        START, say("Start {guest}", guest=ready.name), _start(Made("VM", GUEST), ready.host), lane=archived.backup.id
+        START, say("Start {guest}", guest=ready.name), _start(Made("VM", GUEST), ready.host), lane=bringing.lane
     )
 
 
@@ -153,6 +186,11 @@ def made_of(of: Plan, kind: str = "VM") -> list[str]:
     """The UUIDs of what has been made, in a plan where they are filled in."""
     remove = step_of(of, REMOVE)
     return [one.uuid for one in remove.call.args if isinstance(one, Ref) and one.kind == kind] if remove else []
+
+
+def subject_of(of: Plan) -> str:
+    """The name of the guest whose backup is imported."""
+    return next((one.name for one in of.targets if one.kind == "backup"), of.targets[0].name)
 
 
 def mark_of(step: Step) -> str:

@@ -24,7 +24,18 @@ from bot.errors import CannotTell, Damaged, Refused, StreamCut, TargetFailed, Un
 from bot.operations.archive_ports import Library
 from bot.operations.ports import Driver, TaskStatus
 from bot.operations.rehearse import WATCH
-from bot.operations.restore_steps import ASIDE, BACK, IMPORT, MARK, READY, REMOVE, readiness, renamed
+from bot.operations.restore_steps import (
+    ASIDE,
+    BACK,
+    IMPORT,
+    IMPORT_ONCE,
+    MARK,
+    READY,
+    REMOVE,
+    archive_of,
+    readiness,
+    renamed,
+)
 from bot.operations.stream_ports import Flow, Phase, Restoring, Streams
 from bot.operations.work import Errand, Reached, Worker
 
@@ -42,6 +53,7 @@ class RestoreWork:
         retry_s: How long to wait before a pool that does not answer is asked again.
         watch_s: For how long a rehearsed guest is watched whose tools do not answer: most boot in less.
         rest_s: How long a pool may take to end an import that was broken off.
+        patience_s: How long a pool may be silent while a guest is kept off for an import to it.
     """
 
     def __init__(
@@ -55,6 +67,7 @@ class RestoreWork:
         retry_s: float = 1.0,
         watch_s: float = 180.0,
         rest_s: float = 600.0,
+        patience_s: float = 60.0,
     ) -> None:
         self._streams = streams
         self._driver = driver
@@ -66,11 +79,13 @@ class RestoreWork:
         self._retry_s = retry_s
         self._watch_s = watch_s
         self._rest_s = rest_s
+        self._patience_s = patience_s
 
     def workers(self) -> dict[str, Worker]:
         """By the names that plans call them by."""
         return {
             IMPORT: Worker(self._import, self._clear, again=True),
+            IMPORT_ONCE: Worker(self._import, self._clear),
             READY: Worker(self._ready, _nothing, again=True, tasked=False),
             REMOVE: Worker(self._remove, _nothing, again=True, tasked=False),
             ASIDE: Worker(self._aside, _nothing, again=True, tasked=False),
@@ -81,7 +96,7 @@ class RestoreWork:
     # Import
 
     async def _import(self, errand: Errand) -> None:
-        backup, sha256 = _texts(errand)[:2]
+        backup, sha256 = archive_of(errand.step)
         path = await self._library.path(backup)
         self._networks[errand.task] = await self._restoring.networks(errand.pool)
         await self._send(errand, path, sha256)
@@ -129,12 +144,18 @@ class RestoreWork:
         raise XapiFailure(*_failure(status, error))
 
     async def _over(self, errand: Errand) -> tuple[TaskStatus | None, tuple[str, ...]]:
-        """How the import's task ended; None for its status when the pool no longer knows it."""
-        seen = None
+        """How the import's task ended; None for its status when the pool no longer knows it.
+
+        Raises Unreachable where a guest is kept off for it and the pool is silent for too long.
+        """
+        seen, heard, once = None, time.monotonic(), errand.step.call.method == IMPORT_ONCE
         while True:
             try:
                 seen = await self._driver.wait(errand.pool, errand.task, seen=seen, at_most_s=self._retry_s)
+                heard = time.monotonic()
             except (Unreachable, CannotTell):
+                if once and time.monotonic() - heard >= self._patience_s:
+                    raise
                 await asyncio.sleep(self._retry_s)
                 continue
             if seen is None or seen.status in _OVER:

@@ -145,6 +145,17 @@ class Restoring(Protocol):
         """
         ...
 
+    async def note_compared(self, pool: str, vm: str, note: str) -> None:
+        """Leaves a note of a comparison on a guest, which goes when it is made ready.
+
+        Raises NotFound, Unreachable, XapiFailure.
+        """
+        ...
+
+    async def start_with_host(self, pool: str, vm: str, value: str) -> None:
+        """Gives a guest automatic power-on. Raises NotFound, Unreachable, XapiFailure."""
+        ...
+
     async def set_aside(self, pool: str, vm: str, name: str) -> None:
         """Renames a halted guest and sees to it that it does not start by itself; `bring_back` undoes both.
 

@@ -14,7 +14,7 @@ from bot.xen.classes import convert
 from bot.xen.faults import GONE
 from bot.xen.host_facts import HostFacts
 from bot.xen.pool import LivePool, Reader
-from bot.xen.records import VbdRecord, VdiRecord, VmRecord
+from bot.xen.records import HostRecord, VbdRecord, VdiRecord, VmRecord
 
 #: Storage drivers stop at some thirty layers; beyond that a chain is followed no further.
 _DEEPEST: Final = 40
@@ -65,6 +65,7 @@ class BackupReads(HostFacts):
             own=read.own,
             read_at=read.read_at,
             merging={one.sr.uuid: one.waiting for one in stores if one.sr.uuid in dict(servers)},
+            xapi={each.uuid: toolstack(each) for each in pool.model.tables.of(HostRecord).values()},
         )
 
     async def snapshots(self, pool: str, vm: str) -> tuple[Snapshot, ...]:
@@ -91,6 +92,13 @@ class BackupReads(HostFacts):
                 return False
             raise
         return True
+
+
+def toolstack(host: HostRecord) -> tuple[int, int]:
+    """The version of a host's toolstack ("24.16"); 0.0 where it does not say."""
+    major, _, minor = host.software_version.get("xapi", "").partition(".")
+    minor = minor.partition(".")[0]
+    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (0, 0)
 
 
 def _snapshot(reader: Reader, record: VmRecord) -> Snapshot:

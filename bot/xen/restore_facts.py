@@ -11,7 +11,7 @@ from bot.domain.restores import Coming, Holder, RestoreFacts
 from bot.errors import NotFound
 from bot.operations.lookalike import folded
 from bot.xen import build, disk_facts, memory
-from bot.xen.backup_facts import BackupReads
+from bot.xen.backup_facts import BackupReads, toolstack
 from bot.xen.classes import convert
 from bot.xen.facts import host_in, pool_of, read_hosts
 from bot.xen.faults import NULL_REF
@@ -56,7 +56,7 @@ class RestoreReads(BackupReads):
                     (build.network(live.model.tables, each) for each in networks), key=lambda one: (one.name, one.uuid)
                 )
             ),
-            xapi={each.uuid: _version(each) for each in reader.tables.of(HostRecord).values()},
+            xapi={each.uuid: toolstack(each) for each in reader.tables.of(HostRecord).values()},
             needed=_needed(guest),
             names=tuple(self._named(guest)),
             macs=holders,
@@ -107,13 +107,6 @@ def known_holders(pool: LivePool) -> Iterable[tuple[str, Holder]]:
         vm = pool.model.tables.get(VmRecord, vif.vm)
         if vm is not None and vm.guest:
             yield vif.mac.lower(), Holder(vm.uuid, vm.name_label, pool.name, running=vm.resident_on != NULL_REF)
-
-
-def _version(host: HostRecord) -> tuple[int, int]:
-    """The version of a host's toolstack ("24.16"); 0.0 where it does not say."""
-    major, _, minor = host.software_version.get("xapi", "").partition(".")
-    minor = minor.partition(".")[0]
-    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (0, 0)
 
 
 def _needed(guest: Coming) -> int:

@@ -16,6 +16,7 @@ from bot.operations.lookalike import folded
 from bot.xen import build
 from bot.xen.classes import convert
 from bot.xen.faults import GONE, NULL_REF
+from bot.xen.guest_marks import COMPARED, WAS, Guests
 from bot.xen.pool import LivePool
 from bot.xen.records import VmRecord
 from bot.xen.restore_facts import holders_of, known_holders
@@ -36,15 +37,14 @@ from bot.xen.restoring_parts import (
 )
 
 _REFERENCE: Final = re.compile(r"OpaqueRef:[0-9A-Za-z-]+")
-_WAS_AUTO, _WAS_HA = f"{OURS}-was-auto_poweron", f"{OURS}-was-ha_restart_priority"
 _HALTED, _RUNNING = "Halted", "Running"
 
 
-class LiveRestoring:
+class LiveRestoring(Guests):
     """Implements `bot.operations.ports.Restoring`, and the reads of `Facts` that look for its effect."""
 
     def __init__(self, by_uuid: Callable[[str], LivePool], pools: Sequence[LivePool]) -> None:
-        self._by_uuid = by_uuid
+        super().__init__(by_uuid)
         self._pools = pools
 
     async def imported(self, pool: str, task: str) -> tuple[str, ...]:
@@ -119,6 +119,9 @@ class LiveRestoring:
             wakeful=tuple(guest.wakeful()),
             operations=tuple(sorted(guest.current_operations.values())),
             tools=await self._tools(live, guest),
+            kept_off=AUTO_START not in guest.other_config and not guest.ha_restart_priority,
+            remembered={name: guest.other_config[key] for name, key in WAS.items() if key in guest.other_config},
+            compared=guest.other_config.get(COMPARED, ""),
         )
 
     async def prepare(self, pool: str, vm: str, wish: Readiness, mark: str, tags: frozenset[str]) -> None:
@@ -142,40 +145,6 @@ class LiveRestoring:
         await live.sessions.read("VM.set_is_a_template", ref, False)
         # The name comes last: until then the guest is known by its mark.
         await live.sessions.read("VM.set_name_label", ref, wish.name)
-
-    async def set_aside(self, pool: str, vm: str, name: str) -> None:
-        """Renames a halted guest and sees to it that it does not start by itself; `bring_back` undoes both.
-
-        Raises NotFound, Refused for one that runs, Unreachable, XapiFailure.
-        """
-        live = self._by_uuid(pool)
-        ref, guest = await self._guest(live, vm)
-        if guest.power_state != _HALTED:
-            raise Refused(f"The guest that was to be replaced is {guest.power_state} now.", "Stop it, then ask again.")
-        was = {_WAS_AUTO: guest.other_config.get(AUTO_START, ""), _WAS_HA: guest.ha_restart_priority}
-        for key, value in was.items():
-            # Kept on the guest itself, since it must be known after a crash.
-            if value and key not in guest.other_config:
-                await live.sessions.read("VM.add_to_other_config", ref, key, value)
-        if AUTO_START in guest.other_config:
-            await live.sessions.read("VM.remove_from_other_config", ref, AUTO_START)
-        if guest.ha_restart_priority:
-            await live.sessions.read("VM.set_ha_restart_priority", ref, "")
-        await live.sessions.read("VM.set_name_label", ref, name)
-
-    async def bring_back(self, pool: str, vm: str, name: str) -> None:
-        """Undoes `set_aside`. Raises NotFound, Unreachable, XapiFailure."""
-        live = self._by_uuid(pool)
-        ref, guest = await self._guest(live, vm)
-        was = guest.other_config
-        if was.get(_WAS_AUTO) and AUTO_START not in was:
-            await live.sessions.read("VM.add_to_other_config", ref, AUTO_START, was[_WAS_AUTO])
-        if was.get(_WAS_HA) and not guest.ha_restart_priority:
-            await live.sessions.read("VM.set_ha_restart_priority", ref, was[_WAS_HA])
-        for key in (_WAS_AUTO, _WAS_HA):
-            if key in was:
-                await live.sessions.read("VM.remove_from_other_config", ref, key)
-        await live.sessions.read("VM.set_name_label", ref, name)
 
     async def remove(self, pool: str, vm: str, disks: Sequence[str], mark: str, *, running: bool) -> tuple[str, ...]:
         """Destroys a guest with these disks of its own (UUIDs); gives what was left, in sentences. Gone is gone.
@@ -279,28 +248,6 @@ class LiveRestoring:
             network: Network = convert(Network, await live.sessions.read("network.get_record", ref))
             if not network.vifs and not network.pifs:
                 await end(live, "network.destroy", ref)
-
-    async def _guest(self, live: LivePool, uuid: str) -> tuple[str, Guest]:
-        try:
-            # Not from the feed: what was imported a moment ago may not be in it.
-            ref = str(await live.sessions.read("VM.get_by_uuid", uuid))
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                raise NotFound("guest", uuid) from failure
-            raise
-        guest = await self._record(live, ref)
-        if guest is None:
-            raise NotFound("guest", uuid)
-        return ref, guest
-
-    async def _record(self, live: LivePool, ref: str) -> Guest | None:
-        try:
-            guest: Guest = convert(Guest, await live.sessions.read("VM.get_record", ref))
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                return None
-            raise
-        return guest
 
     async def _disks(self, live: LivePool, guest: Guest) -> list[tuple[str, str, Vdi]]:
         found = []

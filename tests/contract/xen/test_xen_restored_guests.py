@@ -132,7 +132,7 @@ async def test_a_guest_that_brought_snapshots_along_is_removed_with_them(
     work = RestoreWork(Sent(), pools, Sent(), pools.restoring, tags, retry_s=0.01)  # type: ignore[arg-type]  # as asked
     worker = work.workers()[IMPORT]
     sha256 = hashlib.sha256(b"archive").hexdigest()
-    words = (Text("b1"), Text(sha256), Ref("SR", "sr"), Text("xenbot restore 1"), Options({}))
+    words = (Ref("backup", "b1"), Ref("archive", sha256), Ref("SR", "sr"), Text("xenbot restore 1"), Options({}))
     step = Step(IMPORT, say("Import"), Call(IMPORT, words, own=True))
     errand = Errand(1, "1", pool.uuid, step, task, {}, "U1", "", lambda _reached: None, lambda: None)
     known = await pools.restoring.networks(pool.uuid) - {base.get("network", network, "uuid")}

@@ -50,7 +50,7 @@ def _worker(library: Gone) -> Worker:
 
 
 def _errand(number: int) -> Errand:
-    words = (Text("b1"), Text("0" * 64), Ref("SR", "sr"), Text("xenbot restore 1"), Options({}))
+    words = (Ref("backup", "b1"), Ref("archive", "0" * 64), Ref("SR", "sr"), Text("xenbot restore 1"), Options({}))
     step = Step(IMPORT, say("Import"), Call(IMPORT, words, own=True))
     return Errand(number, "1", "p", step, f"task{number}", {}, "U1", "", lambda _reached: None, lambda: None)
 

@@ -1,0 +1,147 @@
+"""Receiving the stream of an export, and the pool's own word on it: the end of a stream proves nothing by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
+
+from bot.domain.texts import Phrase, Span, say
+from bot.errors import CannotTell, Damaged, StreamCut, Unreachable, XapiFailure
+from bot.operations.ports import Driver, TaskStatus, TaskView
+from bot.operations.stream_ports import Compression, Flow, Phase, Sink, Streams
+from bot.operations.work import Errand, Reached
+
+#: So long nothing comes before the card says what is waited for.
+STALLED_S: Final = 20.0
+# A host that cut a stream names the reason in the task right then.
+_REASON_S: Final = 5.0
+_OVER: Final = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
+#: What XAPI says of an export whose receiver went away: that was us, so that our own reason is the true one.
+_OURS: Final = {"CLIENT_ERROR", "TASK_CANCELLED", ""}
+
+
+class Filling(Protocol):
+    """What an export is received into, and how far it was found to be right."""
+
+    @property
+    def sink(self) -> Sink:
+        """What takes the stream in."""
+        ...
+
+    @property
+    def covered(self) -> int:
+        """Bytes of the guest's disks that are known to be right so far."""
+        ...
+
+    @property
+    def expected(self) -> int:
+        """Bytes of all its disks together; 0 until the archive has said so."""
+        ...
+
+
+class Exporting:
+    """Exports a guest or a snapshot under the task of an errand.
+
+    Args:
+        retry_s: How long to wait before a pool that does not answer is asked again.
+        patience_s: How long a pool may not answer before that is an error; None waits for as long as it takes.
+    """
+
+    def __init__(
+        self, streams: Streams, driver: Driver, *, retry_s: float = 1.0, patience_s: float | None = None
+    ) -> None:
+        self._streams = streams
+        self._driver = driver
+        self._retry_s = retry_s
+        self._patience_s = patience_s
+
+    async def fill(self, errand: Errand, filling: Filling, vm: str, compress: Compression) -> None:
+        """Receives the export of a guest or snapshot (UUID). Raises as `Streams.export`, with the pool's reason."""
+        try:
+            await self._streams.export(
+                errand.pool,
+                vm,
+                filling.sink,
+                task=errand.task,
+                compress=compress,
+                progress=partial(_told, errand.tell, filling),
+            )
+        except (StreamCut, Damaged) as cut:
+            # What broke the stream the host says in the task; that a block is then not whole only follows from it.
+            error = await self._reason(errand)
+            if error[0] in _OURS:
+                raise
+            raise XapiFailure(error[0], error[1:]) from cut
+
+    async def called_success(self, errand: Errand, filling: Filling) -> None:
+        """Waits for the pool's own word on the export. Raises XapiFailure where that is no success, StreamCut."""
+
+        def waits() -> None:
+            done = Reached(
+                filling.covered, filling.expected, say("verified"), say("Waiting for the pool's own verdict")
+            )
+            errand.tell(done)
+
+        view = await self._ended(errand, waits)
+        if view is None:
+            raise StreamCut("The pool has lost the task of the export, so that nobody says whether it was whole.")
+        if view.status is not TaskStatus.SUCCESS:
+            code, *params = view.error or (view.status.value,)
+            raise XapiFailure(code, params)
+
+    async def _reason(self, errand: Errand) -> tuple[str, ...]:
+        """Why the pool says that the export failed; ("",) where it does not say so within a moment."""
+        try:
+            async with asyncio.timeout(_REASON_S):
+                view = await self._ended(errand, lambda: None)
+        except (TimeoutError, Unreachable, CannotTell):
+            return ("",)
+        return view.error if view is not None and view.status is TaskStatus.FAILURE and view.error else ("",)
+
+    async def _ended(self, errand: Errand, waits: Callable[[], None]) -> TaskView | None:
+        seen: TaskView | None = None
+        heard = time.monotonic()
+        while True:
+            try:
+                view = await self._driver.wait(errand.pool, errand.task, seen=seen, at_most_s=self._retry_s)
+            except (Unreachable, CannotTell):
+                if self._patience_s is not None and time.monotonic() - heard >= self._patience_s:
+                    raise
+                waits()
+                await asyncio.sleep(self._retry_s)
+                continue
+            if view is None or view.status in _OVER:
+                return view
+            seen, heard = view, time.monotonic()
+            waits()
+
+
+def _told(tell: Callable[[Reached], None], filling: Filling, flow: Flow) -> None:
+    phase, stalled = _words(flow, say("verified") if filling.covered else say("receiving"))
+    tell(Reached(filling.covered, filling.expected, phase, stalled))
+
+
+def _words(flow: Flow, going: Phrase) -> tuple[Phrase, Phrase | None]:
+    """What goes on, and what is waited for where nothing moves."""
+    age, host = Span(flow.last_byte_age), flow.host
+    stalled = flow.last_byte_age >= STALLED_S
+    match flow.phase:
+        case Phase.CONNECTING:
+            phase = say("connecting to {host}", host=host)
+            why = say("{host} has not answered for {age}", host=host, age=age)
+        case Phase.WAITING:
+            phase = say("waiting for {host} to begin", host=host)
+            why = say("{host} has sent nothing for {age}: it waits for another operation to end", host=host, age=age)
+        case Phase.FLOWING if flow.held_up:
+            phase = going
+            why = say("the archive's disk has taken nothing for {age}", age=age)
+        case Phase.FLOWING:
+            phase = going
+            why = say("{host} has sent nothing for {age}: it is still reading zeros", host=host, age=age)
+        case Phase.ENDING:
+            phase = going
+            why = say("{host} has not ended the stream for {age}", host=host, age=age)
+    return phase, why if stalled else None
