@@ -39,6 +39,7 @@ from bot.metrics import Metrics
 from bot.operations.backup_work import BackupWork
 from bot.operations.discover import operations
 from bot.operations.join_work import JoinWork
+from bot.operations.move_work import MoveWork
 from bot.operations.restore_work import RestoreWork
 from bot.operations.schedule import ScheduleWork
 from bot.operations.sr_work import SrWork
@@ -86,6 +87,7 @@ class App:
             **RestoreWork(
                 self.pools.streams, self.pools, self.shelf, self.pools.restoring, self._scheduled_tags
             ).workers(),
+            **MoveWork(self.pools.streams, self.pools, self.shelf, self.pools.restoring).workers(),
             **ScheduleWork(self.pools).workers(),
         }
         places = {"pool": kept.at_once_per_pool, "host": kept.at_once_per_host, "archive": kept.at_once}

@@ -65,7 +65,7 @@ async def plan(vms: Sequence[str], manner: Manner, facts: Facts, approval: Appro
         names = " and ".join(sorted(clean(name) for name in pools.values()))
         raise Refused(f"These guests are in different pools: {names}.", "Ask for those of each pool by themselves.")
     hows = {vm: _how(read, manner) for vm, read in reads.items()}
-    return decide(reads, hows, manner, await _place(reads, facts), approval)
+    return decide(reads, hows, manner, await place_of(reads, facts), approval)
 
 
 async def hindrances(
@@ -111,7 +111,8 @@ def _how(read: BackupFacts, manner: Manner) -> How:
     return How.IN_PLACE if full else How.COLD
 
 
-async def _place(reads: Mapping[str, BackupFacts], facts: Facts) -> Place:
+async def place_of(reads: Mapping[str, BackupFacts], facts: Facts) -> Place:
+    """What is known of the place where backups of these guests would go."""
     try:
         room = await facts.archives.room()
         servers = {sr: config for read in reads.values() for sr, config in read.servers.items()}
@@ -201,7 +202,7 @@ async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _home
     if not reads:
         raise NotFound("guest", earlier.targets[0].name)
     hows = {step.lane: how_of(step) for step in exports}
-    place = await _place(reads, facts)
+    place = await place_of(reads, facts)
     now = decide(reads, hows, manner_of(exports[0]), place, approval, several=len(earlier.targets) > 1)
     checks = tuple(_unmoved(check) for check in now.checks)
     return msgspec.structs.replace(now, targets=earlier.targets, checks=checks)

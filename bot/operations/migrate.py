@@ -32,6 +32,9 @@ STEP = "pool_migrate"
 #: A rough rate of a live migration over gigabit Ethernet; the start and the end take some seconds whatever the size.
 MEMORY_BYTES_PER_S = 100 << 20
 _LEAST_S = 10.0
+# What parts two hosts for good, and what else does not matter to a guest that is shut down, copied and booted anew.
+_APART = frozenset({"pool", "cpu-vendor", "cpu-features", "version"})
+_CURED = _APART | {"storage", "tools", "immobile", "nested", "resets", "network", "iso", "xapi"}
 
 
 async def plan(vm: str, host: str, facts: Facts, approval: ApprovalSettings) -> Plan:
@@ -270,13 +273,24 @@ def _running(of: Plan) -> Phrase:
     return say("Migrating {vm} → {host}", vm=_target_of(of, "VM").name, host=_target_of(of, "host").name)
 
 
+def _copied(of: Plan, stops: set[str]) -> tuple[Button, ...]:
+    """The last resort, where nothing stops the move that would stop a backup and a restore there too."""
+    vm, host = _target_of(of, "VM"), _target_of(of, "host")
+    cured = _CURED | ({"power"} if of.placements[0].power_state == PowerState.HALTED else set())
+    if not stops & _APART or not stops <= cured:
+        return ()
+    says = say("Plan: copy {vm} by backup and restore to {host}", vm=vm.name, host=host.name)
+    return (Button("Copy by backup and restore", "ask", f"move-by-backup {vm.uuid} to {host.uuid}", says=says),)
+
+
 def _instead(of: Plan) -> tuple[Button, ...]:
     """What can be asked for where the move is not possible, each a request of its own."""
     vm = _target_of(of, "VM")
     stops = {check.key.partition(":")[0] for check in of.blocked}
+    copied = _copied(of, stops)
     if "pool" in stops:
-        return ()
-    buttons = []
+        return copied
+    buttons = [*copied]
     if "power" in stops:
         buttons.append(Button("Plan: start", "ask", f"start {vm.uuid}", says=say("Plan the start of {vm}", vm=vm.name)))
     if "storage" in stops:

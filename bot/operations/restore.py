@@ -79,11 +79,11 @@ def coming(archived: Archived, name: str) -> Coming:
 def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: ApprovalSettings) -> Plan:
     """The plan that follows from the facts: every check is judged, blocked or not. Never raises."""
     backup, contents = archived.backup, archived.contents
-    wish = msgspec.structs.replace(wish, networks=_networks(archived, facts, wish))
+    wish = msgspec.structs.replace(wish, networks=networks_for(archived, facts, wish))
     # Without network cards nobody can be disturbed.
     twin = any(one.running for one in facts.names) and wish.start and not wish.rehearsal
     old = next(iter(replaced(backup.guest, facts)), None) if wish.replace else None
-    risk = assess_restore(facts, _left(contents, facts), approval, twin=twin, old=old)
+    risk = assess_restore(facts, left_on(contents, facts), approval, twin=twin, old=old)
     sr = facts.sr.uuid if facts.sr is not None else ""
     return Plan(
         operation=NAME,
@@ -95,10 +95,10 @@ def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: Approv
         checks=tuple(restoring.checks(archived, facts, wish)),
         risk=risk.risk,
         risk_reasons=risk.reasons,
-        steps=tuple(steps(archived, sr, _readiness(archived, facts, wish), start=wish.start, old=old)),
+        steps=tuple(steps(archived, sr, readiness_for(archived, facts, wish), start=wish.start, old=old)),
         locks=tuple(_locks(archived, facts, wish, old)),
         after=tuple(_after(archived, facts, wish)),
-        estimate_s=max(_LEAST_S, backup.size / _BYTES_PER_S),
+        estimate_s=seconds_for(backup.size),
         names={facts.pool.uuid: facts.pool.name, backup.guest: wish.name, backup.id: wish.name}
         | {key: host.name for host in facts.hosts for key in (host.uuid, host.address)}
         | {network.uuid: network.name for network in facts.networks}
@@ -107,7 +107,12 @@ def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: Approv
     )
 
 
-def _networks(archived: Archived, facts: RestoreFacts, wish: Wish) -> dict[str, str]:
+def seconds_for(size: int) -> float:
+    """About how long the import of an archive of so many bytes takes."""
+    return max(_LEAST_S, size / _BYTES_PER_S)
+
+
+def networks_for(archived: Archived, facts: RestoreFacts, wish: Wish) -> dict[str, str]:
     """The network of each card: the one that was asked for, else the only one of its old name."""
     found = {}
     for nic in archived.contents.guest.nics:
@@ -119,7 +124,8 @@ def _networks(archived: Archived, facts: RestoreFacts, wish: Wish) -> dict[str, 
     return found
 
 
-def _readiness(archived: Archived, facts: RestoreFacts, wish: Wish) -> Readiness:
+def readiness_for(archived: Archived, facts: RestoreFacts, wish: Wish) -> Readiness:
+    """How the guest is to be before its first start."""
     nics = tuple(
         Nic(
             nic.device,
@@ -139,7 +145,7 @@ def _title(facts: RestoreFacts, wish: Wish) -> Phrase:
     return say("Restore {guest} to {sr}{place}{start}", guest=wish.name, sr=sr, place=place, start=start)
 
 
-def _left(contents: Contents, facts: RestoreFacts) -> int | None:
+def left_on(contents: Contents, facts: RestoreFacts) -> int | None:
     """Which percentage of the storage stays free at least for now; None where it does not say."""
     sr = facts.sr
     free = free_on(sr) if sr is not None else None

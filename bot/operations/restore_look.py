@@ -37,8 +37,8 @@ async def look(of: Plan, step: Step, facts: Facts) -> Look:
         READY: _ready,
         REMOVE: _removed,
         START: _started,
-        ASIDE: _aside,
-        BACK: _aside,
+        ASIDE: set_aside,
+        BACK: set_aside,
     }
     return await looks[step.kind](of, step, facts)
 
@@ -130,18 +130,18 @@ async def _removed(of: Plan, step: Step, facts: Facts) -> Look:
     )
 
 
-async def _aside(of: Plan, step: Step, facts: Facts) -> Look:
+async def set_aside(of: Plan, step: Step, facts: Facts) -> Look:
     """Which of its two names a guest has that is set aside, and whether anything would start it by itself."""
     vm, own, later = renamed(step)
     now = await facts.restored(of.pool, vm)
-    wanted, settled = (later, now.kept_off) if step.kind == ASIDE else (own, not now.remembered)
+    wanted, settled = (later, now.kept_off) if step.call.method == ASIDE else (own, not now.remembered)
     seen = Seen.DONE if now.name == wanted and settled else Seen.NOT_DONE
     if own != later:
         line = say("{old} is called {now}", old=own, now=now.name)
     else:
         kept = say("does not start by itself" if now.kept_off else "may start by itself")
         line = say("{vm} {kept}", vm=own, kept=kept)
-    return Look(seen, line, (), {step.kind: vm} if step.kind == ASIDE else {})
+    return Look(seen, line, (), {ASIDE: vm} if step.call.method == ASIDE else {})
 
 
 async def _started(of: Plan, _step: Step, facts: Facts) -> Look:

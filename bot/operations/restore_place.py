@@ -7,6 +7,7 @@ from bot.domain.inventory import Host, PoolView, Sr
 from bot.domain.texts import clean
 from bot.errors import CannotTell, Refused
 from bot.operations.ports import Fleet
+from bot.operations.space import free_on, holds_disks
 
 
 def pool_for(backup: Backup, host: Host | None, sr: Sr | None, fleet: Fleet) -> PoolView:
@@ -32,6 +33,20 @@ def pool_for(backup: Backup, host: Host | None, sr: Sr | None, fleet: Fleet) -> 
         f"The backup is of pool “{clean(backup.pool_name)}”, which is none of mine.",
         "Name a host or an SR to restore to: `on <host>`, `sr <sr>`.",
     )
+
+
+def storage_for(host: Host, fleet: Fleet) -> str:
+    """The SR (UUID) for disks that come to a host: its pool's default where the host sees it, else the roomiest.
+
+    "" where it sees none.
+    """
+    view = next((view for view in fleet.pools() if _has(view, host.pool)), None)
+    if view is None or view.pool is None:
+        return ""
+    seen = [sr for sr in view.srs if host.uuid in sr.hosts and holds_disks(sr)]
+    default = view.pool.default_sr
+    seen.sort(key=lambda sr: (sr.uuid != default, -(free_on(sr) or 0), sr.name))
+    return seen[0].uuid if seen else ""
 
 
 def _has(view: PoolView, uuid: str) -> bool:

@@ -211,11 +211,11 @@ class RestoreWork:
     async def _watch(self, errand: Errand) -> None:
         """Until the tools answer, the guest no longer runs, or it has been watched for long enough."""
         vm, since = _uuids(errand, "VM")[0], time.monotonic()
-        while (waited := time.monotonic() - since) < self._watch_s:
+        while time.monotonic() - since < self._watch_s:
             now = await self._restoring.restored(errand.pool, vm)
             if now.tools or now.power_state is not PowerState.RUNNING:
                 return
-            errand.tell(Reached(int(waited), int(self._watch_s), say("it runs; waiting for its tools")))
+            errand.tell(Reached(0, 0, say("it runs; waiting for its tools")))
             await asyncio.sleep(self._retry_s)
 
     async def _remove(self, errand: Errand) -> None:

@@ -180,6 +180,22 @@ def assess_restore(
     return _assessed(factors, [facts], approval, None)
 
 
+def assess_move_by_backup(
+    read: BackupFacts, there: RestoreFacts, left: int | None, outage: float, approval: ApprovalSettings
+) -> Assessment:
+    """The risk of moving a guest by backup and restore: `outage` in seconds, `left` as for `assess_restore`."""
+    vm = read.vm
+    factors = [*_tags(read, approval)]
+    twin = say("{vm} exists twice from then on, with one name and the same addresses", vm=vm.name)
+    factors.append(Factor(Risk.MEDIUM, twin))
+    why = say("{vm} is off for about {time}", vm=vm.name, time=Span(outage))
+    factors.append(Factor(Risk.HIGH, why if outage else say("{vm} moves to another pool for good", vm=vm.name)))
+    if there.sr is not None and left is not None and left < _LOW_PERCENT:
+        risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
+        factors.append(Factor(risk, say("{sr} keeps {n} % of its room free", sr=there.sr.name, n=max(0, left))))
+    return _assessed(factors, [read, there], approval, None)
+
+
 def copying(vm: Vm) -> Iterator[Factor]:
     """That disks of the guest move at all."""
     words = "storage moves: the disks of {vm} are copied"

@@ -25,11 +25,10 @@ def same_pool(facts: MigrationFacts) -> Check:
         ours=facts.pool.name,
     )
     across = say(
-        "to take {vm} to {pool}, back it up with {backup} and restore that backup there with {restore}",
+        "{vm} comes to {pool} only by a backup and a restore of it there: {move}",
         vm=vm.name,
         pool=facts.target_pool.name,
-        backup=Code("/xen backup"),
-        restore=Code("/xen restore"),
+        move=Code("/xen move-by-backup"),
     )
     own = [host.name for host in facts.pool_hosts if host.uuid != vm.host]
     if own:

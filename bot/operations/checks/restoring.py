@@ -35,15 +35,25 @@ def checks(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[Chec
     contents = archived.contents
     yield _proved(archived)
     yield from _readable(contents)
-    yield supported(facts.pool, facts.hosts)
-    yield _version(contents, facts)
-    yield from _storage(contents, facts)
-    yield from _place(facts, wish)
+    yield from _able(contents, facts, wish)
     if wish.rehearsal:
         return
     if wish.replace:
         yield replacing(archived.backup.guest, facts)
     yield from meets(contents, facts, wish)
+
+
+def of_pool(contents: Contents, facts: RestoreFacts, wish: Wish) -> Iterator[Check]:
+    """Those of the pool that shall take the guest, before there is an archive."""
+    yield from _able(contents, facts, wish)
+    yield from meets(contents, facts, wish)
+
+
+def _able(contents: Contents, facts: RestoreFacts, wish: Wish) -> Iterator[Check]:
+    yield supported(facts.pool, facts.hosts)
+    yield _version(contents, facts)
+    yield from _storage(contents, facts)
+    yield from _place(facts, wish)
 
 
 def _proved(archived: Archived) -> Check:

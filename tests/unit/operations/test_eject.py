@@ -99,4 +99,5 @@ def test_a_migration_that_a_cd_stops_offers_to_eject_it_and_to_look_elsewhere() 
     assert instead(asleep) == [("Plan: start", "start vm-1"), ("Other hosts", "why vm-1")]
     assert instead(guest(immobile=True)) == [("Other hosts", "why vm-1")]
     assert migrate.OPERATION.instead is not None
-    assert migrate.OPERATION.instead(decided(world.other_pool())) == ()
+    offered = [(one.label, one.target) for one in migrate.OPERATION.instead(decided(world.other_pool()))]
+    assert offered == [("Copy by backup and restore", "move-by-backup vm-1 to h-2")]

@@ -104,7 +104,7 @@ def test_a_host_of_another_pool_is_no_target_and_the_way_there_is_named() -> Non
     far = host(2, pool="p-2", uuid="h-2")
     plan = planned(move(target=far, target_pool=ALONE, xapi=None), where(parts=(), goals={}, network=None))
     (stopped,) = plan.blocked
-    assert "back it up with /xen backup and restore that backup there with /xen restore" in text(stopped)
+    assert "only by a backup and a restore of it there: /xen move-by-backup" in text(stopped)
 
 
 def test_a_halted_guest_needs_neither_memory_nor_tools_there() -> None:

@@ -1,0 +1,99 @@
+"""The work of a move by backup that the bot does itself: comparing the copy with the backup, and watching it boot."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from bot.domain.inventory import PowerState
+from bot.domain.plan import Flag, Ref, Text
+from bot.domain.texts import say
+from bot.errors import CannotTell, Refused, Unreachable
+from bot.operations.archive_ports import Library
+from bot.operations.exporting import Exporting
+from bot.operations.move_by_backup_steps import COMPARE, WATCH
+from bot.operations.ports import Driver
+from bot.operations.retire import HAND_OVER
+from bot.operations.stream_ports import Compression, Restoring, Streams
+from bot.operations.work import Errand, Reached, Worker
+
+
+class MoveWork:
+    """The workers of a move by backup.
+
+    Args:
+        watch_s: For how long a copy is waited for whose tools must answer.
+        quiet_s: For how long one is watched that has no tools.
+        retry_s: How long to wait before it is looked at again.
+        patience_s: How long its pool may be silent while the guest is kept off.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        driver: Driver,
+        library: Library,
+        restoring: Restoring,
+        *,
+        watch_s: float = 300.0,
+        quiet_s: float = 60.0,
+        retry_s: float = 1.0,
+        patience_s: float = 60.0,
+    ) -> None:
+        self._exporting = Exporting(streams, driver, retry_s=retry_s, patience_s=patience_s)
+        self._library = library
+        self._restoring = restoring
+        self._watch_s = watch_s
+        self._quiet_s = quiet_s
+        self._retry_s = retry_s
+
+    def workers(self) -> dict[str, Worker]:
+        """By the names that plans call them by. What takes long is not begun again while a guest is kept off for it."""
+        return {
+            COMPARE: Worker(self._compare, _nothing),
+            WATCH: Worker(self._watch, _nothing, again=True, tasked=False),
+            HAND_OVER: Worker(self._hand_over, _nothing, again=True, tasked=False),
+        }
+
+    async def _compare(self, errand: Errand) -> None:
+        """Reads the copy back by an export of its own, and keeps nothing of it but that its disks are the same."""
+        vm, backup = _uuid(errand, "VM"), _uuid(errand, "backup")
+        comparison = await self._library.compare(backup)
+        try:
+            await self._exporting.fill(errand, comparison, vm, Compression.ZSTD)
+            blocks = await comparison.same()
+            await self._exporting.called_success(errand, comparison)
+        finally:
+            await comparison.discard()
+        await self._restoring.note_compared(errand.pool, vm, f"{backup} {blocks}")
+
+    async def _watch(self, errand: Errand) -> None:
+        """Until the tools answer or the copy no longer runs; one without tools for a while."""
+        vm, since = _uuid(errand, "VM"), time.monotonic()
+        wanted = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
+        longest = self._watch_s if wanted else self._quiet_s
+        while time.monotonic() - since < longest:
+            try:
+                now = await self._restoring.restored(errand.pool, vm)
+            except (Unreachable, CannotTell):
+                phase = say("its pool does not answer; looking again")
+            else:
+                if now.tools or now.power_state is not PowerState.RUNNING:
+                    return
+                phase = say("it runs; waiting for its tools" if wanted else "it runs; watched for a while")
+            errand.tell(Reached(0, 0, phase))
+            await asyncio.sleep(self._retry_s)
+        if wanted:
+            raise Refused(f"Its tools did not answer within {longest:.0f} s, as they did before the move.")
+
+    async def _hand_over(self, errand: Errand) -> None:
+        value = next(one.value for one in errand.step.call.args if isinstance(one, Text))
+        await self._restoring.start_with_host(errand.pool, _uuid(errand, "VM"), value)
+
+
+def _uuid(errand: Errand, kind: str) -> str:
+    return next(one.uuid for one in errand.step.call.args if isinstance(one, Ref) and one.kind == kind)
+
+
+async def _nothing(_errand: Errand) -> None:
+    """Nothing is left behind: the stream ends with the work."""

@@ -1,0 +1,91 @@
+"""Which guests were moved by backup: the source that is kept off, and the copy that took its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from bot.domain.job import JobState
+from bot.domain.plan import Placement, Plan, Target
+from bot.domain.record import JobRecord
+from bot.domain.restores import Restored
+from bot.domain.texts import clean
+from bot.errors import NotFound, Refused
+from bot.operations.move_by_backup import NAME
+from bot.operations.move_by_backup_steps import copy_of, pool_there, runs_after
+from bot.operations.ports import Facts
+from bot.operations.restore_steps import made_of
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """A move that went well.
+
+    `here` is the pool (UUID) of the source, `there` that of the copy; `disks` are the UUIDs of the copy's disks as the
+    move stored them. `ran` tells that the guest ran before, `at` (Unix seconds) when the move ended.
+    """
+
+    job: int
+    source: Target
+    copy: str
+    here: str
+    there: str
+    host: Target
+    disks: tuple[str, ...]
+    names: dict[str, str]
+    ran: bool
+    at: float = 0.0
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What a plan about it is about: source, copy, the host of the copy and its pool."""
+        copy = Target("VM", self.copy, self.source.name)
+        return (self.source, copy, self.host, Target("pool", self.there, self.names.get(self.there, "")))
+
+
+def move_of(uuid: str, name: str, jobs: Iterable[JobRecord]) -> Moved:
+    """The newest move by backup of a guest: that of the source, or of the copy. Raises Refused for none."""
+    for job in jobs:
+        if job.operation == NAME and job.state is JobState.SUCCEEDED:
+            found = _moved(job)
+            if uuid in {found.source.uuid, found.copy}:
+                return found
+    raise Refused(
+        f"“{clean(name)}” was not moved by backup, as far as my records go.",
+        "`/xen move-by-backup <vm> to <host>` does that; `/xen jobs` lists what was done.",
+    )
+
+
+def _moved(job: JobRecord) -> Moved:
+    plan = job.filled
+    return Moved(
+        job=job.number,
+        source=plan.targets[0],
+        copy=copy_of(plan),
+        here=plan.pool,
+        there=pool_there(plan),
+        host=plan.targets[1],
+        disks=tuple(made_of(plan, "VDI")),
+        names=plan.names,
+        ran=runs_after(plan),
+        at=job.finished_at or job.updated_at,
+    )
+
+
+def told_by(plan: Plan, *, ran: bool, disks: tuple[str, ...] = ()) -> Moved:
+    """The move that a plan made from it is about."""
+    source, copy, host, there = plan.targets
+    return Moved(0, source, copy.uuid, plan.pool, there.uuid, host, disks, plan.names, ran)
+
+
+async def copy_now(move: Moved, facts: Facts) -> Restored | None:
+    """The copy as it is now, None where it is gone. Raises Unreachable, XapiFailure."""
+    try:
+        return await facts.restored(move.there, move.copy)
+    except NotFound:
+        return None
+
+
+def standing(now: Restored) -> Placement:
+    """Where a guest of a move is, as part of what is agreed to."""
+    return Placement(now.uuid, now.host or None, now.power_state.value, ())

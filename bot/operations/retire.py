@@ -1,0 +1,163 @@
+"""Retiring the source of a move by backup: `/xen retire <vm>`. It is renamed and kept, off, with all its disks.
+
+Nothing is deleted: that stays a decision of whoever owns the guest, later and elsewhere. What would have started the
+source with its host is handed over to the copy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from bot.domain.inventory import PowerState
+from bot.domain.message import Button
+from bot.domain.plan import Call, Check, Grade, LockKey, Plan, Ref, Risk, Step, Text
+from bot.domain.policy import ApprovalSettings
+from bot.domain.restores import Restored
+from bot.domain.texts import Phrase, Size, say
+from bot.domain.words import power_word
+from bot.operations import restore_look
+from bot.operations.base import Homes, Look, Operation, Seen
+from bot.operations.checks.grading import already, blocked, fine, warning
+from bot.operations.moved import Moved, copy_now, standing, told_by
+from bot.operations.ports import Facts
+from bot.operations.restore_steps import ASIDE, aside, renamed, step_of
+
+NAME = "retire"
+#: Gives the copy the automatic power-on that the source had.
+HAND_OVER = "move.hand-over"
+_MARK = "(moved to "
+_DAYS: Final = 30
+_DAY_S: Final = 86_400.0
+_LONGEST_NAME = 512
+
+
+async def plan(move: Moved, now: float, facts: Facts) -> Plan:
+    """The plan for retiring the source; `now` in Unix seconds. Raises NotFound, Unreachable, XapiFailure."""
+    until = datetime.fromtimestamp(now + _DAYS * _DAY_S, UTC).date().isoformat()
+    later = f"{move.source.name} {_MARK}{move.host.name}, kept until {until}"[:_LONGEST_NAME]
+    return await _planned(move, later, facts)
+
+
+async def _planned(move: Moved, later: str, facts: Facts) -> Plan:
+    source, copy = await asyncio.gather(facts.restored(move.here, move.source.uuid), copy_now(move, facts))
+    return decide(move, source, copy, later)
+
+
+def decide(move: Moved, source: Restored, copy: Restored | None, later: str) -> Plan:
+    """The plan that follows from the facts. Never raises."""
+    own = move.source.name
+    title = say("Rename {vm} to {later}, and keep it off", vm=own, later=later)
+    there, _ = aside(source.uuid, Ref("VM", source.uuid), (own, later), title, title)
+    steps = [there]
+    auto = source.remembered.get("auto_poweron", "")
+    if auto and copy is not None:
+        hand = say("Give the copy on {host} the automatic power-on of the source", host=move.host.name)
+        call = Call(HAND_OVER, (Ref("VM", copy.uuid), Text(auto)), own=True)
+        steps.append(Step(HAND_OVER, hand, call, lane=source.uuid, pool=move.there))
+    return Plan(
+        operation=NAME,
+        pool=move.here,
+        title=say("Retire the source of {vm}, which was moved to {host}", vm=own, host=move.host.name),
+        refusal=say("The source of {vm} cannot be retired", vm=own),
+        targets=move.targets,
+        placements=tuple(standing(one) for one in (source, copy) if one is not None),
+        checks=tuple(_checks(move, source, copy)),
+        risk=Risk.MEDIUM,
+        risk_reasons=(say("{vm} lives on as its copy alone", vm=own),),
+        steps=tuple(steps),
+        locks=(LockKey("VM", source.uuid, own), LockKey("VM", move.copy, own)),
+        after=tuple(_after(move, source, later)),
+        names={**move.names, source.uuid: own, move.copy: own},
+        approvers=1,
+    )
+
+
+def _checks(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Check]:
+    vm, host, pool = move.source.name, move.host.name, move.names.get(move.here, "")
+    if source.name.startswith(f"{vm} {_MARK}"):
+        fact = say("the source of {vm} is retired: it is called {now}", vm=vm, now=source.name)
+        yield already("retired", "Retired", fact)
+    state = say(power_word(source.power_state))
+    if source.power_state is not PowerState.HALTED:
+        fact = say("{vm} of {pool} is {state}; only a source that is off is retired", vm=vm, pool=pool, state=state)
+        yield blocked("source", "The source", fact, say("Find out who started it, and which of the two shall live."))
+    else:
+        yield fine("source", "The source", say("{vm} of {pool} is off", vm=vm, pool=pool))
+    if copy is None:
+        fact = say("the copy on {host} is gone: the source is the only one left", host=host)
+        yield blocked("copy", "The copy", fact, say("Roll back instead."))
+    elif move.ran and copy.power_state is not PowerState.RUNNING:
+        now = say(power_word(copy.power_state))
+        fact = say("the copy on {host} is {state}", host=host, state=now)
+        yield warning("copy", "The copy", fact, say("Start it and see that it works, before its source is retired."))
+    else:
+        state, tools = say(power_word(copy.power_state)), say(", its tools answer" if copy.tools else "")
+        fact = say("the copy on {host} is {state}{tools}", host=host, state=state, tools=tools)
+        yield fine("copy", "The copy", fact)
+
+
+def _after(move: Moved, source: Restored, later: str) -> Iterator[Phrase]:
+    size, vm = Size(sum(source.sizes.values())), move.source.name
+    yield say("It is then called {later}, stays off, and keeps its disks ({size}).", later=later, size=size)
+    yield say("Nothing is deleted, then or later: delete it yourself when you are sure. Until then you can roll back.")
+    if "auto_poweron" in source.remembered:
+        yield say("The copy starts with its host from then on, as {vm} did.", vm=vm)
+    if "ha" in source.remembered:
+        yield say(
+            "High availability protected {vm} ({priority}): give the copy a priority in its own pool if you want it.",
+            vm=vm,
+            priority=source.remembered["ha"],
+        )
+
+
+async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _homes: Homes) -> Plan:
+    step = step_of(earlier, ASIDE)
+    assert step is not None  # noqa: S101  every plan of this operation has it
+    ran = any(place.power_state == PowerState.RUNNING for place in earlier.placements)
+    ran = ran or any(check.key == "copy" and check.grade is Grade.WARNING for check in earlier.checks)
+    return await _planned(told_by(earlier, ran=ran), renamed(step)[2], facts)
+
+
+async def _look(of: Plan, step: Step, facts: Facts) -> Look:
+    if step.kind != HAND_OVER:
+        return await restore_look.look(of, step, facts)
+    now = await facts.restored(of.pool, next(one.uuid for one in step.call.args if isinstance(one, Ref)))
+    done = "other_config:auto_poweron" in now.wakeful
+    line = say("the copy starts with its host" if done else "the copy does not start with its host")
+    return Look(Seen.DONE if done else Seen.NOT_DONE, line, ())
+
+
+async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
+    source = await facts.restored(of.pool, of.targets[0].uuid)
+    step = step_of(of, ASIDE)
+    later = renamed(step)[2] if step is not None else ""
+    vm, host = of.targets[0].name, of.targets[2].name
+    if source.name == later and source.kept_off:
+        line = say("The source of {vm} is retired: kept, off, as {later}", vm=vm, later=source.name)
+        return Look(Seen.DONE, line, (say("{vm} lives on at {host}", vm=vm, host=host),))
+    return Look(Seen.NOT_DONE, say("The source of {vm} is not retired: it is called {now}", vm=vm, now=source.name), ())
+
+
+def _running(of: Plan) -> Phrase:
+    return say("Retiring the source of {vm}", vm=of.targets[0].name)
+
+
+def _then(of: Plan) -> tuple[Button, ...]:
+    vm = of.targets[0]
+    says = say("Plan: roll the move of {vm} back", vm=vm.name)
+    return (Button("Roll back", "ask", f"roll-back {vm.uuid}", says=says),)
+
+
+OPERATION = Operation(
+    name=NAME,
+    replan=_replan,
+    look=_look,
+    running=_running,
+    when_stopped=say("The source stays off, under one of its two names."),
+    settle_s=10.0,
+    then=_then,
+    sum_up=_sum_up,
+)

@@ -1,0 +1,206 @@
+"""Rolling a move by backup back: `/xen roll-back <vm>`. The copy is switched off and removed, the source runs again.
+
+The copy is removed only once the source runs. Where that does not start, it is held off again, and the copy is started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import msgspec
+
+from bot.domain.inventory import PowerFacts, PowerState
+from bot.domain.plan import Call, Check, Flag, LockKey, Marked, Plan, Ref, Risk, Step
+from bot.domain.policy import ApprovalSettings
+from bot.domain.restores import Restored
+from bot.domain.texts import Code, Moment, Phrase, Size, many, say
+from bot.domain.words import power_word
+from bot.errors import NotFound
+from bot.operations import restore_look
+from bot.operations.base import Homes, Look, Operation, Seen
+from bot.operations.checks.grading import blocked, fine, warning
+from bot.operations.moved import Moved, copy_now, standing, told_by
+from bot.operations.ports import Facts
+from bot.operations.power.checks import before_start
+from bot.operations.restore_steps import BACK, MARK, REMOVE, START, aside, step_of
+
+NAME = "roll-back"
+STOP_COPY, START_COPY, STOP_SOURCE = "roll-back.stop-copy", "roll-back.start-copy", "roll-back.stop-source"
+HOLD_SOURCE = "roll-back.hold-source"
+_OFF, _GIVEN, _RUNS = "copy off", "given back", "source runs"
+
+
+async def plan(move: Moved, facts: Facts) -> Plan:
+    """The plan for rolling a move back. Raises NotFound where the source is gone, Unreachable, XapiFailure."""
+    source, copy, power = await asyncio.gather(
+        facts.restored(move.here, move.source.uuid),
+        copy_now(move, facts),
+        facts.power(move.source.uuid, ("start",), placing=True),
+    )
+    return decide(move, source, copy, power)
+
+
+def decide(move: Moved, source: Restored, copy: Restored | None, power: PowerFacts) -> Plan:
+    """The plan that follows from the facts. Never raises."""
+    vm = move.source.name
+    return Plan(
+        operation=NAME,
+        pool=move.here,
+        title=say("Roll back the move of {vm} to {host}", vm=vm, host=move.host.name),
+        refusal=say("The move of {vm} cannot be rolled back", vm=vm),
+        targets=move.targets,
+        placements=tuple(standing(one) for one in (source, copy) if one is not None),
+        checks=tuple(_checks(move, source, copy, power)),
+        risk=Risk.HIGH,
+        risk_reasons=(say("what was written on the copy since the move is lost"),),
+        steps=tuple(_steps(move, source, copy)),
+        locks=(LockKey("VM", move.source.uuid, vm), LockKey("VM", move.copy, vm)),
+        after=tuple(_after(move, source, copy)),
+        names={**move.names, move.source.uuid: vm, move.copy: vm},
+        approvers=1,
+    )
+
+
+def _steps(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Step]:
+    lane, vm = source.uuid, move.source.name
+    there, here, flags = Ref("VM", move.copy), Ref("VM", source.uuid), (Flag(False), Flag(False))
+    running = copy is not None and copy.power_state is PowerState.RUNNING
+    if running:
+        off = say("Switch the copy off")
+        yield Step(STOP_COPY, off, Call("VM.hard_shutdown", (there,)), lane=lane, makes=_OFF, pool=move.there)
+    given = say("Give {vm} back its name, and what would start it by itself", vm=vm)
+    held = say("Keep {vm} off again", vm=vm)
+    hold, give = aside(lane, here, (vm, source.name), held, given)
+    yield msgspec.structs.replace(give, undoes="", makes=_GIVEN)
+    if move.ran:
+        yield Step(START, say("Start {vm}", vm=vm), Call("VM.start", (here, *flags)), lane=lane, makes=_RUNS)
+        stop = Call("VM.hard_shutdown", (here,))
+        yield Step(STOP_SOURCE, say("Stop {vm}", vm=vm), stop, lane=lane, undoes=_RUNS, unless_well=True)
+    hold = msgspec.structs.replace(hold, kind=HOLD_SOURCE, makes="", undoes=_GIVEN)
+    yield msgspec.structs.replace(hold, unless_well=True, only_without=_RUNS)
+    if running:
+        start = Call("VM.start", (there, *flags))
+        again = Step(START_COPY, say("Start the copy again"), start, lane=lane, pool=move.there)
+        yield msgspec.structs.replace(again, undoes=_OFF, unless_well=True, only_without=_RUNS)
+    if copy is not None:
+        disks = tuple(Ref("VDI", disk) for disk in move.disks)
+        call = Call(REMOVE, (there, Marked(MARK), Flag(False), *disks), own=True)
+        yield Step(REMOVE, say("Remove the copy, with the disks that the move made"), call, lane=lane, pool=move.there)
+
+
+def _checks(move: Moved, source: Restored, copy: Restored | None, power: PowerFacts) -> Iterator[Check]:
+    vm, host = move.source.name, move.host.name
+    if move.ran:
+        yield from before_start(power, "start")
+    elif source.power_state is not PowerState.HALTED:
+        state = say(power_word(source.power_state))
+        fact = say("{vm} of {pool} is {state}", vm=vm, pool=power.pool.name, state=state)
+        yield blocked("power", "The source", fact, say("It runs already: find out who started it."))
+    if copy is None:
+        yield warning("copy", "The copy", say("the copy on {host} is gone already", host=host))
+        return
+    state = say(power_word(copy.power_state))
+    fact = say("the copy on {host} is {state}; it is switched off and removed", host=host, state=state)
+    if copy.power_state in {PowerState.RUNNING, PowerState.HALTED}:
+        yield fine("copy", "The copy", fact)
+    else:
+        yield blocked("copy", "The copy", fact, say("Bring it to running, or shut it down, first."))
+    added = sorted(set(copy.disks.values()) - set(move.disks))
+    if added:
+        what = many([say("disk {uuid}", uuid=Code(uuid)) for uuid in added])
+        fact = say("{what} came to the copy since the move; it is not removed", what=what)
+        yield warning("added", "Disks that came later", fact, say("Keep or delete it yourself afterwards."))
+
+
+def _after(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Phrase]:
+    vm, host = move.source.name, move.host.name
+    since = say(" since {when}", when=Moment(move.at)) if move.at else say(" since the move")
+    if copy is not None:
+        size = Size(sum(copy.sizes.values()))
+        yield say(
+            "What was written on the copy{since} is lost with its disks ({size}): {vm} goes on from its last shutdown."
+            " To keep it, back the copy up first: {backup}.",
+            since=since,
+            size=size,
+            vm=vm,
+            backup=Code(f"/xen backup {copy.uuid}"),
+        )
+    if move.ran:
+        yield say(
+            "The copy on {host} is switched off hard, {vm} is started in its own pool; only when it runs the copy is"
+            " removed. They never run side by side.",
+            host=host,
+            vm=vm,
+        )
+    back = {"auto_poweron": "automatic power-on", "ha": "its priority in high availability"}
+    given = [say(words) for key, words in back.items() if key in source.remembered]
+    if given:
+        yield say("{vm} gets back {what}.", vm=vm, what=many(given))
+
+
+async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _homes: Homes) -> Plan:
+    remove = step_of(earlier, REMOVE)
+    disks = [one.uuid for one in remove.call.args if isinstance(one, Ref) and one.kind == "VDI"] if remove else []
+    return await plan(told_by(earlier, ran=step_of(earlier, START) is not None, disks=tuple(disks)), facts)
+
+
+async def _look(of: Plan, step: Step, facts: Facts) -> Look:
+    if step.kind == REMOVE:
+        return await restore_look.look(of, step, facts)
+    if step.kind in {BACK, HOLD_SOURCE}:
+        return await restore_look.set_aside(of, step, facts)
+    uuid = next(one.uuid for one in step.call.args if isinstance(one, Ref))
+    which = say("{vm}", vm=of.targets[0].name) if uuid == of.targets[0].uuid else say("the copy")
+    runs = step.kind in {START, START_COPY}
+    try:
+        now = await facts.restored(of.pool, uuid)
+    except NotFound:
+        return Look(Seen.HARMED if runs else Seen.DONE, say("{which} is gone", which=which), ())
+    line = say("{which} is {state}", which=which, state=say(power_word(now.power_state)))
+    if {"start", "start_on", "hard_shutdown"} & set(now.operations):
+        return Look(Seen.GOING_ON, line, ())
+    wanted = PowerState.RUNNING if runs else PowerState.HALTED
+    return Look(Seen.DONE if now.power_state is wanted else Seen.NOT_DONE, line, ())
+
+
+async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
+    vm, host = of.targets[0].name, of.targets[2].name
+    source = await facts.restored(of.pool, of.targets[0].uuid)
+    try:
+        copy: Restored | None = await facts.restored(of.targets[3].uuid, of.targets[1].uuid)
+    except NotFound:
+        copy = None
+    on = of.names.get(source.host, source.host)
+    state = say(power_word(source.power_state))
+    running = source.power_state is PowerState.RUNNING
+    runs = say("runs again on {on}", on=on) if running else say("is {state}", state=state)
+    ran = step_of(of, START) is not None
+    settled = source.name == vm and not source.remembered
+    if settled and running is ran and copy is None:
+        gone = say("The copy on {host} is gone, with its disks", host=host)
+        return Look(Seen.DONE, say("{vm} {runs}: the move is rolled back", vm=vm, runs=runs), (gone,))
+    if copy is None:
+        return Look(Seen.HARMED, say("{vm} {runs}, and its copy is gone", vm=vm, runs=runs), ())
+    other = say(power_word(copy.power_state))
+    line = say("{vm} {runs}; its copy on {host} is {other}", vm=vm, runs=runs, host=host, other=other)
+    as_before = source.power_state is PowerState.HALTED and (copy.power_state is PowerState.RUNNING) is ran
+    if as_before:
+        line = say("The move of {vm} was not rolled back: its copy runs on {host} as before", vm=vm, host=host)
+    return Look(Seen.NOT_DONE if as_before else Seen.HARMED, line, ())
+
+
+def _running(of: Plan) -> Phrase:
+    return say("Rolling back the move of {vm}", vm=of.targets[0].name)
+
+
+OPERATION = Operation(
+    name=NAME,
+    replan=_replan,
+    look=_look,
+    running=_running,
+    when_stopped=say("Where the source does not run yet, the copy is started again."),
+    settle_s=20.0,
+    sum_up=_sum_up,
+    whole=True,
+)

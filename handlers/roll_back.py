@@ -1,0 +1,37 @@
+"""`/xen roll-back <vm>`: undoes a move by backup: the copy goes, the source runs again."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.commands import Annotated, Change, Command, Context, rest
+from bot.domain.inventory import Vm
+from bot.domain.plan import Plan
+from bot.domain.policy import Role
+from bot.operations import roll_back
+from bot.operations.moved import move_of
+
+
+class Arguments(msgspec.Struct, frozen=True):
+    """Which guest, the source or the copy, and why."""
+
+    vm: Vm
+    reason: Annotated[str, rest("reason")] = ""
+
+
+async def plan(arguments: Arguments, context: Context) -> Plan:
+    """The plan; nothing is changed yet."""
+    move = move_of(arguments.vm.uuid, arguments.vm.name, await context.journal.jobs(limit=1000))
+    return await roll_back.plan(move, context.facts)
+
+
+COMMAND = Command(
+    word="roll-back",
+    usage="roll-back <vm> [reason …]",
+    help="Undoes a move by backup, also when its source was retired already: the copy is switched off, the source is "
+    "started as it was when it was shut down, and only then the copy is removed. What was written on the copy is lost.",
+    example="roll-back centos54",
+    role=Role.OPERATOR,
+    arguments=Arguments,
+    does=Change(plan),
+)
