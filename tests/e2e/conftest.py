@@ -1,17 +1,34 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 import pytest
 from story_lab import StoryLab, story_lab
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """All of them start a whole lab, which takes its time; `-m "not whole"` leaves what is quick."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.whole)
+    yield
+    items[:] = long_ones_first(items, getattr(config, "workerinput", {}).get("workercount", 1))
+
+
+def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Deals the long tests out to the beginnings of the equal parts in which the workers get all of them.
+
+    Begun last, one of them would keep everybody waiting who has nothing left to steal.
+    """
+    long = [item for item in items if item.get_closest_marker("long")]
+    rest = iter([item for item in items if not item.get_closest_marker("long")])
+    sizes = [(len(items) + worker) // workers for worker in range(workers)]
+    dealt = [long[worker::workers] for worker in range(workers)]
+    parts = ([*begin, *islice(rest, max(0, size - len(begin)))] for size, begin in zip(sizes, dealt, strict=True))
+    return [*chain.from_iterable(parts), *rest]
 
 
 @pytest.fixture

@@ -113,6 +113,10 @@ class StoryLab:
                     return block["block_id"], element
         raise AssertionError(f"no button {label} in {strings(message)}")
 
+    def has_button(self, message: dict[str, Any], label: str) -> bool:
+        elements = [one for block in message["blocks"] for one in block.get("elements", [])]
+        return any(one.get("type") == "button" and one["text"]["text"] == label for one in elements)
+
     async def press(self, message: dict[str, Any], label: str, who: str = "operator") -> dict[str, Any]:
         block_id, element = self.element(message, label)
         return await self.call(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mortal_life import NEVER, Life, Point, lives, share
+from mortal_life import NEVER, SHARES, Life, Point, live, shared
 from story_lab import opened, strings
 
 
@@ -78,21 +78,20 @@ def moments(steps: list[str]) -> list[Point]:
     return found
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("share", SHARES)
 async def test_a_kill_around_every_step_of_a_backup_leaves_nothing_and_calls_nothing_good_that_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: int
 ) -> None:
-    async with lives(Kept, tmp_path, monkeypatch) as all_lives:
-        await all_lives[0].check(NEVER)
-        points = moments(all_lives[0].steps())
-        struck = await share(all_lives, points, Kept.check)
-        assert struck >= set(points), set(points) - struck
+    async with live(Kept, tmp_path, monkeypatch) as life:
+        await life.check(NEVER)
+        points = moments(life.steps())
+        stands = {step.partition(":")[0] for _, step in points}
         for index in range(6):
             for stand in ("INTENT 0", "SENT 1", "DONE 1"):
-                assert any(
-                    f" {stand} " in step and step.partition(":")[0].endswith(f"#{index}") for _, step in struck
-                ), (
-                    index,
-                    stand,
-                    sorted(struck),
-                )
+                assert any(f" {stand} " in one and one.endswith(f"#{index}") for one in stands), (index, stand, stands)
+        points = shared(points, share)
+        for point in points:
+            await life.check(point)
+        assert life.struck >= set(points), set(points) - life.struck

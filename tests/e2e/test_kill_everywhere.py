@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from mortal_life import NEVER, Life, Point, lives, share
+from mortal_life import NEVER, SHARES, Life, Point, live, shared
 from story_lab import opened, strings
 
 
@@ -131,26 +131,28 @@ class Laden(Move):
             return [srs[held[ref]["SR"]] for ref in own if ref in held], len(held)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("kind", [Move, Laden])
 async def test_a_kill_around_every_transaction_of_a_migration_moves_the_guest_once_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Move]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Move], share: int
 ) -> None:
-    async with lives(kind, tmp_path, monkeypatch) as all_lives:
-        first = all_lives[0]
-        await first.check(NEVER)
-        steps = first.steps()
-        points = [(when, step) for step in steps for when in ("after", "before")]
+    async with live(kind, tmp_path, monkeypatch) as life:
+        await life.check(NEVER)
+        steps = life.steps()
+        for stand in ("PROPOSED WAITING", "QUEUED WAITING", "RUNNING INTENT 0", "RUNNING INTENT 1", "RUNNING SENT"):
+            assert any(step.startswith(stand) for step in steps), stand
+        points = shared(((when, step) for step in steps for when in ("after", "before")), share)
         unknown = next(("after", step) for step in steps if "INTENT 1" in step and "steps" in step)
         # Beside it only what the bot says then would be left to die at, with the same doubt.
         points = [one for one in points if "INTENT 1" not in one[1] or one in {unknown, ("before", unknown[1])}]
-        struck = await share(all_lives, (point for point in points if point != unknown), kind.check)
-        await first.wait_and_see(unknown)
-        struck |= first.struck
+        for point in points:
+            if point != unknown:
+                await life.check(point)
+        if unknown in points:
+            await life.wait_and_see(unknown)
         # When a message goes out beside the work differs from run to run; what is stored of the job does not.
-        assert struck >= {point for point in points if {"jobs", "steps"} & set(re.findall(r"\w+", point[1]))}, steps
-        for stand in ("PROPOSED WAITING", "QUEUED WAITING", "RUNNING INTENT 0", "RUNNING INTENT 1", "RUNNING SENT"):
-            assert any(point[1].startswith(stand) for point in struck), stand
-        for life in all_lives:
-            await life.lab.xen("audit verify")
-            await life.lab.sees("The audit trail is whole", private=True)
+        assert life.struck >= {one for one in points if {"jobs", "steps"} & set(re.findall(r"\w+", one[1]))}, steps
+        await life.lab.xen("audit verify")
+        await life.lab.sees("The audit trail is whole", private=True)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from mortal_life import NEVER, Life, Point, lives, share
+from mortal_life import NEVER, SHARES, Life, Point, live, shared
 from story_lab import StoryLab
 from test_story_restore import as_it_was, backed_up, everything, found
 
@@ -38,20 +38,21 @@ class Return(Life):
         await as_it_was(self.lab, now)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("share", SHARES)
 async def test_a_kill_around_every_transaction_of_a_restore_gives_one_guest_or_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: int
 ) -> None:
-    async with lives(Return, tmp_path, monkeypatch) as all_lives:
-        await asyncio.gather(*(backed_up(life.lab, "centos54") for life in all_lives))
-        await all_lives[0].check_return(NEVER)
-        wanted = [
-            step for step in all_lives[0].steps() if {"jobs", "steps"} & set(re.findall(r"\w+", step.partition(":")[2]))
-        ]
+    async with live(Return, tmp_path, monkeypatch) as life:
+        await backed_up(life.lab, "centos54")
+        await life.check_return(NEVER)
+        wanted = [step for step in life.steps() if {"jobs", "steps"} & set(re.findall(r"\w+", step.partition(":")[2]))]
         for stand in ("SENT 1 parent task #0", "SENT 1 #1"):
             assert any(stand in step for step in wanted), wanted
-        points = {(when, step) for step in wanted for when in ("after", "before")}
-        struck = await share(all_lives, sorted(points), Return.check_return)
+        points = shared(((when, step) for step in wanted for when in ("after", "before")), share)
+        for point in points:
+            await life.check_return(point)
         # How often progress is stored differs from run to run; every other step is met.
-        missed = {point for point in points - struck if "SENT 1" not in point[1]}
+        missed = {point for point in points if "SENT 1" not in point[1]} - life.struck
         assert not missed, missed
