@@ -116,7 +116,8 @@ class Vm(msgspec.Struct, frozen=True, gc=False):
     `operations` maps the operation to the label of its task ("" where the task cannot be seen), `workers` to whoever
     is known to do it. `memory_needed` is what a host must have free to take the guest: dynamic minimum plus overhead.
     `immobile` says that it was pinned, `nested` that it may run guests of its own, which pins it too.
-    `tools_version` is what the guest says of its drivers ("8.2.0"), "" where it says nothing.
+    `tools_version` is what the guest says of its drivers ("8.2.0"), "" where it says nothing; `windows` whether it says
+    that it runs Windows, None where it does not say.
     """
 
     uuid: str
@@ -156,6 +157,7 @@ class Vm(msgspec.Struct, frozen=True, gc=False):
     nested: bool = False
     hardware_version: int = 0
     tools_version: str = ""
+    windows: bool | None = None
 
 
 class Pool(msgspec.Struct, frozen=True):

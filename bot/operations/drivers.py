@@ -54,14 +54,20 @@ def drivers(vm: Vm, now: float) -> Drivers:
     return Drivers.NONE
 
 
+def emulated(vm: Vm, now: float) -> bool:
+    """Whether disks and networks go through device emulation: no drivers are seen, and the mode has none of its own."""
+    return vm.domain_type == "hvm" and not vm.can_suspend and drivers(vm, now) is Drivers.NONE
+
+
 def short(state: Drivers) -> Phrase:
     """The state for a cell of a table."""
     return say(_SHORT[state])
 
 
 def mode(vm: Vm) -> Phrase:
-    """The virtualisation mode by its usual name."""
-    return say(_MODES.get(vm.domain_type, "HVM" if vm.hvm else "PV"))
+    """The virtualisation mode by its usual name; one of a newer server by the name that the server gives it."""
+    known = _MODES.get(vm.domain_type)
+    return say(known) if known is not None else say("unknown mode {mode}", mode=vm.domain_type)
 
 
 def describe(vm: Vm, now: float) -> Phrase:
@@ -77,19 +83,23 @@ def describe(vm: Vm, now: float) -> Phrase:
         return say("Tools{version}: answering. {works}", version=version, works=_with_drivers(vm))
     if state is Drivers.NO_AGENT:
         return say("Tools: the agent does not answer, so no version and no address. {works}", works=_with_drivers(vm))
-    if not vm.hvm:
+    if emulated(vm, now):
+        return say(
+            "Tools: none. {mode} without PV drivers: disk and network go through device emulation (QEMU), "
+            "so I/O is slow and it cannot be migrated live",
+            mode=mode(vm),
+        )
+    if vm.domain_type not in _MODES:
+        return say("Tools: none. {works}", works=_with_drivers(vm))
+    if vm.domain_type != "hvm":
         return say("Tools: none. {mode}: disk and network are fast, but nobody inside answers", mode=mode(vm))
-    if vm.can_suspend:
-        return say("Tools: none reported, though {mode} and able to suspend: its agent may have ended", mode=mode(vm))
-    return say(
-        "Tools: none. {mode} without PV drivers: disk and network go through device emulation (QEMU), "
-        "so I/O is slow and it cannot be migrated live",
-        mode=mode(vm),
-    )
+    return say("Tools: none reported, though {mode} and able to suspend: its agent may have ended", mode=mode(vm))
 
 
 def _with_drivers(vm: Vm) -> Phrase:
-    if vm.hvm:
+    if vm.domain_type not in _MODES:
+        return say("{mode}: what that means for disk and network is not known", mode=mode(vm))
+    if vm.domain_type == "hvm":
         return say("{mode} with PV drivers: disk and network bypass device emulation", mode=mode(vm))
     return say("{mode}: its kernel is the driver", mode=mode(vm))
 
@@ -97,7 +107,7 @@ def _with_drivers(vm: Vm) -> Phrase:
 def remedy(vm: Vm, now: float) -> Phrase | None:
     """What to do about it; None where nothing is wrong."""
     match drivers(vm, now):
-        case Drivers.NONE if vm.hvm and not vm.can_suspend:
+        case Drivers.NONE if emulated(vm, now):
             return say("Install the guest tools inside {vm}, then reboot it.", vm=vm.name)
         case Drivers.NONE | Drivers.NO_AGENT:
             return say("Start the guest agent inside {vm}, or install the guest tools again.", vm=vm.name)

@@ -22,8 +22,6 @@ STATES = {
     "suspended": PowerState.SUSPENDED,
     "paused": PowerState.PAUSED,
 }
-# Worst first; guests that do not run say nothing about their tools.
-_ORDER = {state: place for place, state in enumerate((Drivers.NONE, Drivers.NO_AGENT, Drivers.SETTLING))}
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -83,13 +81,6 @@ def _fits(vm: Vm, wanted: Wanted, now: float) -> bool:
     return not text or text in folded(vm.name) or any(text in folded(tag) for tag in vm.tags)
 
 
-def worst_first(found: Sequence[Found], now: float) -> list[tuple[Found, Drivers]]:
-    """Running guests with what their tools say, those without tools first."""
-    judged = [(one, drivers(one.vm, now)) for one in found]
-    running = [pair for pair in judged if pair[1] is not Drivers.NOT_RUNNING]
-    return sorted(running, key=lambda pair: (_ORDER.get(pair[1], len(_ORDER)), not pair[0].vm.hvm))
-
-
 def counts(judged: Sequence[tuple[Found, Drivers]]) -> Phrase:
     """How many guests are in which state, as the end of a headline."""
     number = Counter(state for _, state in judged)
@@ -101,5 +92,6 @@ def counts(judged: Sequence[tuple[Found, Drivers]]) -> Phrase:
     if number[Drivers.SETTLING]:
         words.append(counted(number[Drivers.SETTLING], "guest has just booted", "guests have just booted"))
     if not words:
-        return say("all {n} answer", n=len(judged)) if judged else say("no guest is running")
+        answering = number[Drivers.PRESENT]
+        return say("all {n} answer", n=answering) if answering else say("no guest is running")
     return say("{words}", words=many([*words, counted(number[Drivers.PRESENT], "answers", "answer")]))

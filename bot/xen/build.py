@@ -197,6 +197,7 @@ def vm(tables: Tables, record: VmRecord, srs: dict[str, Sr], networks: dict[str,
         hardware_version=record.hardware_platform_version,
         ha_protected=record.ha_restart_priority == "restart",
         started_at=timestamp(metrics.start_time) if running else None,
+        windows=_windows(guest),
         tools_version=".".join(filter(None, map(guest.pv_drivers_version.get, ("major", "minor", "micro")))),
     )
 
@@ -243,6 +244,12 @@ def tools(guest: VmGuestMetricsRecord) -> Tools:
     if guest.pv_drivers_version:
         return Tools.PRESENT
     return Tools.NO_AGENT if guest.pv_drivers_detected else Tools.NONE
+
+
+def _windows(guest: VmGuestMetricsRecord) -> bool | None:
+    """Whether the guest says that it runs Windows; None where it does not say what it runs."""
+    told = f"{guest.os_version.get('distro', '')} {guest.os_version.get('name', '')}".casefold()
+    return "windows" in told if told.strip() else None
 
 
 def addresses(guest: VmGuestMetricsRecord) -> tuple[str, ...]:

@@ -151,6 +151,7 @@ class VmGuestMetricsRecord(
     """`VM_guest_metrics`: what the guest says of itself, so all of it is untrusted."""
 
     cls: ClassVar[str] = "VM_guest_metrics"
+    os_version: _Map = {}
     pv_drivers_version: _Map = {}
     pv_drivers_detected: bool = False
     networks: _Map = {}

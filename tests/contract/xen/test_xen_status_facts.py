@@ -41,4 +41,6 @@ async def test_a_host_marked_for_maintenance_by_another_tool_is_told(lab: Datace
 
 async def test_the_version_of_the_drivers_is_what_the_guest_says(pools: Pools) -> None:
     assert pools.vm("centos54").tools_version
+    assert pools.vm("centos54").windows is False
     assert pools.vm("winxp").tools_version == ""
+    assert pools.vm("winxp").windows is None, "it has no tools that could say so"

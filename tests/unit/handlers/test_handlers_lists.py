@@ -8,7 +8,7 @@ import msgspec
 from ports import GIB, NOW, POOL, VIEW, Room, guest, host
 
 from bot.domain.inventory import PoolView, PowerState, Tools
-from bot.domain.message import Button, Choices, Mark, Message, Table, Verdict
+from bot.domain.message import Button, Choices, Facts, Mark, Message, Table, Verdict
 from bot.domain.texts import plain
 
 
@@ -74,14 +74,69 @@ async def test_the_tools_report_is_worst_first_and_does_not_call_a_fresh_boot_a_
         guest("u6", "off", tools=Tools.NONE, power_state=PowerState.HALTED, host=None),
     )
     answer, rows, _ = await read(where, "tools")
-    assert [row[0] for row in rows] == ["winxp", "oldpv", "quiet", "fresh"]
-    assert rows[0][1:] == ["no PV drivers: disk and network are emulated", "HVM", "xenserver1", "experiment"]
-    assert rows[3][1] == "just booted"
+    assert [row[0] for row in rows] == ["winxp", "quiet", "oldpv", "fresh"]
+    assert rows[0][1:] == ["none", "emulated by QEMU: slow, cannot be moved live", "HVM", "xenserver1"]
+    assert rows[2][1:4] == ["no agent", "paravirtual", "PV"]
+    assert rows[3][1:3] == ["just booted", "known once its tools report"]
     said = "Guest tools: 2 guests have no tools, 1 agent does not answer, 1 guest has just booted, 1 answers"
     assert plain(answer.summary) == said
+    (advice,) = [part for part in answer.parts if isinstance(part, Facts)]
+    assert [plain(line) for line in advice.lines] == [
+        "oldpv is in PV mode, which ends with newer servers: convert to HVM before the next upgrade",
+        "First: Install the guest tools inside winxp, then reboot it.",
+    ]
+    _, every, _ = await read(where, "tools all")
+    assert [row[0] for row in every] == ["winxp", "quiet", "oldpv", "fresh", "fine", "off"]
+    assert every[-1][1] == "not running"
     assert isinstance(answer.parts[0], Verdict)
     assert answer.parts[0].mark is Mark.ATTENTION
     assert [found.name for found in where.fleet.pools()[0].vms if found.name == "off"] == ["off"]
+
+
+async def test_the_tools_report_tells_what_is_outdated_by_others_of_the_pool_and_of_the_same_kind() -> None:
+    where = room(
+        guest("u1", "new", tools_version="8.4.0", windows=False),
+        guest("u2", "old", tools_version="7.30.1", windows=False),
+        guest("u3", "same", tools_version="8.4.9", windows=False),
+        guest("u4", "window", tools_version="6.5.0", windows=True),
+        guest("u5", "silent", tools_version="1.0.0"),
+        guest("u6", "strange", tools_version="v2-beta", windows=False),
+    )
+    answer, rows, buttons = await read(where, "tools experiment")
+    assert [row[:3] for row in rows] == [["old", "7.30.1, others here have 8.4.9", "paravirtual"]]
+    assert plain(answer.summary) == "Guest tools: all 6 answer"
+    assert [(button.label, button.target) for button in buttons] == [("Show all", "tools p-1 all")]
+
+
+async def test_the_tools_report_names_hosts_without_hvm_and_modes_that_it_does_not_know() -> None:
+    vms = (
+        guest("u1", "win", hvm=True, domain_type="hvm"),
+        guest("u2", "inside", hvm=False, domain_type="pv_in_pvh", vcpus=64),
+        guest("u3", "pvh", hvm=True, domain_type="pvh", tools=Tools.NONE, can_suspend=False),
+        guest("u4", "tomorrow", hvm=False, domain_type="tdx"),
+    )
+    where = Room(msgspec.structs.replace(VIEW, hosts=(host(1), host(3, hvm_capable=False)), vms=vms))
+    answer, rows, _ = await read(where, "tools experiment all")
+    text = "\n".join(plain(line) for part in answer.parts if isinstance(part, Facts) for line in part.lines)
+    assert "xenserver3 cannot run HVM guests" in text
+    assert "3 guests of experiment need it: inside, pvh, win" in text
+    modes = {row[0]: row[1:4] for row in rows}
+    assert modes["inside"][2] == "PV inside PVH"
+    assert modes["pvh"] == ["no agent", "paravirtual", "PVH"]
+    assert modes["tomorrow"] == ["there", "not known for this mode", "unknown mode tdx"]
+
+
+async def test_the_tools_report_fits_a_phone_and_leads_on_to_the_rest() -> None:
+    where = room(
+        *(
+            guest(f"u{n}", f"vm{n:03}", domain_type="hvm", hvm=True, tools=Tools.NONE, can_suspend=False, vcpus=n)
+            for n in range(200)
+        )
+    )
+    _, rows, buttons = await read(where, "tools")
+    assert [row[0] for row in rows] == [f"vm{n:03}" for n in range(199, 191, -1)], "the largest would gain most"
+    assert [button.label for button in buttons] == ["Show all"]
+    assert len(set(await walked(where, buttons[0].target))) == 200
 
 
 async def test_the_tools_report_is_calm_where_nothing_is_wrong() -> None:

@@ -118,7 +118,9 @@ async def test_status_of_sixty_four_hosts_still_fits_a_phone() -> None:
         ({"tools": Tools.NONE, "started_at": NOW - 91}, Drivers.NONE, "able to suspend"),
         ({"hvm": False, "domain_type": "pv"}, Drivers.PRESENT, "PV: its kernel is the driver"),
         ({"hvm": False, "domain_type": "pv", "tools": Tools.NONE}, Drivers.NONE, "PV: disk and network are fast"),
-        ({"domain_type": "pvh"}, Drivers.PRESENT, "PVH with PV drivers"),
+        ({"domain_type": "pvh"}, Drivers.PRESENT, "PVH: its kernel is the driver"),
+        ({"domain_type": "tdx", "hvm": False}, Drivers.PRESENT, "unknown mode tdx: what that means for disk and"),
+        ({"domain_type": "tdx", "hvm": False, "tools": Tools.NONE}, Drivers.NONE, "unknown mode tdx: what that means"),
         ({"power_state": PowerState.HALTED, "tools": Tools.NONE}, Drivers.NOT_RUNNING, "known while it runs"),
     ],
 )
