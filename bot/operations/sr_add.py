@@ -225,10 +225,10 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
 
 
 def _foreseen(of: Plan, code: str) -> Phrase:
-    """What mends a failure of the driver; every host was asked before, so that it is new since then."""
+    """What mends a failure of the driver: what shows only when something is written, or has come up since the plan."""
     place = asked(of)[0]
     known = trouble(code, server=place.server, place=place.shown)
-    return known.fix if known is not None else say("No check before looks for this.")
+    return known.fix if known is not None else say("Every host could mount it when it was planned.")
 
 
 def _running(of: Plan) -> Phrase:
@@ -246,7 +246,7 @@ OPERATION = Operation(
     running=_running,
     instead=_instead,
     when_stopped=say("What was made is taken back; nothing is left."),
-    settle_s=10.0,
+    settle_s=1.0,
     sum_up=_sum_up,
     tells=frozenset({TRY}),
     foreseen=_foreseen,

@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.domain.inventory import Host
 from bot.domain.message import Button
-from bot.domain.plan import Check, LockKey, Plan, Ref, Step, Target, Way
+from bot.domain.plan import Check, Flag, LockKey, Plan, Ref, Step, Target, Way
 from bot.domain.policy import ApprovalSettings
 from bot.domain.storing import TRIED_BYTES, SrFacts
 from bot.domain.texts import Code, Phrase, Size, many, say
@@ -152,7 +152,10 @@ async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     swept = await look_at_sweep(of, next(step for step in of.steps if step.kind == SWEEP), name, facts)
     if swept.seen is not Seen.DONE:
         return Look(Seen.NOT_DONE, swept.headline, ())
-    return Look(Seen.DONE, say("{sr} works on {n}", sr=name, n=n), (say("Nothing of it is left there"),))
+    left = say("The disks are removed; what lies below their snapshots the storage frees by itself within minutes")
+    if not any(isinstance(one, Flag) and one.value for one in of.steps[0].call.args):
+        left = say("The disks are removed; nothing is left there")
+    return Look(Seen.DONE, say("{sr} works on {n}", sr=name, n=n), (left,))
 
 
 def _named(of: Plan) -> list[str]:
@@ -175,7 +178,7 @@ OPERATION = Operation(
     running=_running,
     instead=_instead,
     when_stopped=say("The disks that it is tried with are removed."),
-    settle_s=5.0,
+    settle_s=1.0,
     sum_up=_sum_up,
     tells=frozenset({TRY}),
 )

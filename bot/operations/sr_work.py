@@ -14,7 +14,7 @@ from bot.domain.texts import plain, say
 from bot.errors import CannotTell, OutcomeUnknown, Refused, StreamCut, Unreachable, XapiFailure
 from bot.operations.sr_add_steps import ATTACH, NAME, PREFER, REMOVE
 from bot.operations.storage_ports import RawDisks, Storing
-from bot.operations.storage_words import trouble
+from bot.operations.storage_words import detail, trouble
 from bot.operations.trying import SWEEP, TRY, mark_of, uuids
 from bot.operations.work import Errand, Reached, Worker
 from bot.operations.xapi_words import explain
@@ -38,8 +38,7 @@ class SrWork:
         """By the names that plans call them by. All may be begun again: each goes on from what is there."""
         return {
             ATTACH: Worker(self._attach, _nothing, again=True, tasked=False),
-            # The pool shows its people that somebody works there.
-            TRY: Worker(self._try, self._sweep, again=True),
+            TRY: Worker(self._try, self._sweep, again=True, tasked=False),
             SWEEP: Worker(self._sweep, _nothing, again=True, tasked=False),
             NAME: Worker(self._name, _nothing, again=True, tasked=False),
             REMOVE: Worker(self._remove, _nothing, again=True, tasked=False),
@@ -54,10 +53,7 @@ class SrWork:
             try:
                 await self._storing.attach(errand.pool, sr, host, config)
             except XapiFailure as refusal:
-                server, place = config.get("server", ""), f"{config.get('server', '')}:{config.get('serverpath', '')}"
-                known = trouble(refusal.code, server=server, place=place)
-                why = plain(explain(refusal.code, refusal.params))
-                return f"{errand.names.get(host, host)}: {why}" + (f". {plain(known.fix)}" if known else ".")
+                return f"{errand.names.get(host, host)}: {_sentence(refusal, config)}"
             except CannotTell as silent:
                 return f"{errand.names.get(host, host)}: {silent}."
             return ""
@@ -66,6 +62,8 @@ class SrWork:
         refused = [why for why in await _beside(hosts, one) if why]
         if refused:
             raise Refused(" ".join(refused))
+        # What lies in storage that is attached again has no records yet.
+        await self._storing.scan(errand.pool, sr)
 
     # Trying
 
@@ -137,11 +135,22 @@ class SrWork:
         (sr,), mark = uuids(errand.step, "SR"), mark_of(errand.step)
         made_here = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
         await self._storing.remove_disks(errand.pool, sr, mark)
+        if made_here:
+            errand.tell(Reached(0, 0, say("waiting until the storage has freed what lay below the snapshots")))
+            await self._storing.freed(errand.pool, sr, mark)
         await self._storing.detach(errand.pool, sr)
         if made_here:
             await self._storing.destroy(errand.pool, sr, mark)
         else:
             await self._storing.forget(errand.pool, sr)
+
+
+def _sentence(refusal: XapiFailure, config: dict[str, str]) -> str:
+    server, path = config.get("server", ""), config.get("serverpath", "")
+    known = trouble(refusal.code, server=server, place=f"{server}:{path}")
+    if known is None:
+        return f"{plain(explain(refusal.code, refusal.params))}."
+    return f"{plain(known.what)} ({refusal.code}: {detail(refusal.params)}). {plain(known.fix)}"
 
 
 async def _nothing(_errand: Errand) -> None:

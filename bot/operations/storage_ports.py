@@ -62,8 +62,19 @@ class Storing(Protocol):
         """Gives the host a plug for the storage where it has none, and puts it in."""
         ...
 
+    async def scan(self, pool: str, sr: str) -> None:
+        """Has the pool look at what lies in it, and make records of that."""
+        ...
+
     async def detach(self, pool: str, sr: str) -> None:
         """Pulls every plug of the storage."""
+        ...
+
+    async def freed(self, pool: str, sr: str, name: str) -> None:
+        """Has the storage free the hidden copies that deleted snapshots leave; waits for that for a few minutes.
+
+        Raises Refused as `destroy`.
+        """
         ...
 
     async def forget(self, pool: str, sr: str) -> None:

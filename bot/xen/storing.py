@@ -17,11 +17,12 @@ from bot.xen.faults import GONE, NULL_REF
 from bot.xen.pool import LivePool
 from bot.xen.records import PbdRecord, SrRecord
 from bot.xen.storage_facts import FOR_HOST, HOW, trials
-from bot.xen.storage_tasks import finished
+from bot.xen.storage_tasks import NoAnswer, finished
 
 #: A plug is a mount, and a host's mount gives up by itself within some minutes.
 _PLUG_S: Final = 180.0
 _DISK_S: Final = 60.0
+_FREED_S: Final = 180.0
 #: A disk that was written a moment ago is still being let go of.
 _BUSY: Final = frozenset({"VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS", "SR_BACKEND_FAILURE_24"})
 _BUSY_S: Final = 20.0
@@ -45,12 +46,37 @@ class LiveStoring:
             return
         await finished(live, "PBD.plug", plug, within_s=_PLUG_S)
 
+    async def scan(self, pool: str, sr: str) -> None:
+        """See `Storing.scan`."""
+        live = self._by_uuid(pool)
+        await finished(live, "SR.scan", await live.resolve("SR", sr), within_s=_PLUG_S)
+
     async def detach(self, pool: str, sr: str) -> None:
         """See `Storing.detach`."""
         live = self._by_uuid(pool)
         plugs = await self._plugs(live, sr)
         held = [ref for ref, one in plugs.items() if one.currently_attached]
         await asyncio.gather(*(finished(live, "PBD.unplug", ref, within_s=_PLUG_S) for ref in held))
+
+    async def freed(self, pool: str, sr: str, name: str) -> None:
+        """See `Storing.freed`.
+
+        As a real server does: below each snapshot lies a hidden copy, which the driver's own garbage collection frees
+        a minute or more after the last leaf is gone. Some servers do not delete storage before.
+        """
+        live, until = self._by_uuid(pool), time.monotonic() + _FREED_S
+        ref = await self._ref(live, sr)
+        if ref is None or not await self._only_hidden(live, ref, name):
+            return
+        try:
+            # It starts with a look at what is there.
+            await finished(live, "SR.scan", ref, within_s=_DISK_S)
+        except (NoAnswer, XapiFailure):
+            return
+        while True:
+            if not await self._only_hidden(live, ref, name) or time.monotonic() > until:
+                return
+            await asyncio.sleep(1.0)
 
     async def forget(self, pool: str, sr: str) -> None:
         """See `Storing.forget`."""
@@ -62,12 +88,7 @@ class LiveStoring:
         ref = await self._ref(live, sr)
         if ref is None:
             return
-        now = await live.sessions.read("SR.get_name_label", ref)
-        if now != name:
-            raise Refused(f"It is called “{clean(now)}” by now, so somebody else works with it.", "Look at it.")
-        disks = await live.sessions.read("SR.get_VDIs", ref)
-        if disks:
-            raise Refused(f"It holds {len(disks)} disks by now, so it is not deleted.", "Look at what they are.")
+        await self._only_hidden(live, ref, name)
         await self._end(live, sr, "SR.destroy")
 
     async def rename(self, pool: str, sr: str, name: str) -> None:
@@ -144,6 +165,18 @@ class LiveStoring:
             else:
                 return
             await asyncio.sleep(1.0)
+
+    async def _only_hidden(self, live: LivePool, ref: str, name: str) -> list[str]:
+        """What the driver keeps there for itself, which goes with the storage. Raises Refused as `Storing.destroy`."""
+        now = await live.sessions.read("SR.get_name_label", ref)
+        if now != name:
+            raise Refused(f"It is called “{clean(now)}” by now, so somebody else works with it.", "Look at it.")
+        disks = await live.sessions.read("SR.get_VDIs", ref)
+        managed = [one for one in disks if await live.sessions.read("VDI.get_managed", one)]
+        if managed:
+            n = f"{len(managed)} disk{'s' if len(managed) > 1 else ''}"
+            raise Refused(f"It holds {n} by now, so it is not deleted.", "Look at what they are.")
+        return list(disks)
 
     async def _plugs(self, live: LivePool, sr: str) -> dict[str, PbdRecord]:
         ref = await self._ref(live, sr)

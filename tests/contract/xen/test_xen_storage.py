@@ -1,0 +1,231 @@
+"""Adding and trying storage, by the engine on a real pool: well, badly, in the middle of a crash."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from storage_bench import StorageBench, bench, told
+from xen_lab import arm, settled
+
+from bot.domain.job import JobState
+from bot.domain.texts import plain
+from bot.errors import UserError
+from bot.lab.xapi import Datacentre
+
+
+@pytest.fixture
+async def jobs(lab: Datacentre, tmp_path: Path) -> AsyncIterator[StorageBench]:
+    async with bench(lab, tmp_path) as made:
+        yield made
+
+
+async def test_storage_is_added_tried_on_every_host_and_made_the_default(jobs: StorageBench) -> None:
+    record = await jobs.added(default=True)
+    assert record.state is JobState.SUCCEEDED, told(record)
+    assert "xenserver1, xenserver3: 8 MiB written, read back and the same, snapshot made" in told(record)
+    (made,) = [one for one in jobs.storage() if one["name_label"] == "nfs-second"]
+    assert (made["shared"], made["type"], made["content_type"]) == (True, "nfs", "user")
+    assert not [disk for disk in made["disks"] if disk["managed"]]
+    assert [plug["currently_attached"] for plug in made["plugs"]] == [True, True]
+    jobs.nothing_is_left()
+    now = await jobs.pools.storage.now(jobs.uuid(), made["uuid"])
+    assert now is not None
+    assert now.defaults.disks == made["uuid"]
+
+
+async def test_the_second_of_two_for_one_folder_is_refused(lab: Datacentre, jobs: StorageBench) -> None:
+    held = await arm(lab, "Async.SR.create", "hold", "during")
+    first = await jobs.asked(await jobs.plan())
+    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
+    with pytest.raises(UserError, match="nfsserver:/home/second is busy with job 1"):
+        await jobs.asked(await jobs.plan(name="another", beside=True))
+    await lab.do({"do": "release", "name": held})
+    assert (await jobs.ended(first)).state is JobState.SUCCEEDED
+
+
+# What goes wrong
+
+
+SWITCHES = [
+    ({"rpcbind": "stopped"}, "rpcbind (port 111) is stopped", "systemctl start rpcbind nfs-server"),
+    ({"nfs": "stopped"}, "no NFS service answers on nfsserver (port 2049)", "systemctl start rpcbind nfs-server"),
+    ({"export": "missing", "path": "/home/second"}, "nfsserver does not export /home/second", "exports /home/test"),
+    ({"address": "unknown"}, "the name nfsserver cannot be resolved there", "DNS"),
+    (
+        {"clients": ["xenserver1"]},
+        "xenserver3 cannot, xenserver1 can: nfsserver exports it, but refuses the mount",
+        "It lets in",
+    ),
+    ({"gone": True}, "no host can: no answer for 1 s", "no firewall drops"),
+]
+
+
+@pytest.mark.parametrize(("switch", "words", "fix"), SWITCHES)
+async def test_what_is_wrong_with_the_server_is_told_before_anything_is_made(
+    lab: Datacentre, jobs: StorageBench, switch: dict[str, object], words: str, fix: str
+) -> None:
+    await lab.do({"do": "nfs", "server": "nfsserver", **switch})
+    plan = await jobs.plan()
+    (check,) = plan.blocked
+    assert words in plain(check.fact)
+    assert check.fix is not None
+    assert fix in plain(check.fix)
+    jobs.nothing_is_left()
+    assert jobs.folders() == []
+
+
+@pytest.mark.parametrize(
+    ("switch", "words", "fix"),
+    [
+        ({"root_squash": True}, "no folder for new storage could be made on its server", "no_root_squash"),
+        ({"read_only": True}, "can be mounted but not written", "read-write and with no_root_squash"),
+        ({"full": True, "path": "/home/second"}, "no folder for new storage could be made on its server", "space"),
+    ],
+)
+async def test_what_shows_only_when_something_is_written_fails_the_job_and_leaves_nothing(
+    lab: Datacentre, jobs: StorageBench, switch: dict[str, object], words: str, fix: str
+) -> None:
+    await lab.do({"do": "nfs", "server": "nfsserver", **switch})
+    record = await jobs.added()
+    assert record.state is JobState.FAILED
+    assert words in told(record)
+    assert fix in told(record)
+    jobs.nothing_is_left()
+    assert jobs.folders() == []
+
+
+# Half success, and what is taken back
+
+
+async def held(lab: Datacentre) -> None:
+    """Waits until the lab holds a call in its middle."""
+    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
+
+
+async def test_a_host_that_cannot_plug_it_in_has_all_of_it_taken_back(lab: Datacentre, jobs: StorageBench) -> None:
+    fault = await arm(lab, "Async.SR.create", "hold", "during")
+    number = await jobs.asked(await jobs.plan())
+    await held(lab)
+    await lab.do({"do": "nfs", "server": "nfsserver", "clients": ["xenserver1"]})
+    await lab.do({"do": "release", "name": fault})
+    record = await jobs.ended(number)
+    assert record.state is JobState.FAILED
+    assert "it is not attached to xenserver3" in told(record)
+    assert "xenserver3: nfsserver:/home/second could not be mounted" in told(record)
+    assert "Nothing is left behind: the storage is deleted again" in told(record)
+    jobs.nothing_is_left()
+    assert jobs.folders() == []
+
+
+async def test_a_host_that_does_not_see_it_has_all_of_it_taken_back_though_disks_were_made(
+    lab: Datacentre, jobs: StorageBench
+) -> None:
+    fault = await arm(lab, "Async.VDI.create", "hold", "end", times=1)
+    number = await jobs.asked(await jobs.plan())
+    await held(lab)
+    await lab.do({"do": "unplug_pbd", "sr": f"xenbot storage {await nonce(jobs, number)}", "host": "xenserver3"})
+    await lab.do({"do": "release", "name": fault})
+    record = await jobs.ended(number)
+    assert record.state is JobState.FAILED
+    assert "nfs-second does not work on xenserver3, on the other host it does" in told(record)
+    assert "it sends the disk on to another host" in told(record)
+    jobs.nothing_is_left()
+    assert jobs.folders() == []
+
+
+async def nonce(jobs: StorageBench, number: int) -> str:
+    return (await jobs.store.job(number)).nonce
+
+
+async def test_what_somebody_else_has_put_there_meanwhile_is_kept_and_named(
+    lab: Datacentre, jobs: StorageBench
+) -> None:
+    fault = await arm(lab, "Async.VDI.snapshot", "hold", "before", times=1)
+    number = await jobs.asked(await jobs.plan())
+    await held(lab)
+    (made,) = [one for one in jobs.storage() if one["name_label"].startswith("xenbot")]
+    await jobs.pools.storing.make_disk(jobs.uuid(), made["uuid"], "nobody", "of somebody else", 1 << 20)
+    await jobs.cancel(number)
+    await lab.do({"do": "release", "name": fault})
+    record = await jobs.ended(number)
+    assert "It holds 1 disk by now, so it is not deleted" in told(record)
+    assert f"Left behind: storage called {made['name_label']}" in told(record)
+    (kept,) = [one for one in jobs.storage() if one["uuid"] == made["uuid"]]
+    assert [disk["name_label"] for disk in kept["disks"] if disk["managed"]] == ["of somebody else"]
+
+
+@pytest.mark.parametrize(
+    ("method", "when"),
+    [("Async.SR.create", "during"), ("Async.VDI.create", "end"), ("Async.VDI.snapshot", "before")],
+)
+async def test_a_job_that_is_stopped_leaves_nothing(
+    lab: Datacentre, jobs: StorageBench, method: str, when: str
+) -> None:
+    fault = await arm(lab, method, "hold", when, times=1)
+    number = await jobs.asked(await jobs.plan())
+    await held(lab)
+    await jobs.cancel(number)
+    await lab.do({"do": "release", "name": fault})
+    record = await jobs.ended(number)
+    assert record.state in {JobState.CANCELLED, JobState.FAILED}, told(record)
+    jobs.nothing_is_left()
+    assert jobs.folders() == []
+
+
+# Lost answers, and crashes at every step
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "Async.SR.create",
+        "Async.PBD.plug",
+        "Async.VDI.create",
+        "Async.VDI.snapshot",
+        "Async.VDI.destroy",
+        "SR.set_name_label",
+        "pool.set_default_SR",
+    ],
+)
+async def test_an_answer_that_is_lost_is_looked_for_and_nothing_is_made_twice(
+    lab: Datacentre, jobs: StorageBench, method: str
+) -> None:
+    await arm(lab, method, "drop", "after", times=1)
+    record = await jobs.added(default=True)
+    assert record.state is JobState.SUCCEEDED, told(record)
+    jobs.nothing_is_left()
+    assert len(jobs.folders()) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "when"),
+    [
+        ("Async.SR.create", "before"),
+        ("Async.SR.create", "during"),
+        ("PBD.plug", "during"),
+        ("Async.SR.create", "end"),
+        ("Async.VDI.create", "before"),
+        ("Async.VDI.create", "end"),
+        ("Async.VDI.snapshot", "before"),
+        ("Async.VDI.destroy", "before"),
+        ("SR.set_name_label", "before"),
+        ("SR.set_name_label", "after"),
+        ("pool.set_default_SR", "after"),
+    ],
+)
+async def test_a_crash_at_any_step_ends_with_storage_that_works_or_with_nothing(
+    lab: Datacentre, jobs: StorageBench, method: str, when: str
+) -> None:
+    fault = await arm(lab, method, "hold", when, times=1)
+    number = await jobs.asked(await jobs.plan(default=True))
+    await held(lab)
+    await jobs.crash()
+    await lab.do({"do": "release", "name": fault})
+    await jobs.open()
+    record = await jobs.ended(number)
+    jobs.nothing_is_left()
+    works = record.state is JobState.SUCCEEDED
+    assert works or record.state in {JobState.FAILED, JobState.NEEDS_ATTENTION}, told(record)
+    assert len(jobs.folders()) == (1 if works else 0), told(record)

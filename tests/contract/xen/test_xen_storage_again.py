@@ -1,0 +1,132 @@
+"""Storage that lies there already: attached again only where nobody else can have it, and never deleted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from storage_bench import StorageBench, bench, told
+from xen_lab import arm, settled, until
+
+from bot.domain.inventory import FeedState
+from bot.domain.job import JobState
+from bot.domain.plan import Plan, Risk
+from bot.domain.texts import plain
+from bot.lab.xapi import Datacentre
+from bot.operations import sr_check
+
+
+@pytest.fixture
+async def jobs(lab: Datacentre, tmp_path: Path) -> AsyncIterator[StorageBench]:
+    """The pool and a host beside it, which is a pool of its own; that one has storage there with a disk in it."""
+    async with bench(lab, tmp_path, "xenserver4") as made:
+        added = await made.ended(await made.asked(await made.plan(pool="xenserver4")))
+        assert added.state is JobState.SUCCEEDED, told(added)
+        yield made
+
+
+def lying(jobs: StorageBench) -> str:
+    (uuid,) = jobs.folders()
+    return uuid
+
+
+async def let_go(jobs: StorageBench) -> str:
+    """The other pool puts a disk into it and forgets it, as somebody does before moving storage to another pool."""
+    there, uuid = jobs.uuid("xenserver4"), lying(jobs)
+    await jobs.pools.storing.make_disk(there, uuid, "nobody", "data", 1 << 20)
+    await jobs.pools.storing.detach(there, uuid)
+    await jobs.pools.storing.forget(there, uuid)
+    return uuid
+
+
+def reasons(plan: Plan) -> str:
+    return " ".join(plain(one.fact) for one in plan.blocked)
+
+
+async def test_what_another_pool_holds_is_refused_by_its_uuid(jobs: StorageBench) -> None:
+    plan = await jobs.plan(existing=lying(jobs))
+    assert "xenserver4 holds it as nfs-second; two pools on one storage destroy it" in reasons(plan)
+    assert "nfs-second of xenserver4" in reasons(await jobs.plan())
+
+
+async def test_a_pool_that_is_away_keeps_storage_from_being_attached(lab: Datacentre, jobs: StorageBench) -> None:
+    uuid = await let_go(jobs)
+    await lab.do({"do": "kill_host", "host": "xenserver4"})
+    await until(jobs.pools, lambda: jobs.pools.pool("xenserver4").state is FeedState.LOST, within_s=60)
+    assert "xenserver4 does not say whether it holds this storage" in reasons(await jobs.plan(existing=uuid))
+
+
+async def test_it_is_attached_again_with_what_lies_in_it_once_two_have_vouched_for_it(jobs: StorageBench) -> None:
+    uuid = await let_go(jobs)
+    plan = await jobs.plan(existing=uuid)
+    assert plan.risk is Risk.CRITICAL
+    record = await jobs.ended(await jobs.asked(plan))
+    assert record.state is JobState.SUCCEEDED, told(record)
+    assert len(record.approved_by) == 2
+    (now,) = [one for one in jobs.storage() if one["uuid"] == uuid]
+    assert (now["name_label"], now["shared"]) == ("nfs-second", True)
+    assert [disk["virtual_size"] for disk in now["disks"] if disk["managed"]] == [1 << 20]
+    (idle,) = (await jobs.plan(existing=uuid, name="another")).blocked
+    assert idle.idle
+
+
+@pytest.mark.parametrize("method", ["Async.PBD.plug", "Async.VDI.create", "SR.set_name_label"])
+async def test_where_that_fails_it_is_forgotten_and_what_lies_in_it_is_as_it_was(
+    lab: Datacentre, jobs: StorageBench, method: str
+) -> None:
+    uuid = await let_go(jobs)
+    await arm(lab, method, "fail", times="forever", error=["SR_BACKEND_FAILURE_200", "", "I/O error", ""])
+    record = await jobs.ended(await jobs.asked(await jobs.plan(existing=uuid)))
+    assert record.state is JobState.FAILED
+    assert "the storage is forgotten again, and what lies in it is as it was" in told(record)
+    assert not [one for one in jobs.storage() if one["uuid"] == uuid]
+    assert jobs.folders() == [uuid]
+    destroyed = [call for call in lab.state()["calls"] if call["method"].endswith("SR.destroy")]
+    assert destroyed == []
+
+
+@pytest.mark.parametrize(("method", "when"), [("Async.SR.introduce", "end"), ("Async.PBD.plug", "during")])
+async def test_a_crash_in_the_middle_ends_with_it_attached_or_as_it_was(
+    lab: Datacentre, jobs: StorageBench, method: str, when: str
+) -> None:
+    uuid = await let_go(jobs)
+    fault = await arm(lab, method, "hold", when, times=1)
+    number = await jobs.asked(await jobs.plan(existing=uuid))
+    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
+    await jobs.crash()
+    await lab.do({"do": "release", "name": fault})
+    await jobs.open()
+    record = await jobs.ended(number)
+    known = [one["name_label"] for one in jobs.storage() if one["uuid"] == uuid]
+    assert known == (["nfs-second"] if record.state is JobState.SUCCEEDED else []), told(record)
+    assert jobs.folders() == [uuid]
+
+
+# Trying what a pool has
+
+
+async def check(jobs: StorageBench, sr: str) -> str:
+    plan = await sr_check.plan(jobs.pools.sr(sr).uuid, jobs.pools, jobs.approval)
+    record = await jobs.ended(await jobs.asked(plan))
+    assert not [disk for one in jobs.storage() for disk in one["disks"] if disk["name_label"].startswith("xenbot")]
+    return f"{record.state.value}: {told(record)}"
+
+
+async def test_storage_of_a_pool_is_tried_on_each_of_its_hosts(jobs: StorageBench) -> None:
+    assert (await check(jobs, "nfs-vhd")).startswith(
+        "SUCCEEDED: nfs-vhd works on 2 hosts xenserver1, xenserver3: 8 MiB"
+    )
+    local = next(sr for sr in jobs.pools.pool("experiment").srs if sr.hosts == {jobs.pools.host("xenserver3").uuid})
+    assert "works on 1 host xenserver3: 8 MiB written" in await check(jobs, local.uuid)
+
+
+async def test_storage_that_is_read_only_full_or_away_is_told_host_by_host(lab: Datacentre, jobs: StorageBench) -> None:
+    await lab.do({"do": "nfs", "server": "nfsserver", "path": "/home/test", "full": True})
+    plan = await sr_check.plan(jobs.pools.sr("nfs-vhd").uuid, jobs.pools, jobs.approval)
+    assert "0 B free on nfs-vhd" in reasons(plan)
+    await lab.do({"do": "nfs", "server": "nfsserver", "path": "/home/test", "full": False, "read_only": True})
+    await lab.do({"do": "unplug_pbd", "sr": "nfs-vhd", "host": "xenserver3"})
+    plan = await sr_check.plan(jobs.pools.sr("nfs-vhd").uuid, jobs.pools, jobs.approval)
+    assert [way.label for way in plan.ways] == ["Plan: plug on xenserver3"]
+    assert (await check(jobs, "nfs-vhd")).startswith("FAILED: ")
