@@ -41,9 +41,21 @@ class Deadlines:
             await self.expire(record)
         for record in await self.store.undecided(self._notice_s):
             await self._remind(record)
-        both_ways = [name for name, operation in self.operations.items() if operation.reverse is not None]
-        for record in await self.store.still_offering_back(story.MOVE_BACK_S, both_ways):
-            await self.store.annotate(record.number, {"back_closed": 1}, story=self._card)
+        for record in await self.store.still_offering_back(story.MOVE_BACK_S, self._both_ways):
+            await self._close_back(record)
+
+    async def overtaken(self, by: JobRecord) -> None:
+        """A job runs that may leave its guests elsewhere: what earlier ones offer is no longer the way they came."""
+        if not self.operations[by.operation].stays:
+            for record in await self.store.overtaken(by, self._both_ways):
+                await self._close_back(record)
+
+    async def _close_back(self, record: JobRecord) -> None:
+        await self.store.annotate(record.number, {"back_closed": 1}, story=self._card)
+
+    @property
+    def _both_ways(self) -> list[str]:
+        return [name for name, operation in self.operations.items() if operation.reverse is not None]
 
     @property
     def _notice_s(self) -> float:

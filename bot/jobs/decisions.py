@@ -195,7 +195,7 @@ class Decisions(Claims):
                 plan = await operation.replan(earlier, self.facts, self.approval, NOBODY)
         else:
             late = self.store.clock() - (record.finished_at or 0) > story.MOVE_BACK_S
-            if operation.reverse is None or late:
+            if operation.reverse is None or late or record.back_closed:
                 raise Refused("It is too late for Move back.", "Ask for the way back as a move of its own.")
             plan = await operation.reverse(record.plan, self.facts, self.approval)
             # Why it went is no reason why it comes back; that someone gave one still counts for breaking glass.

@@ -227,6 +227,7 @@ class Engine:
             slots=self.slots,
         )
         course.just_judged = just_judged
+        await self.deadlines.overtaken(record)
         self._courses[record.number] = course
         if (await self.store.job(record.number)).cancel_by:
             course.cancel_asked.set()

@@ -304,4 +304,5 @@ OPERATION = Operation(
     sum_up=_sum_up,
     table=words.table,
     renew=_renew,
+    stays=True,
 )

@@ -64,7 +64,7 @@ class Operation(msgspec.Struct, frozen=True):
     sentence is told at the end of a job that went well. A job that is `whole` counts only when all of it is done:
     otherwise `sum_up` says how things stand once what was begun is taken back, `NOT_DONE` where they are as before.
     `foreseen` says, of a code that a step failed with, whether a
-    check of its plan looks for it.
+    check of its plan looks for it. `stays` tells that guests are afterwards where they were before.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Operation(msgspec.Struct, frozen=True):
     foreseen: Callable[[Plan, str], Phrase] | None = None
     tells: frozenset[str] = frozenset()
     whole: bool = False
+    stays: bool = False
 
     def rest(self, plan: Plan, begun: frozenset[int]) -> Plan:
         """What remains of an approved plan once the steps `begun` are done or under way."""

@@ -146,6 +146,18 @@ def still_offering_back(db: sqlite_utils.Database, ended_before: float, operatio
     return [to_record(db, row) for row in rows]
 
 
+def overtaken(db: sqlite_utils.Database, by: JobRecord, operations: Sequence[str]) -> list[JobRecord]:
+    """The jobs of these operations that still offer the way back, about guests that another job holds now."""
+    guests = [key.uuid for key in by.plan.locks if key.exclusive]
+    rows = db.execute(
+        f"SELECT * FROM jobs WHERE state = 'SUCCEEDED' AND operation IN ({','.join('?' for _ in operations)})"  # noqa: S608  marks
+        f" AND successor IS NULL AND back_closed = 0 AND target_uuid IN ({','.join('?' for _ in guests)})"
+        " AND number <> ? ORDER BY number",
+        [*operations, *guests, by.number],
+    ).fetchall()
+    return [to_record(db, row) for row in rows]
+
+
 def homes(db: sqlite_utils.Database, of: JobRecord) -> dict[str, str]:
     """Where the guests of other jobs of the pool were that ran, or run, since `of` was planned; the earliest counts."""
     rows = db.execute(

@@ -238,6 +238,10 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts):
         limit = self.clock() - for_s
         return await self.database.write(lambda db: rows.still_offering_back(db, limit, operations))
 
+    async def overtaken(self, by: JobRecord, operations: Sequence[str]) -> Sequence[JobRecord]:
+        """Jobs of these operations that still offer the way back, about guests that another job holds now."""
+        return await self.database.write(lambda db: rows.overtaken(db, by, operations))
+
     async def homes(self, of: JobRecord) -> dict[str, str]:
         """Guests that other jobs of the pool have moved since this one was planned, each with the host it was on."""
         return await self.database.write(lambda db: rows.homes(db, of))

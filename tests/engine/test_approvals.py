@@ -263,3 +263,37 @@ async def test_the_way_back_is_offered_for_a_quarter_of_an_hour(bench: Bench, wo
     assert "Move back" not in labels(await card(bench, number))
     with pytest.raises(Refused, match="too late"):
         await bench.press(number, "move_back")
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_the_way_back_is_no_longer_offered_once_a_later_job_may_leave_the_guest_elsewhere(
+    bench: Bench, world: World, *, stays: bool
+) -> None:
+    async def reverse(*_args: object) -> Plan:
+        return world.plan()
+
+    move = msgspec.structs.replace(bench.engine.operations["move"], reverse=reverse)
+
+    async def again(*_args: object) -> Plan:
+        return msgspec.structs.replace(world.plan(), operation="later")
+
+    later = msgspec.structs.replace(move, name="later", replan=again, reverse=None, stays=stays)
+    bench.engine.operations["move"], bench.engine.operations["later"] = move, later  # type: ignore[index]  # a dict here
+    first = await bench.propose()
+    await bench.press(first, "confirm")
+    await bench.ended(first, "SUCCEEDED")
+    assert "Move back" in labels(await card(bench, first))
+    world.released.clear()
+    second = await bench.propose(plan=await again())
+    await bench.press(second, "confirm")
+
+    async def under_way() -> bool:
+        return world.executed == 2
+
+    await bench.until(under_way)
+    assert ("Move back" in labels(await card(bench, first))) is stays
+    world.released.set()
+    await bench.ended(second, "SUCCEEDED")
+    if not stays:
+        with pytest.raises(Refused, match="too late"):
+            await bench.press(first, "move_back")
