@@ -211,14 +211,14 @@ class App:
             return
         try:
             async with asyncio.timeout(STOCK_S):
-                found = await self.shelf.listing()
+                shown = await self.shelf.listing()
         except TimeoutError:
             log.warning("archive_too_slow", after_s=STOCK_S)
         except TargetFailed as reason:
             log.warning("archive_not_read", reason=str(reason))
         else:
-            changed, gone = await self.store.rebuild_backups(found)
-            log.info("archive_read", backups=len(found), changed=changed, gone=gone)
+            changed, gone = await self.store.rebuild_backups(shown)
+            log.info("archive_read", backups=len(shown.backups), unread=len(shown.unread), changed=changed, gone=gone)
 
     async def _work(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

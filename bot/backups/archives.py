@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Final, ParamSpec, TypeVar
@@ -19,6 +19,7 @@ from bot.backups.target import Draft, Target, Verified
 from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
 from bot.domain.catalogue import Backup
+from bot.errors import TargetFailed
 from bot.operations.stream_ports import Sink
 
 _THREADS: Final = 8
@@ -59,7 +60,10 @@ class Archive(Asking):
     async def made(self, guest: str, mark: str) -> Backup | None:
         """See `Archives.made`."""
         listing = await self._asked(self._target().listing, guest)
-        return next((one for one in listing.backups if one.id.endswith(f"-{mark}")), None)
+        found = next((one for one in listing.backups if one.id.endswith(f"-{mark}")), None)
+        if found is None and (listing.blind or guest in listing.unread or _marked(listing.unread, mark)):
+            raise TargetFailed("The backups of this guest cannot all be read now.", "Look at the disk and its server.")
+        return found
 
     async def sweep(self, guest: str, mark: str) -> None:
         """See `Archives.sweep`."""
@@ -89,6 +93,10 @@ class Archive(Asking):
     def now(self) -> float:
         """Unix seconds."""
         return self._clock()
+
+
+def _marked(ids: Iterable[str], mark: str) -> bool:
+    return any(one.endswith(f"-{mark}") for one in ids)
 
 
 class Incoming:

@@ -54,6 +54,8 @@ class Inspector:
         self._stored: list[Stored] = []
         self._unfinished: list[Unfinished] = []
         self._findings: list[Odd] = []
+        self._unread: set[str] = set()
+        self._blind = False
 
     def listing(self, guest: str = "") -> Listing:
         """Returns everything, or what is of one guest. Raises OSError when the folder itself cannot be read."""
@@ -67,7 +69,9 @@ class Inspector:
             if guest in {"", stored.manifest.guest}:
                 self._stored.append(stored)
         order = sorted(self._stored, key=lambda one: (one.manifest.at, one.manifest.id), reverse=True)
-        return Listing(tuple(order), tuple(self._unfinished), tuple(self._findings))
+        return Listing(
+            tuple(order), tuple(self._unfinished), tuple(self._findings), frozenset(self._unread), self._blind
+        )
 
     def find(self, identity: str) -> Stored | None:
         """Returns the backup of that id, None when there is none. Raises BadManifest, NotPlain, OSError."""
@@ -91,6 +95,7 @@ class Inspector:
         except FileNotFoundError:
             return
         except OSError as error:
+            self._blind = self._blind or not _certain(error)
             self._note(TRASH, f"cannot be read: {error.strerror}", _READABLE)
 
     def _look_through(self, guest: str) -> None:
@@ -99,6 +104,8 @@ class Inspector:
                 for name in files.names(folder):
                     self._look_at(guest, name, folder)
         except OSError as error:
+            if not _certain(error):
+                self._unread.add(guest)
             self._note(guest, f"cannot be read: {error.strerror}", _READABLE)
 
     def _look_at(self, guest: str, name: str, folder: int) -> None:
@@ -124,6 +131,8 @@ class Inspector:
             # Moved or removed since the folder was listed.
             return None
         except OSError as error:
+            if not _certain(error):
+                self._unread.add(where.rpartition("/")[2].removesuffix(PARTIAL))
             self._note(where, f"cannot be read: {error.strerror}", _READABLE)
         return None
 
@@ -198,6 +207,11 @@ class Inspector:
             where, again = f"{manifest.guest}/{manifest.id}", f"/xen verify {manifest.id}"
             self._note(where, what, "{command} looks at it again.", again)
             return None
+
+
+def _certain(error: OSError) -> bool:
+    """Whether an error says what is there: nothing, or no folder. Any other may be over in a moment."""
+    return error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 def _missing(folder: int, manifest: Manifest) -> str:

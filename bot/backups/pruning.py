@@ -5,6 +5,7 @@ Never removed: the newest whole backup of a guest, wherever it lies, and anythin
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 from bot.backups.target import Listing, Stored, Target
 from bot.domain.catalogue import Backup, BackupState
 from bot.domain.retention import Kept, Rule, decide, read_rule
-from bot.errors import NotFound
+from bot.errors import NotFound, TargetFailed
 
 _DAY = 86400.0
 # XAPI ends an export after 24 hours; twice that leaves room for clocks and restarts.
@@ -45,23 +46,29 @@ def plan_pruning(target: Target, policy: Policy, now: float) -> Pruning:
 
 
 def prune(target: Target, policy: Policy, now: float, who: str) -> Pruning:
-    """Prunes; returns what went. Raises TargetFailed, also when another bot or command prunes at the same time."""
+    """Prunes; returns what went, with a finding where the place then failed.
+
+    Raises TargetFailed where it cannot be read at all, or another bot or command prunes at the same time.
+    """
+    dropped: list[Backup] = []
+    purged: list[Backup] = []
+    findings: list[str] = []
     with target.alone():
         plan = _plan(target.listing(), policy, now)
-        # For good first: what goes to the trash now must stay there for the whole delay.
         before = now - policy.trash_days * _DAY
-        purged = target.purge(before, frozenset(one.id for one in plan.purge))
-        dropped = tuple(backup for backup in plan.drop if _trashed(target, backup, who, now))
-    return Pruning(plan.keep, dropped, purged, plan.findings)
-
-
-def _trashed(target: Target, backup: Backup, who: str, now: float) -> bool:
-    """Whether it went to the trash; somebody may have moved or removed it by hand meanwhile."""
-    try:
-        target.trash(backup.id, who, now)
-    except NotFound:
-        return False
-    return True
+        try:
+            # For good first: what goes to the trash now must stay there for the whole delay.
+            for one in plan.purge:
+                purged += target.purge(before, {one.id})
+            for one in plan.drop:
+                # Somebody may have moved or removed it by hand meanwhile.
+                with contextlib.suppress(NotFound):
+                    target.trash(one.id, who, now)
+                    dropped.append(one)
+        except TargetFailed as failed:
+            # What went is gone all the same, and has to be told of.
+            findings.append(str(failed))
+    return Pruning(plan.keep, tuple(dropped), tuple(purged), (*findings, *plan.findings))
 
 
 def _plan(listing: Listing, policy: Policy, now: float) -> Pruning:

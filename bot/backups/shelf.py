@@ -19,7 +19,7 @@ from bot.backups.checking import Look, check_all, check_sample
 from bot.backups.comparing import Comparing, wanted
 from bot.backups.intake_examined import LINGER_S
 from bot.backups.target import Target
-from bot.domain.catalogue import Archived, Backup, Odd, Proof
+from bot.domain.catalogue import Archived, Backup, Odd, Proof, Shown
 
 _TELL_EVERY_S: Final = 1.0
 _ASKING: Final = 8
@@ -35,9 +35,9 @@ class Shelf(Asking):
         self._clock = clock
         self._reading = ThreadPoolExecutor(_READING, thread_name_prefix="shelf-reading")
 
-    async def listing(self) -> Sequence[Backup]:
+    async def listing(self) -> Shown:
         """See `Library.listing`."""
-        return (await asyncio.wrap_future(self._threads.submit(self._target().listing))).backups
+        return (await asyncio.wrap_future(self._threads.submit(self._target().listing))).shown
 
     async def odd(self) -> Sequence[Odd]:
         """See `Library.odd`."""

@@ -15,7 +15,7 @@ from bot.backups.trouble import target_failed
 from bot.backups.verifier import Verifier
 from bot.domain import texts
 from bot.domain.backup import Contents
-from bot.domain.catalogue import Backup, Odd, Verification
+from bot.domain.catalogue import Backup, Odd, Shown, Verification
 
 ARCHIVE: Final = "archive.xva"
 PROOF: Final = "proof"
@@ -123,15 +123,25 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Listing:
-    """All there is; `findings` is what is there and is no usable backup, drafts left out."""
+    """All there is; `findings` is what is there and is no usable backup, drafts left out.
+
+    `unread` and `blind` tell what could not be seen; see `Shown`.
+    """
 
     stored: tuple[Stored, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
     findings: tuple[Odd, ...] = ()
+    unread: frozenset[str] = frozenset()
+    blind: bool = False
     backups: tuple[Backup, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "backups", tuple(one.backup for one in self.stored))
+
+    @property
+    def shown(self) -> Shown:
+        """The same as the catalogue needs it."""
+        return Shown(self.backups, self.unread, self.blind)
 
 
 @dataclass(frozen=True)

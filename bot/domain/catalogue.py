@@ -81,16 +81,36 @@ def newest_good(backups: Iterable[Backup]) -> Backup | None:
     return max((one for one in backups if one.good), key=lambda one: (one.at, one.id), default=None)
 
 
-def merged(known: Sequence[Backup], found: Sequence[Backup]) -> list[Backup]:
+class Shown(msgspec.Struct, frozen=True):
+    """What an archive shows: its `backups`, newest first, those in the trash included.
+
+    `unread` are the ids of backups, and the UUIDs of guests, of which could not be seen what is there now; `blind`
+    tells that this may be any: the trash could not be read.
+    """
+
+    backups: tuple[Backup, ...] = ()
+    unread: frozenset[str] = frozenset()
+    blind: bool = False
+
+    def hides(self, backup: str, guest: str) -> bool:
+        """Whether a backup that is not among the `backups` may be there all the same."""
+        return self.blind or bool(self.unread & {backup, guest})
+
+
+def merged(known: Sequence[Backup], shown: Shown) -> list[Backup]:
     """The catalogue as the archive shows it: what is there counts, and of two verifications the newer one.
 
-    What was known and is not `found` any more stays as GONE, so that a backup somebody removed is no riddle.
+    What was known and is not there any more stays as GONE, so that a backup somebody removed is no riddle. What could
+    not be seen stays as it is known: unknown is not gone.
     """
     by_id = {one.id: one for one in known}
-    there = {one.id for one in found}
-    now = [_newer(by_id.get(one.id), one) for one in found]
-    gone = [msgspec.structs.replace(one, state=BackupState.GONE) for one in known if one.id not in there]
-    return sorted((*now, *gone), key=lambda one: (one.at, one.id))
+    there = {one.id for one in shown.backups}
+    now = [_newer(by_id.get(one.id), one) for one in shown.backups]
+    rest = [one for one in known if one.id not in there]
+    left = [
+        one if shown.hides(one.id, one.guest) else msgspec.structs.replace(one, state=BackupState.GONE) for one in rest
+    ]
+    return sorted((*now, *left), key=lambda one: (one.at, one.id))
 
 
 def _newer(known: Backup | None, found: Backup) -> Backup:

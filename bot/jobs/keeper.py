@@ -94,16 +94,20 @@ class Keeper:
             await self._look()
 
     async def _prune(self) -> None:
-        pruned = await self.steward.prune(WHO)
+        try:
+            pruned = await self.steward.prune(WHO)
+        except TargetFailed as reason:
+            log.warning("backups_not_pruned", reason=str(reason))
+            pruned = Pruned(findings=(str(reason),))
         for tag, gone in ((Tag.BACKUP_TRASHED, pruned.trashed), (Tag.BACKUP_REMOVED, pruned.removed)):
             for one in gone:
                 await self.store.note(Note(tag, self.team, WHO, {"backup": one.id}), (one.guest, one.name))
         before = await self.store.backups(limit=_ALL)
-        found = await self.library.listing()
+        shown = await self.library.listing()
         known = {one.id for one in await self.store.backups(limit=_ALL) if one.state is BackupState.DAMAGED}
         # A backup that is committed while the archive is read is not in the list, and not gone.
-        await self.store.rebuild_backups(found, among={one.id for one in before})
-        for one in found:
+        await self.store.rebuild_backups(shown, among={one.id for one in before})
+        for one in shown.backups:
             # Some damage shows without reading an archive: one that was cut, or is gone.
             if one.state is BackupState.DAMAGED and one.id not in known:
                 await self._tell(await self._damage(one))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
-from bot.domain.catalogue import Archived, Backup, Odd, Proof
+from bot.domain.catalogue import Archived, Backup, Odd, Proof, Shown
 from bot.domain.upkeep import Pruned
 from bot.operations.stream_ports import Sink
 
@@ -120,8 +120,8 @@ class Library(Protocol):
     Every method raises TargetFailed where the place cannot be read, or no place is configured.
     """
 
-    async def listing(self) -> Sequence[Backup]:
-        """All there is, newest first, those in the trash included."""
+    async def listing(self) -> Shown:
+        """All there is, those in the trash included."""
         ...
 
     async def odd(self) -> Sequence[Odd]:

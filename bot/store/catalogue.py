@@ -10,7 +10,7 @@ import msgspec
 import sqlite_utils
 
 from bot.domain.audit import Tag
-from bot.domain.catalogue import Backup, BackupState, Proof, Verification, looked_at, merged
+from bot.domain.catalogue import Backup, BackupState, Proof, Shown, Verification, looked_at, merged
 from bot.errors import NotFound
 from bot.store import audit, rows
 from bot.store.audit import Note
@@ -61,9 +61,7 @@ class Catalogue:
 
         return await self.database.write(work)
 
-    async def rebuild_backups(
-        self, found: Sequence[Backup], *, among: Collection[str] | None = None
-    ) -> tuple[int, int]:
+    async def rebuild_backups(self, shown: Shown, *, among: Collection[str] | None = None) -> tuple[int, int]:
         """Makes the catalogue say what the archive shows; how many entries came or changed, and how many are gone.
 
         With `among` (ids) only those can be gone: what came while the archive was read is in no list yet.
@@ -71,10 +69,10 @@ class Catalogue:
 
         def work(db: sqlite_utils.Database) -> tuple[int, int]:
             every = [_backup(row) for row in db.execute("SELECT * FROM backups").fetchall()]
-            there = {one.id for one in found}
+            there = {one.id for one in shown.backups}
             known = [one for one in every if among is None or one.id in among or one.id in there]
             before = {one.id: one for one in known}
-            changed = [one for one in merged(known, found) if before.get(one.id) != one]
+            changed = [one for one in merged(known, shown) if before.get(one.id) != one]
             for one in changed:
                 _put(db, one)
             gone = sum(one.state is BackupState.GONE for one in changed)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from bot.domain.audit import Tag
-from bot.domain.catalogue import Backup, BackupState, Proof, Verification
+from bot.domain.catalogue import Backup, BackupState, Proof, Shown, Verification
 from bot.domain.job import JobState
 from bot.domain.plan import ceiling, digest
 from bot.domain.record import JobRecord
@@ -61,6 +61,10 @@ async def a_job(store: Store) -> int:
     return (await store.create(record, Note(Tag.JOB_PROPOSED, "T1", "U2"), silent)).number
 
 
+def shown(*backups: Backup, **unseen: Any) -> Shown:
+    return Shown(backups, **unseen)
+
+
 HURT = Verification(2000.0, Proof.FULL, "U2", ("disk 0: block 7 differs",))
 
 
@@ -77,20 +81,31 @@ async def test_what_is_kept_comes_back_as_it_was(store: Store) -> None:
 async def test_a_lost_catalogue_is_rebuilt_and_one_that_differs_follows_the_archive(store: Store) -> None:
     await store.keep_backup(backup("gone"))
     await store.keep_backup(backup("b1", size=1, verified=HURT))
-    assert await store.rebuild_backups([backup("b1"), backup("b2", at=2000.0)]) == (2, 1)
+    assert await store.rebuild_backups(shown(backup("b1"), backup("b2", at=2000.0))) == (2, 1)
     kept = {one.id: one for one in await store.backups()}
     assert list(kept) == ["b2", "b1"]
     assert kept["b1"].size == 2 << 30
     assert kept["b1"].verified == HURT
     assert kept["b1"].state is BackupState.DAMAGED
     assert (await store.backup("gone")).state is BackupState.GONE
-    assert await store.rebuild_backups([backup("b1"), backup("b2", at=2000.0)]) == (0, 0)
-    assert await store.rebuild_backups([backup("gone"), backup("b1"), backup("b2", at=2000.0)]) == (1, 0)
+    assert await store.rebuild_backups(shown(backup("b1"), backup("b2", at=2000.0))) == (0, 0)
+    assert await store.rebuild_backups(shown(backup("gone"), backup("b1"), backup("b2", at=2000.0))) == (1, 0)
+
+
+@pytest.mark.parametrize("unseen", [{"unread": frozenset({"b1"})}, {"unread": frozenset({"vm-1"})}, {"blind": True}])
+async def test_what_could_not_be_seen_in_the_archive_is_not_taken_for_gone(store: Store, unseen: Any) -> None:
+    await store.keep_backup(backup("b1"))
+    await store.keep_backup(backup("b2", guest="vm-2"))
+    await store.rebuild_backups(shown(backup("b3", at=2000.0), **unseen))
+    assert (await store.backup("b1")).state is BackupState.WHOLE
+    assert (await store.backup("b2")).state is (BackupState.WHOLE if unseen.get("blind") else BackupState.GONE)
+    await store.rebuild_backups(shown(backup("b3", at=2000.0)))
+    assert (await store.backup("b1")).state is BackupState.GONE
 
 
 async def test_what_was_proved_of_other_bytes_proves_nothing(store: Store) -> None:
     await store.keep_backup(backup(verified=Verification(3000.0, Proof.FULL, "U2")))
-    await store.rebuild_backups([backup(sha256="b" * 64)])
+    await store.rebuild_backups(shown(backup(sha256="b" * 64)))
     assert (await store.backup("b1")).verified is None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import AsyncIterator, Sequence
+import shutil
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,16 +14,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from backup_keeping import ARCHIVE, AT, GUEST, OTHER, keep
+from backup_keeping import ARCHIVE, AT, GUEST, OTHER, keep, write
 
-from bot.backups import Folder, Policy, Pruner, Shelf, Stored
+from bot.backups import Archive, Folder, Policy, Pruner, Shelf, Stored, folder_files, make_id
 from bot.domain.audit import Tag
-from bot.domain.catalogue import Backup, BackupState, Proof
+from bot.domain.catalogue import BackupState, Proof, Shown
 from bot.domain.inventory import FeedState
 from bot.domain.plain_text import text_of
 from bot.domain.record import Freeze
 from bot.domain.retention import read_rule
-from bot.errors import NotFound
+from bot.errors import NotFound, TargetFailed
 from bot.jobs.keeper import Keeper, Keeping
 from bot.store import Note, Store
 from bot.store.catalogue import _put
@@ -245,7 +247,7 @@ async def test_a_backup_that_comes_while_the_archive_is_read_is_not_taken_for_go
     await bench.kept()
     listing, came = bench.shelf.listing, []
 
-    async def slow() -> Sequence[Backup]:
+    async def slow() -> Shown:
         found = await listing()
         # A job commits its backup and catalogues it; the list was made before.
         came.append(await bench.kept(OTHER))
@@ -275,3 +277,92 @@ async def test_a_backup_that_is_taken_away_by_hand_while_it_is_pruned_stops_noth
     monkeypatch.setattr(bench.target, "trash", beaten)
     await bench.round(DAY)
     assert (await bench.store.backup(second.manifest.id)).state is BackupState.TRASHED
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.EACCES])
+@pytest.mark.parametrize("where", ["guest", "backup", "manifest", "archive", "trash"])
+async def test_what_cannot_be_read_for_a_moment_is_not_taken_for_gone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, code: int, where: str
+) -> None:
+    bench.keeping = Keeping(0, 0.01, 0)
+    trashed = await bench.kept(OTHER)
+    bench.clock.now += 3600
+    stored = await bench.kept()
+    await bench.kept(OTHER)
+    await bench.round(DAY)
+    dark = {"guest": GUEST, "backup": stored.manifest.id, "manifest": "manifest.json", "trash": ".trash"}
+    opened, looked = os.open, os.stat
+
+    def open_(path: Any, *args: Any, **named: Any) -> int:
+        if path == dark.get(where):
+            raise OSError(code, os.strerror(code))
+        return opened(path, *args, **named)
+
+    def stat_(path: Any, *args: Any, **named: Any) -> os.stat_result:
+        if where == "archive" and path == "archive.xva":
+            raise OSError(code, os.strerror(code))
+        return looked(path, *args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_files.os, "open", open_)
+        patch.setattr(folder_files.os, "stat", stat_)
+        told = [one for _ in range(2) for one in await bench.round(DAY)]
+    assert any("cannot be read" in one for one in told)
+    states = {one.id: one.state for one in await bench.store.backups()}
+    assert states[stored.manifest.id] is BackupState.WHOLE
+    assert states[trashed.manifest.id] is BackupState.TRASHED
+    # One that was taken away is gone once it can be seen that it is.
+    shutil.rmtree(stored.archive.parent)
+    await bench.round(DAY)
+    assert (await bench.store.backup(stored.manifest.id)).state is BackupState.GONE
+
+
+@pytest.mark.parametrize("where", ["guest", "backup", ".trash"])
+async def test_whether_a_backup_was_kept_is_not_denied_where_it_cannot_be_seen(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    draft = bench.target.begin(make_id(AT, "0123456789abcdef"), GUEST)
+    await bench.kept(OTHER)
+    stored = bench.target.commit(draft, write(draft))
+    bench.target.trash((await bench.kept(OTHER)).manifest.id, "U1", AT)
+    archive, opened = Archive(bench.target), os.open
+    dark = {"guest": GUEST, "backup": stored.manifest.id}.get(where, where)
+
+    def open_(path: Any, *args: Any, **named: Any) -> int:
+        if path == dark:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return opened(path, *args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_files.os, "open", open_)
+        if where == ".trash":
+            with pytest.raises(TargetFailed):
+                await archive.made(GUEST, "fedcba9876543210")
+        else:
+            with pytest.raises(TargetFailed):
+                await archive.made(GUEST, "0123456789abcdef")
+    assert await archive.made(GUEST, "0123456789abcdef") == stored.backup
+    assert await archive.made(GUEST, "fedcba9876543210") is None
+
+
+async def test_a_place_that_fails_while_it_is_pruned_hides_nothing_of_what_went(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await bench.kept()
+    bench.clock.now += 3600
+    second = await bench.kept()
+    bench.clock.now += 3600
+    await bench.kept()
+    trash = bench.target.trash
+
+    def fills(identity: str, who: str, at: float) -> None:
+        if identity == first.manifest.id:
+            raise TargetFailed("The trash could not be written: no space is left there.", "Free space there.")
+        trash(identity, who, at)
+
+    monkeypatch.setattr(bench.target, "trash", fills)
+    (text,) = await bench.round(DAY)
+    assert "no space is left there" in text
+    assert await bench.entries() == [("backup:trash", GUEST, "xenbot")]
+    assert (await bench.store.backup(second.manifest.id)).state is BackupState.TRASHED
+    assert (await bench.store.backup(first.manifest.id)).state is BackupState.WHOLE

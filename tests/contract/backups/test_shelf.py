@@ -23,7 +23,7 @@ async def test_a_backup_tells_what_is_in_it_and_where_it_lies(tmp_path: Path) ->
     found = await shelf.archived(stored.manifest.id)
     assert (found.backup.guest, found.contents) == (GUEST, stored.manifest.contents)
     assert await shelf.path(stored.manifest.id) == stored.archive
-    assert [one.id for one in await shelf.listing()] == [stored.manifest.id]
+    assert [one.id for one in (await shelf.listing()).backups] == [stored.manifest.id]
     with pytest.raises(NotFound):
         await shelf.archived("20260101-000000-00000000")
 
