@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +34,9 @@ class Shelf(Asking):
     def __init__(self, target: Target | None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(target, ThreadPoolExecutor(_ASKING, thread_name_prefix="shelf"))
         self._clock = clock
+        # Two who read one archive at a time only take the disk from each other.
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._waiting: Counter[str] = Counter()
         self._reading = ThreadPoolExecutor(_READING, thread_name_prefix="shelf-reading")
 
     async def listing(self) -> Shown:
@@ -58,10 +62,27 @@ class Shelf(Asking):
         stored = await self._asked(self._target().find, backup)
         return Comparing(stored, await self._asked(wanted, stored))
 
+    def looking_at(self) -> frozenset[str]:
+        """See `Library.looking_at`."""
+        return frozenset(self._turns)
+
     async def check(
         self, backup: str, how: Proof, share: float, who: str, progress: Callable[[int, int], None]
     ) -> Backup:
         """See `Library.check`."""
+        turn = self._turns.setdefault(backup, asyncio.Lock())
+        self._waiting[backup] += 1
+        try:
+            async with turn:
+                return await self._looked(backup, how, share, who, progress)
+        finally:
+            self._waiting[backup] -= 1
+            if not self._waiting[backup]:
+                del self._turns[backup], self._waiting[backup]
+
+    async def _looked(
+        self, backup: str, how: Proof, share: float, who: str, progress: Callable[[int, int], None]
+    ) -> Backup:
         target, loop = self._target(), asyncio.get_running_loop()
         stored = await self._asked(target.find, backup)
         stop, pace = threading.Event(), _Pace()

@@ -40,6 +40,7 @@ class JobEvent(StrEnum):
     FAIL = "fail"
     CANCEL = "cancel"
     LOSE = "lose sight"
+    TAKE_BACK = "take back"
 
 
 _S, _E = JobState, JobEvent
@@ -72,6 +73,8 @@ TRANSITIONS: dict[JobState, dict[JobEvent, JobState]] = {
         _E.LOSE: _S.NEEDS_ATTENTION,
     },
     _S.NEEDS_ATTENTION: {
+        # A person has looked: what it made is known now, and is taken back as it would have been.
+        _E.TAKE_BACK: _S.RUNNING,
         _E.SUCCEED: _S.SUCCEEDED,
         _E.END_PARTLY: _S.PARTIAL,
         _E.FAIL: _S.FAILED,

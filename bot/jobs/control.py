@@ -12,7 +12,7 @@ from bot.domain.record import Freeze, JobRecord, StepState
 from bot.domain.texts import Code, Moment, Quote, Who, plain, say
 from bot.domain.words import at_card, state_word
 from bot.errors import NotAllowed, NotFound, Refused
-from bot.jobs import story
+from bot.jobs import story, undoing
 from bot.jobs.claims import brief, frozen
 from bot.jobs.engine import Engine
 from bot.operations.base import Look, Seen
@@ -83,10 +83,17 @@ class Control:
             return brief(look.headline, *look.evidence, say("If that is right, close it with {close}.", close=close))
         note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(look.headline)})
         closed = msgspec.structs.replace(step, state=StepState.DONE if seen_done else StepState.FAILED)
+        if seen_done and undoing.waits_for(record, step.index):
+            # Nothing goes on from it any more, but what it made is known now and can be taken back.
+            closed = msgspec.structs.replace(step, state=StepState.FAILED, made=look.made)
         others = [one for one in open_steps if one.index != step.index]
         if any(one.state is StepState.UNCLEAR for one in others):
             await self.store.save_step(closed, note)
             return brief(look.headline, *look.evidence, say("Another step is unclear too: look again."))
+        if undoing.left(record, closed):
+            await self.store.move(number, JobEvent.TAKE_BACK, note, self._goes_on, expect=record.state, step=closed)
+            self.engine.take_up(number)
+            return brief(say("{what}. What job {n} made is taken back now.", what=look.headline, n=number))
         event = JobEvent.FAIL
         if record.done or seen_done:
             event = JobEvent.END_PARTLY if others or not seen_done else JobEvent.SUCCEED
@@ -157,6 +164,11 @@ class Control:
     def _asked(self, record: JobRecord) -> list[Outgoing]:
         operation = self.engine.operations[record.operation]
         line = say("{who} asked to stop it.", who=Who(record.cancel_by))
+        return [Outgoing("card", story.card(record, operation, now=self.store.clock())), story.reply(line)]
+
+    def _goes_on(self, record: JobRecord) -> list[Outgoing]:
+        operation = self.engine.operations[record.operation]
+        line = say("Resolved by a person: what it made is taken back now.")
         return [Outgoing("card", story.card(record, operation, now=self.store.clock())), story.reply(line)]
 
     def _ended(self, record: JobRecord) -> list[Outgoing]:

@@ -78,6 +78,11 @@ class Engine:
         """Something was queued or asked for: look now."""
         self._kick.set()
 
+    def take_up(self, number: int) -> None:
+        """A job that needed a person runs again, also where a defect of ours had ended it."""
+        self._broken.discard(number)
+        self.kick()
+
     def ask_cancel(self, number: int) -> None:
         """A running job was asked to stop; the wish is stored already."""
         course = self._courses.get(number)

@@ -117,7 +117,9 @@ class Keeper:
 
     async def _look(self) -> None:
         known = await self.store.backups(limit=_ALL)
-        one = next_look(known, self.store.clock(), self.keeping.look_every_s, frozenset(self._passed_over))
+        # What somebody looks at already is looked at then.
+        not_now = self.library.looking_at() | self._passed_over
+        one = next_look(known, self.store.clock(), self.keeping.look_every_s, not_now)
         if one is None:
             return
         how = Proof.FULL if self.keeping.share >= 1 else Proof.SAMPLE

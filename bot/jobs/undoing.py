@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
+import msgspec
+
 from bot.domain.plan import Step
-from bot.domain.record import JobRecord, StepState
+from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import say
+from bot.jobs import lanes
 from bot.jobs.judging import End, EndKind, Judging
 from bot.operations.base import Seen
 
@@ -43,6 +46,24 @@ class Undoing(Judging):
         # Nobody can stop what takes something back, so it ends by itself, and what is left is named.
         self._waits += 1
         return not plan_step.undoes or self._waits <= self.pace.stubborn
+
+
+def waits_for(record: JobRecord, index: int) -> bool:
+    """Whether a later step would take back what this one makes, and has not begun since nobody knew what that is."""
+    planned = record.plan.steps[index]
+    return bool(planned.makes) and any(
+        one.state is StepState.WAITING
+        and one.index > index
+        and (record.plan.steps[one.index].lane, record.plan.steps[one.index].undoes) == (planned.lane, planned.makes)
+        for one in record.steps
+    )
+
+
+def left(record: JobRecord, closed: StepRecord) -> bool:
+    """Whether anything can be taken back once a step is closed so."""
+    steps = tuple(closed if one.index == closed.index else one for one in record.steps)
+    ready = lanes.ready(msgspec.structs.replace(record, steps=steps), (), stopping=True)
+    return any(record.plan.steps[index].undoes for index in ready)
 
 
 def _in_doubt(record: JobRecord, plan_step: Step) -> bool:

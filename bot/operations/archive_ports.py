@@ -140,13 +140,18 @@ class Library(Protocol):
         """Makes ready for comparing disks with those of a backup. Raises NotFound, Refused without its proof."""
         ...
 
+    def looking_at(self) -> frozenset[str]:
+        """The backups whose archives are being read again right now."""
+        ...
+
     async def check(
         self, backup: str, how: Proof, share: float, who: str, progress: Callable[[int, int], None], /
     ) -> Backup:
         """Reads its archive again, all of it or a random part (`share`, 0 to 1), and keeps what was found beside it.
 
-        `progress` gets the bytes looked at and those to look at, on the event loop, about once a second. Ends within a
-        second when it is cancelled, and keeps nothing then. Raises NotFound, Refused where a part proves nothing.
+        Of several looks at one backup each waits for the one before. `progress` gets the bytes looked at and those to
+        look at, on the event loop, about once a second. Ends within a second when it is cancelled, and keeps nothing
+        then. Raises NotFound, Refused where a part proves nothing.
         """
         ...
 

@@ -35,6 +35,7 @@ class Copies(World):
         self.shelf: set[str] = set()
         self.bad: dict[str, tuple[str, ...]] = {}
         self.vanish = ""
+        self.silent_for = ""
         self.begun: list[str] = []
         self.runs: list[str] = []
         self.most = 0
@@ -197,7 +198,7 @@ class Copies(World):
             case "VM.start":
                 done = self.power_of[refs[0]] is PowerState.RUNNING
             case "VM.snapshot":
-                uuid = self.snapshots.get(names[0])
+                uuid = self.snapshots.get(names[0]) if step.kind != self.silent_for else None
                 made = {f"snapshot {refs[0]}": uuid} if uuid else {}
                 done = bool(uuid)
             case "copy":

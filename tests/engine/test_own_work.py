@@ -10,8 +10,10 @@ from stored_steps import states, told
 
 from bot.domain.inventory import PowerState
 from bot.domain.job import JobState
+from bot.domain.plain_text import text_of
 from bot.domain.plan import Made, digest
 from bot.domain.texts import plain
+from bot.errors import Refused
 from bot.operations.ports import TaskStatus
 
 WAY = ["VM.clean_shutdown v1", "VM.snapshot v1", "VM.start v1"]
@@ -84,6 +86,33 @@ async def test_a_guest_that_shuts_down_after_all_is_started_again(copies: CopyBe
     await copies.ended(number, "FAILED")
     assert world.begun == ["VM.clean_shutdown v1", "VM.start v1"]
     world.clean()
+
+
+@pytest.mark.parametrize("cold", [True, False])
+async def test_a_snapshot_that_a_person_finds_later_is_taken_back_and_nothing_else_goes_on(
+    copies: CopyBench, world: Copies, *, cold: bool
+) -> None:
+    world.cold, world.silent_for = cold, "VM.snapshot"
+    world.vanish = "VM.snapshot"
+    number = await copies.started()
+    record = await copies.ended(number, "NEEDS_ATTENTION")
+    assert {step.kind: step.state.value for step in record.steps}["VM.snapshot"] == "UNCLEAR"
+    world.silent_for = ""
+    assert len(world.snapshots) == 1
+    admin = await world.person("T", ADMIN)
+    with pytest.raises(Refused, match="shows otherwise"):
+        await copies.control.resolve(number, admin, "not-done")
+    answer = await copies.control.resolve(number, admin, "")
+    assert f"What job {number} made is taken back now" in text_of(answer)
+    record = await copies.ended(number, "FAILED")
+    assert world.runs == []
+    assert {step.kind: step.state.value for step in record.steps} == {
+        **({"VM.clean_shutdown": "DONE", "VM.start": "DONE"} if cold else {}),
+        "VM.snapshot": "FAILED",
+        "copy": "WAITING",
+        "VM.destroy": "DONE",
+    }
+    clean(world)
 
 
 async def test_cancel_ends_the_work_and_takes_back_what_was_begun(copies: CopyBench, world: Copies) -> None:

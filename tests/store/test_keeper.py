@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import shutil
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +18,9 @@ import msgspec
 import pytest
 from backup_keeping import ARCHIVE, AT, GUEST, OTHER, keep, write
 
-from bot.backups import Archive, Folder, Policy, Pruner, Shelf, Stored, folder_files, make_id
+from bot.backups import Archive, Folder, Policy, Pruner, Shelf, Stored, folder_files, make_id, shelf
 from bot.domain.audit import Tag
-from bot.domain.catalogue import BackupState, Proof, Shown
+from bot.domain.catalogue import Backup, BackupState, Proof, Shown
 from bot.domain.inventory import FeedState
 from bot.domain.plain_text import text_of
 from bot.domain.record import Freeze
@@ -366,3 +368,38 @@ async def test_a_place_that_fails_while_it_is_pruned_hides_nothing_of_what_went(
     assert await bench.entries() == [("backup:trash", GUEST, "xenbot")]
     assert (await bench.store.backup(second.manifest.id)).state is BackupState.TRASHED
     assert (await bench.store.backup(first.manifest.id)).state is BackupState.WHOLE
+
+
+async def test_a_backup_that_somebody_looks_at_is_left_to_them_and_the_next_one_is_looked_at(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = await bench.kept()
+    bench.clock.now += 60
+    other = await bench.kept(OTHER)
+    bench.clock.now += 31 * DAY
+    begun, go_on = threading.Event(), threading.Event()
+    read = shelf.check_all
+    order: list[str] = []
+
+    def slow(stored: Stored, progress: Any) -> Any:
+        order.append("begins")
+        begun.set()
+        assert go_on.wait(30)
+        order.append("ends")
+        return read(stored, progress)
+
+    monkeypatch.setattr(shelf, "check_all", slow)
+
+    def asked() -> Awaitable[Backup]:
+        return bench.shelf.check(busy.manifest.id, Proof.FULL, 1.0, "U1", lambda _done, _total: None)
+
+    looks = [asyncio.ensure_future(asked()) for _ in range(2)]
+    assert await asyncio.to_thread(begun.wait, 30)
+    await bench.keeper().round()
+    looked = {one.id: one.verified.at for one in await bench.store.backups() if one.verified is not None}
+    assert looked[other.manifest.id] == bench.clock.now
+    assert looked[busy.manifest.id] < bench.clock.now
+    go_on.set()
+    await asyncio.gather(*looks)
+    assert order == ["begins", "ends", "begins", "ends"]
+    assert bench.shelf.looking_at() == frozenset()

@@ -71,4 +71,4 @@ async def test_a_list_that_never_comes_takes_no_thread_of_others(dead: Dead) -> 
     async with asyncio.timeout(20):
         assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
     dead.back.set()
-    assert all(len(found) == 1 for found in await asyncio.gather(*lists))
+    assert all(len(found.backups) == 1 for found in await asyncio.gather(*lists))
