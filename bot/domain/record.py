@@ -31,7 +31,8 @@ class StepRecord(msgspec.Struct, frozen=True):
     work of the bot itself is begun again. `nonce` is the end of the label of a parent task that may be at the pool
     without being stored here; "" where there is none. `made` holds the UUIDs of what the step made, by the names that
     later steps refer to. `said` is how far it is, or how it ended, in a sentence. An `error` of one that is under way
-    says that it does not go well any more: what is left is to clear it away.
+    says that it does not go well any more: what is left is to clear it away. `noted` is what work of the bot has
+    written down for itself, to be known after a crash.
     """
 
     job: int
@@ -48,6 +49,7 @@ class StepRecord(msgspec.Struct, frozen=True):
     nonce: str = ""
     made: dict[str, str] = {}
     said: Phrase | None = None
+    noted: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True):

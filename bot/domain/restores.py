@@ -86,6 +86,17 @@ class Restored(msgspec.Struct, frozen=True):
     compared: str = ""
 
 
+class Before(msgspec.Struct, frozen=True):
+    """What there was in a pool before an import, so that what it makes is known: UUIDs.
+
+    `name` is what the archive calls its guest, `guests` those that were called so, `networks` all there were.
+    """
+
+    name: str
+    guests: tuple[str, ...]
+    networks: tuple[str, ...]
+
+
 class RestoreFacts(msgspec.Struct, frozen=True):
     """Everything that restoring a guest to one pool is judged by, read directly at one moment.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 import structlog
@@ -37,6 +38,7 @@ class OwnWork(StepRunner):
     """Runs one step of one job that a worker of the bot does."""
 
     workers: Mapping[str, Worker] = {}
+    _noted = ""
 
     async def _once(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
         worker = self.workers[plan_step.call.method]
@@ -88,7 +90,7 @@ class OwnWork(StepRunner):
             if not pulse.spared:
                 await self._stop_task(record, step)
             # What came through at the pool although the work was broken off goes too.
-            left = await self._cleared(errand, worker)
+            left = await self._cleared(msgspec.structs.replace(errand, noted=self._noted), worker)
         end = await self._judge(record, step, plan_step, error)
         return msgspec.structs.replace(end, evidence=(*end.evidence, *left))
 
@@ -114,7 +116,16 @@ class OwnWork(StepRunner):
             reason=record.reason,
             tell=pulse.tell,
             spare=pulse.spare,
+            noted=step.noted,
+            note=partial(self._note, step),
         )
+
+    async def _note(self, step: StepRecord, text: str) -> None:
+        self._noted = text
+        await self._save(step)
+
+    async def _save(self, step: StepRecord) -> None:
+        await super()._save(msgspec.structs.replace(step, noted=self._noted or step.noted))
 
     async def _reached(self, step: StepRecord, pulse: Pulse) -> StepRecord:
         line = pulse.line
@@ -149,7 +160,9 @@ class OwnWork(StepRunner):
         await self._hint(record, say("xenbot was restarted in the middle of it; it begins again."))
         # The task of the earlier try has ended at the pool, and is taken away here, since the step forgets it.
         await self._forget(record, step)
-        waiting = msgspec.structs.replace(step, state=StepState.WAITING, task="", parent="", progress=0.0, said=None)
+        waiting = msgspec.structs.replace(
+            step, state=StepState.WAITING, task="", parent="", progress=0.0, said=None, noted=""
+        )
         await self._save(waiting)
         return waiting
 

@@ -17,8 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Flag, Options, Ref, Text
+from bot.domain.restores import Before
 from bot.domain.texts import Span, say
 from bot.errors import CannotTell, Damaged, Refused, StreamCut, TargetFailed, Unreachable, XapiFailure
 from bot.operations.archive_ports import Library
@@ -74,8 +77,6 @@ class RestoreWork:
         self._library = library
         self._restoring = restoring
         self._scheduled = scheduled
-        # Of imports under way, by task: the networks there were before.
-        self._networks: dict[str, frozenset[str]] = {}
         self._retry_s = retry_s
         self._watch_s = watch_s
         self._rest_s = rest_s
@@ -98,10 +99,12 @@ class RestoreWork:
     async def _import(self, errand: Errand) -> None:
         backup, sha256 = archive_of(errand.step)
         path = await self._library.path(backup)
-        self._networks[errand.task] = await self._restoring.networks(errand.pool)
+        name = (await self._library.archived(backup)).contents.guest.name
+        before = await self._restoring.before(errand.pool, name)
+        # Whatever happens from here on, what the import makes can be told from what was there.
+        await errand.note(msgspec.json.encode(before).decode())
         await self._send(errand, path, sha256)
-        await self._marked(errand)
-        self._networks.pop(errand.task, None)
+        await self._marked(errand, before)
 
     async def _send(self, errand: Errand, path: Path, sha256: str) -> None:
         """Sends the archive and waits until the pool says that it is in; the file must be the one that was verified."""
@@ -161,9 +164,9 @@ class RestoreWork:
             if seen is None or seen.status in _OVER:
                 return (seen.status, seen.error) if seen is not None else (None, ())
 
-    async def _marked(self, errand: Errand) -> None:
+    async def _marked(self, errand: Errand, before: Before) -> None:
         """Gives what was imported the mark of the job. An archive of several guests is none of ours."""
-        found = await self._restoring.imported(errand.pool, errand.task)
+        found = await self._restoring.arrived(errand.pool, errand.task, before)
         if len(found) != 1:
             raise Refused(f"The archive made {len(found)} guests instead of one.", "What it made is removed again.")
         now = await self._restoring.restored(errand.pool, found[0])
@@ -171,17 +174,17 @@ class RestoreWork:
         # Storage may round a size up.
         if set(now.disks) != set(wanted) or any(now.sizes[place] < int(size) for place, size in wanted.items()):
             raise Refused("The archive made other disks than its manifest says.", "What it made is removed again.")
-        await self._restoring.mark(errand.pool, found[0], _mark(errand), self._networks[errand.task])
+        await self._restoring.mark(errand.pool, found[0], _mark(errand), before)
 
     async def _clear(self, errand: Errand) -> None:
         """What the import made though it did not go well, or nobody heard of it, goes again with its own disks."""
-        networks = self._networks.pop(errand.task, None)
+        before = msgspec.json.decode(errand.noted, type=Before) if errand.noted else None
         await self._at_rest(errand)
-        for vm in await self._restoring.imported(errand.pool, errand.task) if errand.task else ():
-            if networks is not None:
+        for vm in await self._restoring.arrived(errand.pool, errand.task, before) if errand.task else ():
+            if before is not None:
                 # One that brought snapshots along goes with them.
                 with contextlib.suppress(Refused):
-                    await self._restoring.mark(errand.pool, vm, _mark(errand), networks)
+                    await self._restoring.mark(errand.pool, vm, _mark(errand), before)
             await self._restoring.discard(errand.pool, vm, _mark(errand))
 
     async def _at_rest(self, errand: Errand) -> None:
@@ -189,7 +192,9 @@ class RestoreWork:
         until = time.monotonic() + self._rest_s
         while errand.task and time.monotonic() < until:
             view = await self._driver.task(errand.pool, errand.task)
-            if view is None or view.status in _OVER or not self._restoring.importing(errand.pool, errand.task):
+            over = view is not None and view.status in _OVER
+            # One whose task the pool has forgotten may go on all the same: the guest then says so.
+            if over or not self._restoring.importing(errand.pool, errand.task):
                 return
             await asyncio.sleep(self._retry_s)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from bot.domain.restores import Readiness, Restored
+from bot.domain.restores import Before, Readiness, Restored
 
 
 class Compression(StrEnum):
@@ -111,20 +111,24 @@ class Restoring(Protocol):
         """See `Facts.restored`."""
         ...
 
-    async def imported(self, pool: str, task: str) -> tuple[str, ...]:
-        """The guests (UUIDs) that a finished import has as its result. Raises Unreachable, XapiFailure."""
+    async def before(self, pool: str, name: str) -> Before:
+        """What there is before an import of a guest that its archive calls so. Raises Unreachable, XapiFailure."""
+        ...
+
+    async def arrived(self, pool: str, task: str, before: Before | None) -> tuple[str, ...]:
+        """The guests (UUIDs) that an import has made: the result of its task.
+
+        Where the pool does not tell, the one that was not there `before` and bears the task's reference. Raises Refused
+        where several may be meant, Unreachable, XapiFailure.
+        """
         ...
 
     def importing(self, pool: str, task: str) -> bool:
         """Whether a guest is being imported under that task, as the feed has it."""
         ...
 
-    async def networks(self, pool: str) -> frozenset[str]:
-        """The networks there are (UUIDs). Raises Unreachable, XapiFailure."""
-        ...
-
-    async def mark(self, pool: str, vm: str, name: str, networks: frozenset[str]) -> None:
-        """Names an imported guest so, and the networks made for it: those that were not among `networks` before.
+    async def mark(self, pool: str, vm: str, name: str, before: Before) -> None:
+        """Names an imported guest so, and the networks made for it: they were not there before, and only it is on them.
 
         Until it is ready it is a template, which nothing starts.
 

@@ -6,13 +6,17 @@ what is there, and begins again or ends with the truth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
 
 from bot.domain.plan import Step
 from bot.domain.texts import Phrase
+
+
+async def _forget(_text: str) -> None:
+    """Work that belongs to no job has nowhere to keep it."""
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -33,7 +37,8 @@ class Errand(msgspec.Struct, frozen=True):
     `task` is the pool's task that was made for it ("" where it needs none), `nonce` what marks everything that this job
     makes, `names` the display names of the plan by UUID; `who` asked for the job, and why. `tell` may be called as
     often as one likes, on the event loop. `spare` says that the pool was never asked to do anything under `task`, so
-    that work which has failed need not wait for the pool to end it.
+    that work which has failed need not wait for the pool to end it. What is given to `note` is stored before it
+    returns, and is `noted` for whoever clears up, also after a crash: the last text counts.
     """
 
     job: int
@@ -46,6 +51,8 @@ class Errand(msgspec.Struct, frozen=True):
     reason: str
     tell: Callable[[Reached], None]
     spare: Callable[[], None]
+    noted: str = ""
+    note: Callable[[str], Awaitable[None]] = _forget
 
 
 class Worker(msgspec.Struct, frozen=True):

@@ -311,6 +311,12 @@ def m017_checks_that_recur(db: sqlite_utils.Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m018_what_work_notes(db: sqlite_utils.Database) -> None:
+    """What work of the bot itself has written down, to be known after a crash."""
+    db.execute("ALTER TABLE steps ADD COLUMN noted TEXT NOT NULL DEFAULT ''")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

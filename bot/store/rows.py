@@ -44,6 +44,7 @@ def _step(row: sqlite3.Row, columns: set[str]) -> StepRecord:
         nonce=row["nonce"] if "nonce" in columns else "",
         made=msgspec.json.decode(row["made"]) if "made" in columns else {},
         said=msgspec.json.decode(row["said"], type=Phrase) if "said" in columns and row["said"] else None,
+        noted=row["noted"] if "noted" in columns else "",
     )
 
 

@@ -5,9 +5,8 @@ Every call here may be repeated when its answer was lost: asking twice leaves th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from bot.domain.restores import Nic, Readiness, Restored
 from bot.domain.texts import clean
@@ -16,15 +15,14 @@ from bot.operations.lookalike import folded
 from bot.xen import build
 from bot.xen.classes import convert
 from bot.xen.faults import GONE, NULL_REF
-from bot.xen.guest_marks import COMPARED, WAS, Guests
+from bot.xen.guest_marks import COMPARED, WAS
 from bot.xen.pool import LivePool
-from bot.xen.records import VmRecord
 from bot.xen.restore_facts import holders_of, known_holders
+from bot.xen.restoring_import import LiveImports
 from bot.xen.restoring_parts import (
     AUTO_START,
     OURS,
     Guest,
-    Network,
     Vbd,
     Vdi,
     card_of,
@@ -36,69 +34,15 @@ from bot.xen.restoring_parts import (
     wakes,
 )
 
-_REFERENCE: Final = re.compile(r"OpaqueRef:[0-9A-Za-z-]+")
 _HALTED, _RUNNING = "Halted", "Running"
 
 
-class LiveRestoring(Guests):
+class LiveRestoring(LiveImports):
     """Implements `bot.operations.ports.Restoring`, and the reads of `Facts` that look for its effect."""
 
     def __init__(self, by_uuid: Callable[[str], LivePool], pools: Sequence[LivePool]) -> None:
         super().__init__(by_uuid)
         self._pools = pools
-
-    async def imported(self, pool: str, task: str) -> tuple[str, ...]:
-        """The guests (UUIDs) that a finished import gives as its result. Raises Unreachable, XapiFailure."""
-        live = self._by_uuid(pool)
-        try:
-            record = await live.sessions.read("task.get_record", task)
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                return ()
-            raise
-        if record.get("status") != "success":
-            return ()
-        # The result is a set of references written as XML.
-        found = [await self._record(live, ref) for ref in _REFERENCE.findall(str(record.get("result", "")))]
-        return tuple(guest.uuid for guest in found if guest is not None)
-
-    def importing(self, pool: str, task: str) -> bool:
-        """Whether a guest is being imported under that task, as the feed has it."""
-        known = self._by_uuid(pool).model.tables.of(VmRecord).values()
-        return any(task in vm.current_operations for vm in known)
-
-    async def networks(self, pool: str) -> frozenset[str]:
-        """The networks there are (UUIDs). Raises Unreachable, XapiFailure."""
-        live = self._by_uuid(pool)
-        wire = await live.sessions.read("network.get_all_records")
-        return frozenset(str(record["uuid"]) for record in wire.values())
-
-    async def mark(self, pool: str, vm: str, name: str, networks: frozenset[str]) -> None:
-        """Names an imported guest so, and the networks made for it: those that were not among `networks` before.
-
-        Until it is ready it is a template, which nothing starts.
-
-        Raises NotFound, Refused for one that brought snapshots along, Unreachable, XapiFailure.
-        """
-        live = self._by_uuid(pool)
-        ref, guest = await self._guest(live, vm)
-        if not guest.is_a_template:
-            # Nobody starts a template: neither its host at boot, nor high availability, nor a person by mistake.
-            await live.sessions.read("VM.set_is_a_template", ref, True)
-        for vif in guest.vifs:
-            network = await live.sessions.read("VIF.get_network", vif)
-            if await live.sessions.read("network.get_uuid", network) not in networks:
-                await live.sessions.read("network.set_name_label", network, name)
-        if guest.snapshots:
-            raise Refused("The archive brought snapshots along, as no backup of xenbot does.", "It is removed again.")
-        await live.sessions.read("VM.set_name_label", ref, name)
-
-    async def marked(self, pool: str, name: str) -> tuple[str, ...]:
-        """The guests (UUIDs) of exactly that name. Raises Unreachable, XapiFailure."""
-        live = self._by_uuid(pool)
-        refs = await live.sessions.read("VM.get_by_name_label", name)
-        found = [await self._record(live, ref) for ref in refs]
-        return tuple(guest.uuid for guest in found if guest is not None)
 
     async def restored(self, pool: str, vm: str) -> Restored:
         """The guest as it is now. Raises NotFound, Unreachable, XapiFailure."""
@@ -241,13 +185,6 @@ class LiveRestoring(Guests):
         for mac, holder in (*await holders_of(live, macs), *others) if macs else ():
             if holder.running and mac in macs:
                 raise Refused(f"“{clean(holder.name)}” runs with {mac} by now.", "Restore without keep-mac.")
-
-    async def _sweep(self, live: LivePool, mark: str) -> None:
-        """Destroys the networks that an import made and nobody uses: they bear the mark of the job."""
-        for ref in await live.sessions.read("network.get_by_name_label", mark) if mark else ():
-            network: Network = convert(Network, await live.sessions.read("network.get_record", ref))
-            if not network.vifs and not network.pifs:
-                await end(live, "network.destroy", ref)
 
     async def _disks(self, live: LivePool, guest: Guest) -> list[tuple[str, str, Vdi]]:
         found = []

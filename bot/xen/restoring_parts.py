@@ -28,6 +28,7 @@ class Guest(
     uuid: str = ""
     name_label: str = ""
     is_a_template: bool = False
+    is_a_snapshot: bool = False
     power_state: str = ""
     resident_on: str = NULL_REF
     affinity: str = NULL_REF

@@ -36,6 +36,8 @@ class Copies(World):
         self.bad: dict[str, tuple[str, ...]] = {}
         self.vanish = ""
         self.silent_for = ""
+        self.notes = False
+        self.noted: list[str] = []
         self.begun: list[str] = []
         self.runs: list[str] = []
         self.most = 0
@@ -121,6 +123,8 @@ class Copies(World):
         self.copying += 1
         self.most = max(self.most, self.copying)
         try:
+            if self.notes:
+                await errand.note(f"{guest} was there before")
             errand.tell(Reached(512, 1024, say("copying")))
             await self.go_on.wait()
             if self.unknown:
@@ -134,6 +138,7 @@ class Copies(World):
                 self.drafts.discard(f"{guest} {errand.nonce}")
 
     async def clear(self, errand: Errand) -> None:
+        self.noted.append(errand.noted)
         guest = next(one.value for one in errand.step.call.args if isinstance(one, Text) and one.value in GUESTS)
         self.drafts.discard(f"{guest} {errand.nonce}")
 

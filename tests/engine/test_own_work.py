@@ -112,7 +112,7 @@ async def test_a_snapshot_that_a_person_finds_later_is_taken_back_and_nothing_el
         "copy": "WAITING",
         "VM.destroy": "DONE",
     }
-    clean(world)
+    world.clean()
 
 
 async def test_cancel_ends_the_work_and_takes_back_what_was_begun(copies: CopyBench, world: Copies) -> None:

@@ -173,3 +173,22 @@ async def _killed_at(copies: CopyBench, world: Copies, point: int, well: str) ->
         await copies.control.resolve(number, await world.person("T", ADMIN), "not-done")
     assert (await copies.store.job(number)).state is not JobState.NEEDS_ATTENTION
     return reached
+
+
+@pytest.mark.parametrize("how", ["crash", "failure"])
+async def test_what_work_has_noted_is_known_to_whoever_clears_up_after_it(
+    copies: CopyBench, world: Copies, how: str
+) -> None:
+    world.notes = True
+    world.go_on.clear()
+    number = await copies.started()
+    await copies.at_work()
+    if how == "crash":
+        await copies.crash()
+        await copies.open()
+    else:
+        world.full = "v1"
+    world.go_on.set()
+    await copies.ended(number, "SUCCEEDED" if how == "crash" else "FAILED")
+    assert world.noted == ["v1 was there before"]
+    world.clean()

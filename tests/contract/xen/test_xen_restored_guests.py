@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,12 +18,13 @@ from bot.errors import Refused
 from bot.lab.xapi import Datacentre
 from bot.operations.restore_steps import IMPORT
 from bot.operations.restore_work import RestoreWork
-from bot.operations.work import Errand
+from bot.operations.work import Errand, Worker
 from bot.xen import Pools
 from bot.xen.faults import NULL_REF
 from bot.xen.restore_facts import known_holders
 
 MAC = "02:00:00:00:00:77"
+ARCHIVED = "xenbot backup 0123456789abcdef"
 
 
 def database(lab: Datacentre) -> Any:
@@ -104,47 +107,142 @@ async def test_a_tag_by_which_a_schedule_finds_its_guests_goes_however_it_is_wri
     assert base.get("VM", guest, "tags") == ["accounting"]
 
 
+class Imported:
+    """An import that has come through, into a pool of the lab, of an archive whose guest is called `ARCHIVED`."""
+
+    def __init__(self, lab: Datacentre, pools: Pools, folder: Path) -> None:
+        self.base, self.pools = database(lab), pools
+        self.file = folder / "archive.xva"
+        self.file.write_bytes(b"archive")
+        self.task = self.base.create("task", name_label="import", status="pending")
+        self.guest = self.network = self.noted = ""
+        view = pools.pool("experiment").pool
+        assert view is not None
+        self.pool = view.uuid
+
+    async def archived(self, _backup: str) -> Any:
+        return SimpleNamespace(contents=SimpleNamespace(guest=SimpleNamespace(name=ARCHIVED)))
+
+    async def path(self, _backup: str) -> Path:
+        return self.file
+
+    async def send(self, *_: object, **__: object) -> None:
+        base = self.base
+        self.guest = base.create(
+            "VM",
+            name_label=ARCHIVED,
+            power_state="Halted",
+            affinity=NULL_REF,
+            other_config={"auto_poweron": "true", "import_task": self.task},
+        )
+        self.network = base.create("network", name_label="of the archive")
+        base.create("VIF", VM=self.guest, network=self.network, device="0", MAC=MAC)
+        base.set("task", self.task, status="success", result=f"<value>{self.guest}</value>")
+
+    def work(self) -> Worker:
+        """The worker, of a bot that remembers nothing."""
+        work = RestoreWork(self, self.pools, self, self.pools.restoring, _no_tags, retry_s=0.01)  # type: ignore[arg-type]  # as asked
+        return work.workers()[IMPORT]
+
+    def errand(self) -> Errand:
+        sha256 = hashlib.sha256(b"archive").hexdigest()
+        words = (Ref("backup", "b1"), Ref("archive", sha256), Ref("SR", "sr"), Text("xenbot restore 1"), Options({}))
+        step = Step(IMPORT, say("Import"), Call(IMPORT, words, own=True))
+
+        async def note(text: str) -> None:
+            self.noted = text
+
+        return Errand(
+            1, "1", self.pool, step, self.task, {}, "U1", "", lambda _reached: None, lambda: None, self.noted, note
+        )
+
+    async def dies_before_marking(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The import comes through, and then the bot is gone."""
+
+        async def gone(*_: object) -> None:
+            raise asyncio.CancelledError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(self.pools.restoring, "arrived", gone)
+            with pytest.raises(asyncio.CancelledError):
+                await self.work().run(self.errand())
+        assert self.guest in self.base.refs("VM")
+
+    def left(self) -> list[str]:
+        """What is there of it."""
+        kinds = {"VM": self.guest, "network": self.network}
+        return [kind for kind, ref in kinds.items() if ref in self.base.refs(kind)]
+
+
+async def _no_tags() -> frozenset[str]:
+    return frozenset()
+
+
 async def test_a_guest_that_brought_snapshots_along_is_removed_with_them(
     lab: Datacentre, pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = pools.pool("experiment").pool
-    assert pool is not None
-    base, archive = database(lab), tmp_path / "archive.xva"
-    guest = ref_of(lab, "VM", uuid=imported(lab))
-    network = base.create("network", name_label="made by the import")
-    card = base.create("VIF", VM=guest, network=network, device="0", MAC=MAC)
-    kept = base.create("VM", name_label="old", is_a_snapshot=True, is_a_template=True, snapshot_of=guest)
-    archive.write_bytes(b"archive")
-    task = base.create("task", name_label="import", status="success", result=f"<value>{guest}</value>")
+    it = Imported(lab, pools, tmp_path)
+    sent = it.send
 
-    class Sent:
-        """An import that has come through, of an archive in the library."""
+    async def send(*_: object, **__: object) -> None:
+        await sent()
+        it.base.create("VM", name_label="old", is_a_snapshot=True, is_a_template=True, snapshot_of=it.guest)
 
-        async def send(self, *_: object, **__: object) -> None:
-            base.set("VM", guest, other_config={"auto_poweron": "true"})
-
-        async def path(self, _backup: str) -> Path:
-            return archive
-
-    async def tags() -> frozenset[str]:
-        return frozenset()
-
-    work = RestoreWork(Sent(), pools, Sent(), pools.restoring, tags, retry_s=0.01)  # type: ignore[arg-type]  # as asked
-    worker = work.workers()[IMPORT]
-    sha256 = hashlib.sha256(b"archive").hexdigest()
-    words = (Ref("backup", "b1"), Ref("archive", sha256), Ref("SR", "sr"), Text("xenbot restore 1"), Options({}))
-    step = Step(IMPORT, say("Import"), Call(IMPORT, words, own=True))
-    errand = Errand(1, "1", pool.uuid, step, task, {}, "U1", "", lambda _reached: None, lambda: None)
-    known = await pools.restoring.networks(pool.uuid) - {base.get("network", network, "uuid")}
-
-    async def networks(_pool: str) -> frozenset[str]:
-        """What there was before the import."""
-        return known
-
-    monkeypatch.setattr(pools.restoring, "networks", networks)
+    monkeypatch.setattr(it, "send", send)
     with pytest.raises(Refused, match="snapshots along"):
-        await worker.run(errand)
-    await worker.clear(errand)
-    assert not {guest, kept} & set(base.refs("VM"))
-    assert card not in base.refs("VIF")
-    assert network not in base.refs("network")
+        await it.work().run(it.errand())
+    await it.work().clear(it.errand())
+    assert it.left() == []
+    assert not [ref for ref, one in it.base.items("VM") if one["name_label"] == "old"]
+
+
+async def test_a_network_that_an_import_made_goes_also_when_the_bot_died_before_it_was_marked(
+    lab: Datacentre, pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Imported(lab, pools, tmp_path)
+    await it.dies_before_marking(monkeypatch)
+    await it.work().clear(it.errand())
+    assert it.left() == []
+
+
+async def test_an_import_whose_task_the_pool_has_forgotten_is_found_and_removed_before_another_begins(
+    lab: Datacentre, pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Imported(lab, pools, tmp_path)
+    # A template of the same name was there before, and somebody has copied the new guest under a name of their own.
+    before = it.base.create("VM", name_label=ARCHIVED, power_state="Halted", other_config={"import_task": it.task})
+    await it.dies_before_marking(monkeypatch)
+    copy = it.base.create("VM", name_label="mine", power_state="Halted", other_config={"import_task": it.task})
+    it.base.delete("task", it.task)
+    await it.work().clear(it.errand())
+    assert it.left() == []
+    assert {before, copy} <= set(it.base.refs("VM"))
+
+
+async def test_of_two_guests_that_may_be_what_was_imported_none_is_removed_and_both_are_named(
+    lab: Datacentre, pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Imported(lab, pools, tmp_path)
+    await it.dies_before_marking(monkeypatch)
+    twin = it.base.create("VM", name_label=ARCHIVED, power_state="Halted", other_config={"import_task": it.task})
+    it.base.delete("task", it.task)
+    with pytest.raises(Refused) as refusal:
+        await it.work().clear(it.errand())
+    assert all(it.base.get("VM", ref, "uuid") in refusal.value.message for ref in (it.guest, twin))
+    assert it.left() == ["VM", "network"]
+
+
+@pytest.mark.parametrize("whose", ["host", "guest"])
+async def test_a_network_that_somebody_makes_during_an_import_is_neither_renamed_nor_removed(
+    lab: Datacentre, pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    it = Imported(lab, pools, tmp_path)
+    await it.dies_before_marking(monkeypatch)
+    if whose == "host":
+        host = it.base.refs("host")[0]
+        it.base.create("PIF", network=it.network, host=host, device="eth7", VLAN=7)
+    else:
+        it.base.create("VIF", VM=ref_of(lab, "VM", name_label="centos54"), network=it.network, device="6", MAC=MAC)
+    await it.work().clear(it.errand())
+    assert it.left() == ["network"]
+    assert it.base.get("network", it.network, "name_label") == "of the archive"

@@ -83,7 +83,7 @@ async def test_what_was_imported_is_a_template_until_it_is_ready_and_nothing_wak
     pool, vm = await copied(pools, "centos54")
     restoring = pools.restoring
     mark = "xenbot restore 0123456789abcdef"
-    await restoring.mark(pool, vm, mark, await restoring.networks(pool))
+    await restoring.mark(pool, vm, mark, await restoring.before(pool, "imported"))
     assert await restoring.marked(pool, mark) == (vm,)
     assert "it is a template" in (await restoring.restored(pool, vm)).wakeful
     (card,) = (await restoring.restored(pool, vm)).nics

@@ -7,8 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+from restore_world import archived
 
+from bot.domain.catalogue import Archived
 from bot.domain.plan import Call, Options, Ref, Step, Text
+from bot.domain.restores import Before
 from bot.domain.texts import say
 from bot.errors import TargetFailed
 from bot.operations.restore_steps import IMPORT
@@ -30,8 +33,11 @@ class Gone:
     async def path(self, _backup: str) -> Path:
         return self.file
 
-    async def networks(self, _pool: str) -> frozenset[str]:
-        return frozenset()
+    async def archived(self, _backup: str) -> Archived:
+        return archived()
+
+    async def before(self, _pool: str, name: str) -> Before:
+        return Before(name, (), ())
 
     async def send(self, *_: object, **__: object) -> None:
         self.sending += 1
