@@ -151,10 +151,12 @@ def _after(read: BackupFacts, there: RestoreFacts, outage: float) -> Iterator[Ph
     running = read.vm.power_state is PowerState.RUNNING
     if running:
         yield say("Outage: {vm} is off for about {time}, until its copy has booted.", vm=vm, time=Span(outage))
-        always = "Whatever goes wrong, and if you cancel, {vm} is started here again first thing. It never runs twice."
-        yield say(always, vm=vm)
+        always = (
+            "Whatever goes wrong, and if you cancel, {vm} is started again in {pool} first thing. It never runs twice."
+        )
+        yield say(always, vm=vm, pool=read.pool.name)
     else:
-        yield say("{vm} is off and stays off, here and there.", vm=vm)
+        yield say("{vm} is off, and so is its copy then.", vm=vm)
     if there.sr is not None:
         size = sum(max(0, disk.size) for disk in read.vm.disks if disk.vdi and not disk.cd)
         sr, pool = there.sr.name, there.pool.name
@@ -164,9 +166,10 @@ def _after(read: BackupFacts, there: RestoreFacts, outage: float) -> Iterator[Ph
         " availability are left off."
     )
     yield say(
-        "Afterwards {vm} stays here, off, with its disks: you retire it or roll back then, each with an approval of its"
-        " own. Both must never be started side by side: they have the same addresses.",
+        "Afterwards {vm} stays in {pool}, off, with its disks: it is retired or rolled back then, each with an approval"
+        " of its own. Both must never be started side by side: they have the same addresses.",
         vm=vm,
+        pool=read.pool.name,
     )
     yield say("The backup that is made for it stays in the archive.")
 
@@ -278,7 +281,7 @@ OPERATION = Operation(
     replan=_replan,
     look=look,
     running=_running,
-    when_stopped=say("The guest is started here again first thing; the copy is removed with its disks."),
+    when_stopped=say("The guest is started again first thing; the copy is removed with its disks."),
     settle_s=30.0,
     crowded=frozenset({"VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS"}),
     then=_then,

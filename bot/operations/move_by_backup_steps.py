@@ -37,7 +37,7 @@ def steps(read: BackupFacts, there: str, ready: Readiness, sr: str, *, tools: bo
         lane,
         Ref("VM", lane),
         (vm.name, vm.name),
-        say("Keep {vm} off: no automatic power-on, no priority in high availability", vm=vm.name),
+        say("Keep {vm} off: nothing starts it by itself", vm=vm.name),
         say("Give {vm} back what would start it by itself", vm=vm.name),
         makes=HELD,
     )
@@ -52,6 +52,7 @@ def steps(read: BackupFacts, there: str, ready: Readiness, sr: str, *, tools: bo
         worker=IMPORT_ONCE if running else IMPORT,
     )
     bring, prepare = arrival(bringing, sr, ready)
+    prepare = msgspec.structs.replace(prepare, title=say("Make the copy ready: name, networks, addresses"))
     remove = removal(bringing, ready, started=False)
     copy = Made("VM", GUEST)
     compare = Step(
@@ -147,7 +148,7 @@ async def _compared(of: Plan, step: Step, facts: Facts) -> Look:
 
 async def _copy_runs(of: Plan, step: Step, facts: Facts) -> Look:
     now = await facts.restored(of.pool, _subject(step))
-    line = say("the copy is {state}", state=say(power_word(now.power_state)))
+    line = say("the copy of {vm} is {state}", vm=of.targets[0].name, state=say(power_word(now.power_state)))
     if now.power_state is PowerState.RUNNING and now.host:
         # XAPI shows a guest as running while its start may still fail, and names its start until then.
         return Look(Seen.GOING_ON if now.operations else Seen.DONE, line, ())
@@ -158,8 +159,8 @@ async def _copy_off(of: Plan, step: Step, facts: Facts) -> Look:
     try:
         now = await facts.restored(of.pool, _subject(step))
     except NotFound:
-        return Look(Seen.DONE, say("the copy is gone"), ())
-    line = say("the copy is {state}", state=say(power_word(now.power_state)))
+        return Look(Seen.DONE, say("the copy of {vm} is gone", vm=of.targets[0].name), ())
+    line = say("the copy of {vm} is {state}", vm=of.targets[0].name, state=say(power_word(now.power_state)))
     if now.power_state is PowerState.HALTED:
         return Look(Seen.GOING_ON if set(now.operations) & {"start", "start_on"} else Seen.DONE, line, ())
     return Look(Seen.NOT_DONE, line, ())
@@ -168,11 +169,12 @@ async def _copy_off(of: Plan, step: Step, facts: Facts) -> Look:
 async def _watched(of: Plan, step: Step, facts: Facts) -> Look:
     wants_tools = any(one.value for one in step.call.args if isinstance(one, Flag))
     now = await facts.restored(of.pool, _subject(step))
+    name = of.targets[0].name
     if now.power_state is not PowerState.RUNNING:
         state = say(power_word(now.power_state))
-        return Look(Seen.HARMED, say("the copy does not run any more: it is {state}", state=state), ())
+        return Look(Seen.HARMED, say("the copy of {vm} does not run any more: it is {state}", vm=name, state=state), ())
     if now.tools:
-        return Look(Seen.DONE, say("the copy runs, and its tools answer"), ())
+        return Look(Seen.DONE, say("{vm} runs there, and its tools answer", vm=name), ())
     if wants_tools:
-        return Look(Seen.NOT_DONE, say("the copy runs, but its tools do not answer"), ())
-    return Look(Seen.DONE, say("the copy runs; it has no tools that could answer"), ())
+        return Look(Seen.NOT_DONE, say("the copy of {vm} runs, but its tools do not answer", vm=name), ())
+    return Look(Seen.DONE, say("{vm} runs there; it has no tools that could answer", vm=name), ())

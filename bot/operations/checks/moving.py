@@ -73,14 +73,14 @@ def checks(read: BackupFacts, coming: Archived, place: Place, there: RestoreFact
     yield of_place({read.vm.uuid: read}, place)
     yield _processor(read, there)
     for check in of_pool(coming.contents, there, wish):
-        yield _of_target(check)
+        yield _of_target(check, read)
 
 
 def _elsewhere(read: BackupFacts, there: RestoreFacts) -> Check:
     key, title = "elsewhere", "Another host"
     host = there.host
     if host is None or host.uuid != read.vm.host:
-        where = say("{host} of {pool}", host=host.name if host is not None else "", pool=there.pool.name)
+        where = host.name if host is not None else there.pool.name
         return fine(key, title, say("{vm} goes to {where}", vm=read.vm.name, where=where))
     return blocked(
         key,
@@ -130,11 +130,19 @@ _ADVICE = {
 }
 
 
-def _of_target(check: Check) -> Check:
+#: What is fine because the source is off by then, which a restore knows nothing of.
+_SHARED = {
+    "mac": "kept: {vm} has them too, and its mac_seed, so that it must stay off while its copy runs",
+    "name": "the copy is called {vm} too; the source is renamed when it is retired",
+}
+
+
+def _of_target(check: Check, read: BackupFacts) -> Check:
     """A check of the restore, told apart from those of the backup."""
     stem = check.key.partition(":")[0]
     fix: Phrase | None = check.fix
     if check.grade is not Grade.OK and stem in _ADVICE:
         fix = say(_ADVICE[stem])
     title = "Supported version there" if stem == "supported" else check.title
-    return msgspec.structs.replace(check, key=f"target-{check.key}", title=title, fix=fix)
+    fact = say(_SHARED[stem], vm=read.vm.name) if check.grade is Grade.OK and stem in _SHARED else check.fact
+    return msgspec.structs.replace(check, key=f"target-{check.key}", title=title, fact=fact, fix=fix)

@@ -1,0 +1,90 @@
+"""What may follow a move by backup: the source is retired, or the move is rolled back."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from move_world import copy, kept, planned, retiring, rolling, source, stops, way
+from test_golden_cards import job
+
+from bot.domain.job import JobState
+from bot.domain.plan import Plan, Ref
+from bot.domain.record import StepRecord, StepState
+from bot.domain.texts import plain
+from bot.errors import Refused
+from bot.jobs import lanes
+from bot.operations.moved import move_of
+
+
+def test_a_source_is_retired_by_its_name_alone_and_the_copy_starts_with_its_host() -> None:
+    plan = retiring()
+    assert stops(plan) == {}
+    assert [(step.kind, step.pool) for step in plan.steps] == [("restore.aside", ""), ("move.hand-over", "p-2")]
+    assert not any("destroy" in step.call.method or "remove" in step.call.method for step in plan.steps)
+    assert plan.approvers == 1
+    assert [step.kind for step in retiring(kept(remembered={})).steps] == ["restore.aside"]
+
+
+def test_a_source_that_runs_or_is_the_last_one_is_not_retired() -> None:
+    assert "only a source that is off is retired" in stops(retiring(source()))["source"]
+    assert "the only one left" in stops(retiring(other=None))["copy"]
+    again = retiring(kept(name="centos54 (moved to xenserver2, kept until 2026-12-26)"))
+    assert [check.key for check in again.blocked if check.idle] == ["retired"]
+
+
+def test_a_roll_back_removes_the_copy_only_once_the_source_runs() -> None:
+    plan = rolling()
+    assert stops(plan) == {}
+    assert [kind for kind, _ in way(plan)] == ["roll-back.stop-copy", "restore.back", "VM.start", "restore.remove"]
+    assert plan.steps[-1].kind == "restore.remove"
+    removed = [one for one in plan.steps[-1].call.args if isinstance(one, Ref)]
+    assert removed == [Ref("VM", "vm-9"), Ref("VDI", "v-9")]
+
+
+def states(plan: Plan, *known: str) -> list[str]:
+    """What a roll back does next when its steps ended so."""
+    ends = [StepState(state) for state in (*known, *["WAITING"] * (len(plan.steps) - len(known)))]
+    steps = tuple(StepRecord(1, at, plan.steps[at].kind, state, attempts=1) for at, state in enumerate(ends))
+    steps = tuple(msgspec.structs.replace(one, attempts=int(one.state is not StepState.WAITING)) for one in steps)
+    record = job(plan, JobState.RUNNING, steps=steps)
+    return [plan.steps[at].kind for at in lanes.ready(record, (), stopping=False)]
+
+
+def test_a_roll_back_whose_source_does_not_start_brings_the_copy_up_again_and_never_both() -> None:
+    plan = rolling()
+    assert states(plan, "DONE", "DONE", "FAILED") == ["roll-back.stop-source"]
+    assert states(plan, "DONE", "DONE", "FAILED", "DONE") == ["roll-back.hold-source"]
+    assert states(plan, "DONE", "DONE", "FAILED", "DONE", "DONE") == ["roll-back.start-copy"]
+    # Nobody knows whether the source runs: then the copy stays off.
+    assert states(plan, "DONE", "DONE", "UNCLEAR", "UNCLEAR") == []
+    assert states(plan, "DONE", "DONE", "DONE") == ["restore.remove"]
+    assert states(plan, "FAILED") == ["roll-back.start-copy"]
+
+
+def test_a_disk_that_the_copy_got_later_is_named_and_left() -> None:
+    plan = rolling(other=copy(disks={"0": "v-9", "1": "v-77"}))
+    added = next(check for check in plan.checks if check.key == "added")
+    assert "v-77" in plain(added.fact)
+    assert not any(Ref("VDI", "v-77") in step.call.args for step in plan.steps)
+
+
+def test_a_copy_that_is_gone_leaves_only_the_start_of_the_source() -> None:
+    plan = rolling(other=None)
+    assert [kind for kind, _ in way(plan)] == ["restore.back", "VM.start"]
+    assert stops(plan) == {}
+
+
+def test_the_newest_move_of_a_guest_is_found_by_its_source_and_by_its_copy() -> None:
+    plan = planned()
+    steps = tuple(
+        StepRecord(7, at, step.kind, StepState.DONE, made={"guest": "vm-9", "disk 0": "v-9"} if at == 3 else {})
+        for at, step in enumerate(plan.steps)
+    )
+    done = job(plan, JobState.SUCCEEDED, number=7, steps=steps, finished_at=9_000.0)
+    failed = msgspec.structs.replace(done, number=8, state=JobState.FAILED)
+    for uuid in ("vm-1", "vm-9"):
+        found = move_of(uuid, "centos54", [failed, done])
+        assert (found.job, found.source.uuid, found.copy, found.disks) == (7, "vm-1", "vm-9", ("v-9",))
+        assert (found.here, found.there, found.ran) == ("p-1", "p-2", True)
+    with pytest.raises(Refused, match="was not moved by backup"):
+        move_of("vm-5", "web", [failed, done])
