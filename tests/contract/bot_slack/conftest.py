@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import pytest
+from dialogue_hands import Dials, FakeCounter
 from slack_hands import FakeDesk, FakeOutbox, Hands
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.lab.slack import Workplace
-from bot.slack import Gateway, RoleSettings, SlackSettings, close_client, open_client
+from bot.slack import Dialogues, Gateway, Homes, RoleSettings, SlackSettings, close_client, open_client
 
 
 @pytest.fixture
@@ -70,3 +71,41 @@ async def gateway(workplace: Workplace, settings: SlackSettings, desk: FakeDesk)
 @pytest.fixture
 def outbox() -> FakeOutbox:
     return FakeOutbox()
+
+
+@pytest.fixture
+def counter() -> FakeCounter:
+    return FakeCounter()
+
+
+@pytest.fixture
+def dials() -> Dials:
+    return Dials()
+
+
+@pytest.fixture
+def homes(client: AsyncWebClient, counter: FakeCounter, dials: Dials) -> Homes:
+    return Homes(client, counter, clock=dials)
+
+
+@pytest.fixture
+async def door(
+    workplace: Workplace,
+    settings: SlackSettings,
+    desk: FakeDesk,
+    client: AsyncWebClient,
+    counter: FakeCounter,
+    homes: Homes,
+) -> AsyncIterator[Gateway]:
+    gateway = Gateway(
+        settings=settings,
+        bot_token=workplace.bot_token,
+        app_token=workplace.app_token,
+        desk=desk,
+        dialogues=Dialogues(client, counter, counter),
+        homes=homes,
+        client=client,
+    )
+    await gateway.start()
+    yield gateway
+    await gateway.stop()

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 import XenAPI
+from archive_client import fetch, stop_guest
 from datacentre_client import DEADLINE_S, PASSWORD, Connect, Rpc, Stock, Until
 
 from bot.lab.xapi import Datacentre
@@ -99,3 +100,10 @@ def open_socket(datacentre: Datacentre) -> Callable[[str], Awaitable[bytes]]:
             writer.close()
 
     return talk
+
+
+@pytest.fixture
+async def archive(rpc: Rpc) -> bytes:
+    """The archive of `centos54`, which is halted."""
+    vm = await stop_guest(rpc, "centos54")
+    return (await fetch(rpc, "/export", ref=vm)).body
