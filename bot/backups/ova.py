@@ -81,6 +81,8 @@ class OvaReader:
                 domain_type=_domain_type(guest),
                 mac_seed=_text(_struct(guest, "other_config"), "mac_seed"),
                 nics=tuple(_nics(objects)),
+                pci=_text(_struct(guest, "other_config"), "pci"),
+                vgpus=len(objects.get("VGPU", {})),
             ),
             disks=tuple(_disks(objects)),
             xapi_major=_number(version, "xapi_major", 0),

@@ -41,6 +41,7 @@ _KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "VDI": ("uuid", "name_label", "virtual_size", "SR"),
     "SR": ("uuid", "name_label", "content_type"),
     "VIF": ("VM", "device", "MAC", "network"),
+    "VGPU": ("VM",),
     "network": ("uuid", "name_label"),
 }
 

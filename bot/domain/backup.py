@@ -40,7 +40,8 @@ class ArchivedGuest(msgspec.Struct, frozen=True):
     """The guest of an archive. An exported snapshot is marked as template and has the UUID of the snapshot.
 
     Memory in bytes; `mac_seed` is what XAPI derives MACs from ("" when it has none), `domain_type` "hvm", "pv" or
-    another kind as XAPI names them.
+    another kind as XAPI names them. `pci` names the devices of its host that were passed through ("" for none), as its
+    settings have them; `vgpus` counts its virtual GPUs.
     """
 
     uuid: str
@@ -53,6 +54,8 @@ class ArchivedGuest(msgspec.Struct, frozen=True):
     domain_type: str
     mac_seed: str
     nics: tuple[ArchivedNic, ...] = ()
+    pci: str = ""
+    vgpus: int = 0
 
 
 class Contents(msgspec.Struct, frozen=True):

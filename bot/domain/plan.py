@@ -138,7 +138,9 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
 class LockKey(msgspec.Struct, frozen=True):
     """Something that must not be worked on by too many jobs at once.
 
-    A guest, or the folder of a file server that becomes storage ("export"), by one; a host or SR by a few.
+    A guest, or the folder of a file server that becomes storage ("export"), by one; a host or SR by a few. A job that
+    holds a "pool" is alone in it: no other job of that pool, whatever it holds. One that holds an "entry" alone lets
+    somebody into that pool.
     """
 
     kind: str
@@ -148,7 +150,7 @@ class LockKey(msgspec.Struct, frozen=True):
     @property
     def exclusive(self) -> bool:
         """Whether a single job may hold this key."""
-        return self.kind in {"VM", "export"}
+        return self.kind in {"VM", "export", "pool", "entry"}
 
     @property
     def text(self) -> str:
@@ -254,6 +256,11 @@ class Plan(msgspec.Struct, frozen=True):
     def seen_from(self, step: Step) -> Plan:
         """The plan with the pool in which this step of it is carried out."""
         return msgspec.structs.replace(self, pool=step.pool) if step.pool else self
+
+    @property
+    def pools(self) -> frozenset[str]:
+        """The pools (UUIDs) that it works in."""
+        return frozenset({self.pool, *(step.pool for step in self.steps)}) - {""}
 
     @property
     def blocked(self) -> tuple[Check, ...]:

@@ -64,7 +64,8 @@ class Restored(msgspec.Struct, frozen=True):
     """A restored guest as just read. `disks` are UUIDs by the place in the guest, `sizes` in bytes likewise.
 
     `wakeful` names each thing on it that would start it by itself, or by which it would be taken for another guest:
-    the mark of a template, automatic power-on, a priority in high availability, keys, blocks and tags of the bot.
+    the mark of a template, automatic power-on, a priority in high availability, keys, blocks and tags of the bot; also
+    what belongs to the host that it was on: devices passed through, a place for its memory when it is suspended.
     `kept_off` tells that neither its host's boot nor high availability would start it, `remembered` what was taken
     away for that, as "auto_poweron" and "ha". `compared` is the note of a comparison: the id of the backup, and how
     many blocks.

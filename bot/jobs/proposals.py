@@ -47,7 +47,7 @@ class Proposals:
     ) -> tuple[Message | None, JobRecord | None]:
         """A private answer, or the new job whose card is on its way; `after` is the job it repeats, by `click`.
 
-        Raises Refused where nobody could approve it.
+        Raises Refused where nobody could approve it, or other jobs hold a pool that it needs for itself.
         """
         refusal = await self._refused(plan, person)
         if refusal is not None:
@@ -114,6 +114,9 @@ class Proposals:
             detail = {"title": plain(plan.title), "stopped_by": [check.key for check in plan.blocked]}
             await self.store.note(Note(Tag.JOB_REFUSED, person.team, person.id, detail), target)
             return story.refused(plan, self.operations.get(plan.operation))
+        if any(key.kind == "pool" for key in plan.locks):
+            # Nothing that goes on there ends by itself in a moment, and most of it would be broken off.
+            await self.store.held_up(plan)
         promise = digest(plan)
         for other in await self.store.jobs(open_only=True, target=target[0]):
             if other.digest == promise and other.number != besides:

@@ -45,7 +45,13 @@ def decide(read: JoinFacts, approval: ApprovalSettings) -> Plan:
         risk=risk.risk,
         risk_reasons=risk.reasons,
         steps=(Step(JOIN, title, call),),
-        locks=(LockKey("host", host.uuid, host.name), LockKey("host", read.pool.coordinator.uuid, pool.name)),
+        locks=(
+            LockKey("host", host.uuid, host.name),
+            LockKey("host", read.pool.coordinator.uuid, pool.name),
+            # Whatever else goes on at the joining host ends in the middle, when its toolstack restarts.
+            LockKey("pool", read.joining.pool.uuid, read.joining.pool.name),
+            LockKey("entry", pool.uuid, pool.name),
+        ),
         after=(
             say(
                 "{host} restarts its toolstack and is away for a minute or so; its halted guests come along.",

@@ -1,11 +1,16 @@
-"""Locks: a guest is held by one job; a host or SR is counted."""
+"""Locks: a guest is held by one job; a host or SR is counted; a pool is held against every job in it."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import sqlite_utils
 
-from bot.domain.plan import LockKey
+from bot.domain.plan import LockKey, Plan
 from bot.errors import Refused
+
+# What every job holds of each pool that it works in.
+_IN: Final = "in"
 
 
 class Held(Refused):
@@ -19,17 +24,26 @@ class Held(Refused):
         self.job = job
 
 
-def take(db: sqlite_utils.Database, job: int, keys: tuple[LockKey, ...], at: float) -> None:
-    """Takes all keys or none (the transaction is the caller's). Raises Held with the holder."""
-    for key in keys:
-        if key.exclusive:
-            holder = db.execute("SELECT job FROM locks WHERE key = ? AND job <> ?", [key.text, job]).fetchone()
-            if holder is not None:
-                raise Held(key.name, holder["job"])
+def take(db: sqlite_utils.Database, job: int, plan: Plan, at: float) -> None:
+    """Takes all keys of a plan or none (the transaction is the caller's). Raises Held with the holder."""
+    held_up(db, job, plan)
+    for key in (*plan.locks, *(LockKey(_IN, pool, plan.names.get(pool, pool)) for pool in plan.pools)):
         db.table("locks").insert(
             {"key": key.text, "job": job, "name": key.name, "exclusive": int(key.exclusive), "taken_at": at},
             ignore=True,
         )
+
+
+def held_up(db: sqlite_utils.Database, job: int, plan: Plan) -> None:
+    """Raises Held where another job holds what this one would hold alone, or for itself a pool that it works in."""
+    wanted = {key.text: key.name for key in plan.locks if key.exclusive}
+    # Whoever needs a pool for itself waits for all that work in it, and they for whoever has it so.
+    wanted |= {f"{_IN}:{key.uuid}": key.name for key in plan.locks if key.kind == "pool"}
+    wanted |= {f"pool:{pool}": "" for pool in plan.pools}
+    for text, name in wanted.items():
+        holder = db.execute("SELECT job, name FROM locks WHERE key = ? AND job <> ?", [text, job]).fetchone()
+        if holder is not None:
+            raise Held(name or holder["name"], holder["job"])
 
 
 def release(db: sqlite_utils.Database, job: int) -> None:

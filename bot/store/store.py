@@ -11,7 +11,7 @@ from typing import Any
 import sqlite_utils
 
 from bot.domain.job import FINAL, HOLDS_LOCKS, JobEvent, JobState, follow
-from bot.domain.plan import LockKey
+from bot.domain.plan import LockKey, Plan
 from bot.domain.record import JobRecord, StepRecord
 from bot.errors import Refused
 from bot.store import audit, locks, outbox, rows
@@ -115,7 +115,7 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts):
                 self.count_click(db, click, number)
             stored = rows.job(db, number)
             if state in HOLDS_LOCKS and expect not in HOLDS_LOCKS:
-                locks.take(db, number, stored.plan.locks, self.clock())
+                locks.take(db, number, stored.plan, self.clock())
             if state in FINAL:
                 locks.release(db, number)
             audit.append(db, self.clock(), note, stored)
@@ -251,6 +251,10 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts):
         return await self.database.read(
             lambda db: dict(db.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
         )
+
+    async def held_up(self, plan: Plan) -> None:
+        """Raises Held where a new job with this plan would be locked out now."""
+        await self.database.read(lambda db: locks.held_up(db, 0, plan))
 
     async def others_running(self, key: LockKey, job: int) -> list[int]:
         """The other running jobs that hold this key."""

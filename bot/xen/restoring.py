@@ -154,6 +154,8 @@ class LiveRestoring(LiveImports):
             await live.sessions.read("VM.set_ha_restart_priority", ref, "")
         for key in filter(wakes, guest.other_config):
             await live.sessions.read("VM.remove_from_other_config", ref, key)
+        if guest.suspend_sr != NULL_REF:
+            await live.sessions.read("VM.set_suspend_SR", ref, NULL_REF)
         # A schedule finds its guests however its tag is written.
         scheduled = {folded(tag) for tag in tags}
         for tag in guest.tags:

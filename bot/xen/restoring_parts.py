@@ -16,12 +16,14 @@ from bot.xen.pool import LivePool
 OURS: Final = "xenbot"
 _OWN_BLOCK: Final = "xenbot job "
 AUTO_START: Final = "auto_poweron"
+#: Devices of a host by their addresses, which on another host, or after a rebuilding of it, are other devices.
+_PASSED_THROUGH: Final = frozenset({"pci", "vgpu_pci"})
 
 
 class Guest(
     msgspec.Struct,
     frozen=True,
-    rename={"vbds": "VBDs", "vifs": "VIFs"},
+    rename={"vbds": "VBDs", "vifs": "VIFs", "suspend_sr": "suspend_SR"},
 ):
     """A `VM` with what matters of one that has just come."""
 
@@ -32,6 +34,7 @@ class Guest(
     power_state: str = ""
     resident_on: str = NULL_REF
     affinity: str = NULL_REF
+    suspend_sr: str = NULL_REF
     ha_restart_priority: str = ""
     guest_metrics: str = NULL_REF
     vbds: tuple[str, ...] = ()
@@ -49,6 +52,8 @@ class Guest(
         if self.ha_restart_priority:
             yield "high availability would start it"
         yield from (f"other_config:{key}" for key in sorted(self.other_config) if wakes(key))
+        if self.suspend_sr != NULL_REF:
+            yield "it would be suspended to storage of before"
         yield from (f"tag {tag}" for tag in sorted(self.tags) if tag.startswith(OURS))
         yield from (f"block of {one}" for one, why in sorted(self.blocked_operations.items()) if is_own_block(why))
 
@@ -79,8 +84,8 @@ class Network(msgspec.Struct, frozen=True, rename={"vifs": "VIFs", "pifs": "PIFs
 
 
 def wakes(key: str) -> bool:
-    """Whether a key of `other_config` would start the guest by itself, or is one of ours."""
-    return key == AUTO_START or key.startswith(OURS)
+    """Whether a key of `other_config` would start the guest by itself, names a host's devices, or is one of ours."""
+    return key == AUTO_START or key in _PASSED_THROUGH or key.startswith(OURS)
 
 
 def is_own_block(why: str) -> bool:

@@ -52,6 +52,7 @@ def of_pool(contents: Contents, facts: RestoreFacts, wish: Wish) -> Iterator[Che
 def _able(contents: Contents, facts: RestoreFacts, wish: Wish) -> Iterator[Check]:
     yield supported(facts.pool, facts.hosts)
     yield _version(contents, facts)
+    yield from _hardware(contents)
     yield from _storage(contents, facts)
     yield from _place(facts, wish)
 
@@ -147,6 +148,18 @@ def _version(contents: Contents, facts: RestoreFacts) -> Check:
 
 def _number(version: tuple[int, int]) -> Code:
     return Code(f"{version[0]}.{version[1]}")
+
+
+def _hardware(contents: Contents) -> Iterator[Check]:
+    """What names a part of the host that the guest once ran on, and may mean another one, or none, where it comes."""
+    guest = contents.guest
+    if guest.pci:
+        fact = say("it had devices of its host passed through ({pci}); it comes back without them", pci=Code(guest.pci))
+        yield warning("pci", "PCI devices", fact, say("Pass them through anew where it is to have them."))
+    if guest.vgpus:
+        count = counted(guest.vgpus, "virtual GPU", "virtual GPUs")
+        fact = say("it has {n}, and starts only on a host with a GPU of that kind", n=count)
+        yield warning("vgpu", "Virtual GPU", fact, say("Remove it from the restored guest where there is none."))
 
 
 def _storage(contents: Contents, facts: RestoreFacts) -> Iterator[Check]:

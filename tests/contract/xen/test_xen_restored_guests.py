@@ -107,6 +107,19 @@ async def test_a_tag_by_which_a_schedule_finds_its_guests_goes_however_it_is_wri
     assert base.get("VM", guest, "tags") == ["accounting"]
 
 
+async def test_what_names_the_hardware_of_another_host_is_taken_away(lab: Datacentre, pools: Pools) -> None:
+    pool = pools.pool("experiment").pool
+    assert pool is not None
+    made, base = imported(lab), database(lab)
+    guest, local = ref_of(lab, "VM", uuid=made), base.refs("SR")[0]
+    base.set("VM", guest, other_config={"pci": "0/0000:04:00.0", "note": "kept"}, suspend_SR=local)
+    assert "other_config:pci" in (await pools.restoring.restored(pool.uuid, made)).wakeful
+    await pools.restoring.prepare(pool.uuid, made, Readiness("back", ()), "xenbot restore 1", frozenset())
+    assert base.get("VM", guest, "other_config") == {"note": "kept"}
+    assert base.get("VM", guest, "suspend_SR") == NULL_REF
+    assert (await pools.restoring.restored(pool.uuid, made)).wakeful == ()
+
+
 class Imported:
     """An import that has come through, into a pool of the lab, of an archive whose guest is called `ARCHIVED`."""
 

@@ -252,3 +252,15 @@ def test_a_network_with_an_equals_sign_or_a_comma_in_its_name_is_found() -> None
 
 def test_a_hostile_name_keeps_its_letters_and_loses_what_no_call_can_carry() -> None:
     assert restore.usable_name("../../etc\n\x00\ud800日本語 <b>") == "../../etc日本語 <b>"
+
+
+def test_hardware_of_the_host_of_before_is_told_of() -> None:
+    backup = archived()
+    assert not {"pci", "vgpu"} & {check.key for check in planned().checks}
+    guest = msgspec.structs.replace(backup.contents.guest, pci="0/0000:04:00.0", vgpus=1)
+    contents = msgspec.structs.replace(backup.contents, guest=guest)
+    plan = planned(of=msgspec.structs.replace(backup, contents=contents))
+    assert stops(plan) == {}
+    assert of(plan, "pci").grade is of(plan, "vgpu").grade is Grade.WARNING
+    assert "0/0000:04:00.0" in plain(of(plan, "pci").fact)
+    assert plain(of(plan, "vgpu").fact) == "it has 1 virtual GPU, and starts only on a host with a GPU of that kind"
