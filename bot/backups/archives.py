@@ -40,9 +40,10 @@ class Archive(Asking):
     def __init__(self, target: Target | None, *, reserve: int = 0, clock: Callable[[], float] = time.time) -> None:
         super().__init__(target, ThreadPoolExecutor(_THREADS, thread_name_prefix="archive"))
         self._reserve = reserve
+        self._coming: set[Incoming] = set()
         self._clock = clock
 
-    async def receive(self, guest: str, mark: str) -> Incoming:
+    async def receive(self, guest: str, mark: str, likely: int) -> Incoming:
         """See `Archives.receive`."""
         at = self._clock()
         target = self._target()
@@ -55,7 +56,13 @@ class Archive(Asking):
             if begun.exception() is None:
                 await self.to_its_end(target.discard, begun.result().id)
             raise
-        return Incoming(self, target, draft, at)
+        coming = Incoming(self, target, draft, at, likely)
+        self._coming.add(coming)
+        return coming
+
+    def arrived(self, coming: Incoming) -> None:
+        """It is over, and room is kept for it no longer."""
+        self._coming.discard(coming)
 
     async def made(self, guest: str, mark: str) -> Backup | None:
         """See `Archives.made`."""
@@ -75,7 +82,8 @@ class Archive(Asking):
     async def room(self) -> Room:
         """See `Archives.room`."""
         space = await self._asked(self._target().space)
-        return Room(max(0, space.free - self._reserve), space.total)
+        promised = sum(one.outstanding for one in self._coming)
+        return Room(max(0, space.free - self._reserve - promised), space.total, promised)
 
     async def shares_server(self, config: Mapping[str, str]) -> bool:
         """See `Archives.shares_server`."""
@@ -102,8 +110,9 @@ def _marked(ids: Iterable[str], mark: str) -> bool:
 class Incoming:
     """Implements `bot.operations.archive_ports.Arrival`."""
 
-    def __init__(self, archive: Archive, target: Target, draft: Draft, at: float) -> None:
+    def __init__(self, archive: Archive, target: Target, draft: Draft, at: float, likely: int) -> None:
         self._archive = archive
+        self._likely = likely
         self._target = target
         self._draft = draft
         self._at = at
@@ -126,6 +135,15 @@ class Incoming:
     def expected(self) -> int:
         """See `Arrival.expected`."""
         return self._checker.expected
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes that will likely still be written: by what was said ahead of time, else by how it has gone so far."""
+        written = self._intake.written
+        likely = self._likely
+        if not likely and self._checker.covered:
+            likely = written * self._checker.expected // self._checker.covered
+        return max(0, likely - written)
 
     async def whole(self) -> Contents:
         """See `Arrival.whole`."""
@@ -160,10 +178,12 @@ class Incoming:
         )
         stored = await self._archive.to_its_end(self._target.commit, self._draft, manifest)
         self._committed = True
+        self._archive.arrived(self)
         return stored.backup
 
     async def discard(self) -> None:
         """See `Arrival.discard`."""
+        self._archive.arrived(self)
         await self._intake.discard()
         if not self._committed:
             # After a commit that was cancelled there is no draft of that id any more, and this does nothing.

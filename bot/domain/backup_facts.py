@@ -41,10 +41,14 @@ class BackupFacts(msgspec.Struct, frozen=True):
 
 
 class Room(msgspec.Struct, frozen=True):
-    """Room at the place of the archive, in bytes."""
+    """Room at the place of the archive, in bytes.
+
+    `promised` is what backups under way will likely still take, and no part of what is `free`.
+    """
 
     free: int
     total: int
+    promised: int = 0
 
 
 class Label(msgspec.Struct, frozen=True):

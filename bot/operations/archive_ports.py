@@ -50,8 +50,8 @@ class Archives(Protocol):
     Every method raises TargetFailed where the place cannot be read or written, or no place is configured.
     """
 
-    async def receive(self, guest: str, mark: str, /) -> Arrival:
-        """Makes room for a new backup of a guest (UUID)."""
+    async def receive(self, guest: str, mark: str, likely: int, /) -> Arrival:
+        """Makes room for a new backup of a guest (UUID); it will take up about `likely` bytes (0: nobody knows)."""
         ...
 
     async def made(self, guest: str, mark: str, /) -> Backup | None:
@@ -63,7 +63,7 @@ class Archives(Protocol):
         ...
 
     async def room(self) -> Room:
-        """How much may still be written."""
+        """How much may still be written, with what backups under way will take kept for them."""
         ...
 
     async def shares_server(self, config: Mapping[str, str], /) -> bool:

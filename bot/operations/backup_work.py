@@ -13,10 +13,12 @@ from typing import Final
 import structlog
 
 from bot.domain.backup_facts import Label
+from bot.domain.catalogue import newest_good
 from bot.domain.plan import Ref
 from bot.errors import Damaged, StoreError, TargetFailed
 from bot.operations.archive_ports import Archives, Arrival, Catalogue
 from bot.operations.backup_steps import EXPORT, EXPORT_IN_PLACE, how_of, manner_of, mark
+from bot.operations.checks.backing import GROWN
 from bot.operations.exporting import Exporting
 from bot.operations.ports import Driver
 from bot.operations.stream_ports import Streams
@@ -54,8 +56,9 @@ class BackupWork:
 
     async def _receive(self, errand: Errand) -> None:
         guest = errand.step.lane
+        likely = await self._likely(guest)
         try:
-            arrival = await self._archives.receive(guest, mark(errand.nonce, guest))
+            arrival = await self._archives.receive(guest, mark(errand.nonce, guest), likely)
         except TargetFailed:
             errand.spare()
             raise
@@ -77,6 +80,11 @@ class BackupWork:
             # Why it failed is worth more than that it could not be removed either, which the clearing finds again.
             with contextlib.suppress(TargetFailed):
                 await arrival.discard()
+
+    async def _likely(self, guest: str) -> int:
+        """What the backup will take up, by the last one; 0 where there is none."""
+        last = newest_good(await self._catalogue.backups(guest=guest))
+        return int(last.size * GROWN) if last is not None else 0
 
     async def _keep(self, arrival: Arrival, label: Label) -> None:
         backup = await arrival.commit(label)

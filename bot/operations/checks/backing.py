@@ -33,8 +33,8 @@ _DEEP, _TOO_DEEP = 20, 29
 _MUCH_TO_MERGE = 8
 # On thin storage a snapshot takes up what the guest writes while it is exported; nobody knows that ahead of time.
 _LIKELY_WRITTEN, _SURELY_WRITTEN = 0.2, 0.02
-# What an earlier backup took up is a good guess for the next one, not more.
-_GROWN = 1.1
+#: What an earlier backup took up is a good guess for the next one, not more.
+GROWN = 1.1
 _LEAST_S = 10.0
 _SAID = {"OPERATION_BLOCKED", "VM_BAD_POWER_STATE", "OTHER_OPERATION_IN_PROGRESS", "VM_HAS_VUSBS"}
 
@@ -90,7 +90,7 @@ def certain(facts: BackupFacts, place: Place) -> int:
 def expected(facts: BackupFacts, place: Place) -> int:
     """Bytes that the archive will likely take up."""
     last = place.last(facts.vm.uuid)
-    return int(last.size * _GROWN) if last is not None else certain(facts, place)
+    return int(last.size * GROWN) if last is not None else certain(facts, place)
 
 
 def estimate(facts: BackupFacts, place: Place) -> tuple[float, bool]:
@@ -306,9 +306,13 @@ def of_place(reads: Mapping[str, BackupFacts], place: Place) -> Check:
     likely = sum(expected(facts, place) for facts in reads.values())
     most = sum(disk.size for facts in reads.values() for disk in disks_of(facts))
     fact = say("about {size} come, {free} are free", size=Size(likely), free=Size(free))
+    kept = say("")
+    if place.room.promised:
+        kept = say(" besides {size} for backups under way", size=Size(place.room.promised))
+        fact = say("{fact}{kept}", fact=fact, kept=kept)
     fix = say("Make room there: `/xen backups` shows what is kept; or name another folder in `[backups] path`.")
     if least > free:
-        short = say("{size} are needed at least, {free} are free", size=Size(least), free=Size(free))
+        short = say("{size} are needed at least, {free} are free{kept}", size=Size(least), free=Size(free), kept=kept)
         return blocked(key, title, short, fix)
     if max(likely, 0) > free:
         return warning(key, title, fact, fix)

@@ -8,6 +8,7 @@ import pytest
 from backup_world import DAY, NOW, decided, earlier, place, read, where
 from migration_facts import GIB, check, text
 
+from bot.domain.backup_facts import Room
 from bot.domain.inventory import PowerState, XapiVerdict
 from bot.domain.plan import Grade, Made, Marked, Plan, Risk, digest
 from bot.domain.policy import ApprovalSettings
@@ -159,6 +160,12 @@ def test_the_limit_of_a_day_is_told_ahead_of_time() -> None:
         is Grade.WARNING
     )
     assert decided(read(), there=place(300 * GIB, earlier(2, 2 * GIB, took=77))).estimate_s == 77
+
+
+def test_room_that_backups_under_way_will_take_is_no_room() -> None:
+    there = msgspec.structs.replace(place(), room=Room(GIB, 500 * GIB, promised=4 * GIB))
+    said = blocked(decided(read(), there=there))["archive"]
+    assert "2 GiB are needed at least, 1 GiB are free besides 4 GiB for backups under way" in said
 
 
 def test_the_date_on_which_the_archive_is_full_follows_from_the_last_weeks() -> None:

@@ -1,0 +1,65 @@
+"""Room that a backup under way will likely take is kept for it, until it is there or given up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from backup_keeping import ARCHIVE, GUEST, OTHER
+
+from bot.backups import Archive, Checker, Folder, Space
+from bot.domain.backup_facts import Label, Room
+from bot.operations.stream_ports import Sink
+
+MIB = 1 << 20
+
+
+class Still(Folder):
+    """A place whose file system says the same all the time."""
+
+    def space(self) -> Space:
+        return Space(100 * MIB, 200 * MIB)
+
+
+def fill(sink: Sink, content: bytes) -> None:
+    while content:
+        room = sink.take()
+        count = min(len(room), len(content))
+        room[:count] = content[:count]
+        sink.give(count)
+        content = content[count:]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(Still(tmp_path), reserve=10 * MIB)
+
+
+async def test_what_is_under_way_is_no_room_for_others_until_it_is_over(archive: Archive) -> None:
+    assert await archive.room() == Room(90 * MIB, 200 * MIB)
+    first = await archive.receive(GUEST, "01" * 8, 40 * MIB)
+    second = await archive.receive(OTHER, "02" * 8, 30 * MIB)
+    assert await archive.room() == Room(20 * MIB, 200 * MIB, promised=70 * MIB)
+    fill(first.sink, ARCHIVE)
+    await first.whole()
+    # What is written already shows in the file system's own figure.
+    assert (await archive.room()).promised == 70 * MIB - len(ARCHIVE)
+    await first.commit(Label(GUEST, "web1", OTHER, "experiment", "snapshot", 7, "", "U1", ""))
+    assert await archive.room() == Room(60 * MIB, 200 * MIB, promised=30 * MIB)
+    await second.discard()
+    await first.discard()
+    assert await archive.room() == Room(90 * MIB, 200 * MIB)
+
+
+async def test_how_much_still_comes_of_a_first_backup_is_guessed_from_what_has_come(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming = await archive.receive(GUEST, "01" * 8, 0)
+    assert (await archive.room()).promised == 0
+    fill(coming.sink, ARCHIVE)
+    await coming.whole()
+    # A third of its disks, all of them as full as that.
+    monkeypatch.setattr(Checker, "expected", property(lambda checker: 3 * checker.covered))
+    assert (await archive.room()).promised == 2 * len(ARCHIVE)
+    await coming.discard()
+    assert (await archive.room()).promised == 0
