@@ -11,6 +11,7 @@ from bot.domain.policy import Role
 from bot.errors import NotUnderstood, Refused
 from bot.operations.health import news, report
 from bot.operations.health.row import Row
+from bot.operations.joining import newcomer
 from bot.operations.joining import report as joining
 
 _DAY_S = 86_400.0
@@ -68,4 +69,5 @@ COMMAND = Command(
     role=Role.VIEWER,
     arguments=Arguments,
     does=Query(answer),
+    absent=newcomer.lacking,
 )

@@ -10,6 +10,7 @@ from bot.domain.plan import Plan
 from bot.domain.policy import Role
 from bot.errors import Refused
 from bot.operations import pool_join
+from bot.operations.joining import newcomer
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -35,4 +36,5 @@ COMMAND = Command(
     role=Role.ADMIN,
     arguments=Arguments,
     does=Change(plan),
+    absent=newcomer.lacking,
 )

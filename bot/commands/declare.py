@@ -18,7 +18,8 @@ from bot.domain.message import Message
 from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import Freeze, JobRecord
-from bot.errors import Candidate, NotUnderstood
+from bot.domain.texts import Phrase
+from bot.errors import Candidate, NotFound, NotUnderstood
 from bot.operations.ports import Facts, Fleet
 from bot.operations.schedule_ports import Schedules
 
@@ -129,7 +130,10 @@ class Control(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """One slash command. `usage` and `example` are written without the leading `/xen`."""
+    """One slash command. `usage` and `example` are written without the leading `/xen`.
+
+    `absent` gives what is told beside an object that was not found, such as what would make it known.
+    """
 
     word: str
     usage: str
@@ -138,6 +142,7 @@ class Command(msgspec.Struct, frozen=True):
     role: Role
     arguments: type[msgspec.Struct]
     does: Change | Query | Control
+    absent: Callable[[NotFound, Fleet], tuple[Phrase, ...]] | None = None
 
 
 class Registry:

@@ -15,11 +15,12 @@ from bot.config.model import Config
 from bot.config.reading import Findings, read_toml
 from bot.config.secrets import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SecretReader, Secrets, SlackFiles
 from bot.domain.policy import ApprovalSettings
+from bot.domain.secret_names import password_variable
 from bot.errors import ConfigError
 from bot.slack.settings import RoleSettings, SlackSettings
 from bot.store import StoreSettings
 from bot.web import WebSettings
-from bot.xen.settings import PoolSettings, password_variable
+from bot.xen.settings import PoolSettings
 from bot.xen.settings import findings as pool_findings
 
 # Every section, and the structs that own its keys; a test holds the documented example against this table.

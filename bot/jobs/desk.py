@@ -153,7 +153,8 @@ class Desk(Settling):
         except Ambiguous as several:
             return await self.questions.which(command, written, person, several)
         except NotFound as none:
-            return await self.questions.nearest(command, written, person, none)
+            lacking = command.absent(none, self.fleet) if command.absent is not None else ()
+            return await self.questions.nearest(command, written, person, none, lacking)
 
     async def _done(self, command: Command, written: dict[str, str], person: Person, channel: str) -> Message | None:
         arguments = commands.resolve(command, written, self.fleet)

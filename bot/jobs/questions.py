@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.commands import Command
-from bot.domain.message import Message, Option, Part, Select, Small, Verdict
+from bot.domain.message import Facts, Message, Option, Part, Select, Small, Verdict
 from bot.domain.policy import Person
-from bot.domain.texts import Code, Quote, many, plain, say
+from bot.domain.texts import Code, Phrase, Quote, many, plain, say
 from bot.errors import Ambiguous, Candidate, NotFound
 from bot.operations.lookalike import spellings
 from bot.store import Store
@@ -46,10 +46,20 @@ class Questions:
         hint = say("Or write its UUID instead of the name, for example {uuid}.", uuid=Code(several.candidates[0].uuid))
         return Message(line, (Verdict(line), Select("Choose one", "pick", options), Small(hint)))
 
-    async def nearest(self, command: Command, written: Mapping[str, str], person: Person, none: NotFound) -> Message:
-        """The nearest names in a menu. Raises NotFound again where there is none to offer."""
+    async def nearest(
+        self,
+        command: Command,
+        written: Mapping[str, str],
+        person: Person,
+        none: NotFound,
+        lacking: tuple[Phrase, ...] = (),
+    ) -> Message:
+        """The nearest names in a menu, and what is `lacking`. Raises NotFound again where there is nothing to offer."""
         names = [name for name in none.nearest if len(name) <= _LONGEST_NAME]
         if not names or not _slots(written, none.name):
+            if lacking:
+                line = say("{what}", what=Quote(none.message))
+                return Message(line, (Verdict(line), Facts(lacking)))
             raise NotFound(none.kind, none.name, none.nearest, none.fix or _LISTED.get(none.kind, "")) from none
         pick = await self._keep(command, written, person, none.name)
         line = say(
@@ -57,7 +67,8 @@ class Questions:
         )
         options = tuple(Option(label=plain(name), value=f"{pick}:{name}") for name in names)
         parts: list[Part] = [Verdict(line), Select("Did you mean", "pick", options)]
-        if none.fix:
+        parts += [Facts(lacking)] if lacking else []
+        if none.fix and not lacking:
             parts.append(Small(say("{fix}", fix=Quote(none.fix))))
         return Message(line, tuple(parts))
 

@@ -3,6 +3,6 @@
 from bot.xen.check import Finding
 from bot.xen.own import own_uuids
 from bot.xen.pools import Pools
-from bot.xen.settings import HostSettings, PoolSettings, findings, password_variable
+from bot.xen.settings import HostSettings, PoolSettings, findings
 
-__all__ = ["Finding", "HostSettings", "PoolSettings", "Pools", "findings", "own_uuids", "password_variable"]
+__all__ = ["Finding", "HostSettings", "PoolSettings", "Pools", "findings", "own_uuids"]

@@ -7,12 +7,13 @@ them.
 from __future__ import annotations
 
 import ipaddress
-import re
 import ssl
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
+
+from bot.domain.secret_names import password_variable
 
 _SHA256_BYTES = 32
 
@@ -49,11 +50,6 @@ class PoolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The host of that address as configured; None for an address nobody listed."""
         wanted = _plain(address)
         return next((host for host in self.hosts if _plain(host.address) == wanted), None)
-
-
-def password_variable(pool: str) -> str:
-    """The environment variable that holds the password of the pool of that name."""
-    return f"XENBOT_POOL_{re.sub('[^A-Z0-9]', '_', pool.upper())}_PASSWORD"
 
 
 def fingerprint_digest(text: str) -> bytes:

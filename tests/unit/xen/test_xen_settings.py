@@ -1,7 +1,8 @@
 import msgspec
 import pytest
 
-from bot.xen.settings import HostSettings, PoolSettings, findings, fingerprint_digest, password_variable
+from bot.domain.secret_names import password_variable
+from bot.xen.settings import HostSettings, PoolSettings, findings, fingerprint_digest
 
 DIGEST = "ab" * 32
 
