@@ -48,13 +48,15 @@ class Side(msgspec.Struct, frozen=True):
 class JoinFacts(msgspec.Struct, frozen=True):
     """Both sides of a join, read at one moment, `read_at` in Unix seconds.
 
-    `restarting` are guests of the pool that booted with CPU features which the joining host lacks.
+    `restarting` are guests of the pool that booted with CPU features which the joining host lacks. `under_way` tells
+    that the host works on a join already.
     """
 
     joining: Side
     pool: Side
     restarting: tuple[str, ...]
     read_at: float
+    under_way: bool = False
 
 
 class Membership(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ class Membership(msgspec.Struct, frozen=True):
 
     `whole` is False for one that joined only half-way: its record is there without an address, and whatever is asked of
     it hangs. `unplugged` are the shared storages (names) that are not attached to it, `alone` tells that it still
-    answers as a pool of its own.
+    answers as a pool of its own, `joining` that it then works on a join.
     """
 
     known: bool
@@ -71,3 +73,4 @@ class Membership(msgspec.Struct, frozen=True):
     enabled: bool
     unplugged: tuple[str, ...]
     alone: bool
+    joining: bool = False

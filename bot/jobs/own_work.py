@@ -25,7 +25,7 @@ from bot.jobs.sending import before
 from bot.jobs.steps import StepRunner
 from bot.operations.base import Look, Seen
 from bot.operations.ports import TaskStatus
-from bot.operations.work import Errand, Worker
+from bot.operations.work import Errand, Run, Worker
 from bot.store import Note
 
 log = structlog.get_logger()
@@ -59,13 +59,13 @@ class OwnWork(StepRunner):
         if stop is not None:
             return self._finish(opened, stop)
         begun = await self._sent(msgspec.structs.replace(opened, attempts=opened.attempts + 1), opened.parent)
-        return await self._done(record, begun, plan_step, worker)
+        return await self._done(record, begun, plan_step, worker, worker.run)
 
-    async def _done(self, record: JobRecord, step: StepRecord, plan_step: Step, worker: Worker) -> End:
-        """Has the worker do it, and looks at what came of it."""
+    async def _done(self, record: JobRecord, step: StepRecord, plan_step: Step, worker: Worker, run: Run) -> End:
+        """Has the worker do it, or follow what it has begun, and looks at what came of it."""
         pulse = Pulse()
         errand = self._errand(record, step, plan_step, pulse)
-        work = asyncio.create_task(worker.run(errand), name=f"work of job {record.number} step {self.index}")
+        work = asyncio.create_task(run(errand), name=f"work of job {record.number} step {self.index}")
         asked = asyncio.create_task(self.cancel_asked.wait())
         told = False
         try:
@@ -137,6 +137,8 @@ class OwnWork(StepRunner):
     # After a crash
 
     async def _found(self, record: JobRecord, step: StepRecord, plan_step: Step, worker: Worker) -> StepRecord | End:
+        if worker.follow is not None:
+            return await self._done(record, step, plan_step, worker, worker.follow)
         if worker.lasting:
             return await self._judge(record, step, plan_step, None)
         if not worker.again and not step.error and not await self._answers(record, plan_step):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import structlog
 
 from bot.domain.joining import Membership
 from bot.domain.plan import Ref
 from bot.domain.texts import Phrase, Span, many, say
+from bot.errors import OutcomeUnknown, Unreachable
 from bot.operations.pool_join import JOIN
 from bot.operations.work import Errand, Reached, Worker
 
-#: A toolstack is back within a minute or two; a host that reboots instead needs longer, and is told of meanwhile.
-_WHOLE_WITHIN_S: Final = 900.0
-#: Storage that is not attached so long after the host lives needs somebody.
-_PLUGGED_WITHIN_S: Final = 180.0
-_EVERY_S: Final = 1.0
-_PARTS: Final = 3
+_PARTS = 3
+
+_log = structlog.get_logger()
 
 
 class Members(Protocol):
@@ -31,51 +33,117 @@ class Members(Protocol):
         ...
 
     def membership(self, pool: str, host: str) -> Membership:
-        """How far the host is a member, by the live feed."""
+        """How far the host is a member, by the live feed. Raises Unreachable before the pool was read."""
         ...
 
 
-class JoinWork:
-    """The worker of a join."""
+class Patience(msgspec.Struct, frozen=True):
+    """How long a new member is waited for, in seconds.
 
-    def __init__(self, members: Members) -> None:
+    A toolstack is back within a minute or two; a host that reboots instead needs longer, and is told of meanwhile
+    (`whole`, from `long` on with what to do). Storage that is not attached so long after the host lives needs somebody
+    (`plugged`). A host that answers as a pool of its own and works on no join does not join any more (`apart`).
+    """
+
+    whole: float = 900.0
+    long: float = 180.0
+    plugged: float = 180.0
+    apart: float = 60.0
+    pause: float = 1.0
+
+
+class JoinWork:
+    """The worker of a join. `clock` gives seconds that never go back."""
+
+    def __init__(
+        self, members: Members, patience: Patience | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._members = members
+        self._patience = patience or Patience()
+        self._clock = clock
 
     def workers(self) -> dict[str, Worker]:
         """By the name that plans call it by. A join is never begun twice: the first may still take effect."""
-        return {JOIN: Worker(self._join, _nothing, lasting=True)}
+        return {JOIN: Worker(self._join, _nothing, lasting=True, follow=self._whole)}
 
     async def _join(self, errand: Errand) -> None:
-        host, pool = (arg.uuid for arg in errand.step.call.args if isinstance(arg, Ref))
-        name = errand.names.get(host, host)
-        errand.tell(Reached(0, _PARTS, say("joining")))
-        await self._members.join(host, pool)
-        began = time.monotonic()
-        live_since: float | None = None
+        host, pool = _ends(errand)
+        began = self._clock()
+        joining = asyncio.create_task(self._members.join(host, pool), name=f"join of job {errand.job}")
+        try:
+            while not joining.done():
+                phase = say("{host} joins, for {t}", host=errand.names.get(host, host), t=Span(self._clock() - began))
+                errand.tell(Reached(0, _PARTS, phase, stalled=phase))
+                await asyncio.wait({joining}, timeout=self._patience.pause)
+            await joining
+        except OutcomeUnknown as lost:
+            # What the pool shows tells in either case.
+            _log.info("join_answer_lost", job=errand.job, reason=str(lost))
+        finally:
+            joining.cancel()
+        await self._whole(errand)
+
+    async def _whole(self, errand: Errand) -> None:
+        """Waits until the host is a whole member, or as long as it may take; what is so then, the look tells."""
+        host, pool = _ends(errand)
+        name, patience = errand.names.get(host, host), self._patience
+        began = self._clock()
+        since: dict[str, float] = {}
         while True:
-            now = self._members.membership(pool, host)
-            waited = time.monotonic() - began
-            if now.known and now.live:
-                live_since = live_since if live_since is not None else waited
-                if (not now.unplugged and now.enabled) or waited - live_since > _PLUGGED_WITHIN_S:
-                    return
-            elif waited > _WHOLE_WITHIN_S:
+            now, waited = self._seen(pool, host), self._clock() - began
+            if now is not None and _done(now):
                 return
-            errand.tell(_reached(name, now, waited))
-            await asyncio.sleep(_EVERY_S)
+            state = _state(now)
+            since = {state: since.get(state, waited)}
+            limit = {"live": patience.plugged, "apart": patience.apart}.get(state)
+            if waited > patience.whole or (limit is not None and waited - since[state] > limit):
+                return
+            errand.tell(_reached(name, now, waited, long=waited > patience.long))
+            await asyncio.sleep(patience.pause)
+
+    def _seen(self, pool: str, host: str) -> Membership | None:
+        try:
+            return self._members.membership(pool, host)
+        except Unreachable:
+            return None
 
 
-def _reached(name: str, now: Membership, waited: float) -> Reached:
+def _ends(errand: Errand) -> tuple[str, str]:
+    host, pool = (arg.uuid for arg in errand.step.call.args if isinstance(arg, Ref))
+    return host, pool
+
+
+def _done(now: Membership) -> bool:
+    return now.known and now.whole and now.live and now.enabled and not now.unplugged
+
+
+def _state(now: Membership | None) -> str:
+    if now is None:
+        return "unseen"
+    if now.known and now.whole and now.live:
+        return "live"
+    return "apart" if now.alone and not now.joining else "away"
+
+
+def _reached(name: str, now: Membership | None, waited: float, *, long: bool) -> Reached:
     phase: Phrase
-    if not now.known or not now.live:
-        phase = say("{host} restarts its toolstack, away for {waited}", host=name, waited=Span(waited))
+    state = _state(now)
+    if now is None:
+        phase = say("the pool does not answer; {host} joins without us", host=name)
         return Reached(1, _PARTS, phase, stalled=phase)
-    phase = say(
-        "{host} is a member; waiting for {what}",
-        host=name,
-        what=many(now.unplugged) if now.unplugged else say("it to be enabled"),
-    )
-    return Reached(2, _PARTS, phase, stalled=phase)
+    if state == "live":
+        what = many(now.unplugged) if now.unplugged else say("it to be enabled")
+        phase = say("{host} is a member; waiting for {what}", host=name, what=what)
+        return Reached(2, _PARTS, phase, stalled=phase)
+    if now.joining:
+        phase = say("{host} works on joining, for {waited}", host=name, waited=Span(waited))
+    elif state == "apart":
+        phase = say("{host} answers as a pool of its own; looking whether that stays so", host=name)
+    else:
+        phase = say("{host} restarts its toolstack, away for {waited}", host=name, waited=Span(waited))
+    if long:
+        phase = say("{phase}. Look at the console of {host}: power, network, toolstack", phase=phase, host=name)
+    return Reached(1, _PARTS, phase, stalled=phase)
 
 
 async def _nothing(_errand: Errand) -> None:

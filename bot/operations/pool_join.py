@@ -14,13 +14,14 @@ from bot.domain.texts import Code, Phrase, many, say
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import already, blocked, fine
 from bot.operations.checks.target import supported
-from bot.operations.joining.rules import rules
+from bot.operations.joining.rules import remedy, rules
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_join
 
 NAME = "pool-join"
 JOIN = "join"
 _ALONE = "alone"
+_SHOWN = 3
 
 
 async def plan(host: str, pool: str, facts: Facts, approval: ApprovalSettings) -> Plan:
@@ -91,36 +92,58 @@ async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _home
 async def _look(of: Plan, _step: Step, facts: Facts) -> Look:
     """Whether the pool shows the host as a member that lives."""
     host, pool = of.targets
-    return judged(host.name, pool.name, await facts.membership(pool.uuid, host.uuid))
+    return judged(host, pool, await facts.membership(pool.uuid, host.uuid))
 
 
-def judged(host: str, pool: str, now: Membership) -> Look:
+def judged(host: Target, pool: Target, now: Membership) -> Look:
     """What a membership means."""
-    if now.known and not now.whole:
-        half = say("{host} joined {pool} only half-way", host=host, pool=pool)
-        what = say("Looked at: {pool} has a record of it without an address; calls to it hang", pool=pool)
-        way = say(
-            "On the coordinator: {command} removes that record, then the join can be tried again.",
-            command=Code(f"xe host-forget uuid=<uuid of {host}>"),
-        )
-        return Look(Seen.HARMED, half, (what, way))
+    if now.joining:
+        headline = say("{host} still works on joining {pool}", host=host.name, pool=pool.name)
+        return Look(Seen.GOING_ON, headline, (say("Looked at: its task goes on there"),))
     if not now.known:
         where = say("it answers as a pool of its own") if now.alone else say("it does not answer")
         seen = say("Looked at: no such member, {where}", where=where)
-        return Look(Seen.NOT_DONE, say("{host} is no member of {pool}", host=host, pool=pool), (seen,))
+        return Look(Seen.NOT_DONE, say("{host} is no member of {pool}", host=host.name, pool=pool.name), (seen,))
+    if not now.whole:
+        return _half(host, pool, now)
     if not now.live:
-        away = say("Looked at: it is a member, not live yet")
-        return Look(
-            Seen.GOING_ON, say("{host} is a member of {pool} and still starting", host=host, pool=pool), (away,)
+        headline = say("{host} is a member of {pool}, but not live", host=host.name, pool=pool.name)
+        seen = say("Looked at: {pool} has it as a member; its toolstack has not come back", pool=pool.name)
+        way = say(
+            "At the console of {host}: look at its network, then {command}. {check} tells when it is live.",
+            host=host.name,
+            command=Code("xe-toolstack-restart"),
+            check=Code(f"/xen status {host.name}"),
         )
-    lines = [say("Looked at: a member, live, {state}", state=say("enabled") if now.enabled else say("not enabled yet"))]
-    if now.unplugged:
-        lines.append(
-            say("Not attached there yet: {srs}. {c} lists it.", srs=many(now.unplugged), c=Code("/xen pool-check"))
-        )
+        return Look(Seen.HARMED, headline, (seen, way))
+    return _member(host, pool, now)
+
+
+def _half(host: Target, pool: Target, now: Membership) -> Look:
+    headline = say("{host} joined {pool} only half-way", host=host.name, pool=pool.name)
+    what = say("Looked at: {pool} has a record of it without an address; calls to it hang", pool=pool.name)
+    if now.alone:
+        how = say("{host} itself is a pool of its own still, with everything on it.", host=host.name)
     else:
+        how = say("{host} does not answer: at its console, see first that it is a pool of its own.", host=host.name)
+    return Look(Seen.HARMED, headline, (what, how, remedy(host.uuid, pool.name)))
+
+
+def _member(host: Target, pool: Target, now: Membership) -> Look:
+    lines = [say("Looked at: a member, live, {state}", state=say("enabled") if now.enabled else say("not enabled"))]
+    headline = say("{host} is a member of {pool}", host=host.name, pool=pool.name)
+    if not now.unplugged:
         lines.append(say("Every shared storage is attached to it"))
-    return Look(Seen.DONE, say("{host} is a member of {pool}", host=host, pool=pool), tuple(lines))
+    else:
+        headline = say("{joined}, but {srs} did not attach there", joined=headline, srs=many(now.unplugged))
+    if not now.enabled:
+        headline = say("{joined}, but it takes no guests yet", joined=headline)
+        lines.append(say("{command} lets it take guests", command=Code(f"/xen enable {host.name}")))
+    lines += [
+        say("{command} tries it again and says why it fails", command=Code(f"/xen plug {sr} on {host.name}"))
+        for sr in now.unplugged[:_SHOWN]
+    ]
+    return Look(Seen.DONE, headline, tuple(lines))
 
 
 def _running(of: Plan) -> Phrase:
@@ -133,5 +156,5 @@ OPERATION = Operation(
     look=_look,
     running=_running,
     when_stopped=say("A join cannot be stopped half-way: what has begun ends by itself."),
-    settle_s=60.0,
+    settle_s=10.0,
 )

@@ -7,7 +7,7 @@ what is there, and begins again or ends with the truth.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -55,6 +55,9 @@ class Errand(msgspec.Struct, frozen=True):
     note: Callable[[str], Awaitable[None]] = _forget
 
 
+Run: TypeAlias = Callable[[Errand], Coroutine[Any, Any, None]]
+
+
 class Worker(msgspec.Struct, frozen=True):
     """Does one kind of work.
 
@@ -62,11 +65,13 @@ class Worker(msgspec.Struct, frozen=True):
     it, it is cancelled, and it ends within seconds with nothing left under way. `clear` takes away what an earlier
     `run` of the same step has left when the bot died in it, and nothing else. `again` tells that it may then be begun
     from the start; `tasked` that the pool is to have a task for it; `lasting` that what it has begun goes on without
-    the bot, so that nobody stops it, and only what is seen later tells how it ended.
+    the bot, so that nobody stops it, and only what is seen later tells how it ended. `follow`, where there is one,
+    waits for that end in place of `run` when the bot was started again meanwhile.
     """
 
-    run: Callable[[Errand], Coroutine[Any, Any, None]]
-    clear: Callable[[Errand], Coroutine[Any, Any, None]]
+    run: Run
+    clear: Run
     again: bool = False
     tasked: bool = True
     lasting: bool = False
+    follow: Run | None = None

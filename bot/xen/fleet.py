@@ -56,6 +56,8 @@ class LiveFleet:
                     Named(host.uuid, (host.name, host.address), f"in pool {pool.name}", host)
                     for pool in self._pools
                     for host in pool.model.inventory.hosts
+                    # One that joined only half-way is there twice, and here nothing can be done with it.
+                    if host.address
                 ),
             )
         return self._find(self._hosts, text)

@@ -80,7 +80,9 @@ class HostFacts(SendingFacts):
 
     async def joining(self, host: str, pool: str) -> JoinFacts:
         """What decides whether a host can join a pool. Raises NotFound, Unreachable, CannotTell, XapiFailure."""
-        home, _ = self._locate("host", "host", host)
+        home = next((pool for pool in self._pools if join_facts.lives_in(pool, host)), None)
+        if home is None:
+            home, _ = self._locate("host", "host", host)
         return await join_facts.joining(home, host, self._by_uuid(pool), self._clock())
 
     async def control_load(self, host: str) -> float | None:

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from bot.domain.inventory import Host, PowerState
 from bot.domain.joining import JoinFacts, Side
-from bot.errors import NotFound, XapiFailure
+from bot.errors import NotFound, Unreachable, XapiFailure
 from bot.operations import cpu_features
 from bot.xen import disk_facts
 from bot.xen.classes import convert
 from bot.xen.pool import LivePool
-from bot.xen.records import HostRecord, NetworkRecord, PifRecord
+from bot.xen.records import HostRecord, NetworkRecord, PifRecord, TaskRecord
 from bot.xen.records_of_health import BondRecord, CertificateRecord
 
 _S = TypeVar("_S", bound=msgspec.Struct)
+_WITHIN_S: Final = 10.0
 #: Classes that older servers do not have, and answers that say so.
 _UNKNOWN = frozenset({"MESSAGE_METHOD_UNKNOWN", "MESSAGE_DEPRECATED", "MESSAGE_REMOVED"})
 
@@ -74,9 +75,22 @@ class _Nothing(msgspec.Struct, frozen=True):
     uuid: str = ""
 
 
+def lives_in(pool: LivePool, host: str) -> bool:
+    """Whether the pool has the host as a member; a join that broke off leaves a record without an address."""
+    return any(one.uuid == host and one.address for one in pool.model.inventory.hosts)
+
+
+def joins_now(pool: LivePool) -> bool:
+    """Whether a join goes on at the host, begun by whomever: XAPI labels the task of a call with its name."""
+    return any(
+        task.status == "pending" and task.name_label.removeprefix("Async.") in {"pool.join", "pool.join_force"}
+        for task in pool.model.tables.of(TaskRecord).values()
+    )
+
+
 async def joining(here: LivePool, host: str, there: LivePool, read_at: float) -> JoinFacts:
     """The facts for a host (UUID) of one pool to join another. Raises NotFound, Unreachable, XapiFailure."""
-    mine, theirs = await asyncio.gather(_side(here, host), _side(there, ""))
+    mine, theirs = await asyncio.gather(_in_time(here, host), _in_time(there, ""))
     joins = mine.coordinator.features_hvm
     offered = cpu_features.parse(joins)
     restarting = []
@@ -85,7 +99,19 @@ async def joining(here: LivePool, host: str, there: LivePool, read_at: float) ->
         is_up = vm.power_state is PowerState.RUNNING and vm.hvm
         if is_up and needed is not None and offered is not None and cpu_features.missing(needed, offered)[1]:
             restarting.append(vm.name)
-    return JoinFacts(mine, theirs, tuple(sorted(restarting)), read_at)
+    return JoinFacts(mine, theirs, tuple(sorted(restarting)), read_at, under_way=joins_now(here))
+
+
+async def _in_time(pool: LivePool, host: str) -> Side:
+    """One side; a pool that hangs is given up, since somebody waits for the answer."""
+    members = pool.probe.members
+    if members and all(one.silent_since is not None for one in members):
+        raise Unreachable(f"pool {pool.name} could not be asked: {members[0].address} is silent")
+    try:
+        async with asyncio.timeout(_WITHIN_S):
+            return await _side(pool, host)
+    except TimeoutError as late:
+        raise Unreachable(f"pool {pool.name} could not be asked: it did not answer within {_WITHIN_S:.0f} s") from late
 
 
 async def _side(pool: LivePool, host: str) -> Side:

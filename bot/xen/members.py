@@ -11,6 +11,7 @@ import structlog
 from bot.domain.inventory import FeedState
 from bot.domain.joining import Membership
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
+from bot.xen import join_facts
 from bot.xen.pool import LivePool
 from bot.xen.roster import Roster
 
@@ -39,7 +40,7 @@ class LiveMembers:
         if here is None or not address:
             raise NotFound("host", host)
         task = await here.sessions.join(address, there.sessions)
-        await self._ended(here, task)
+        await self._ended(here, task, lambda: self.membership(pool, host).whole)
 
     def membership(self, pool: str, host: str) -> Membership:
         """How far the host is a member, from the live feeds. Raises Unreachable before the first load."""
@@ -47,18 +48,23 @@ class LiveMembers:
         known = next((one for one in there.model.inventory.hosts if one.uuid == host), None)
         here = self._alone(host)
         alone = here is not None and here.feed.state is FeedState.LIVE
+        joining = alone and here is not None and join_facts.joins_now(here)
         if known is None:
-            return Membership(known=False, whole=False, live=False, enabled=False, unplugged=(), alone=alone)
+            return Membership(
+                known=False, whole=False, live=False, enabled=False, unplugged=(), alone=alone, joining=joining
+            )
         unplugged = tuple(
             sorted(sr.name for sr in there.model.inventory.srs if sr.shared and sr.hosts and host not in sr.hosts)
         )
         return Membership(
             known=True,
             whole=bool(known.address),
-            live=known.live,
+            # XAPI takes a host for live that has not come back yet.
+            live=known.live and known.silent_since is None,
             enabled=known.enabled,
             unplugged=unplugged,
             alone=alone,
+            joining=joining,
         )
 
     def _alone(self, host: str) -> LivePool | None:
@@ -70,10 +76,10 @@ class LiveMembers:
                 return entry
         return None
 
-    async def _ended(self, here: LivePool, task: str) -> None:
+    async def _ended(self, here: LivePool, task: str, joined: Callable[[], bool]) -> None:
         loop = asyncio.get_running_loop()
         heard = loop.time()
-        while loop.time() - heard < _SILENT_S:
+        while loop.time() - heard < _SILENT_S and not joined():
             try:
                 wire = await here.brief.read("task.get_record", task)
             except (Unreachable, CannotTell):

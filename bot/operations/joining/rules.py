@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bot.domain.joining import JoinFacts, Side
 from bot.domain.plan import Grade
-from bot.domain.texts import Code, many, say
+from bot.domain.texts import Code, Phrase, many, say
 from bot.domain.words import counted
 from bot.operations import cpu_features
 from bot.operations.joining import settings
@@ -29,18 +30,47 @@ def rules(facts: JoinFacts) -> tuple[Rule, ...]:
     )
 
 
+def remedy(host: str, pool: str) -> Phrase:
+    """How to be rid of what a join left that broke off: the record of the host with that UUID."""
+    command = Code(f"xe host-forget uuid={host}")
+    return say(
+        "On the coordinator of {pool}, {command} removes that record; then join again.", pool=pool, command=command
+    )
+
+
 def _membership(facts: JoinFacts) -> Iterator[Rule]:
     host, pool = facts.joining, facts.pool
     name = host.coordinator.name
+    member = host.pool.uuid == pool.pool.uuid
     yield rule(
         "alone",
         "Other hosts",
-        well=len(host.hosts) == 1 and host.pool.uuid != pool.pool.uuid,
-        mine=say("already a member") if host.pool.uuid == pool.pool.uuid else counted(len(host.hosts), "host", "hosts"),
+        well=len(host.hosts) == 1 and not member,
+        mine=say("already a member") if member else counted(len(host.hosts), "host", "hosts"),
         theirs=counted(len(pool.hosts), "host", "hosts"),
         fix=say("{host} is a member already: nothing has to be done.", host=name)
-        if host.pool.uuid == pool.pool.uuid
+        if member
         else say("A coordinator of other hosts cannot join: take them out of its pool first."),
+    )
+    left = any(one.uuid == host.coordinator.uuid for one in pool.hosts) and not member
+    broken = say("A join broke off half-way. {remedy}", remedy=remedy(host.coordinator.uuid, pool.pool.name))
+    yield rule(
+        "left-over",
+        "An earlier join",
+        well=not left and not facts.under_way,
+        mine=say("works on a join now") if facts.under_way else say("none goes on"),
+        theirs=say("has a record of it without an address") if left else say("knows nothing of it"),
+        fix=say("Wait until it has ended.") if facts.under_way else broken,
+    )
+    silent = [one.name for one in pool.hosts if one.address and (not one.live or one.silent_since is not None)]
+    yield rule(
+        "members",
+        "Members that answer",
+        well=not silent,
+        grade=Grade.WARNING,
+        mine=say("answers"),
+        theirs=say("silent: {hosts}", hosts=listed(silent)) if silent else say("all of {n}", n=len(pool.hosts)),
+        fix=say("What is said of them is as the pool last had it. {check} says more.", check=Code("/xen pool-check")),
     )
     yield rule(
         "pool-size",
@@ -116,10 +146,28 @@ def _version(side: Side) -> str:
     return f"{name} {side.coordinator.version}" + (f" ({build})" if build else "")
 
 
+def _same_version(host: Side, pool: Side) -> Phrase:
+    name, wanted = host.coordinator.name, _version(pool)
+    if _numbers(host) > _numbers(pool):
+        return say(
+            "{host} is newer, and no host goes back but by a new installation: bring {pool} to {version} first, or "
+            "install {host} anew with {wanted}.",
+            host=name,
+            pool=pool.pool.name,
+            version=_version(host),
+            wanted=wanted,
+        )
+    return say("Bring {host} to {version}, with the same updates, then join.", host=name, version=wanted)
+
+
+def _numbers(side: Side) -> list[int]:
+    """The version for comparing, of parts that are numbers."""
+    return [int(part) for part in re.findall(r"\d+", side.software.get("platform_version", ""))]
+
+
 def _software(facts: JoinFacts) -> Iterator[Rule]:
     host, pool = facts.joining, facts.pool
-    older = facts.joining.coordinator.name
-    fix = say("Bring {host} to {version}, with the same updates, then join.", host=older, version=_version(pool))
+    name, fix = facts.joining.coordinator.name, _same_version(host, pool)
     same = {
         key: host.software.get(key) == pool.software.get(key)
         for key in (
@@ -140,7 +188,7 @@ def _software(facts: JoinFacts) -> Iterator[Rule]:
         well=host.api == pool.api and host.software.get("db_schema") == pool.software.get("db_schema"),
         mine=say("API {api}, schema {schema}", api=host.api, schema=host.software.get("db_schema", "?")),
         theirs=say("API {api}, schema {schema}", api=pool.api, schema=pool.software.get("db_schema", "?")),
-        fix=fix,
+        fix=fix if alike else say("They come with the version."),
     )
     yield rule(
         "updates",
@@ -150,7 +198,7 @@ def _software(facts: JoinFacts) -> Iterator[Rule]:
         theirs=counted(len(pool.updates), "update", "updates"),
         fix=say(
             "Apply the same ones: {host} lacks {lacking}, and has {more} that the pool lacks.",
-            host=older,
+            host=name,
             lacking=len(pool.updates - host.updates),
             more=len(host.updates - pool.updates),
         ),
@@ -161,7 +209,7 @@ def _software(facts: JoinFacts) -> Iterator[Rule]:
         well=host.edition == pool.edition,
         mine=text(host.edition),
         theirs=text(pool.edition),
-        fix=say("Give {host} the licence of the pool.", host=older),
+        fix=say("Give {host} the licence of the pool.", host=name),
     )
 
 
@@ -209,6 +257,9 @@ def _shared_features(pool: Side) -> tuple[int, ...] | None:
     """What every host of the pool has; None where one does not say."""
     shared: tuple[int, ...] | None = None
     for host in pool.hosts:
+        if not host.address:
+            # A join that broke off has left it, and it says nothing of its processor.
+            continue
         words = cpu_features.parse(host.features_hvm)
         if words is None:
             return None

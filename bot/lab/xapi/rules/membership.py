@@ -41,6 +41,8 @@ def move_in(here: Pool, there: Pool, machine: Machine) -> None:
     there.machines[machine.ref] = machine
     database = there.database
     database.set("host", machine.ref, enabled=False, current_operations={})
+    # It is live from its first sign of life as a member.
+    database.set("host_metrics", database.get("host", machine.ref, "metrics"), live=False)
     _see_shared_storage(database, machine.ref)
     database.set("pool", there.ref, cpu_info=level_cpus(database))
     for ref in wanted["VM"]:

@@ -57,6 +57,8 @@ async def boot_toolstack(pool: Pool, machine: Machine) -> None:
     machine.emergency = find_emergency(pool, machine)
     machine.toolstack = Toolstack.UP
     is_known = pool.database.has("host", machine.ref)
+    if is_known and not machine.emergency:
+        pool.database.set("host_metrics", pool.database.get("host", machine.ref, "metrics"), live=True)
     if machine.enables_itself and is_known and not machine.emergency and not find_bar(pool, machine):
         pool.database.set("host", machine.ref, enabled=True)
     refresh_allowed_host(pool, machine.ref)
