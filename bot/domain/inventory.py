@@ -109,6 +109,14 @@ class Host(msgspec.Struct, frozen=True, gc=False):
     hvm_capable: bool | None = None
     maintenance: bool = False
 
+    @property
+    def half_joined(self) -> bool:
+        """Whether it is no more than the record that a join begins with, or left when it broke off: it has no address.
+
+        Whatever is asked of such a host hangs.
+        """
+        return not self.address
+
 
 class Vm(msgspec.Struct, frozen=True, gc=False):
     """A guest: never a template, a snapshot or a control domain. Memory in bytes.

@@ -12,9 +12,12 @@ class Side(msgspec.Struct, frozen=True):
 
     `coordinator` stands for the side's versions and settings. `software` is its `software_version`, `edition` its
     licence, `api` its API version ("2.21"), `auth` the external authentication (type and service). Guests are named;
-    `vlans` are those beside that of the management interface, `management` the device, VLAN and kind of address of that
-    interface, None where there is none. `drivers` are the features of each storage driver by type. `purposes` are the
-    purposes that its networks were given. `certificates` are the names of the authorities it trusts. `verifies` tells
+    `updates` are the UUIDs of those that every host of a pool must have. `pooling` tells that the licence includes
+    pools, `cluster` the device and VLAN that the cluster of its storage talks over, None where there is none, and
+    `addressed` the devices of the coordinator that have an address. `vlans` are those beside that of the management
+    interface, `management` the device, VLAN and kind of address of that interface, None where there is none. `drivers`
+    are the features of each storage driver by type, with their versions. `purposes` are the purposes that its networks
+    were given. `certificates` are the authorities it trusts, the fingerprint of each by its name. `verifies` tells
     whether its hosts check each other's certificates, None where the server does not say.
     """
 
@@ -27,7 +30,9 @@ class Side(msgspec.Struct, frozen=True):
     auth: tuple[str, str]
     guidances: tuple[str, ...]
     updates: frozenset[str]
-    clustered: bool
+    pooling: bool
+    cluster: tuple[str, int] | None
+    addressed: tuple[str, ...]
     small: bool
     working: tuple[str, ...]
     running: tuple[str, ...]
@@ -40,8 +45,8 @@ class Side(msgspec.Struct, frozen=True):
     management: tuple[str, int, str] | None
     controllers: tuple[str, ...]
     purposes: frozenset[str]
-    drivers: dict[str, frozenset[str]]
-    certificates: frozenset[str]
+    drivers: dict[str, dict[str, int]]
+    certificates: dict[str, str]
     verifies: bool | None
 
 

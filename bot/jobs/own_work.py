@@ -137,6 +137,10 @@ class OwnWork(StepRunner):
     # After a crash
 
     async def _found(self, record: JobRecord, step: StepRecord, plan_step: Step, worker: Worker) -> StepRecord | End:
+        if worker.lasting and step.state is StepState.INTENT:
+            # It is written down as sent before anything is begun, so nothing is.
+            await self._forget(record, step)
+            return await self._anew(step)
         if worker.follow is not None:
             return await self._done(record, step, plan_step, worker, worker.follow)
         if worker.lasting:

@@ -17,8 +17,6 @@ from bot.errors import OutcomeUnknown, Unreachable
 from bot.operations.pool_join import JOIN
 from bot.operations.work import Errand, Reached, Worker
 
-_PARTS = 3
-
 _log = structlog.get_logger()
 
 
@@ -64,7 +62,7 @@ class JoinWork:
 
     def workers(self) -> dict[str, Worker]:
         """By the name that plans call it by. A join is never begun twice: the first may still take effect."""
-        return {JOIN: Worker(self._join, _nothing, lasting=True, follow=self._whole)}
+        return {JOIN: Worker(self._join, _nothing, tasked=False, lasting=True, follow=self._whole)}
 
     async def _join(self, errand: Errand) -> None:
         host, pool = _ends(errand)
@@ -73,7 +71,7 @@ class JoinWork:
         try:
             while not joining.done():
                 phase = say("{host} joins, for {t}", host=errand.names.get(host, host), t=Span(self._clock() - began))
-                errand.tell(Reached(0, _PARTS, phase, stalled=phase))
+                errand.tell(Reached(0, 0, phase, stalled=phase))
                 await asyncio.wait({joining}, timeout=self._patience.pause)
             await joining
         except OutcomeUnknown as lost:
@@ -130,11 +128,11 @@ def _reached(name: str, now: Membership | None, waited: float, *, long: bool) ->
     state = _state(now)
     if now is None:
         phase = say("the pool does not answer; {host} joins without us", host=name)
-        return Reached(1, _PARTS, phase, stalled=phase)
+        return Reached(0, 0, phase, stalled=phase)
     if state == "live":
         what = many(now.unplugged) if now.unplugged else say("it to be enabled")
         phase = say("{host} is a member; waiting for {what}", host=name, what=what)
-        return Reached(2, _PARTS, phase, stalled=phase)
+        return Reached(0, 0, phase, stalled=phase)
     if now.joining:
         phase = say("{host} works on joining, for {waited}", host=name, waited=Span(waited))
     elif state == "apart":
@@ -143,7 +141,7 @@ def _reached(name: str, now: Membership | None, waited: float, *, long: bool) ->
         phase = say("{host} restarts its toolstack, away for {waited}", host=name, waited=Span(waited))
     if long:
         phase = say("{phase}. Look at the console of {host}: power, network, toolstack", phase=phase, host=name)
-    return Reached(1, _PARTS, phase, stalled=phase)
+    return Reached(0, 0, phase, stalled=phase)
 
 
 async def _nothing(_errand: Errand) -> None:

@@ -156,7 +156,9 @@ def _members(view: PoolView) -> list[Phrase]:
 def _needs(view: PoolView, jobs: Sequence[JobRecord], person: Person, now: float) -> list[Phrase]:
     found = doubts(view)
     for host in view.hosts:
-        if host.silent_since is not None:
+        if host.half_joined:
+            found.append(say("{host} joins just now, or joined only half-way: calls to it hang", host=host.name))
+        elif host.silent_since is not None:
             found.append(silent(host, now))
         elif not host.live:
             found.append(_not_live(host, view))
@@ -232,11 +234,13 @@ def _hosts(view: PoolView, *, whole: bool) -> list[Phrase]:
 
 
 def _is_odd(host: Host) -> bool:
-    return host.silent_since is not None or not host.live or not host.enabled
+    return host.half_joined or host.silent_since is not None or not host.live or not host.enabled
 
 
 def host_line(host: Host) -> Phrase:
     """A host in one line; memory is not told for one that does not answer."""
+    if host.half_joined:
+        return say("{host}: no member yet, a record without an address", host=host.name)
     facts: list[Phrase] = []
     if host.coordinator:
         facts.append(say("coordinator"))

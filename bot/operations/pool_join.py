@@ -14,7 +14,8 @@ from bot.domain.texts import Code, Phrase, many, say
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import already, blocked, fine
 from bot.operations.checks.target import supported
-from bot.operations.joining.rules import remedy, rules
+from bot.operations.joining.membership import remedy
+from bot.operations.joining.rules import rules
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_join
 

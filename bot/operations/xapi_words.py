@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bot.domain.texts import Code, Phrase, Size, Value, many, say
+from bot.operations.joining_words import JOINING
 from bot.operations.storage_words import trouble
 from bot.operations.xenopsd_words import internal
 
@@ -112,6 +113,7 @@ _TABLE = {
     "DEVICE_DETACH_REJECTED": _Words("the guest would not let go of a {kind}: {reason}", ("kind", "", "reason")),
     "VDI_NOT_AVAILABLE": _Words("the disk {vdi} is in use or not available", ("vdi",)),
     "TASK_CANCELLED": _Words("it was cancelled"),
+    **{code: _Words(*words) for code, words in JOINING.items()},
 }
 
 

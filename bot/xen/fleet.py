@@ -57,7 +57,7 @@ class LiveFleet:
                     for pool in self._pools
                     for host in pool.model.inventory.hosts
                     # One that joined only half-way is there twice, and here nothing can be done with it.
-                    if host.address
+                    if not host.half_joined
                 ),
             )
         return self._find(self._hosts, text)

@@ -52,7 +52,7 @@ async def health(pool: LivePool, clock: Callable[[], float]) -> HealthFacts:
     try:
         facts = HealthFacts(
             pool=inventory.pool,
-            hosts=await made(health_build.hosts(tables, inventory.hosts)),
+            hosts=await made(health_build.hosts(tables, (one for one in inventory.hosts if not one.half_joined))),
             plugs=await made(health_build.plugs(tables)),
             stores=await made(health_build.stores(tables, inventory.srs)),
             cables=await made(health_build.cables(tables)),
@@ -66,6 +66,7 @@ async def health(pool: LivePool, clock: Callable[[], float]) -> HealthFacts:
             authorities=await made(health_build.authorities(tables)),
             read_at=read_at,
             age_s=pool.feed.age_s,
+            half_joined=tuple(one for one in inventory.hosts if one.half_joined),
         )
         told = await answers
     finally:

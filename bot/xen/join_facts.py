@@ -15,7 +15,6 @@ from bot.domain.inventory import Host, PowerState
 from bot.domain.joining import JoinFacts, Side
 from bot.errors import NotFound, Unreachable, XapiFailure
 from bot.operations import cpu_features
-from bot.xen import disk_facts
 from bot.xen.classes import convert
 from bot.xen.pool import LivePool
 from bot.xen.records import HostRecord, NetworkRecord, PifRecord, TaskRecord
@@ -52,8 +51,19 @@ class _Vlan(msgspec.Struct, frozen=True, rename={"untagged": "untagged_PIF", "ta
     tagged: str = ""
 
 
-class _Address(msgspec.Struct, frozen=True):
+class _Address(msgspec.Struct, frozen=True, rename={"ip": "IP", "ipv6": "IPv6"}):
     primary_address_type: str = ""
+    ip: str = ""
+    ipv6: tuple[str, ...] = ()
+
+
+class _ClusterHost(msgspec.Struct, frozen=True, rename={"pif": "PIF"}):
+    pif: str = ""
+
+
+class _Update(msgspec.Struct, frozen=True):
+    uuid: str = ""
+    enforce_homogeneity: bool = False
 
 
 class _Purposes(msgspec.Struct, frozen=True):
@@ -63,6 +73,7 @@ class _Purposes(msgspec.Struct, frozen=True):
 class _Controller(msgspec.Struct, frozen=True):
     protocol: str = ""
     address: str = ""
+    port: int = 0
 
 
 class _Storage(msgspec.Struct, frozen=True):
@@ -71,13 +82,21 @@ class _Storage(msgspec.Struct, frozen=True):
     is_tools_sr: bool = False
 
 
+class _Driver(msgspec.Struct, frozen=True):
+    """A storage driver (`SM`). Servers that know no versions of features list them as capabilities only."""
+
+    type: str = ""
+    features: dict[str, int] = {}
+    capabilities: tuple[str, ...] = ()
+
+
 class _Nothing(msgspec.Struct, frozen=True):
     uuid: str = ""
 
 
 def lives_in(pool: LivePool, host: str) -> bool:
     """Whether the pool has the host as a member; a join that broke off leaves a record without an address."""
-    return any(one.uuid == host and one.address for one in pool.model.inventory.hosts)
+    return any(one.uuid == host and not one.half_joined for one in pool.model.inventory.hosts)
 
 
 def joins_now(pool: LivePool) -> bool:
@@ -127,10 +146,11 @@ async def _side(pool: LivePool, host: str) -> Side:
         _all(pool, "SR", _Storage),
     )
     purposes, controllers, drivers = await asyncio.gather(
-        _all(pool, "network", _Purposes), _all(pool, "SDN_controller", _Controller), disk_facts.drivers(pool)
+        _all(pool, "network", _Purposes), _all(pool, "SDN_controller", _Controller), _all(pool, "SM", _Driver)
     )
-    tunnels, sriovs, clustered = await asyncio.gather(
-        *(_all(pool, name, _Nothing) for name in ("tunnel", "network_sriov", "Cluster_host"))
+    tunnels, sriovs = await asyncio.gather(*(_all(pool, name, _Nothing) for name in ("tunnel", "network_sriov")))
+    clustered, updates = await asyncio.gather(
+        _all(pool, "Cluster_host", _ClusterHost), _all(pool, "pool_update", _Update)
     )
     details = next(iter(pools.values()), _PoolDetails())
     own = next((one for one in hosts.values() if one.uuid == chosen.uuid), _HostDetails())
@@ -144,8 +164,12 @@ async def _side(pool: LivePool, host: str) -> Side:
         api=f"{own.api_version_major}.{own.api_version_minor}",
         auth=(own.external_auth_type, own.external_auth_service_name),
         guidances=tuple(sorted({todo for one in tables.of(HostRecord).values() for todo in one.pending_guidances})),
-        updates=frozenset(record.updates),
-        clustered=bool(clustered),
+        updates=frozenset(
+            updates[ref].uuid for ref in record.updates if ref in updates and updates[ref].enforce_homogeneity
+        ),
+        pooling=details.restrictions.get("restrict_pooling") != "true",
+        cluster=_cluster(pool, clustered.values()),
+        addressed=tuple(_addressed(pool, chosen, addresses)),
         small=details.restrictions.get("restrict_pool_size") == "true",
         working=tuple(sorted(details.current_operations.values())),
         running=_names(one.name for one in inventory.vms if one.power_state is PowerState.RUNNING),
@@ -158,12 +182,12 @@ async def _side(pool: LivePool, host: str) -> Side:
         sriovs=len(sriovs),
         vlans=_names(_other_vlans(pool, vlans.values())),
         management=_management(pool, chosen, addresses),
-        controllers=_names(f"{one.protocol} {one.address}" for one in controllers.values()),
+        controllers=_names(f"{one.protocol} {one.address}:{one.port}" for one in controllers.values()),
         purposes=frozenset(purpose for one in purposes.values() for purpose in one.purpose),
-        drivers=drivers,
-        certificates=frozenset(
-            one.name for one in tables.of(CertificateRecord).values() if one.type == "ca" and one.name
-        ),
+        drivers={one.type: one.features or dict.fromkeys(one.capabilities, 0) for one in drivers.values()},
+        certificates={
+            one.name: one.fingerprint for one in tables.of(CertificateRecord).values() if one.type == "ca" and one.name
+        },
         verifies=details.tls_verification_enabled,
     )
 
@@ -184,12 +208,30 @@ async def _all(pool: LivePool, name: str, kind: type[_S]) -> dict[str, _S]:
 
 
 def _other_vlans(pool: LivePool, vlans: Iterable[_Vlan]) -> Iterable[str]:
-    """VLANs that are not on a management interface."""
+    """VLANs other than the one that the host is managed over; what is untagged is the side of its own network."""
     pifs = pool.model.tables.of(PifRecord)
     for one in vlans:
-        if not (pifs.get(one.untagged, PifRecord()).management or pifs.get(one.tagged, PifRecord()).management):
-            network = pool.model.tables.get(NetworkRecord, pifs.get(one.tagged, PifRecord()).network)
+        own = pifs.get(one.untagged, PifRecord())
+        if not own.management:
+            network = pool.model.tables.get(NetworkRecord, own.network)
             yield f"{one.tag}" + (f" ({network.name_label})" if network is not None else "")
+
+
+def _cluster(pool: LivePool, hosts: Iterable[_ClusterHost]) -> tuple[str, int] | None:
+    """The device and VLAN of the first; all of a cluster have the same."""
+    for one in hosts:
+        pif = pool.model.tables.get(PifRecord, one.pif)
+        return (pif.device, pif.vlan) if pif is not None else ("", -1)
+    return None
+
+
+def _addressed(pool: LivePool, host: Host, addresses: dict[str, _Address]) -> Iterable[str]:
+    """The devices of a host that have an address, once for each interface on them."""
+    ref = pool.model.tables.ref("host", host.uuid)
+    for pif_ref, pif in pool.model.tables.of(PifRecord).items():
+        address = addresses.get(pif_ref, _Address())
+        if pif.host == ref and (address.ip or any(address.ipv6)):
+            yield pif.device
 
 
 def _management(pool: LivePool, host: Host, addresses: dict[str, _Address]) -> tuple[str, int, str] | None:

@@ -58,7 +58,7 @@ class LiveMembers:
         )
         return Membership(
             known=True,
-            whole=bool(known.address),
+            whole=not known.half_joined,
             # XAPI takes a host for live that has not come back yet.
             live=known.live and known.silent_since is None,
             enabled=known.enabled,

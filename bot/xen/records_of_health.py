@@ -32,3 +32,4 @@ class CertificateRecord(Record, frozen=True, gc=False):
     host: str = NULL_REF
     name: str = ""
     not_after: str = ""
+    fingerprint: str = ""

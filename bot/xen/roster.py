@@ -56,7 +56,7 @@ class Roster(Sequence[LivePool]):
         return None
 
     def _covers(self, pool: LivePool, entry: LivePool) -> bool:
-        members = [host for host in pool.model.inventory.hosts if host.address]
+        members = [host for host in pool.model.inventory.hosts if not host.half_joined]
         if not self._known(pool, entry):
             # A pool may remember a host that was taken from it by force. It is given the pool's password only when the
             # pool has seen it alive as its member.

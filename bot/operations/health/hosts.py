@@ -47,6 +47,13 @@ def rows(facts: HealthFacts) -> Iterator[Row]:
 
 def _live(facts: HealthFacts) -> Row:
     items = []
+    for host in facts.half_joined:
+        half = say(
+            "{host} joins just now, or joined only half-way, and calls to it hang: then {command} removes its record",
+            host=host.name,
+            command=Code(f"xe host-forget uuid={host.uuid}"),
+        )
+        items.append(Item(f"half:{host.uuid}", half, Grade.BLOCKED))
     for one in facts.hosts:
         host, guests = one.host, counted(one.host.guests, "guest", "guests")
         if host.silent_since is not None:

@@ -10,11 +10,9 @@ from bot.domain.plan import Grade
 from bot.domain.texts import Code, Phrase, many, say
 from bot.domain.words import counted
 from bot.operations import cpu_features
-from bot.operations.joining import settings
-from bot.operations.joining.rule import NONE, Rule, listed, rule, text, yes
+from bot.operations.joining import membership, settings
+from bot.operations.joining.rule import Rule, listed, rule, text, yes
 
-#: Under a restricted licence a pool has no more hosts than this.
-_SMALL = 3
 #: What XAPI compares of the software of both coordinators.
 _SAME = ("platform_version", "product_brand", "xapi_build", "git_id", "linux")
 
@@ -22,84 +20,12 @@ _SAME = ("platform_version", "product_brand", "xapi_build", "git_id", "linux")
 def rules(facts: JoinFacts) -> tuple[Rule, ...]:
     """Every rule, judged."""
     return (
-        *_membership(facts),
+        *membership.rules(facts),
         *_guests(facts),
         *_software(facts),
         *_processors(facts),
         *settings.rules(facts),
     )
-
-
-def remedy(host: str, pool: str) -> Phrase:
-    """How to be rid of what a join left that broke off: the record of the host with that UUID."""
-    command = Code(f"xe host-forget uuid={host}")
-    return say(
-        "On the coordinator of {pool}, {command} removes that record; then join again.", pool=pool, command=command
-    )
-
-
-def _membership(facts: JoinFacts) -> Iterator[Rule]:
-    host, pool = facts.joining, facts.pool
-    name = host.coordinator.name
-    member = host.pool.uuid == pool.pool.uuid
-    yield rule(
-        "alone",
-        "Other hosts",
-        well=len(host.hosts) == 1 and not member,
-        mine=say("already a member") if member else counted(len(host.hosts), "host", "hosts"),
-        theirs=counted(len(pool.hosts), "host", "hosts"),
-        fix=say("{host} is a member already: nothing has to be done.", host=name)
-        if member
-        else say("A coordinator of other hosts cannot join: take them out of its pool first."),
-    )
-    left = any(one.uuid == host.coordinator.uuid for one in pool.hosts) and not member
-    broken = say("A join broke off half-way. {remedy}", remedy=remedy(host.coordinator.uuid, pool.pool.name))
-    yield rule(
-        "left-over",
-        "An earlier join",
-        well=not left and not facts.under_way,
-        mine=say("works on a join now") if facts.under_way else say("none goes on"),
-        theirs=say("has a record of it without an address") if left else say("knows nothing of it"),
-        fix=say("Wait until it has ended.") if facts.under_way else broken,
-    )
-    silent = [one.name for one in pool.hosts if one.address and (not one.live or one.silent_since is not None)]
-    yield rule(
-        "members",
-        "Members that answer",
-        well=not silent,
-        grade=Grade.WARNING,
-        mine=say("answers"),
-        theirs=say("silent: {hosts}", hosts=listed(silent)) if silent else say("all of {n}", n=len(pool.hosts)),
-        fix=say("What is said of them is as the pool last had it. {check} says more.", check=Code("/xen pool-check")),
-    )
-    yield rule(
-        "pool-size",
-        "Pool size",
-        well=not pool.small or len(pool.hosts) < _SMALL,
-        mine=say("one host more"),
-        theirs=say("at most {n} by its licence", n=_SMALL) if pool.small else say("no limit"),
-        fix=say("Another licence, or a pool with room."),
-    )
-    yield rule(
-        "management",
-        "Management interface",
-        well=host.management is not None,
-        mine=text(host.management[0]) if host.management else NONE,
-        theirs=text(pool.management[0]) if pool.management else NONE,
-        fix=say("{host} is still booting, or has no management interface: wait, then set one.", host=name),
-    )
-    for key, title, mine, theirs in (
-        ("ha", "High availability", host.pool.ha_enabled, pool.pool.ha_enabled),
-        ("clustering", "Clustering", host.clustered, False),
-    ):
-        yield rule(
-            key,
-            title,
-            well=not mine and not theirs,
-            mine=say("on") if mine else say("off"),
-            theirs=say("on") if theirs else say("off"),
-            fix=say("Switch it off while hosts come and go, and on again afterwards."),
-        )
 
 
 def _guests(facts: JoinFacts) -> Iterator[Rule]:
@@ -257,7 +183,7 @@ def _shared_features(pool: Side) -> tuple[int, ...] | None:
     """What every host of the pool has; None where one does not say."""
     shared: tuple[int, ...] | None = None
     for host in pool.hosts:
-        if not host.address:
+        if host.half_joined:
             # A join that broke off has left it, and it says nothing of its processor.
             continue
         words = cpu_features.parse(host.features_hvm)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.domain.joining import JoinFacts
-from bot.domain.plan import Grade
 from bot.domain.texts import many, say
 from bot.domain.words import counted
 from bot.operations.joining.rule import NONE, Rule, listed, rule, text, yes
@@ -103,11 +102,7 @@ def _settings(facts: JoinFacts) -> Iterator[Rule]:
         theirs=listed(pool.controllers),
         fix=say("Give both the same controller, or none."),
     )
-    lacking = sorted(
-        f"{kind} ({len(features - host.drivers.get(kind, frozenset()))})"
-        for kind, features in pool.drivers.items()
-        if features - host.drivers.get(kind, frozenset())
-    )
+    lacking = sorted(kind for kind, features in pool.drivers.items() if _older(host.drivers.get(kind, {}), features))
     yield rule(
         "drivers",
         "Storage drivers",
@@ -116,6 +111,11 @@ def _settings(facts: JoinFacts) -> Iterator[Rule]:
         theirs=counted(len(pool.drivers), "driver", "drivers"),
         fix=say("Install the same storage drivers in the same versions on {host}.", host=host.coordinator.name),
     )
+
+
+def _older(mine: dict[str, int], theirs: dict[str, int]) -> bool:
+    """Whether a driver lacks a feature of the pool's, or has an older version of it."""
+    return any(mine.get(feature, -1) < version for feature, version in theirs.items())
 
 
 def _security(facts: JoinFacts) -> Iterator[Rule]:
@@ -128,13 +128,14 @@ def _security(facts: JoinFacts) -> Iterator[Rule]:
         theirs=yes(pool.verifies),
         fix=say("Switch the checking of certificates (TLS verification) on where it is off."),
     )
-    both = sorted(host.certificates & pool.certificates)
+    other = sorted(
+        name for name, mark in host.certificates.items() if pool.certificates.get(name, mark).lower() != mark.lower()
+    )
     yield rule(
         "authorities",
         "Trusted authorities",
-        well=not both,
-        grade=Grade.WARNING,
+        well=not other,
         mine=listed(sorted(host.certificates)),
         theirs=listed(sorted(pool.certificates)),
-        fix=say("Both know {names}: where the certificates differ, XAPI refuses. Compare them.", names=listed(both)),
+        fix=say("{names} is another certificate on either side. Remove the wrong one.", names=listed(other)),
     )

@@ -30,7 +30,7 @@ def check_join(here: Pool, there: Pool, *, force: bool) -> None:
         check(here, there)
     if not force:
         _check_alike(here, there)
-    for check in (_check_storage, _check_networks, _check_settings):
+    for check in (_check_storage, _check_networks, _check_settings, _check_addresses, _check_trust, _check_drivers):
         check(here, there)
 
 
@@ -52,6 +52,7 @@ def _check_pools(here: Pool, there: Pool) -> None:
         raise ApiError("HA_IS_ENABLED")
     if here.database.count("Cluster_host"):
         raise ApiError("CLUSTERING_ENABLED", here.database.refs("Cluster_host")[0])
+    _check_cluster(here, there)
     if theirs["ha_enabled"]:
         raise ApiError("HA_IS_ENABLED")
     if here is there:
@@ -62,6 +63,18 @@ def _check_pools(here: Pool, there: Pool) -> None:
         )
     if here.database.count("host") > 1:
         raise ApiError("JOINING_HOST_CANNOT_BE_MASTER_OF_OTHER_HOSTS")
+
+
+def _check_cluster(here: Pool, there: Pool) -> None:
+    """A pool with clustered storage wants one address of the host on the network that its cluster talks over."""
+    for _, member in there.database.items("Cluster_host"):
+        pif = there.database.record("PIF", member["PIF"])
+        if pif["VLAN"] > 0:
+            raise ApiError("POOL_JOINING_POOL_CANNOT_ENABLE_CLUSTERING_ON_VLAN_NETWORK", str(pif["VLAN"]))
+        mine = [one for _, one in here.database.items("PIF") if one["device"] == pif["device"] and one["IP"]]
+        if len(mine) != 1:
+            raise ApiError("POOL_JOINING_HOST_MUST_HAVE_ONLY_ONE_IP_ON_CLUSTERING_NETWORK")
+        return
 
 
 def _check_guests(here: Pool, _there: Pool) -> None:
@@ -125,19 +138,61 @@ def _check_settings(here: Pool, there: Pool) -> None:
         raise ApiError("LICENSE_HOST_POOL_MISMATCH", *editions)
     if differ(lambda host: host["software_version"].get("network_backend")):
         raise ApiError("OPERATION_NOT_ALLOWED", "Network backends differ")
+    if _read_controllers(here) != _read_controllers(there):
+        raise ApiError("OPERATION_NOT_ALLOWED", "SDN controller differs")
     versions = [f"{host['API_version_major']}.{host['API_version_minor']}" for host in (mine, theirs)]
     if versions[0] != versions[1]:
         raise ApiError("POOL_JOINING_HOST_MUST_HAVE_SAME_API_VERSION", *versions)
     schemas = [host["software_version"].get("db_schema", "") for host in (mine, theirs)]
     if schemas[0] != schemas[1]:
         raise ApiError("POOL_JOINING_HOST_MUST_HAVE_SAME_DB_SCHEMA", *schemas)
-    pifs = [_find_management(pool.database, pool.coordinator.ref) for pool in (here, there)]
+    if _read_updates(here) != _read_updates(there):
+        raise ApiError("HOSTS_NOT_HOMOGENEOUS", "Updates on local host and on pool host differ")
+
+
+def _check_addresses(here: Pool, there: Pool) -> None:
+    pools = (here, there)
+    pifs = [_find_management(pool.database, pool.coordinator.ref) for pool in pools]
     if len({pif["primary_address_type"] for pif in pifs if pif is not None}) > 1:
         raise ApiError("OPERATION_NOT_ALLOWED", "Primary address type differs")
+    networks = [network for pool in pools for _, network in pool.database.items("network")]
+    if {"nbd", "insecure_nbd"} <= {purpose for network in networks for purpose in network["purpose"]}:
+        raise ApiError("OPERATION_NOT_ALLOWED", "Incompatible network purposes: nbd, insecure_nbd")
+
+
+def _check_trust(here: Pool, there: Pool) -> None:
     if _verifies(here) != _verifies(there):
         raise ApiError("POOL_JOINING_HOST_TLS_VERIFICATION_MISMATCH")
-    if there.database.get("pool", there.ref, "current_operations"):
+    mine, theirs = _read_authorities(here), _read_authorities(there)
+    if clashes := sorted(name for name in mine.keys() & theirs.keys() if mine[name] != theirs[name]):
+        raise ApiError("POOL_JOINING_HOST_CA_CERTIFICATES_CONFLICT", *clashes)
+    if any(pool.database.get("pool", pool.ref, "current_operations") for pool in (here, there)):
         raise ApiError("NOT_SUPPORTED_DURING_UPGRADE")
+
+
+def _check_drivers(here: Pool, there: Pool) -> None:
+    mine = {driver["type"]: (ref, driver["features"]) for ref, driver in here.database.items("SM")}
+    for ref, driver in there.database.items("SM"):
+        own, features = mine.get(driver["type"], ("", {}))
+        if any(features.get(feature, -1) < version for feature, version in driver["features"].items()):
+            raise ApiError("POOL_JOINING_SM_FEATURES_INCOMPATIBLE", ref, own)
+
+
+def _read_controllers(pool: Pool) -> list[tuple[str, str, int]]:
+    found = (one for _, one in pool.database.items("SDN_controller"))
+    return sorted((one["protocol"], one["address"], one["port"]) for one in found)
+
+
+def _read_updates(pool: Pool) -> set[str]:
+    """Returns the UUIDs of what the coordinator has and every host must have."""
+    applied = pool.database.get("host", pool.coordinator.ref, "updates")
+    return {
+        one["uuid"] for ref, one in pool.database.items("pool_update") if ref in applied and one["enforce_homogeneity"]
+    }
+
+
+def _read_authorities(pool: Pool) -> dict[str, str]:
+    return {one["name"]: one["fingerprint"] for _, one in pool.database.items("Certificate") if one["type"] == "ca"}
 
 
 def _verifies(pool: Pool) -> Value:

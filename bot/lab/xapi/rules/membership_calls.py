@@ -32,6 +32,8 @@ async def join_force(context: Context, address: str, user: str, password: str) -
 
 async def _join(context: Context, address: str, user: str, password: str, *, force: bool) -> str:
     here = context.pool
+    if here.database.get("pool", here.ref, "restrictions").get("restrict_pooling") == "true":
+        raise ApiError("LICENSE_DOES_NOT_SUPPORT_POOLING")
     there = await _log_in(context, address, user, password)
     check_join(here, there, force=force)
     machine = here.coordinator

@@ -1,0 +1,131 @@
+"""The rules of a join about who is in which pool already, and about what pools as such allow, in XAPI's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.domain.joining import JoinFacts, Side
+from bot.domain.plan import Grade
+from bot.domain.texts import Code, Phrase, say
+from bot.domain.words import counted
+from bot.operations.joining.rule import NONE, Rule, listed, rule, text, yes
+
+#: Under a restricted licence a pool has no more hosts than this.
+_SMALL = 3
+
+
+def remedy(host: str, pool: str) -> Phrase:
+    """How to be rid of what a join left that broke off: the record of the host with that UUID."""
+    command = Code(f"xe host-forget uuid={host}")
+    return say(
+        "On the coordinator of {pool}, {command} removes that record; then join again.", pool=pool, command=command
+    )
+
+
+def rules(facts: JoinFacts) -> Iterator[Rule]:
+    """Those rules, judged."""
+    host, pool = facts.joining, facts.pool
+    name = host.coordinator.name
+    member = host.pool.uuid == pool.pool.uuid
+    yield rule(
+        "alone",
+        "Other hosts",
+        well=len(host.hosts) == 1 and not member,
+        mine=say("already a member") if member else counted(len(host.hosts), "host", "hosts"),
+        theirs=counted(len(pool.hosts), "host", "hosts"),
+        fix=_apart(host, member=member),
+    )
+    left = any(one.uuid == host.coordinator.uuid for one in pool.hosts) and not member
+    broken = say("A join broke off half-way. {remedy}", remedy=remedy(host.coordinator.uuid, pool.pool.name))
+    yield rule(
+        "left-over",
+        "An earlier join",
+        well=not left and not facts.under_way,
+        mine=say("works on a join now") if facts.under_way else say("none goes on"),
+        theirs=say("has a record of it without an address") if left else say("knows nothing of it"),
+        fix=say("Wait until it has ended.") if facts.under_way else broken,
+    )
+    silent = [one.name for one in pool.hosts if not one.half_joined and (not one.live or one.silent_since is not None)]
+    yield rule(
+        "members",
+        "Members that answer",
+        well=not silent,
+        grade=Grade.WARNING,
+        mine=say("answers"),
+        theirs=say("silent: {hosts}", hosts=listed(silent)) if silent else say("all of {n}", n=len(pool.hosts)),
+        fix=say("What is said of them is as the pool last had it. {check} says more.", check=Code("/xen pool-check")),
+    )
+    yield rule(
+        "pool-size",
+        "Pool size",
+        well=not pool.small or len(pool.hosts) < _SMALL,
+        mine=say("one host more"),
+        theirs=say("at most {n} by its licence", n=_SMALL) if pool.small else say("no limit"),
+        fix=say("Another licence, or a pool with room."),
+    )
+    yield rule(
+        "management",
+        "Management interface",
+        well=host.management is not None,
+        mine=text(host.management[0]) if host.management else NONE,
+        theirs=text(pool.management[0]) if pool.management else NONE,
+        fix=say("{host} is still booting, or has no management interface: wait, then set one.", host=name),
+    )
+    yield rule(
+        "pooling",
+        "Licence for pools",
+        well=host.pooling,
+        mine=yes(host.pooling),
+        theirs=yes(pool.pooling),
+        fix=say("Give {host} a licence that includes pools.", host=name),
+    )
+    yield rule(
+        "ha",
+        "High availability",
+        well=not host.pool.ha_enabled and not pool.pool.ha_enabled,
+        mine=_switched(host.pool.ha_enabled),
+        theirs=_switched(pool.pool.ha_enabled),
+        fix=say("Switch it off while hosts come and go, and on again afterwards."),
+    )
+    yield rule(
+        "clustering",
+        "Clustering",
+        well=host.cluster is None,
+        mine=_switched(host.cluster),
+        theirs=_switched(pool.cluster),
+        fix=say("Take {host} out of its own cluster first.", host=name),
+    )
+    yield _cluster_network(facts)
+
+
+def _switched(value: object) -> Phrase:
+    return say("on") if value else say("off")
+
+
+def _apart(host: Side, *, member: bool) -> Phrase:
+    name = host.coordinator.name
+    if member:
+        return say("{host} is a member already: nothing has to be done.", host=name)
+    if host.coordinator.coordinator:
+        return say("A coordinator of other hosts cannot join: take them out of its pool first.")
+    return say(
+        "{host} is a member of {pool}: only ejected from there, which wipes it, could it join another.",
+        host=name,
+        pool=host.pool.name,
+    )
+
+
+def _cluster_network(facts: JoinFacts) -> Rule:
+    """A pool with clustered storage wants one address of the host on the network that its cluster talks over."""
+    key, title = "cluster-network", "Network of the cluster"
+    host, pool = facts.joining, facts.pool
+    if pool.cluster is None:
+        return Rule(key, title, Grade.OK, say("not asked for"), say("no cluster"))
+    device, vlan = pool.cluster
+    count = host.addressed.count(device)
+    mine = say("{n} on {device}", n=counted(count, "address", "addresses"), device=device)
+    if vlan > 0:
+        fix = say("A cluster on a VLAN takes no new host: move it to a network without one.")
+        return Rule(key, title, Grade.BLOCKED, mine, say("{device}, VLAN {n}", device=device, n=str(vlan)), fix)
+    fix = say("Give {host} exactly one address on {device}.", host=host.coordinator.name, device=device)
+    return rule(key, title, well=count == 1, mine=mine, theirs=text(device), fix=fix)
