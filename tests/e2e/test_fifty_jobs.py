@@ -59,6 +59,7 @@ def disobeyed(entries: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_fifty_jobs_at_once_end_well_each_on_its_card_and_no_429_is_disobeyed(tmp_path: Path) -> None:
     async with story_lab(tmp_path, "--world", WORLD, "--speed", "20") as lab, wire(lab) as seen:

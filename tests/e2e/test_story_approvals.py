@@ -34,6 +34,7 @@ async def test_broken_glass_moves_the_guest_alone_and_reaches_every_approver(lab
 CROWD = 20
 
 
+@pytest.mark.long
 async def test_twenty_approved_moves_to_one_host_do_not_make_each_other_stale(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

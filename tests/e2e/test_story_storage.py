@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from story_lab import StoryLab, opened, strings
 from test_story_move_disks import GIB, add_disk, begin_three, disks
 
@@ -103,6 +104,7 @@ async def test_a_cancel_half_way_leaves_guest_and_disks_where_they_were_and_says
     assert await asyncio.to_thread(disks, lab) == before
 
 
+@pytest.mark.long
 async def test_a_copy_that_breaks_off_says_why_and_where_guest_and_disks_are(lab: StoryLab) -> None:
     before = await asyncio.to_thread(disks, lab)
     await arm(lab, when="during", action="fail", error=["MIRROR_FAILED", "OpaqueRef:gone"])

@@ -12,7 +12,7 @@ from bot.domain.parcel import Parcel
 from bot.jobs.ports import Click, Words
 from bot.lab.slack import Workplace
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Hands:

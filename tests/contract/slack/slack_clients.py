@@ -16,7 +16,7 @@ from bot.lab.slack import Workplace
 Json = dict[str, Any]
 Connect = Callable[[Workplace, AsyncApp], Awaitable[AsyncSocketModeHandler]]
 
-DEADLINE_S = 5.0
+DEADLINE_S = 60.0
 _FAMILIES = (
     "channels",
     "groups",

@@ -13,7 +13,7 @@ from published_model import check_parameters
 from bot.lab.xapi import Datacentre
 
 PASSWORD = "pw"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 Connect = Callable[[str], "Rpc"]
 Until = Callable[[Callable[[], bool]], Awaitable[None]]

@@ -178,7 +178,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
-async def holds(condition: Callable[[], object], within_s: float = 15.0) -> None:
+async def holds(condition: Callable[[], object], within_s: float = 60.0) -> None:
     """Waits until something that another thread changes is so."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110  threads and the kernel ring no bell here

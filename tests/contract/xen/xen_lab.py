@@ -48,7 +48,7 @@ async def following(*settings: PoolSettings, password: str = PASSWORD, **options
         await pools.stop()
 
 
-async def until(pools: Pools, condition: Callable[[], object], within_s: float = 15.0) -> None:
+async def until(pools: Pools, condition: Callable[[], object], within_s: float = 60.0) -> None:
     """Waits for changes until the condition holds."""
     async with asyncio.timeout(within_s):
         while not condition():
@@ -122,7 +122,7 @@ def self_signed(name: str) -> tuple[ssl.SSLContext, str]:
     return context, f"sha256:{certificate.fingerprint(hashes.SHA256()).hex()}"
 
 
-async def settled(lab: Datacentre, condition: Callable[[dict[str, Any]], object], within_s: float = 15.0) -> None:
+async def settled(lab: Datacentre, condition: Callable[[dict[str, Any]], object], within_s: float = 60.0) -> None:
     """Waits until the truth of the lab fulfils the condition."""
     async with asyncio.timeout(within_s):
         seen = lab.revision()
