@@ -9,7 +9,7 @@ import msgspec
 
 sys.path.append(str(Path(__file__).parents[1] / "handlers"))
 
-from ports import NOW, VMS, record
+from small_fleet import NOW, VMS, record
 
 from bot.domain.job import JobState
 from bot.domain.message import Facts, Message

@@ -6,121 +6,31 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from small_fleet import GIB, NOW, POOL, VIEW, VMS, host
 
 from bot.commands import Change, Context, Control, Query, Registry, resolve, split
 from bot.domain.audit import ANY, Break, Entry, Wanted
-from bot.domain.catalogue import Backup, Odd, Proof, Verification
+from bot.domain.catalogue import Backup, Odd
 from bot.domain.disk_moves import DiskMoveFacts, Image
 from bot.domain.health import Checkup
 from bot.domain.inventory import (
-    Disk,
-    FeedState,
     Host,
     MigrationFacts,
-    Pool,
     PoolView,
     PowerFacts,
-    PowerState,
     Sr,
-    Tools,
     Vm,
     Whereabouts,
     XapiVerdict,
 )
-from bot.domain.job import FINAL, JobState
+from bot.domain.job import FINAL
 from bot.domain.message import Checks, Choices, File, Message, Select, Table
-from bot.domain.plan import Plan, ceiling, digest
+from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import Freeze, JobRecord
 from bot.domain.schedule import Covered, Schedule, ScheduleState
 from bot.domain.texts import Phrase, Value, plain, say
 from bot.errors import Ambiguous, Candidate, NotFound, TargetFailed
-from bot.operations import migrate
-
-GIB = 1 << 30
-NOW = 100_000.0
-NFS = Sr("sr-1", "nfs-vhd", "nfs", shared=True, size=GIB, used=0, hosts=frozenset({"h-1", "h-3"}))
-POOL = Pool("p-1", "experiment", "experiment", "h-1", ha_enabled=False, upgrading=False, default_sr=None)
-
-
-def host(number: int, **changes: Any) -> Host:
-    made = Host(
-        uuid=f"h-{number}",
-        name=f"xenserver{number}",
-        pool="p-1",
-        address=f"192.0.2.{number}",
-        coordinator=number == 1,
-        enabled=True,
-        live=True,
-        silent_since=None,
-        memory_total=64 * GIB,
-        memory_free=38 * GIB,
-        cpu_vendor="GenuineIntel",
-        cpu_model="Xeon",
-        cpu_count=8,
-        features_hvm="1",
-        features_pv="1",
-        product="XCP-ng",
-        version="8.3.0",
-        platform_version="3.4.0",
-        operations=(),
-        guests=4,
-    )
-    return msgspec.structs.replace(made, **changes)
-
-
-def guest(uuid: str, name: str, **changes: Any) -> Vm:
-    made = Vm(
-        uuid=uuid,
-        name=name,
-        pool="p-1",
-        power_state=PowerState.RUNNING,
-        host="h-1",
-        scheduled_host=None,
-        memory_dynamic_min=GIB,
-        memory_dynamic_max=GIB,
-        memory_static_max=GIB,
-        memory_needed=GIB,
-        memory_actual=GIB,
-        vcpus=2,
-        vcpus_max=2,
-        vcpu_unrestricted=False,
-        hvm=True,
-        domain_type="hvm",
-        tools=Tools.PRESENT,
-        can_suspend=True,
-        cant_suspend_reason="",
-        boot_vendor="GenuineIntel",
-        boot_features="1",
-        tags=frozenset(),
-        disks=(Disk("0", cd=False, vdi="v", vdi_name="root", size=20 * GIB, sr=NFS),),
-        networks=(),
-        addresses=("192.0.2.77",),
-        blocked_operations={},
-        operations={},
-        pci=False,
-        vgpu=False,
-        usb=False,
-        immobile=False,
-        ha_protected=False,
-        started_at=NOW - 7200,
-    )
-    return msgspec.structs.replace(made, **changes)
-
-
-VMS = (
-    guest("vm-1", "centos54"),
-    guest("vm-2", "日本語サーバー"),
-    guest("vm-3", "<!channel> & *bold*"),
-    guest("vm-4", "winxp", tools=Tools.NONE, can_suspend=False, addresses=()),
-    guest("vm-5", "sleeper", power_state=PowerState.SUSPENDED, host=None),
-    guest("vm-6", "twin"),
-    guest("vm-7", "twin", host="h-3"),
-    guest("vm-8", "way to go"),
-    guest("vm-9", "big — blue"),
-)
-SAN = Sr("sr-2", "san", "lvmoiscsi", shared=True, size=90 * GIB, used=0, hosts=frozenset({"h-1", "h-3"}))
-VIEW = PoolView("experiment", FeedState.LIVE, 2.0, "", POOL, (host(1), host(3)), VMS, (NFS, SAN))
 
 
 class FakeFleet:
@@ -205,55 +115,6 @@ class FakeFacts:
 
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         raise NotFound("guest", vm)
-
-
-def record(number: int, state: JobState, **changes: Any) -> JobRecord:
-    facts = MigrationFacts(POOL, VMS[0], host(1), host(3), POOL, VIEW.hosts, XapiVerdict(""), {}, NOW, XapiVerdict(""))
-    plan = migrate.decide(facts, ApprovalSettings())
-    made = JobRecord(
-        number=number,
-        state=state,
-        pool="p-1",
-        operation="migrate",
-        plan=plan,
-        digest=digest(plan),
-        ceiling=ceiling(plan),
-        team="T1",
-        requester="U1",
-        reason="",
-        channel="C1",
-        card_ts="",
-        target="t",
-        created_at=NOW - 60,
-        updated_at=NOW,
-        expires_at=NOW + 600,
-        started_at=None,
-        finished_at=None,
-        approvers_needed=0,
-    )
-    return msgspec.structs.replace(made, **changes)
-
-
-DAY = 86400.0
-WELL = Verification(NOW - DAY, Proof.STREAM, "xenbot")
-
-
-def backup(number: int, **changes: Any) -> Backup:
-    made = Backup(
-        id=f"20261126-{number:06}",
-        guest="vm-1",
-        name="centos54",
-        pool="p-1",
-        pool_name="experiment",
-        at=NOW - 10 * DAY + number,
-        size=2 << 30,
-        sha256="a" * 64,
-        job=37,
-        who="U1",
-        verified=WELL,
-        kept_until=NOW + DAY,
-    )
-    return msgspec.structs.replace(made, **changes)
 
 
 class FakeJournal:

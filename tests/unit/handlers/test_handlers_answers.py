@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from ports import NOW, VIEW, Room, guest, host, phrases, record
+from ports import Room, phrases
+from small_fleet import NOW, VIEW, guest, host, record
 
 from bot.commands import Registry
 from bot.domain.audit import GENESIS, Break, Entry

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from ports import NOW, Room
+from ports import Room
+from small_fleet import NOW
 
 from bot.domain.audit import GENESIS, Entry, Wanted
 from bot.domain.message import Button, Choices, File, Message

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from ports import VIEW, FakeFleet, guest
+from ports import FakeFleet
+from small_fleet import VIEW, guest
 
 from bot.commands import resolve, split
 from bot.errors import NotFound, NotUnderstood

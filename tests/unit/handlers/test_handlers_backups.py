@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from ports import NOW, VIEW, Room, backup, guest, record
+from ports import Room
+from small_fleet import NOW, VIEW, backup, guest, record
 
 from bot.domain.catalogue import BackupState, Odd, Proof, Verification
 from bot.domain.job import JobState

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from ports import NOW, POOL, VIEW, FakeFleet, Room, backup, guest, host
+from ports import FakeFleet, Room
+from small_fleet import NOW, POOL, VIEW, backup, guest, host
 
 from bot.commands import Field, FieldKind, Registry, form_of, mistakes, needs_form, slots
 from bot.domain.inventory import Network, PoolView

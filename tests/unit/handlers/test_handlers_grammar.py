@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from ports import NFS, SAN, VIEW, FakeFleet, Room
+from ports import FakeFleet, Room
+from small_fleet import NFS, SAN, VIEW
 
 from bot.commands import Registry, resolve, split
 from bot.domain.plan import Plan

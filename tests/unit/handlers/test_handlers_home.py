@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from ports import GIB, NOW, VIEW, Room, host, record
+from ports import Room
+from small_fleet import GIB, NOW, VIEW, host, record
 
 from bot.domain.inventory import FeedState, PoolView
 from bot.domain.job import JobState

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from ports import GIB, NOW, POOL, VIEW, Room, guest, host
+from ports import Room
+from small_fleet import GIB, NOW, POOL, VIEW, guest, host
 
 from bot.domain.inventory import PoolView, PowerState, Tools
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Table, Verdict

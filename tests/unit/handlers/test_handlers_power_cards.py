@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from ports import Room, record
+from ports import Room
+from small_fleet import record
 
 from bot.domain.job import JobState
 from bot.domain.message import Button, Choices

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from ports import NOW, VMS, Room, phrases, record
+from ports import Room, phrases
+from small_fleet import NOW, VMS, record
 
 from bot.domain.job import JobState
 from bot.domain.message import Message

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from ports import GIB, NFS, NOW, VIEW, Room, guest, host, record
+from ports import Room
+from small_fleet import GIB, NFS, NOW, VIEW, guest, host, record
 
 from bot.domain.inventory import Alert, FeedState, Member, Network, PowerState, Tools
 from bot.domain.job import JobState

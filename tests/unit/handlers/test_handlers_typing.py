@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from ports import VIEW, FakeFleet, Room, guest
+from ports import FakeFleet, Room
+from small_fleet import VIEW, guest
 
 from bot.commands import Registry, resolve, split
 from bot.commands.words import first_word, line_of, words_of
