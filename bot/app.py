@@ -74,7 +74,7 @@ class App:
         kept = config.backups
         target = Folder(Path(kept.path), mounted=kept.mounted) if kept.path else None
         self.shelf = Shelf(target)
-        archive = Archive(target, reserve=kept.reserve_gib << 30)
+        archive = Archive(target, reserve=kept.reserve_gib << 30, identity=self.store.identity)
         self.pools = Sources(config, archive, self.shelf, self.store)
         self.client = open_client(config.slack, config.secrets.slack_bot_token)
         people = People(self.client, config.roles, config.slack.team, break_glass=config.approval.break_glass)
@@ -147,7 +147,7 @@ class App:
         self.keeper = Keeper(
             self.store,
             self.shelf,
-            Pruner(target, Policy(kept.rule, kept.zone, kept.trash_days)),
+            Pruner(target, Policy(kept.rule, kept.zone, kept.trash_days), self.store.identity),
             self.pools,
             Keeping(kept.verify_days * DAY_S, kept.sample_percent / 100, kept.alert_days * DAY_S),
             team=config.slack.team,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Final, ParamSpec, TypeVar
@@ -35,11 +35,20 @@ class Archive(Asking):
         target: The place; without one every question is answered by how to mend that.
         reserve: Bytes that must stay free there.
         clock: Unix seconds.
+        identity: Tells who this bot is (see `custody`).
     """
 
-    def __init__(self, target: Target | None, *, reserve: int = 0, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        target: Target | None,
+        *,
+        reserve: int = 0,
+        clock: Callable[[], float] = time.time,
+        identity: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
         super().__init__(target, ThreadPoolExecutor(_THREADS, thread_name_prefix="archive"))
         self._reserve = reserve
+        self._identity = identity
         self._coming: set[Incoming] = set()
         self._clock = clock
 
@@ -97,6 +106,10 @@ class Archive(Asking):
         except asyncio.CancelledError:
             await asyncio.wait({doing})
             raise
+
+    async def identity(self) -> str:
+        """Who this bot is; "" where nobody says."""
+        return await self._identity() if self._identity is not None else ""
 
     def now(self) -> float:
         """Unix seconds."""
@@ -175,6 +188,7 @@ class Incoming:
             keep=label.keep,
             kept_until=None if label.kept_s is None else self._at + label.kept_s,
             bot=version("xenbot"),
+            store=await self._archive.identity(),
         )
         stored = await self._archive.to_its_end(self._target.commit, self._draft, manifest)
         self._committed = True

@@ -7,6 +7,7 @@
     <path>/<UUID of the guest>/<id>.partial/        a draft
     <path>/.trash/<id>/                             one that is to go, with trashed.json
     <path>/.trash/<id>.going/                       one that is being removed
+    <path>/.custody.json                            see `custody`
 
 A backup comes into being by the renaming of its draft, and goes by the renaming of its folder: each is one step that
 has happened or has not. Names of guests are in the manifests alone.
@@ -26,6 +27,8 @@ from typing import Final
 import msgspec
 
 from bot.backups import folder_files as files
+from bot.backups.custody import LONGEST as LONGEST_CUSTODY
+from bot.backups.custody import Custody
 from bot.backups.folder_listing import CHECKED, GOING, MANIFEST, PARTIAL, TRASH, TRASHED, Inspector, Trashed
 from bot.backups.manifest import LONGEST, BadManifest, Manifest, encode_manifest, is_id, is_uuid
 from bot.backups.mounts import mount_of, read_mounts, shares_server
@@ -36,6 +39,7 @@ from bot.domain.catalogue import Backup, Verification, looked_at
 from bot.errors import Damaged, NotFound, Refused, TargetFailed
 
 _LOCK: Final = ".lock"
+_CUSTODY: Final = ".custody.json"
 
 
 class Folder:
@@ -201,6 +205,21 @@ class Folder:
         """See `Target.shares_server`."""
         mount = mount_of(os.path.realpath(self.path), read_mounts())
         return mount is not None and shares_server(mount, device_config)
+
+    def custody(self) -> Custody:
+        """See `Target.custody`."""
+        with self._root("could not be read", _CUSTODY) as root:
+            try:
+                return msgspec.json.decode(files.read_small(_CUSTODY, root, LONGEST_CUSTODY), type=Custody)
+            except FileNotFoundError:
+                return Custody()
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise BadManifest(f"it does not tell who prunes here ({error})") from error
+
+    def keep_custody(self, custody: Custody) -> None:
+        """See `Target.keep_custody`."""
+        with self._root("could not be written", _CUSTODY) as root:
+            files.write_small(_CUSTODY, root, msgspec.json.encode(custody))
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:

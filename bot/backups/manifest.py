@@ -53,6 +53,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         keep: The rule by which it is kept (see `bot.domain.retention`); "" for that of the configuration.
         kept_until: Until when it must be kept, in Unix seconds; None where only a rule says so.
         bot: Version of the bot that made it.
+        store: The identity of the bot that made it (see `custody`); "" where it is not known.
     """
 
     format: int = FORMAT
@@ -75,6 +76,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     keep: str = ""
     kept_until: float | None = None
     bot: str = ""
+    store: str = ""
 
     def verification(self) -> Verification:
         """The look at it while it came."""

@@ -1,6 +1,7 @@
 """Removing backups by rule: first to the trash, and from there, after a delay, for good.
 
-Never removed: the newest whole backup of a guest, wherever it lies, and anything whose manifest cannot be read.
+Never removed: the newest whole backup of a guest, wherever it lies, anything whose manifest cannot be read, and what
+another bot has made. Nothing at all is removed while the clock may be wrong (see `custody`).
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from bot.backups.custody import Custody, of_others
 from bot.backups.target import Listing, Stored, Target
 from bot.domain.catalogue import Backup, BackupState
 from bot.domain.retention import Kept, Rule, decide, read_rule
@@ -32,21 +34,33 @@ class Policy:
 
 @dataclass(frozen=True)
 class Pruning:
-    """What goes: to the trash, and out of it for good. `findings` are sentences about what was left alone."""
+    """What goes: to the trash, and out of it for good. `findings` are sentences about what was left alone.
+
+    `others` counts the backups that other bots prune, by their identities.
+    """
 
     keep: tuple[Kept, ...]
     drop: tuple[Backup, ...]
     purge: tuple[Backup, ...]
     findings: tuple[str, ...] = ()
+    others: dict[str, int] = field(default_factory=dict)
 
 
-def plan_pruning(target: Target, policy: Policy, now: float) -> Pruning:
-    """Says what pruning at that time (Unix seconds) would remove, and removes nothing. Raises TargetFailed."""
-    return _plan(target.listing(), policy, now)
+def plan_pruning(target: Target, policy: Policy, now: float, bot: str = "", *, sure: bool = False) -> Pruning:
+    """Says what pruning at that time (Unix seconds) would remove, and removes nothing. Raises TargetFailed.
+
+    Args:
+        target: The place.
+        policy: By what is pruned.
+        now: Unix seconds.
+        bot: The identity of the bot that prunes; what others have made is left to them.
+        sure: Whether somebody says that the clock is right.
+    """
+    return _plan(target.listing(), policy, now, target.custody(), bot, sure=sure)
 
 
-def prune(target: Target, policy: Policy, now: float, who: str) -> Pruning:
-    """Prunes; returns what went, with a finding where the place then failed.
+def prune(target: Target, policy: Policy, now: float, who: str, bot: str = "", *, sure: bool = False) -> Pruning:
+    """Prunes, as `plan_pruning` says; returns what went, with a finding where the place then failed.
 
     Raises TargetFailed where it cannot be read at all, or another bot or command prunes at the same time.
     """
@@ -54,7 +68,8 @@ def prune(target: Target, policy: Policy, now: float, who: str) -> Pruning:
     purged: list[Backup] = []
     findings: list[str] = []
     with target.alone():
-        plan = _plan(target.listing(), policy, now)
+        custody = target.custody()
+        plan = _plan(target.listing(), policy, now, custody, bot, sure=sure)
         before = now - policy.trash_days * _DAY
         try:
             # For good first: what goes to the trash now must stay there for the whole delay.
@@ -65,17 +80,39 @@ def prune(target: Target, policy: Policy, now: float, who: str) -> Pruning:
                 with contextlib.suppress(NotFound):
                     target.trash(one.id, who, now)
                     dropped.append(one)
+            if sure or not custody.doubt(now):
+                # Last, since on a full disk there is room for it only now.
+                target.keep_custody(custody.pruned(now, bot, sure=sure))
         except TargetFailed as failed:
             # What went is gone all the same, and has to be told of.
             findings.append(str(failed))
-    return Pruning(plan.keep, tuple(dropped), tuple(purged), (*findings, *plan.findings))
+    return Pruning(plan.keep, tuple(dropped), tuple(purged), (*findings, *plan.findings), plan.others)
 
 
-def _plan(listing: Listing, policy: Policy, now: float) -> Pruning:
+def claim(target: Target, bot: str) -> dict[str, int]:
+    """Lets this bot prune all backups that are here, whoever has made them; how many each other one has left.
+
+    Raises TargetFailed.
+    """
+    with target.alone():
+        manifests = [one.manifest for one in target.listing().stored]
+        custody = target.custody()
+        target.keep_custody(custody.claimed(bot, manifests))
+    return of_others(custody, manifests, bot)
+
+
+def _plan(listing: Listing, policy: Policy, now: float, custody: Custody, bot: str, *, sure: bool) -> Pruning:
     keep: list[Kept] = []
     drop: list[Backup] = []
     findings = [one.sentence for one in listing.findings]
-    for rule_text, backups in _groups(listing.stored):
+    others = of_others(custody, (one.manifest for one in listing.stored), bot)
+    ours = [one for one in listing.stored if custody.keeper_of(one.manifest, bot) == bot]
+    doubt = "" if sure else custody.doubt(now)
+    if doubt:
+        kept = [one.backup for one in ours if one.backup.state is not BackupState.TRASHED]
+        why = "the clock is in doubt"
+        return Pruning(tuple(Kept(one, why) for one in kept), (), (), (doubt, *findings), others)
+    for rule_text, backups in _groups(ours):
         try:
             rule = read_rule(rule_text) if rule_text else policy.rule
         except ValueError as error:
@@ -90,8 +127,8 @@ def _plan(listing: Listing, policy: Policy, now: float) -> Pruning:
         for one in listing.unfinished
         if now - one.at > _LONGEST_EXPORT
     )
-    purge = _purgeable(listing.stored, now - policy.trash_days * _DAY)
-    return Pruning(tuple(keep), tuple(drop), tuple(purge), tuple(findings))
+    purge = _purgeable(ours, now - policy.trash_days * _DAY)
+    return Pruning(tuple(keep), tuple(drop), tuple(purge), tuple(findings), others)
 
 
 def _groups(stored: Iterable[Stored]) -> list[tuple[str, list[Backup]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from bot.backups.pruning import Policy, prune
 from bot.backups.target import Target
@@ -12,10 +12,21 @@ from bot.domain.upkeep import Pruned
 
 
 class Pruner:
-    """Implements `bot.operations.archive_ports.Steward`; without a target there is nothing to prune."""
+    """Implements `bot.operations.archive_ports.Steward`; without a target there is nothing to prune.
 
-    def __init__(self, target: Target | None, policy: Policy, clock: Callable[[], float] = time.time) -> None:
+    Args:
+        identity: Tells who this bot is (see `custody`).
+    """
+
+    def __init__(
+        self,
+        target: Target | None,
+        policy: Policy,
+        identity: Callable[[], Awaitable[str]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._target = target
+        self._identity = identity
         self._policy = policy
         self._clock = clock
 
@@ -23,5 +34,6 @@ class Pruner:
         """See `Steward.prune`."""
         if self._target is None:
             return Pruned()
-        done = await asyncio.to_thread(prune, self._target, self._policy, self._clock(), who)
-        return Pruned(done.drop, done.purge, done.findings)
+        bot = await self._identity()
+        done = await asyncio.to_thread(prune, self._target, self._policy, self._clock(), who, bot)
+        return Pruned(done.drop, done.purge, done.findings, done.others)

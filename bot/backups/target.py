@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from bot.backups.custody import Custody
 from bot.backups.manifest import Manifest
 from bot.backups.proof import ProofWriter
 from bot.backups.trouble import target_failed
@@ -213,6 +214,14 @@ class Target(Protocol):
 
     def shares_server(self, device_config: Mapping[str, str]) -> bool:
         """Whether it lies on the file server of an SR with this device-config: no independent copy then."""
+        ...
+
+    def custody(self) -> Custody:
+        """Tells who prunes here, and when that was done last."""
+        ...
+
+    def keep_custody(self, custody: Custody) -> None:
+        """Keeps that for everybody; to be called while `alone`."""
         ...
 
     def alone(self) -> AbstractContextManager[None]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.backup_words import damaged, describe, end_progress, line, progress, tell_look
+from bot.cli.backup_words import damaged, describe, end_progress, identity, line, progress, tell_look
 from bot.cli.options import CONFIG, FINDING, JSON
 from bot.cli.output import complain, make_line, print_json
 
@@ -98,17 +98,22 @@ def verify(
 @CONFIG
 @JSON
 @click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@click.option("--clock-is-right", "sure", is_flag=True, help="Go on although much time has passed since the last time.")
 @click.pass_context
-def prune(ctx: click.Context, *, path: Path, as_json: bool, dry_run: bool) -> None:
+def prune(ctx: click.Context, *, path: Path, as_json: bool, dry_run: bool, sure: bool) -> None:
     """Move to the trash what the rule in [backups] does not keep, and remove what lay there long enough."""
     from bot.backups.pruning import Policy, plan_pruning  # noqa: PLC0415  loaded when used
     from bot.backups.pruning import prune as prune_target  # noqa: PLC0415  loaded when used
 
     settings = _settings(path)
     policy = Policy(settings.rule, settings.zone, settings.trash_days)
+    bot = identity(path)
     target = _open(settings)
     now = time.time()
-    done = plan_pruning(target, policy, now) if dry_run else prune_target(target, policy, now, _me())
+    if dry_run:
+        done = plan_pruning(target, policy, now, bot, sure=sure)
+    else:
+        done = prune_target(target, policy, now, _me(), bot, sure=sure)
     if as_json:
         print_json(
             {
@@ -117,6 +122,7 @@ def prune(ctx: click.Context, *, path: Path, as_json: bool, dry_run: bool) -> No
                 "trashed": [describe(one) for one in done.drop],
                 "removed": [describe(one) for one in done.purge],
                 "findings": done.findings,
+                "others": done.others,
             }
         )
     else:
@@ -127,9 +133,26 @@ def prune(ctx: click.Context, *, path: Path, as_json: bool, dry_run: bool) -> No
         for one in done.purge:
             click.echo(make_line("remove", line(one)))
         _tell(done.findings)
+        for other, count in done.others.items():
+            click.echo(make_line("left", f"{count} of another xenbot, {other}"))
         would = "would go" if dry_run else "went"
         click.echo(f"{len(done.keep)} kept, {len(done.drop)} {would} to the trash, {len(done.purge)} {would} for good.")
     ctx.exit(FINDING if done.findings else 0)
+
+
+@backups.command()
+@CONFIG
+@click.pass_context
+def claim(ctx: click.Context, *, path: Path) -> None:
+    """Let this bot prune every backup that is here, also those made by a bot whose store was lost."""
+    from bot.backups.pruning import claim as claim_target  # noqa: PLC0415  loaded when used
+
+    bot = identity(path)
+    if not bot:
+        complain("There is no store of a bot yet that could claim them: start it once.")
+        ctx.exit(FINDING)
+    for other, count in claim_target(_open(_settings(path)), bot).items():
+        click.echo(make_line("claimed", f"{count} of {other}"))
 
 
 @backups.command()

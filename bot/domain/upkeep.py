@@ -10,11 +10,15 @@ from bot.domain.catalogue import Backup, BackupState, newest_good
 
 
 class Pruned(msgspec.Struct, frozen=True):
-    """What a rule has removed: to the trash, and from there for good. `findings` are sentences about what is odd."""
+    """What a rule has removed: to the trash, and from there for good. `findings` are sentences about what is odd.
+
+    `others` counts the backups that were left to other bots, by what those call themselves.
+    """
 
     trashed: tuple[Backup, ...] = ()
     removed: tuple[Backup, ...] = ()
     findings: tuple[str, ...] = ()
+    others: dict[str, int] = {}
 
 
 def next_look(

@@ -29,6 +29,7 @@ EVERY_S: Final = 600.0
 DAY_S: Final = 86_400.0
 WHO: Final = "xenbot"
 _MOST_LINES: Final = 10
+_CLAIM: Final = Code("xenbot backups claim")
 # More than any archive holds.
 _ALL: Final = 10_000_000
 
@@ -114,6 +115,9 @@ class Keeper:
         log.info("backups_pruned", trashed=len(pruned.trashed), removed=len(pruned.removed))
         if pruned.findings:
             await self._tell(_odd(pruned))
+        for bot, count in pruned.others.items():
+            if await self.store.is_news(f"backups_of_other_bot:{bot}"):
+                await self._tell(_of_another(bot, count))
 
     async def _look(self) -> None:
         known = await self.store.backups(limit=_ALL)
@@ -223,6 +227,16 @@ def _behind(found: Sequence[tuple[Backup, Backup | None]], now: float) -> Messag
     names = many([Code(f"/xen backup {one.guest}") for one, _ in found[:_MOST_LINES]])
     way = say("Back them up: {words}", words=names)
     return Message(headline, (Headline(headline, (), Mark.ATTENTION), Facts(tuple(lines)), Ways((way,))))
+
+
+def _of_another(bot: str, count: int) -> Message:
+    backups = counted(count, "backup", "backups")
+    headline = say("The archive holds {backups} of another xenbot", backups=backups)
+    lines = (
+        say("That one is {bot}. Its backups are listed and can be restored; only it removes them.", bot=Code(bot)),
+        say("If there is no other xenbot, its store was lost: {claim} lets this one keep them.", claim=_CLAIM),
+    )
+    return Message(headline, (Headline(headline, (), Mark.ATTENTION), Facts(lines)))
 
 
 def _odd(pruned: Pruned) -> Message:

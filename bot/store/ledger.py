@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 import sqlite_utils
@@ -14,6 +16,9 @@ from bot.store import audit, outbox, rows
 from bot.store.audit import Note
 from bot.store.database import Database
 from bot.store.outbox import Outgoing
+
+#: The key of the setting that tells stores apart.
+IDENTITY: Final = "identity"
 
 
 class Ledger:
@@ -92,6 +97,24 @@ class Ledger:
 
         await self.database.write(work)
         self._news.set()
+
+    async def identity(self) -> str:
+        """Sixteen hex digits that tell this store from every other one, and from one that takes its place."""
+
+        def work(db: sqlite_utils.Database) -> str:
+            db.execute("INSERT OR IGNORE INTO settings (key, value) VALUES (?, ?)", [IDENTITY, secrets.token_hex(8)])
+            return str(db.execute("SELECT value FROM settings WHERE key = ?", [IDENTITY]).fetchone()["value"])
+
+        return await self.database.write(work)
+
+    async def is_news(self, key: str) -> bool:
+        """Whether this is asked for `key` for the first time."""
+
+        def work(db: sqlite_utils.Database) -> bool:
+            put = db.execute("INSERT OR IGNORE INTO settings (key, value) VALUES (?, ?)", [key, repr(self.clock())])
+            return put.rowcount == 1
+
+        return await self.database.write(work)
 
     async def day_is_over(self, key: str, day_s: float) -> bool:
         """Whether a day has passed since this last said yes for `key`; the first time only starts the day."""

@@ -12,6 +12,7 @@ from bot.domain.record import JobRecord
 from bot.errors import StoreError
 from bot.store import audit, rows
 from bot.store.database import connect
+from bot.store.ledger import IDENTITY
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +40,11 @@ class Reader:
     def entries(self) -> Iterator[Entry]:
         """Every audit entry, oldest first."""
         return audit.oldest_first(self._db)
+
+    def identity(self) -> str:
+        """What tells this store from others; "" where no bot has asked for it yet."""
+        row = self._db.execute("SELECT value FROM settings WHERE key = ?", [IDENTITY]).fetchone()
+        return str(row["value"]) if row is not None else ""
 
     def close(self) -> None:
         """Closes the file."""

@@ -19,6 +19,7 @@ import pytest
 from backup_keeping import ARCHIVE, AT, GUEST, OTHER, keep, write
 
 from bot.backups import Archive, Folder, Policy, Pruner, Shelf, Stored, folder_files, make_id, shelf
+from bot.backups.pruning import claim
 from bot.domain.audit import Tag
 from bot.domain.catalogue import Backup, BackupState, Proof, Shown
 from bot.domain.inventory import FeedState
@@ -78,7 +79,7 @@ class Bench:
         return told
 
     def keeper(self) -> Keeper:
-        steward = Pruner(self.target, Policy(read_rule("last 1"), ZoneInfo("UTC"), 7), self.clock)
+        steward = Pruner(self.target, Policy(read_rule("last 1"), ZoneInfo("UTC"), 7), self.store.identity, self.clock)
         return Keeper(
             self.store,
             self.shelf,
@@ -126,7 +127,8 @@ async def test_once_a_day_what_no_rule_keeps_goes_to_the_trash_and_a_week_later_
     assert (await bench.store.backup(old.manifest.id)).state is BackupState.TRASHED
     assert await bench.entries() == [("backup:trash", GUEST, "xenbot")]
     bench.keeping = Keeping(0, 0.01, 0)
-    await bench.round(8 * DAY)
+    for _ in range(8):
+        await bench.round(DAY)
     assert (await bench.store.backup(old.manifest.id)).state is BackupState.GONE
     assert (await bench.entries())[-1] == ("backup:remove", GUEST, "xenbot")
     assert [one.id for one in bench.target.listing().backups] == [new.manifest.id]
@@ -403,3 +405,57 @@ async def test_a_backup_that_somebody_looks_at_is_left_to_them_and_the_next_one_
     await asyncio.gather(*looks)
     assert order == ["begins", "ends", "begins", "ends"]
     assert bench.shelf.looking_at() == frozenset()
+
+
+async def test_a_clock_that_is_suddenly_far_ahead_removes_nothing(bench: Bench) -> None:
+    bench.keeping = Keeping(0, 0.01, 0)
+    for _ in range(2):
+        await bench.kept()
+        assert await bench.round(DAY) == []
+    kept = [one.id for one in bench.target.listing().backups]
+    await bench.kept()
+    for _ in range(3):
+        # What is made or looked at by a wrong clock is no evidence that it is right.
+        (text,) = await bench.round(400 * DAY)
+        assert "days after backups were pruned last" in text
+        assert "xenbot backups prune --clock-is-right" in text
+        assert {one.state for one in bench.target.listing().backups} == {BackupState.WHOLE, BackupState.TRASHED}
+        assert set(kept) < {one.id for one in bench.target.listing().backups}
+    bench.clock.now -= 1200 * DAY
+    assert await bench.round(DAY) == []
+
+
+async def test_of_two_bots_each_prunes_what_it_has_made_and_is_told_once_of_the_other(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.keeping = Keeping(0, 0.01, 0)
+    mine = await bench.store.identity()
+    ours = [await _made_by(bench, store) for store in ("", mine, mine)]
+    theirs = [await _made_by(bench, "fedcba9876543210") for _ in range(3)]
+    (text,) = await bench.round(DAY)
+    assert "The archive holds 3 backups of another xenbot" in text
+    assert "That one is fedcba9876543210." in text
+    states = {one.id: one.state for one in bench.target.listing().backups}
+    assert [states[one] for one in ours] == [BackupState.TRASHED, BackupState.TRASHED, BackupState.WHOLE]
+    assert {states[one] for one in theirs} == {BackupState.WHOLE}
+    assert await bench.round(DAY) == []
+    # Another store has another identity, and its own rule touches only its own.
+    other = Store(tmp_path / "other.sqlite", clock=bench.clock)
+    await other.open()
+    assert await other.identity() not in {mine, ""}
+    policy = Policy(read_rule("last 1"), ZoneInfo("UTC"), 7)
+    pruned = await Pruner(bench.target, policy, other.identity, bench.clock).prune("xenbot")
+    assert (pruned.trashed, pruned.removed) == ((), ())
+    assert pruned.others == {mine: 3, "fedcba9876543210": 3}
+    # Its person says that the others are gone.
+    claim(bench.target, await other.identity())
+    pruned = await Pruner(bench.target, policy, other.identity, bench.clock).prune("xenbot")
+    assert pruned.others == {}
+    assert len(pruned.trashed) == 3
+    assert (await Pruner(bench.target, policy, bench.store.identity, bench.clock).prune("xenbot")).trashed == ()
+    await other.close()
+
+
+async def _made_by(bench: Bench, store: str) -> str:
+    bench.clock.now += 60
+    return (await bench.kept(store=store)).manifest.id

@@ -9,6 +9,7 @@ import pytest
 from backup_keeping import ARCHIVE, AT, GUEST, OTHER, keep, write
 
 from bot.backups import Folder, Target, make_id
+from bot.backups.custody import Custody
 from bot.domain.catalogue import BackupState, Proof, Verification
 from bot.errors import Damaged, NotFound, TargetFailed
 
@@ -151,3 +152,12 @@ def test_there_is_space_and_a_local_place_shares_no_server(target: Target) -> No
     space = target.space()
     assert 0 < space.free <= space.total
     assert not target.shares_server({"server": "filer1", "serverpath": "/export/sr"})
+
+
+def test_who_prunes_and_when_that_was_is_known_to_everybody(target: Target) -> None:
+    assert target.custody() == Custody()
+    kept = Custody("0123456789abcdef", ("fedcba9876543210",), AT)
+    with target.alone():
+        target.keep_custody(kept)
+    assert target.custody() == kept
+    assert target.listing().findings == ()

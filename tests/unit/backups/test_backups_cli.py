@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from xva_making import MIB, DiskSpec, Recipe, make_archive, make_content
 
 from bot.backups import Folder, Stored
+from bot.backups.custody import Custody
 from bot.backups.settings import BackupSettings
 from bot.cli import main
 from bot.cli.backups import check
@@ -256,6 +257,28 @@ def test_a_draft_that_nobody_finishes_is_named_and_can_be_removed(place: Place) 
     assert place.xenbot("discard", stored.manifest.id).err == f"There is no draft {stored.manifest.id}.\n"
     assert place.target.find(stored.manifest.id) == stored
     assert [one.id for one in place.target.listing().unfinished] == [new.id]
+
+
+def test_a_clock_that_is_far_ahead_is_believed_when_a_person_says_so(place: Place) -> None:
+    now = time.time()
+    old, *_ = [keep(place.target, at=now - day * DAY) for day in (40, 2, 1)]
+    place.target.keep_custody(Custody(pruned_at=now - 30 * DAY))
+    done = place.xenbot("prune")
+    assert done.code == 1
+    assert "30 days after backups were pruned last" in done.err
+    assert "3 kept, 0 went to the trash" in done.out
+    done = place.xenbot("prune", "--clock-is-right", "--json")
+    assert [one["backup"] for one in json.loads(done.out)["trashed"]] == [old.manifest.id]
+    assert place.xenbot("prune").code == 0
+
+
+def test_what_a_bot_has_made_is_left_to_it_until_another_one_claims_it(place: Place) -> None:
+    now = time.time()
+    made = [keep(place.target, at=now - day * DAY, store="0123456789abcdef") for day in (1, 2, 40)]
+    done = place.xenbot("prune")
+    assert "left  3 of another xenbot, 0123456789abcdef" in done.out
+    assert place.xenbot("claim").err == "There is no store of a bot yet that could claim them: start it once.\n"
+    assert {one.manifest.id for one in made} == {one.id for one in place.target.listing().backups}
 
 
 def test_what_went_to_the_trash_can_be_taken_out_again(place: Place) -> None:
