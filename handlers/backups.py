@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from bot.commands import Annotated, Command, Context, Query, after
+from bot.commands import Annotated, Command, Context, Query, Topic, after
 from bot.domain.catalogue import Backup, BackupState, Odd, Proof
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Small, Table, Verdict
 from bot.domain.policy import Role
@@ -175,4 +175,5 @@ COMMAND = Command(
     role=Role.VIEWER,
     arguments=Arguments,
     does=Query(answer),
+    topic=Topic.ARCHIVE,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, Change, Command, Context, flag, rest
+from bot.commands import Annotated, Change, Command, Context, Topic, flag, rest
 from bot.domain.inventory import Host
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
@@ -33,4 +33,5 @@ COMMAND = Command(
     role=Role.OPERATOR,
     arguments=Arguments,
     does=Change(plan),
+    topic=Topic.HOSTS,
 )

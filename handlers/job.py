@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Command, Context, Query
+from bot.commands import Command, Context, Query, Topic
 from bot.domain.job import JobState
 from bot.domain.message import Checks, Facts, Mark, Message, Part, Verdict
 from bot.domain.policy import Role
@@ -104,4 +104,5 @@ COMMAND = Command(
     role=Role.VIEWER,
     arguments=Arguments,
     does=Query(answer),
+    topic=Topic.LOOK,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Command, Context, Query
+from bot.commands import Command, Context, Query, Topic
 from bot.domain.job import FINAL, JobState
 from bot.domain.message import Facts, Mark, Message, Small, Table, Verdict
 from bot.domain.policy import Role
@@ -64,4 +64,5 @@ COMMAND = Command(
     role=Role.VIEWER,
     arguments=Arguments,
     does=Query(answer),
+    topic=Topic.LOOK,
 )

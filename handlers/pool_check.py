@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, Command, Context, Query, after, flag
+from bot.commands import Annotated, Command, Context, Query, Topic, after, flag
 from bot.domain.inventory import Host, PoolView
 from bot.domain.message import Message
 from bot.domain.policy import Role
@@ -69,5 +69,6 @@ COMMAND = Command(
     role=Role.VIEWER,
     arguments=Arguments,
     does=Query(answer),
+    topic=Topic.LOOK,
     absent=newcomer.lacking,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, Change, Command, Context, after, rest
+from bot.commands import Annotated, Change, Command, Context, Topic, after, rest
 from bot.domain.inventory import Host, PoolView
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
@@ -36,5 +36,6 @@ COMMAND = Command(
     role=Role.ADMIN,
     arguments=Arguments,
     does=Change(plan),
+    topic=Topic.HOSTS,
     absent=newcomer.lacking,
 )

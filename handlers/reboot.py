@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, Change, Command, Context, flag, rest
+from bot.commands import Annotated, Change, Command, Context, Topic, flag, rest
 from bot.domain.inventory import Vm
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
@@ -32,4 +32,5 @@ COMMAND = Command(
     role=Role.OPERATOR,
     arguments=Arguments,
     does=Change(plan),
+    topic=Topic.GUESTS,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, BackupWords, Change, Command, Context, after, rest
+from bot.commands import Annotated, BackupWords, Change, Command, Context, Topic, after, rest
 from bot.domain.inventory import Host, Sr
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
@@ -43,4 +43,5 @@ COMMAND = Command(
     role=Role.OPERATOR,
     arguments=Arguments,
     does=Change(plan),
+    topic=Topic.ARCHIVE,
 )

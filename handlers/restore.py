@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, BackupWords, Change, Command, Context, NetworkWords, after, flag, rest
+from bot.commands import Annotated, BackupWords, Change, Command, Context, NetworkWords, Topic, after, flag, rest
 from bot.domain.inventory import Host, Sr
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
@@ -61,4 +61,5 @@ COMMAND = Command(
     role=Role.OPERATOR,
     arguments=Arguments,
     does=Change(plan),
+    topic=Topic.ARCHIVE,
 )

@@ -6,7 +6,7 @@ import unicodedata
 
 import msgspec
 
-from bot.commands import Annotated, Change, Command, Context, after, rest
+from bot.commands import Annotated, Change, Command, Context, Topic, after, rest
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
 from bot.domain.retention import read_rule
@@ -78,4 +78,5 @@ COMMAND = Command(
     role=Role.ADMIN,
     arguments=Arguments,
     does=Change(plan),
+    topic=Topic.SCHEDULES,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Command, Context, Query
+from bot.commands import Command, Context, Query, Topic
 from bot.domain import recurrence
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Small, Table, Verdict
 from bot.domain.policy import Role
@@ -76,4 +76,5 @@ COMMAND = Command(
     role=Role.VIEWER,
     arguments=Arguments,
     does=Query(answer),
+    topic=Topic.SCHEDULES,
 )

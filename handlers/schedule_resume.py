@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Command, Context, Control
+from bot.commands import Command, Context, Control, Topic
 from bot.domain.message import Message, Verdict
 from bot.domain.policy import Role
 from bot.domain.texts import Code, Moment, say
@@ -36,4 +36,5 @@ COMMAND = Command(
     role=Role.ADMIN,
     arguments=Arguments,
     does=Control(act),
+    topic=Topic.SCHEDULES,
 )

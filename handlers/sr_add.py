@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, Change, Command, Context, after, flag, rest
+from bot.commands import Annotated, Change, Command, Context, Topic, after, flag, rest
 from bot.domain.inventory import PoolView
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
@@ -52,4 +52,5 @@ COMMAND = Command(
     role=Role.ADMIN,
     arguments=Arguments,
     does=Change(plan),
+    topic=Topic.STORAGE,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Command, Context, Query
+from bot.commands import Command, Context, Query, Topic
 from bot.domain.inventory import Host, PoolView
 from bot.domain.message import Message
 from bot.domain.policy import Role
@@ -51,4 +51,5 @@ COMMAND = Command(
     role=Role.VIEWER,
     arguments=Arguments,
     does=Query(answer),
+    topic=Topic.LOOK,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, Command, Context, Query, after, flag
+from bot.commands import Annotated, Command, Context, Query, Topic, after, flag
 from bot.domain.inventory import Host, Vm
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Small, Table, Verdict
 from bot.domain.policy import Role
@@ -94,4 +94,5 @@ COMMAND = Command(
     role=Role.VIEWER,
     arguments=Arguments,
     does=Query(answer),
+    topic=Topic.LOOK,
 )

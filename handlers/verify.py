@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, BackupWords, Change, Command, Context, flag, rest
+from bot.commands import Annotated, BackupWords, Change, Command, Context, Topic, flag, rest
 from bot.domain.catalogue import BackupState, Proof
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
@@ -48,4 +48,5 @@ COMMAND = Command(
     role=Role.OPERATOR,
     arguments=Arguments,
     does=Change(plan),
+    topic=Topic.ARCHIVE,
 )

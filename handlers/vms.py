@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, Command, Context, Query, after
+from bot.commands import Annotated, Command, Context, Query, Topic, after
 from bot.domain.inventory import Host, PoolView, PowerState, Vm
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Table, Verdict
 from bot.domain.policy import Role
@@ -123,4 +123,5 @@ COMMAND = Command(
     role=Role.VIEWER,
     arguments=Arguments,
     does=Query(answer),
+    topic=Topic.LOOK,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, Command, Context, Query, flag
+from bot.commands import Annotated, Command, Context, Query, Topic, flag
 from bot.domain.inventory import Vm
 from bot.domain.message import Message
 from bot.domain.policy import Role
@@ -34,4 +34,5 @@ COMMAND = Command(
     role=Role.VIEWER,
     arguments=Arguments,
     does=Query(answer),
+    topic=Topic.LOOK,
 )

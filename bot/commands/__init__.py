@@ -11,7 +11,18 @@ how each is written:
 
 from typing import Annotated
 
-from bot.commands.declare import Acquaintances, Change, Command, Context, Control, JobControl, Journal, Query, Registry
+from bot.commands.declare import (
+    Acquaintances,
+    Change,
+    Command,
+    Context,
+    Control,
+    JobControl,
+    Journal,
+    Query,
+    Registry,
+    Topic,
+)
 from bot.commands.forms import Field, FieldKind, Form, form_of, needs_form
 from bot.commands.grammar import BackupWords, NetworkWords, Slot, after, flag, mistakes, resolve, rest, slots, split
 from bot.commands.words import first_word
@@ -33,6 +44,7 @@ __all__ = [
     "Query",
     "Registry",
     "Slot",
+    "Topic",
     "after",
     "first_word",
     "flag",

@@ -6,6 +6,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
 from typing import Any, Protocol
 
 import msgspec
@@ -129,6 +130,18 @@ class Control(msgspec.Struct, frozen=True):
     act: Callable[[Any, Context], Awaitable[Message]]
 
 
+class Topic(StrEnum):
+    """What commands are about: `/xen help` names them together, and lists those of one topic by its value."""
+
+    LOOK = "look"
+    GUESTS = "guests"
+    HOSTS = "hosts"
+    STORAGE = "storage"
+    ARCHIVE = "archive"
+    SCHEDULES = "schedules"
+    XENBOT = "xenbot"
+
+
 class Command(msgspec.Struct, frozen=True):
     """One slash command. `usage` and `example` are written without the leading `/xen`.
 
@@ -142,6 +155,7 @@ class Command(msgspec.Struct, frozen=True):
     role: Role
     arguments: type[msgspec.Struct]
     does: Change | Query | Control
+    topic: Topic = Topic.XENBOT
     absent: Callable[[NotFound, Fleet], tuple[Phrase, ...]] | None = None
 
 

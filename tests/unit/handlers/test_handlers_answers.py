@@ -43,22 +43,6 @@ def test_roles_are_as_the_table_says() -> None:
     }
 
 
-async def test_help_lists_every_command_in_one_line() -> None:
-    room = Room()
-    text = await room.read("help")
-    for command in room.registry.commands:
-        assert f"/xen {command.usage} · " in text
-
-
-async def test_help_explains_one_command() -> None:
-    text = await Room().read("help migrate")
-    assert "/xen migrate <vm> [to <host>]" in text
-    assert "Example: /xen migrate centos54 to xenserver3" in text
-    assert "Needs the role operator." in text
-    with pytest.raises(NotUnderstood):
-        await Room().read("help migrat")
-
-
 async def test_migrate_without_a_host_plans_for_the_best_one_and_offers_the_others() -> None:
     plan = await Room().type("migrate centos54")
     assert isinstance(plan, Plan)
