@@ -222,8 +222,9 @@ class Way(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """A frozen plan.
 
-    `title` says what it does; `after` what will be true then; `estimate_s` is in seconds, if known; `names` holds the
-    display names, by UUID, of everything the plan mentions; `refusal` says in a sentence that it cannot be done.
+    `title` says what it does; `after` what will be true then; `estimate_s` is in seconds, if known, and at most so
+    where `estimate_least_s` is less: a guess. `names` holds the display names, by UUID, of everything the plan
+    mentions; `refusal` says in a sentence that it cannot be done.
     `approvers` is how many must approve it at least, whatever its risk, since a rule says so. `back` tells that it only
     undoes a job of a moment ago, so that what it takes up is what that job gave up. `chosen` says why this host was
     taken where nobody named one, `others` are the hosts to choose instead. As many steps as `parallel` says may
@@ -243,6 +244,7 @@ class Plan(msgspec.Struct, frozen=True):
     locks: tuple[LockKey, ...]
     after: tuple[Phrase, ...] = ()
     estimate_s: float | None = None
+    estimate_least_s: float | None = None
     names: dict[str, str] = {}
     refusal: Phrase | None = None
     approvers: int = 0

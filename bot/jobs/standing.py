@@ -9,7 +9,7 @@ from bot.domain.job import JobState
 from bot.domain.message import Progress, Table
 from bot.domain.plan import Plan
 from bot.domain.record import JobRecord, StepState
-from bot.domain.texts import Phrase, Quote, many, say
+from bot.domain.texts import Phrase, Quote, Span, many, say, span
 from bot.domain.words import step_word
 from bot.jobs import lanes
 from bot.operations.base import Operation
@@ -24,8 +24,27 @@ def progress(record: JobRecord, now: float) -> Progress:
     reached = (1.0 if step.state is StepState.DONE else step.progress for step in steps)
     fraction = sum(map(operator.mul, reached, weights)) / (sum(weights) or 1.0)
     elapsed = max(0.0, (now or record.updated_at) - (record.started_at or now))
-    left = elapsed * (1 - fraction) / fraction if fraction > 0.05 else record.plan.estimate_s
-    return Progress(min(fraction, 0.99), elapsed, left)
+    return Progress(min(fraction, 0.99), elapsed, _left(record, fraction, elapsed))
+
+
+def _left(record: JobRecord, fraction: float, elapsed: float) -> float | None:
+    """Seconds that are left; None where nobody knows, or where the one line below says it by the rate of the moment."""
+    ways = lanes.of_each(record)
+    if len(ways) == 1 and any(step.said and "left" in step.said.values for step in record.steps):
+        return None
+    if fraction > 0.05:
+        return elapsed * (1 - fraction) / fraction
+    plan = record.plan
+    if plan.estimate_s is None or (plan.estimate_least_s or plan.estimate_s) < plan.estimate_s:
+        return None
+    return plan.estimate_s - elapsed if plan.estimate_s > elapsed else None
+
+
+def estimate(most: float, least: float | None) -> Phrase:
+    """How long it takes, or between which bounds, in seconds."""
+    if least is None or span(least) == span(most):
+        return say("About {time}.", time=Span(most))
+    return say("Likely {least} to {most}.", least=Span(least), most=Span(most))
 
 
 def steps(record: JobRecord) -> Iterator[Phrase]:
@@ -65,15 +84,17 @@ def _of_lanes(record: JobRecord) -> Iterator[Phrase]:
         if not touched:
             yield say("{name}: waits", name=name)
             continue
+        # The headline names the only one.
+        whose = say("{name}: ", name=name) if len(ways) > 1 else say("")
         # What went wrong stays on the card while it is cleaned up behind it.
         newest = next((step for step in touched if step.state in lanes.BAD), touched[-1])
         doing = record.plan.steps[touched[-1].index].title
         if newest.said is None:
-            yield say("{name}: {doing}", name=name, doing=doing)
+            yield say("{whose}{doing}", whose=whose, doing=doing)
         elif newest.state in lanes.BAD and touched[-1].state in lanes.BEGUN:
-            yield say("{name}: {said} · {doing}", name=name, said=newest.said, doing=doing)
+            yield say("{whose}{said} · {doing}", whose=whose, said=newest.said, doing=doing)
         else:
-            yield say("{name}: {said}", name=name, said=newest.said)
+            yield say("{whose}{said}", whose=whose, said=newest.said)
 
 
 def not_done(record: JobRecord) -> tuple[Phrase, ...]:

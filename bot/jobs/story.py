@@ -178,7 +178,7 @@ def _considerations(record: JobRecord) -> list[Part]:
         lines.append(say("Reason given: “{reason}”", reason=Quote(record.reason)))
     lines += plan.after
     if plan.estimate_s:
-        lines.append(say("About {time}.", time=Span(plan.estimate_s)))
+        lines.append(standing.estimate(plan.estimate_s, plan.estimate_least_s))
     parts: list[Part] = [Facts(tuple(lines))] if lines else []
     parts.append(Checks(plan.checks))
     if record.state is JobState.PROPOSED and record.approvers_needed:

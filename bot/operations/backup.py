@@ -43,6 +43,7 @@ from bot.operations.checks.backing import (
     of_place,
     snapshot_room,
 )
+from bot.operations.checks.export_time import in_a_row
 from bot.operations.checks.grading import fine
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
@@ -135,8 +136,9 @@ def decide(
     """The plan that follows from the facts: every check is judged, blocked or not. Never raises."""
     several = several or len(reads) > 1
     checks = [check for vm, read in reads.items() for check in _told(read, hows[vm], place, several=several)]
-    seconds = {vm: estimate(read, place)[0] for vm, read in reads.items()}
-    outages = [_outage(read, hows[vm], seconds[vm]) for vm, read in reads.items() if hows[vm].stops]
+    times = {vm: estimate(read, place) for vm, read in reads.items()}
+    least, most = in_a_row(list(times.values()))
+    outages = [_outage(read, hows[vm], times[vm].most) for vm, read in reads.items() if hows[vm].stops]
     risk = assess_backup(list(reads.values()), outages, approval)
     first = next(iter(reads.values()))
     whom = counted(len(reads), "guest", "guests") if several else say("{vm}", vm=first.vm.name)
@@ -154,8 +156,9 @@ def decide(
         risk_reasons=risk.reasons,
         steps=tuple(step for vm, read in reads.items() for step in lane(read, hows[vm], manner)),
         locks=tuple(LockKey("VM", vm, read.vm.name) for vm, read in reads.items()),
-        after=tuple(words.after(reads, hows, manner, place, seconds)),
-        estimate_s=sum(seconds.values()),
+        after=tuple(words.after(reads, hows, manner, place, times)),
+        estimate_s=most,
+        estimate_least_s=least,
         names=_names(reads),
         approvers=risk.approvers,
         # How many are under way at once the settings say: by pool, host and archive, over all jobs.
@@ -180,7 +183,7 @@ def _told(read: BackupFacts, how: How, place: Place, *, several: bool) -> Iterat
 def _outage(read: BackupFacts, how: How, seconds: float) -> tuple[Risk, Phrase]:
     if how is How.IN_PLACE:
         time = Span(seconds + words.RESTART_S)
-        return Risk.HIGH, say("{vm} is off for the whole export, about {time}", vm=read.vm.name, time=time)
+        return Risk.HIGH, say("{vm} is off for the whole export, up to {time}", vm=read.vm.name, time=time)
     return Risk.MEDIUM, say("{vm} is shut down and started again, about {t}", vm=read.vm.name, t=Span(words.RESTART_S))
 
 

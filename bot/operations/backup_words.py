@@ -12,6 +12,7 @@ from bot.domain.texts import Moment, Phrase, Size, Span, plain, say
 from bot.domain.words import power_word
 from bot.operations.backup_steps import Manner, export_of, guests_of, how_of
 from bot.operations.checks.backing import How, Place, expected
+from bot.operations.checks.export_time import ExportTime
 
 #: A guest that shuts down and starts again is away about so long beside the snapshot; nobody knows it better.
 RESTART_S = 120.0
@@ -26,7 +27,7 @@ def after(
     hows: Mapping[str, How],
     manner: Manner,
     place: Place,
-    seconds: Mapping[str, float],
+    times: Mapping[str, ExportTime],
 ) -> Iterator[Phrase]:
     """What happens to the guests meanwhile, and what is left in the archive then."""
     lines = {
@@ -37,8 +38,8 @@ def after(
     for vm, read in reads.items():
         how, name = hows[vm], read.vm.name
         if how is How.IN_PLACE:
-            off = Span(seconds[vm] + RESTART_S)
-            yield say("There is no room for a snapshot, so {vm} stays off for about {time}.", vm=name, time=off)
+            off = Span(times[vm].most + RESTART_S)
+            yield say("There is no room for a snapshot, so {vm} stays off for up to {time}.", vm=name, time=off)
         elif len(reads) == 1:
             yield say(lines[how], vm=name)
     if any(how.stops for how in hows.values()):

@@ -14,28 +14,25 @@ from functools import reduce
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Room
-from bot.domain.catalogue import Backup, Proof
+from bot.domain.catalogue import Backup
 from bot.domain.inventory import Disk, PowerFacts, PowerState, Sr
 from bot.domain.plan import Check, Grade
-from bot.domain.texts import Code, Phrase, Quote, Size, Span, many, say
+from bot.domain.texts import Code, Phrase, Quote, Size, many, say
 from bot.domain.words import counted, power_word
+from bot.operations.checks.export_time import ExportTime, export_time, within_a_day
 from bot.operations.checks.grading import blocked, fine, unknown, warning
 from bot.operations.checks.guest import blocked_operations, foreign_work
 from bot.operations.checks.target import supported
 from bot.operations.power.checks import before_stop
-from bot.operations.space import COPY_BYTES_PER_S, THICK, free_on
+from bot.operations.space import THICK, free_on
 from bot.operations.xapi_words import explain
 
-#: XAPI's limit for any task.
-DAY_S = 86_400.0
-_LONG_S = 0.8 * DAY_S
 _DEEP, _TOO_DEEP = 20, 29
 _MUCH_TO_MERGE = 8
 # On thin storage a snapshot takes up what the guest writes while it is exported; nobody knows that ahead of time.
 _LIKELY_WRITTEN, _SURELY_WRITTEN = 0.2, 0.02
 #: What an earlier backup took up is a good guess for the next one, not more.
 GROWN = 1.1
-_LEAST_S = 10.0
 _SAID = {"OPERATION_BLOCKED", "VM_BAD_POWER_STATE", "OTHER_OPERATION_IN_PROGRESS", "VM_HAS_VUSBS"}
 
 
@@ -93,12 +90,10 @@ def expected(facts: BackupFacts, place: Place) -> int:
     return int(last.size * GROWN) if last is not None else certain(facts, place)
 
 
-def estimate(facts: BackupFacts, place: Place) -> tuple[float, bool]:
-    """Seconds that the export may take, and whether an earlier one says so."""
-    last = place.last(facts.vm.uuid)
-    if last is not None and last.verified is not None and last.verified.how is Proof.STREAM:
-        return max(1.0, last.verified.at - last.at), True
-    return max(_LEAST_S, sum(disk.size for disk in disks_of(facts)) / COPY_BYTES_PER_S), False
+def estimate(facts: BackupFacts, place: Place) -> ExportTime:
+    """How long the export may take."""
+    size = sum(max(disk.size, 0) for disk in disks_of(facts))
+    return export_time(facts.vm.uuid, facts.pool.uuid, size, expected(facts, place), place.earlier)
 
 
 def of_guest(facts: BackupFacts, how: How, place: Place) -> list[Check]:
@@ -112,7 +107,7 @@ def of_guest(facts: BackupFacts, how: How, place: Place) -> list[Check]:
         checks += [_seen_by_one(facts), *_images(facts, how)]
         if how.snapshot:
             checks += [_chain(facts), *_merging(facts), *snapshot_room(facts)]
-        checks += [_independent(facts, place), _time(facts, place)]
+        checks += [_independent(facts, place), within_a_day(estimate(facts, place))]
     return [*checks, *_xapi(facts, how)]
 
 
@@ -267,19 +262,6 @@ def _independent(facts: BackupFacts, place: Place) -> Check:
         what = say("the backup lies on the same file server as {srs}: if that is lost, both are", srs=many(shared))
         return warning(key, title, what, say("Copy it elsewhere, or keep backups on another server."))
     return fine(key, title, say("the backup lies on another server than the disks"))
-
-
-def _time(facts: BackupFacts, place: Place) -> Check:
-    key, title = "time", "XAPI's limit of 24 hours"
-    seconds, known = estimate(facts, place)
-    source = say("as the last one did") if known else say("by the size of its disks")
-    fact = say("the export takes about {time}, {source}", time=Span(seconds), source=source)
-    fix = say("Split it: move disks off the guest, or take the snapshot by other means.")
-    if seconds >= DAY_S and known:
-        return blocked(key, title, say("{fact}; XAPI ends any task after 24 h", fact=fact), fix)
-    if seconds >= _LONG_S:
-        return warning(key, title, say("{fact}; XAPI ends any task after 24 h", fact=fact), fix)
-    return fine(key, title, fact)
 
 
 def _xapi(facts: BackupFacts, how: How) -> Iterator[Check]:

@@ -49,7 +49,7 @@ def test_cold_starts_the_guest_again_before_the_export_and_in_place_after_it() -
         start = next(step for step in plan.steps if step.kind == "VM.start")
         assert start.undoes == plan.steps[0].makes
     assert (cold.risk, in_place.risk) == (Risk.MEDIUM, Risk.HIGH)
-    assert "off for the whole export, about" in plain(in_place.risk_reasons[0])
+    assert "off for the whole export, up to" in plain(in_place.risk_reasons[0])
 
 
 def test_a_tag_makes_an_outage_riskier_and_a_snapshot_not() -> None:
