@@ -10,14 +10,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from bot.domain.inventory import LeavingFacts, Vm
+from bot.domain import plan as plans
+from bot.domain.inventory import LeavingFacts, PowerState, Vm
 from bot.domain.message import Button
 from bot.domain.plan import Check, LockKey, Placement, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, clean, many, say
 from bot.domain.words import counted
 from bot.errors import NotFound, Refused
-from bot.operations import flock, packing
+from bot.operations import flock, migrate, packing
 from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
 from bot.operations.checks.grading import already, blocked, fine, warning
 from bot.operations.checks.target import supported
@@ -30,6 +31,8 @@ from bot.operations.risk import assess_many
 from bot.operations.survival import layout, layout_of
 
 NAME = "evacuate"
+# So many guests that cannot go have a button each, and so much of a name is on it.
+_NAMED, _LABEL = 4, 30
 _LEAVING = {"evacuate", "shutdown", "reboot"}
 
 
@@ -96,7 +99,27 @@ def decide(
         approvers=risk.approvers,
         parallel=flock.PARALLEL,
         booted=booted(one.facts.vm for one in going),
+        ways=() if movable else tuple(_ways(stuck, approval)),
     )
+
+
+def _ways(stuck: Sequence[Way], approval: ApprovalSettings) -> Iterator[plans.Way]:
+    """What helps the guests that cannot go: all that opens the way of a single one, and why each of them stays."""
+    if len(stuck) == 1:
+        (one,) = stuck
+        vm, alone = one.facts.vm, migrate.OPERATION.instead
+        buttons = alone(migrate.decide(one.facts, approval)) if alone is not None else ()
+        yield from (
+            plans.Way(button.label, button.target, button.says)
+            for button in buttons
+            if button.says is not None and button.target != f"why {vm.uuid}"
+        )
+        if vm.power_state is PowerState.RUNNING:
+            yield plans.Way("Plan: stop it", f"stop {vm.uuid}", say("Plan: shut {vm} down instead", vm=vm.name))
+    for one in stuck[:_NAMED]:
+        vm = one.facts.vm
+        says = say("What stops {vm} at each host, and what would open one", vm=vm.name)
+        yield plans.Way(f"Why {clean(vm.name, limit=_LABEL)}", f"why {vm.uuid}", says)
 
 
 def _of_host(read: LeavingFacts) -> Iterator[Check]:
@@ -249,13 +272,16 @@ def _takes_again(host: Target) -> Phrase:
 
 
 def _instead(of: Plan) -> tuple[Button, ...]:
-    """The safe subset, where only guests stand in the way and some of them can go."""
-    count = len(flock.goals(of))
-    if not count or not of.blocked or any(":" not in check.key for check in of.blocked):
+    """The safe subset, where only guests stand in the way and some of them can go, and what helps the others."""
+    if not of.blocked or any(":" not in check.key for check in of.blocked):
         return ()
-    host = of.targets[0]
-    says = say("Plan: evacuate {host}, only the {n} that can go", host=host.name, n=count)
-    return (Button(f"Plan: only the {count} that can go", "ask", f"evacuate {host.uuid} movable", says=says),)
+    buttons = []
+    count, host = len(flock.goals(of)), of.targets[0]
+    if count:
+        says = say("Plan: evacuate {host}, only the {n} that can go", host=host.name, n=count)
+        words = f"evacuate {host.uuid} movable"
+        buttons.append(Button(f"Plan: only the {count} that can go", "ask", words, says=says))
+    return (*buttons, *(Button(way.label, "ask", way.words, says=way.says) for way in of.ways))
 
 
 OPERATION = Operation(

@@ -80,11 +80,28 @@ async def test_a_guest_that_cannot_go_is_named_with_its_reason_and_the_rest_offe
     assert plain(plan.refusal) == "xenserver1 cannot be emptied: 1 of 4 guests cannot go"
     assert "web-local: Shared storage" in {check.title for check in plan.blocked}
     assert OPERATION.instead is not None
-    (button,) = OPERATION.instead(plan)
-    assert (button.label, button.target) == ("Plan: only the 3 that can go", "evacuate h-1 movable")
+    assert [(one.label, one.target) for one in OPERATION.instead(plan)] == [
+        ("Plan: only the 3 that can go", "evacuate h-1 movable"),
+        ("Plan: move disk", "move-disks vm-web-local disk 0 to sr-nfs"),
+        ("Plan: migrate with storage", "migrate vm-web-local to h-3 disk 0 sr sr-nfs"),
+        ("Plan: stop it", "stop vm-web-local"),
+        ("Why web-local", "why vm-web-local"),
+    ]
     table = flock.table(plan)
     assert table is not None
     assert table.rows[-1] == ("–", "web-local", "stays", "Shared storage")
+
+
+async def test_of_several_that_cannot_go_each_is_explained_also_where_none_can() -> None:
+    stuck = [msgspec.structs.replace(LOCAL, uuid=f"vm-{number}", name=f"local{number}") for number in range(6)]
+    plan = await planned(Reads(leaving(*stuck)))
+    assert OPERATION.instead is not None
+    assert [(one.label, one.target) for one in OPERATION.instead(plan)] == [
+        (f"Why local{number}", f"why vm-{number}") for number in range(4)
+    ]
+    long = msgspec.structs.replace(LOCAL, name="<!channel>\n" + "x" * 300)
+    (*_, why) = OPERATION.instead(await planned(Reads(leaving(long))))
+    assert why.label == f"Why <!channel> {'x' * 18}…"
 
 
 async def test_the_safe_subset_leaves_the_others_with_their_reason_agreed_to() -> None:
