@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, Change, Command, Context, NetworkWords, after, rest
+from bot.commands import Annotated, Change, Command, Context, NetworkWords, Topic, after, rest
 from bot.domain.inventory import Host, Sr, Vm
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
@@ -41,4 +41,5 @@ COMMAND = Command(
     role=Role.OPERATOR,
     arguments=Arguments,
     does=Change(plan),
+    topic=Topic.GUESTS,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.commands import Annotated, Change, Command, Context, rest
+from bot.commands import Annotated, Change, Command, Context, Topic, rest
 from bot.domain.inventory import Vm
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
@@ -34,4 +34,5 @@ COMMAND = Command(
     role=Role.OPERATOR,
     arguments=Arguments,
     does=Change(plan),
+    topic=Topic.GUESTS,
 )

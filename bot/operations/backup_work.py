@@ -59,7 +59,7 @@ class BackupWork:
         likely = await self._likely(guest)
         try:
             arrival = await self._archives.receive(guest, mark(errand.nonce, guest), likely)
-        except TargetFailed:
+        except (TargetFailed, asyncio.CancelledError):
             errand.spare()
             raise
         try:

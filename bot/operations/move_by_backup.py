@@ -125,7 +125,7 @@ def decide(
 
 def _seconds(read: BackupFacts, place: Place) -> tuple[float, float, float]:
     """How long the export may take, the import, and reading the copy back."""
-    export, _ = estimate(read, place)
+    export = estimate(read, place).most
     return export, restore.seconds_for(expected(read, place)), export
 
 

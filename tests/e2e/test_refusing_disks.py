@@ -31,7 +31,7 @@ SAYS = {
 # A file is written in pieces: the first, one in the middle and the last stand for all.
 _PIECES = re.compile(r"pwrite")
 _TAKES_NOTHING = re.compile(r"unlink|rmdir")
-OVER = {"SUCCEEDED", "FAILED", "PARTIAL", "NEEDS_ATTENTION"}
+OVER = {"SUCCEEDED", "FAILED", "CANCELLED", "PARTIAL", "NEEDS_ATTENTION"}
 
 
 def _world() -> str:
@@ -77,12 +77,16 @@ class Disk:
             with contextlib.suppress(FileNotFoundError):
                 (folder(self.lab) / self.guests[name]).rmdir()
 
-    async def back_up(self, *names: str) -> tuple[int, str, str]:
-        """Backs guests up; the job's number, its last state and what its card says."""
+    async def begin(self, *names: str) -> int:
+        """Has guests backed up; the job's number."""
         ((before,),) = self.rows("SELECT coalesce(max(number), 0) FROM jobs")
         await self.lab.xen(f"backup {' '.join(self.guests[name] for name in names)} compress none")
         number = before + 1
         await self.lab.press(await self.lab.sees(f"job {number}", "Confirm", private=False), "Confirm")
+        return number
+
+    async def end(self, number: int) -> tuple[str, str]:
+        """A job's last state and what its card says."""
 
         async def over() -> str:
             ((state,),) = self.rows("SELECT state FROM jobs WHERE number = ?", number)
@@ -90,12 +94,21 @@ class Disk:
             return state if state in OVER and said else ""
 
         state = await self.lab.until(over, f"the end of job {number}")
-        return number, state, strings(await self.lab.sees(f"job {number}", private=False))
+        return state, strings(await self.lab.sees(f"job {number}", private=False))
+
+    async def back_up(self, *names: str) -> tuple[int, str, str]:
+        """Backs guests up; the job's number, its last state and what its card says."""
+        number = await self.begin(*names)
+        return number, *await self.end(number)
 
     def said(self, number: int, names: Iterable[str]) -> dict[str, str]:
         """What is said of each guest's export: they were asked for in this order."""
         query = """SELECT error FROM steps WHERE job = ? AND kind = 'backup' ORDER BY "index" """
         return dict(zip(names, (error for (error,) in self.rows(query, number)), strict=True))
+
+    async def holds(self, name: str) -> bool:
+        """Whether a change is held up that was ordered so."""
+        return (self.orders / "held" / self.guests[name]).exists()
 
     def files(self, name: str) -> list[str]:
         """What lies in the archive of a guest."""
@@ -111,7 +124,7 @@ class Disk:
 @pytest.fixture
 async def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Disk]:
     orders = tmp_path / "orders"
-    for name in ("refuse", "changes"):
+    for name in ("refuse", "changes", "held"):
         (orders / name).mkdir(parents=True)
     monkeypatch.setenv("PYTHONPATH", str(REFUSING))
     monkeypatch.setenv("REFUSING", str(orders))
@@ -202,3 +215,27 @@ async def test_a_disk_that_goes_away_or_turns_read_only_in_the_middle_is_named_w
     disk.well()
     disk.emptied()
     await left(lab)
+
+
+async def test_cancel_at_any_change_of_a_backup_ends_it_or_comes_too_late_and_leaves_no_half_of_one(disk: Disk) -> None:
+    lab = disk.lab
+    draft = "GUEST/ID.partial"
+    # Once every byte is on disk and the pool has called the export a success, a backup is kept whatever is asked.
+    held = {
+        f"mkdir {draft}": "CANCELLED",
+        f"fsync {draft}/archive.xva": "CANCELLED",
+        f"rename {draft}": "SUCCEEDED",
+    }
+    for name, (change, ends) in zip(GUESTS, held.items(), strict=False):
+        disk.order(name, "HOLD", change, 1)
+        number = await disk.begin(name)
+        await lab.until(lambda name=name: disk.holds(name), change)
+        await lab.press(await lab.sees(f"Backing up {name}", "Cancel", private=False), "Cancel")
+        await lab.sees("asked to stop it", f"job {number}", private=False)
+        disk.well()
+        state, card = await disk.end(number)
+        assert state == ends, (change, card)
+        assert (f"Cancelled: no backup of {name} was kept" in card) is (state == "CANCELLED")
+        assert len(disk.files(name)) == (state == "SUCCEEDED")
+        await left(lab)
+    assert catalogued(lab) == [(GUESTS[len(held) - 1], "whole")]

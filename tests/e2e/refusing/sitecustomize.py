@@ -4,8 +4,9 @@ The bot is the shipped one; what is replaced is what its interpreter gives it fo
 `REFUSING` names a folder for orders. A change below `BACKUPS_OF_BOT` is named by its call, by what it is done to (ids,
 UUIDs and random parts of names are left out). A file in the folder `refuse`, called by the UUID of a guest, holds an
 errno's name, the name of a change and a number: of the changes of that name to what is of that guest, the one of that
-number from now on fails; with the number 0 every change of any name does. Every change is written down in a file of the
-guest in the folder `changes`. What is of no guest counts as of `place`.
+number from now on fails; with the number 0 every change of any name does. In place of an errno `HOLD` has the change
+wait for as long as the order is there; meanwhile a file of the guest is in the folder `held`. Every change is written
+down in a file of the guest in the folder `changes`. What is of no guest counts as of `place`.
 
 A commit of the bot's store that writes its catalogue of backups is the change `commit backups` of `store`.
 """
@@ -19,6 +20,7 @@ import re
 import sqlite3
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -45,12 +47,22 @@ class Door:
         within = path[len(self.place) + 1 :]
         guest = next(iter(_UUID.findall(within)), "place")
         what = _RANDOM.sub("*", _ID.sub("ID", _UUID.sub("GUEST", within)))
-        number = self.refused(guest, f"{call} {what or '.'}")
-        if number:
+        name = self.ordered(guest, f"{call} {what or '.'}")
+        if name == "HOLD":
+            self.hold(guest)
+        elif name:
+            number = int(getattr(errno, name))
             raise OSError(number, os.strerror(number), path)
 
-    def refused(self, guest: str, change: str) -> int:
-        """The errno that was ordered for this change; 0 for none."""
+    def hold(self, guest: str) -> None:
+        """Returns when the order is gone."""
+        (self.orders / "held" / guest).touch()
+        while (self.orders / "refuse" / guest).exists():
+            time.sleep(0.02)
+        (self.orders / "held" / guest).unlink()
+
+    def ordered(self, guest: str, change: str) -> str:
+        """What was ordered for this change; "" for nothing."""
         with self.guard:
             with (self.orders / "changes" / guest).open("a") as changes:
                 changes.write(f"{change}\n")
@@ -59,11 +71,11 @@ class Door:
                 name, wanted, number = order.read_text().splitlines()
                 since = order.stat().st_mtime_ns
             except FileNotFoundError:
-                return 0
+                return ""
             # An order counts from when it was given.
             self.seen[guest, since, change] += 1
             hit = number == "0" or (change, str(self.seen[guest, since, change])) == (wanted, number)
-            return int(getattr(errno, name)) if hit else 0
+            return name if hit else ""
 
 
 class Raw(io.FileIO):
@@ -122,7 +134,7 @@ def _refusing(door: Door) -> None:
             self.writes = self.writes or bool(
                 re.match(r"(INSERT|UPDATE|DELETE)\b.*\bbackups\b", sql.lstrip(), re.DOTALL)
             )
-            if sql == "COMMIT" and self.writes and door.refused("store", "commit backups"):
+            if sql == "COMMIT" and self.writes and door.ordered("store", "commit backups"):
                 super().execute("ROLLBACK")
                 raise sqlite3.OperationalError("database or disk is full")
             return super().execute(sql, *parameters)
