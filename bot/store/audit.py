@@ -12,7 +12,7 @@ import sqlite_utils
 from bot.domain.audit import ANY, GENESIS, Entry, Tag, Wanted, seal
 from bot.domain.record import JobRecord
 from bot.domain.texts import clean
-from bot.store.rows import encode
+from bot.store.rows import MAKERS, encode
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -61,19 +61,19 @@ def _entry(row: Any) -> Entry:  # noqa: ANN401  sqlite3.Row is untyped
 
 
 def newest(db: sqlite_utils.Database, *, limit: int, skip: int = 0, wanted: Wanted = ANY) -> list[Entry]:
-    """The last entries that fit, newest first."""
+    """The last entries that fit, newest first; about an object are also those of the job that made it."""
     rows = db.execute(
-        """
+        f"""
         SELECT * FROM audit
         WHERE (:job IS NULL OR job = :job)
           AND (:actor = '' OR actor = :actor)
-          AND (:target = '' OR target_uuid = :target)
+          AND (:target = '' OR target_uuid = :target OR job IN ({MAKERS.format(":target")}))
           AND (:target_name = '' OR target_name = :target_name OR target_uuid = :target_name)
           AND (:tags = '[]' OR tag IN (SELECT value FROM json_each(:tags)))
           AND (:since = '' OR at >= :since)
           AND (:until = '' OR at < :until)
         ORDER BY seq DESC LIMIT :limit OFFSET :skip
-        """,
+        """,  # noqa: S608  marks
         {**msgspec.structs.asdict(wanted), "tags": encode(wanted.tags), "limit": limit, "skip": skip},
     ).fetchall()
     return [_entry(row) for row in rows]

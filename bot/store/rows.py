@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import sqlite_utils
@@ -14,6 +14,9 @@ from bot.domain.plan import Ceiling, Plan, ceiling, digest
 from bot.domain.record import Decision, JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, plain
 from bot.errors import NotFound
+
+#: The jobs whose steps have made an object, such as a restored guest, by a mark for its UUID.
+MAKERS: Final = "SELECT job FROM steps WHERE made <> '{{}}' AND instr(made, {}) > 0"
 
 
 def encode(value: object) -> str:
@@ -104,14 +107,14 @@ def job(db: sqlite_utils.Database, number: int) -> JobRecord:
 def jobs(
     db: sqlite_utils.Database, *, limit: int = 20, states: Sequence[JobState] = (), target: str = ""
 ) -> list[JobRecord]:
-    """Newest first, of these states (all when empty), about this object (any when empty)."""
+    """Newest first, of these states (all when empty), about this object or the ones that made it (any when empty)."""
     # Conditions that always hold would keep SQLite from its indexes.
     wanted = [f"state IN ({','.join('?' for _ in states)})"] if states else []
-    wanted += ["target_uuid = ?"] if target else []
+    wanted += [f"(target_uuid = ? OR number IN ({MAKERS.format('?')}))"] if target else []
     where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
     rows = db.execute(
         f"SELECT * FROM jobs {where} ORDER BY number DESC LIMIT ?",  # noqa: S608  only marks
-        [*(state.value for state in states), *([target] if target else []), limit],
+        [*(state.value for state in states), *([target, target] if target else []), limit],
     ).fetchall()
     return [to_record(db, row) for row in rows]
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bot.domain.audit import Tag
+from bot.domain.audit import Tag, Wanted
 from bot.domain.catalogue import Backup, BackupState, Proof, Shown, Verification
 from bot.domain.job import JobState
 from bot.domain.plan import ceiling, digest
@@ -34,7 +34,7 @@ def backup(identity: str = "b1", **changes: Any) -> Backup:
     return msgspec.structs.replace(made, **changes)
 
 
-async def a_job(store: Store) -> int:
+async def a_job(store: Store, mark: str = "t") -> int:
     """The number of a job that verifies."""
     plan = verify.decide([backup()], Proof.FULL, 1.0)
     record = JobRecord(
@@ -50,7 +50,7 @@ async def a_job(store: Store) -> int:
         reason="",
         channel="C1",
         card_ts="",
-        target="opaque",
+        target=mark,
         created_at=1.0,
         updated_at=1.0,
         expires_at=2.0,
@@ -120,6 +120,19 @@ async def test_a_verification_is_catalogued_and_audited_together(store: Store) -
     assert (await store.verified_backup(backup(verified=sample), job)).verified == HURT
     good = Verification(4000.0, Proof.FULL, "U2")
     assert (await store.verified_backup(backup(verified=good), job)).good
+
+
+async def test_a_guest_that_a_job_has_made_has_the_history_of_that_job(store: Store) -> None:
+    made, other = await a_job(store), await a_job(store, "other")
+    step = (await store.job(made)).steps[0]
+    await store.save_step(
+        msgspec.structs.replace(step, made={"guest": "vm-new", "disk 0": "vdi-new"}), Note(Tag.JOB_STEP, "T1", "U2")
+    )
+    assert [one.number for one in await store.jobs(target="vm-new")] == [made]
+    assert [one.number for one in await store.jobs(target="vm-1")] == [other, made]
+    assert not await store.jobs(target="vm-other")
+    assert {one.job for one in await store.audit(wanted=Wanted(target="vm-new"))} == {made}
+    assert {one.job for one in await store.audit(wanted=Wanted(target="vm-1"))} == {made, other}
 
 
 async def test_people_read_the_catalogue_with_any_sqlite_tool(store: Store) -> None:
