@@ -31,7 +31,7 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
 COMMAND = Command(
     word="pool-join",
     usage="pool-join <host> to <pool> [reason …]",
-    help="Lets a host join a pool. The way back wipes the host, so taking one out of a pool is not done from here.",
+    help="Lets a host join a pool; there is no pool-eject, since it wipes the host. Somebody else approves it.",
     example="pool-join xenserver4 to experiment",
     role=Role.ADMIN,
     arguments=Arguments,

@@ -16,6 +16,8 @@ from typing import IO, Any
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot.domain.secret_names import password_variable
+
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent / "e2e"))
 
@@ -79,8 +81,9 @@ class Apart:
         environment = {
             "XENBOT_SLACK_BOT_TOKEN": self.slack.info["bot_token"],
             "XENBOT_SLACK_APP_TOKEN": self.slack.info["app_token"],
-            "XENBOT_POOL_LARGE_PASSWORD": self.pool.info["password"],
         }
+        for pool in tomllib.loads(self.config.read_text())["pools"]:
+            environment[password_variable(pool["name"])] = self.pool.info["password"]
         command = (sys.executable, "-m", "bot.cli", "run", "--config", str(self.config))
         self.bot = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, env=os.environ | environment)
         async with asyncio.timeout(60):
