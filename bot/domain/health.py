@@ -134,9 +134,9 @@ class Stuck(msgspec.Struct, frozen=True):
 class HealthFacts(msgspec.Struct, frozen=True):
     """Everything that the health of a pool is judged by, of one moment: from the live feed and the hosts' own answers.
 
-    `held` are disks attached to a control domain, by UUID; `twins` the guests that share a MAC address. `half_joined`
-    are no members yet, or never became any; they are not among the `hosts`. `read_at` in Unix seconds, `age_s` of the
-    feed's facts.
+    `held` are disks attached to a control domain, by UUID; `unheeded` the guests whose mark to start with the pool has
+    no effect, by UUID; `twins` the guests that share a MAC address. `half_joined` are no members yet, or never became
+    any; they are not among the `hosts`. `read_at` in Unix seconds, `age_s` of the feed's facts.
     """
 
     pool: Pool
@@ -155,6 +155,7 @@ class HealthFacts(msgspec.Struct, frozen=True):
     read_at: float
     age_s: float
     half_joined: tuple[Host, ...] = ()
+    unheeded: dict[str, str] = {}
 
 
 class PlugFacts(msgspec.Struct, frozen=True):

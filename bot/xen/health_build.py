@@ -16,6 +16,7 @@ from bot.xen.records import (
     NetworkRecord,
     PbdRecord,
     PifRecord,
+    PoolRecord,
     SrRecord,
     TaskRecord,
     VbdRecord,
@@ -36,6 +37,7 @@ _SECRET: Final = re.compile(r"pass|secret|key", re.IGNORECASE)
 _LONGEST_CHAIN: Final = 64
 #: Files of the pool itself, which belong to no guest on purpose.
 _POOLS_OWN: Final = frozenset({"ha_statefile", "metadata", "redo_log", "pvs_cache", "rrd", "cbt_metadata"})
+_AUTO_START: Final = "auto_poweron"
 _NOT_BEHIND: Final = frozenset({"", "yes", "unknown"})
 
 
@@ -173,6 +175,15 @@ def held(tables: Tables) -> Iterator[tuple[str, str]]:
                 disk = tables.get(VdiRecord, vbd.vdi) if vbd is not None and vbd.type != "CD" else None
                 if disk is not None:
                     yield disk.uuid, disk.name_label
+
+
+def unheeded(tables: Tables) -> Iterator[tuple[str, str]]:
+    """Guests that are marked to start with their pool, where the pool's own mark is missing: then none of them does."""
+    if any(record.other_config.get(_AUTO_START) == "true" for record in tables.of(PoolRecord).values()):
+        return
+    for one in tables.of(VmRecord).values():
+        if one.guest and one.marks.auto_poweron == "true":
+            yield one.uuid, one.name_label
 
 
 def twins(tables: Tables) -> Iterator[tuple[str, tuple[str, ...]]]:

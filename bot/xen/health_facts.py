@@ -61,6 +61,7 @@ async def health(pool: LivePool, clock: Callable[[], float]) -> HealthFacts:
             snapshots=await made(health_build.snapshots(tables)),
             stuck=await made(health_build.stuck(tables)),
             held=dict(await made(health_build.held(tables))),
+            unheeded=dict(await made(health_build.unheeded(tables))),
             twins=dict(await made(health_build.twins(tables))),
             alerts=inventory.alerts,
             authorities=await made(health_build.authorities(tables)),

@@ -70,6 +70,12 @@ class HostMetricsRecord(Record, frozen=True, gc=False):
     memory_free: int = -1
 
 
+class VmMarks(msgspec.Struct, frozen=True, gc=False):
+    """Of a VM's `other_config` whether it is to start with its pool: "true", or anything else for no."""
+
+    auto_poweron: str = ""
+
+
 class VmRecord(
     Record,
     frozen=True,
@@ -85,6 +91,7 @@ class VmRecord(
         "hvm_boot_policy": "HVM_boot_policy",
         "hvm_shadow_multiplier": "HVM_shadow_multiplier",
         "last_boot_cpu_flags": "last_boot_CPU_flags",
+        "marks": "other_config",
     },
 ):
     """A `VM`: guests, templates, snapshots and control domains alike."""
@@ -122,6 +129,7 @@ class VmRecord(
     ha_restart_priority: str = ""
     snapshot_of: str = NULL_REF
     snapshot_time: str = ""
+    marks: VmMarks = VmMarks()
 
     @property
     def guest(self) -> bool:

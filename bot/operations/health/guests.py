@@ -16,6 +16,7 @@ from bot.operations.health.hosts import DAY_S
 from bot.operations.health.row import Item, Row, row
 from bot.operations.survival import Layout, leftover
 
+_AUTO = "other_config:auto_poweron=true"
 _KINDS = {"VM": "guest", "SR": "storage", "VDI": "disk", "host": "host"}
 
 
@@ -28,6 +29,7 @@ def rows(facts: HealthFacts) -> Iterator[Row]:
     yield _modes(facts)
     yield _twins(facts)
     yield _paused(facts)
+    yield _auto_start(facts)
     yield _stuck(facts)
     yield _alerts(facts)
 
@@ -157,6 +159,15 @@ def _paused(facts: HealthFacts) -> Row:
     ]
     fix = say("Nobody works on it: an operation died half-way, or somebody paused it. Unpause it, or start it anew.")
     return row("paused", "Paused guests", items, say("none"), fix)
+
+
+def _auto_start(facts: HealthFacts) -> Row:
+    items = [
+        Item(f"auto-start:{uuid}", say("{vm} is marked to start with the pool, and will not", vm=name))
+        for uuid, name in facts.unheeded.items()
+    ]
+    fix = say("The pool's own mark is missing: set {mark} on the pool, or take it off the guest.", mark=Code(_AUTO))
+    return row("auto-start", "Start with the pool", items, say("every mark has its effect"), fix)
 
 
 def _stuck(facts: HealthFacts) -> Row:
