@@ -45,6 +45,9 @@ class Control:
                 ended = {"finished_at": self.store.clock(), "cancel_by": person.id}
                 await self.store.move(number, JobEvent.WITHDRAW, note, self._ended, expect=record.state, changes=ended)
                 return brief(say("Job {n} is withdrawn; it had not started.", n=number))
+            case JobState.RUNNING if self.engine.operations[record.operation].unstoppable:
+                why = plain(self.engine.operations[record.operation].when_stopped)
+                raise Refused(f"Job {number} runs. {why}", "Its card says how it ends.")
             case JobState.QUEUED | JobState.RUNNING:
                 note = Note(Tag.JOB_CANCEL_ASKED, person.team, person.id)
                 changes = {"cancel_by": record.cancel_by or person.id}

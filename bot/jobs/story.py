@@ -132,7 +132,7 @@ def _under_way(record: JobRecord, operation: Operation, hint: Phrase | None, now
         yield Facts((say("{who} asked to stop it.", who=Who(record.cancel_by)),))
     if hint is not None:
         yield Facts((hint,))
-    if not record.cancel_by:
+    if not record.cancel_by and not operation.unstoppable:
         stop = say("Stop it: {title}? {then}", title=record.plan.title, then=operation.when_stopped)
         cancel = button("Cancel", "cancel", record, style="danger", confirm=stop)
         # "Cancel" as an answer could mean the question as well as the job.

@@ -49,9 +49,10 @@ class Operation(msgspec.Struct, frozen=True):
     pool and says whether the step's effect is there; it gets the step with everything filled in that earlier ones made.
     `reverse` plans the way back. All only read. `running` is what the
     card says meanwhile; `instead` gives the buttons that ask for another way where this one was refused or failed;
-    `retarget` plans the same with another host, by UUID; `when_stopped` tells whoever cancels it what will be so then;
-    `settle_s` is how long a look may still change after the pool's task failed. `crowded` are the error codes by which
-    XAPI says that it has not begun, since too much of the kind goes on: the step is tried again after a while. `then`
+    `retarget` plans the same with another host, by UUID; `when_stopped` tells whoever cancels it what will be so then,
+    or, where it is `unstoppable` once it runs, why that is; `settle_s` is how long a look may still change after the
+    pool's task failed. `crowded` are the error codes by which XAPI says that it has not begun, since too much of the
+    kind goes on: the step is tried again after a while. `then`
     gives the buttons that ask for what may well follow once it is done.
 
     Of jobs of several steps: `advanced` gives what remains of an approved plan once these steps (by index) are done or
@@ -86,6 +87,7 @@ class Operation(msgspec.Struct, frozen=True):
     renew: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
     foreseen: Callable[[Plan, str], Phrase] | None = None
     tells: frozenset[str] = frozenset()
+    unstoppable: bool = False
     whole: bool = False
     stays: bool = False
 

@@ -158,4 +158,5 @@ OPERATION = Operation(
     running=_running,
     when_stopped=say("A join cannot be stopped half-way: what has begun ends by itself."),
     settle_s=10.0,
+    unstoppable=True,
 )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from page_story import PHONE_PX, Person, hold_as_a_phone, shots_folder
+from page_story import PHONE_PX, Person, ShippedLab, hold_as_a_phone, shots_folder
 from playwright.sync_api import Locator, expect
 
 pytestmark = pytest.mark.browser
@@ -35,7 +35,9 @@ def test_two_hosts_that_do_not_fit_are_told_why_with_both_values(person: Person,
     pictured(person, whole, folder, "join-every-rule")
 
 
-def test_a_host_that_fits_is_let_in_from_the_check_to_the_member_that_lives(person: Person, tmp_path: Path) -> None:
+def test_a_host_that_fits_is_let_in_from_the_check_to_the_member_that_lives(
+    story: ShippedLab, person: Person, tmp_path: Path
+) -> None:
     folder = shots_folder(tmp_path)
     person.acts_as("admin")
     person.types("/xen pool-check join xenserver4 to experiment")
@@ -48,7 +50,14 @@ def test_a_host_that_fits_is_let_in_from_the_check_to_the_member_that_lives(pers
     person.acts_as("approver")
     card = person.sees("Approval needed", "only by being wiped", private=False)
     pictured(person, card, folder, "join-approval")
+    # Stopped where the toolstack of the host is down and the pool knows it already.
+    story.turn("stop_clock")
     person.presses_and_says_yes(card, "Approve")
+    person.sees("xenserver4 joins, for", private=False)
+    story.turn("advance", seconds=9)
+    away = person.sees("xenserver4 restarts its toolstack", private=False)
+    pictured(person, away, folder, "join-away")
+    story.turn("run_clock")
     done = person.sees("xenserver4 is a member of experiment", "Every shared storage", private=False)
     expect(person.page.get_by_text("pool of 3 hosts")).to_be_visible()
     pictured(person, done, folder, "join-done")

@@ -173,3 +173,32 @@ async def test_a_bot_that_dies_where_nobody_knows_whether_the_host_was_told_does
         await lab.sees("xenserver4 answers as a pool of its own", "looking", who="admin", private=False)
         assert await life.joins() == []
         assert life.state() == "RUNNING"
+
+
+async def test_a_lost_answer_another_coordinator_and_storage_that_does_not_attach_in_one_join(lab: StoryLab) -> None:
+    await lab.lab("datacentre", do="arm", fault={"method": JOIN, "when": "after", "action": "drop"})
+    await lab.lab("datacentre", do="stop_clock")
+    await approved(lab)
+
+    async def pending() -> bool:
+        return any(task["name"] == JOIN for task in (await lab.state())["tasks"])
+
+    await lab.until(pending, "a join whose answer was lost")
+    await lab.lab("datacentre", do="advance", seconds=2)
+    await lab.lab("datacentre", do="move_coordinator", host="xenserver3", pool="experiment")
+    # The toolstacks come back, the join ends, and the host is a member whose toolstack is down.
+    await lab.lab("datacentre", do="advance", seconds=7)
+
+    async def member() -> bool:
+        state = await lab.state()
+        pool = next(one["uuid"] for one in state["pools"] if one["name"] == "experiment")
+        return any((one["name"], one["pool"]) == ("xenserver4", pool) and one["address"] for one in state["hosts"])
+
+    await lab.until(member, "a member")
+    await lab.lab("datacentre", do="unplug_pbd", sr="nfs-vhd", host="xenserver4")
+    await lab.lab("datacentre", do="run_clock")
+    card = await lab.sees("xenserver4 is a member; waiting for nfs-vhd", who="admin", private=False)
+    assert "Cancel" not in strings(card), "what nobody can stop has no button for it"
+    await answers(lab, "cancel 1", "cannot be stopped half-way")
+    await lab.lab("datacentre", do="plug_pbd", sr="nfs-vhd", host="xenserver4")
+    await lab.sees("xenserver4 is a member of experiment", "Every shared storage", who="admin", private=False)
