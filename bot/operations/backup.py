@@ -191,7 +191,7 @@ def _names(reads: Mapping[str, BackupFacts]) -> dict[str, str]:
     found: dict[str, str] = {}
     for vm, read in reads.items():
         found |= {read.pool.uuid: read.pool.name, vm: read.vm.name}
-        found |= {host.uuid: host.name for host in read.hosts}
+        found |= {key: host.name for host in read.hosts for key in (host.uuid, host.address)}
         found |= {disk.sr.uuid: disk.sr.name for disk in disks_of(read) if disk.sr is not None}
     return found
 

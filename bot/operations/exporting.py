@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
-from bot.domain.texts import Phrase, Span, say
+from bot.domain.texts import Phrase, Size, Span, say
 from bot.errors import CannotTell, Damaged, StreamCut, Unreachable, XapiFailure
 from bot.operations.ports import Driver, TaskStatus, TaskView
 from bot.operations.stream_ports import Compression, Flow, Phase, Sink, Streams
@@ -67,7 +67,7 @@ class Exporting:
                 filling.sink,
                 task=errand.task,
                 compress=compress,
-                progress=partial(_told, errand.tell, filling),
+                progress=partial(_told, errand, filling),
             )
         except (StreamCut, Damaged) as cut:
             # What broke the stream the host says in the task; that a block is then not whole only follows from it.
@@ -119,14 +119,15 @@ class Exporting:
             waits()
 
 
-def _told(tell: Callable[[Reached], None], filling: Filling, flow: Flow) -> None:
-    phase, stalled = _words(flow, say("verified") if filling.covered else say("receiving"))
-    tell(Reached(filling.covered, filling.expected, phase, stalled))
+def _told(errand: Errand, filling: Filling, flow: Flow) -> None:
+    going = say("verified") if filling.covered else say("receiving, {n} so far", n=Size(flow.moved))
+    phase, stalled = _words(flow, errand.names.get(flow.host, flow.host), going)
+    errand.tell(Reached(filling.covered, filling.expected, phase, stalled))
 
 
-def _words(flow: Flow, going: Phrase) -> tuple[Phrase, Phrase | None]:
+def _words(flow: Flow, host: str, going: Phrase) -> tuple[Phrase, Phrase | None]:
     """What goes on, and what is waited for where nothing moves."""
-    age, host = Span(flow.last_byte_age), flow.host
+    age = Span(flow.last_byte_age)
     stalled = flow.last_byte_age >= STALLED_S
     match flow.phase:
         case Phase.CONNECTING:

@@ -92,12 +92,11 @@ def _names(facts: RestoreFacts, wish: Wish) -> Iterator[Check]:
     fact = say(
         "there is already {guests}; nothing of it is changed, and the restored guest is another one", guests=there
     )
-    yield warning(
-        key,
-        "A guest of that name or origin lives",
-        fact,
-        say("Give it another name: {words}.", words=Code("as <name>")),
-    )
+    if any(one.name == wish.name for one in facts.names):
+        fix = say("Give it another name: {words}.", words=Code("as <name>"))
+        yield warning(key, "A guest of that name lives", fact, fix)
+    else:
+        yield warning(key, "The guest it was made from lives", fact)
 
 
 def _addresses(contents: Contents, facts: RestoreFacts, wish: Wish) -> Iterator[Check]:

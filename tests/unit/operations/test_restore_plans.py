@@ -176,6 +176,9 @@ def test_a_living_guest_of_the_name_is_told_and_raises_the_risk_only_where_both_
     quiet = planned(facts(names=(LIVING,)))
     assert of(quiet, "name").grade is Grade.WARNING
     assert "nothing of it is changed" in plain(of(quiet, "name").fact)
+    assert of(quiet, "name").fix is not None
+    renamed = planned(facts(names=(LIVING,)), name="back")
+    assert (of(renamed, "name").title, of(renamed, "name").fix) == ("The guest it was made from lives", None)
     assert quiet.risk is Risk.MEDIUM
     both = planned(facts(names=(LIVING,)), start=True)
     assert both.risk is Risk.HIGH
