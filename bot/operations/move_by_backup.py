@@ -209,7 +209,7 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
     was = PowerState.RUNNING if runs_after(of) else PowerState.HALTED
     left = () if copy is None else (say("The copy {copy} is left on {host}", copy=copy.name, host=_on(of, copy)),)
     if here.power_state is was and not here.remembered and copy is None:
-        words = "{vm} was not moved, and runs on {host} as before"
+        words = "{vm} was not moved, and runs on {host}"
         words = words if was is PowerState.RUNNING else "{vm} was not moved, and is off as before"
         return Look(Seen.NOT_DONE, say(words, vm=vm.name, host=host), ())
     if here.power_state is was:

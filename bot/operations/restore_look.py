@@ -139,8 +139,12 @@ async def set_aside(of: Plan, step: Step, facts: Facts) -> Look:
     if own != later:
         line = say("{old} is called {now}", old=own, now=now.name)
     else:
-        kept = say("does not start by itself" if now.kept_off else "may start by itself")
-        line = say("{vm} {kept}", vm=own, kept=kept)
+        taken = step.call.method == ASIDE
+        words = "nothing starts {vm} by itself" if now.kept_off else "{vm} may start by itself"
+        back = (
+            "{vm} lacks nothing that was taken from it" if settled else "{vm} does not have back what was taken from it"
+        )
+        line = say(words if taken else back, vm=own)
     return Look(seen, line, (), {ASIDE: vm} if step.call.method == ASIDE else {})
 
 

@@ -132,7 +132,7 @@ _ADVICE = {
 
 #: What is fine because the source is off by then, which a restore knows nothing of.
 _SHARED = {
-    "mac": "kept: {vm} has them too, and its mac_seed, so that it must stay off while its copy runs",
+    "mac": "kept: {vm} has them too, so that it must stay off while its copy runs; the copy gets a mac_seed of its own",
     "name": "the copy is called {vm} too; the source is renamed when it is retired",
 }
 

@@ -125,7 +125,7 @@ def test_the_guest_itself_is_no_clash_and_no_advice_is_given_that_a_move_cannot_
     for word in ("keep-mac", "as <name>", "Or leave out start"):
         assert word not in advice
     mac = next(check for check in planned().checks if check.key == "target-mac")
-    assert "centos54 has them too, and its mac_seed, so that it must stay off" in plain(mac.fact)
+    assert "centos54 has them too, so that it must stay off" in plain(mac.fact)
 
 
 def test_what_a_guest_is_called_changes_nothing_of_what_is_done() -> None:

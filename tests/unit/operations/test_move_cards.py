@@ -56,7 +56,7 @@ CARDS: dict[str, Callable[[], Message]] = {
     "move-by-backup-failed": lambda: ended(
         planned(),
         JobState.FAILED,
-        "centos54 was not moved, and runs on xenserver1 as before",
+        "centos54 was not moved, and runs on xenserver1",
         "Disk 0, read back from the copy, does not hold what the backup holds.",
         "centos54 is running",
         "what was imported of centos54 is removed, with its disks",

@@ -1,0 +1,91 @@
+"""Bad days of a move by backup: whatever goes wrong, the guest runs again and nothing of its copy is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from story_lab import StoryLab, story_lab, strings
+from test_story_move_by_backup import approved, there
+from test_story_restore import as_it_was, everything, found
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[StoryLab]:
+    async with story_lab(tmp_path, "--speed", "20") as lab:
+        yield lab
+
+
+async def asked(lab: StoryLab, name: str) -> None:
+    """The move is asked for, confirmed and approved; the tools of the guest answer, so that it can be shut down."""
+
+    async def listens() -> bool:
+        return bool((await lab.guest(name))["tools"])
+
+    await lab.until(listens, "a guest whose tools answer")
+    await lab.xen(f"move-by-backup {name} to xenserver2")
+    await approved(lab, f"Move {name} to xenserver2")
+
+
+async def as_before(lab: StoryLab, name: str, here: Any, abroad: Any) -> None:
+    """The guest runs where it ran, both pools are as they were, and no task, lock or key of ours is left."""
+    await as_it_was(lab, here)
+
+    async def same() -> bool:
+        return await asyncio.to_thread(there, lab) == abroad
+
+    await lab.until(same, "the other pool as it was", patience_s=30)
+    (guest,) = await asyncio.to_thread(found, lab, name)
+    assert guest["power_state"] == "Running"
+    assert not [key for key in guest["other_config"] if "xenbot" in key]
+
+
+async def stands(lab: StoryLab) -> tuple[Any, Any]:
+    return await asyncio.to_thread(everything, lab), await asyncio.to_thread(there, lab)
+
+
+async def test_an_import_or_a_comparison_that_fails_starts_the_guest_again(lab: StoryLab) -> None:
+    here, abroad = await stands(lab)
+    said = {
+        "PUT /import": ({"action": "storage_full", "after": 2_000_000}, "VDI_IO_ERROR"),
+        "GET /export": ({"action": "wrong_companion", "after": 2_000_000, "host": "xenserver2"}, "did not come whole"),
+    }
+    for stream, (fault, says) in said.items():
+        await lab.lab("datacentre", do="arm_stream", fault={"stream": stream, **fault})
+        await asked(lab, "centos54")
+        failed = await lab.sees("centos54 was not moved, and runs on xenserver", says, private=False)
+        assert "Ask again" in strings(failed)
+        await as_before(lab, "centos54", here, abroad)
+    # The backup was whole each time, and is kept.
+    await lab.xen("backups centos54")
+    await lab.sees("2 backups of centos54", private=True)
+
+
+async def cancelled(lab: StoryLab) -> None:
+    await lab.press(await lab.sees("Moving centos54 to xenserver2", "Cancel", private=False), "Cancel")
+
+
+async def test_a_pool_that_goes_silent_in_the_middle_does_not_keep_the_guest_down(lab: StoryLab) -> None:
+    here, abroad = await stands(lab)
+    fault = {"stream": "PUT /import", "action": "silence", "after": 2_000_000, "seconds": 86_400}
+    await lab.lab("datacentre", do="arm_stream", fault=fault)
+    await asked(lab, "centos54")
+
+    async def importing() -> bool:
+        return len((await asyncio.to_thread(there, lab))[1]) > len(abroad[1])
+
+    await lab.until(importing, "disks of the copy")
+    assert (await lab.guest("centos54"))["power_state"] == "Halted"
+    await lab.lab("datacentre", do="kill_host", host="xenserver2")
+    await cancelled(lab)
+
+    async def runs() -> bool:
+        return (await lab.guest("centos54"))["power_state"] == "Running"
+
+    await lab.until(runs, "a guest that runs though the other pool is silent")
+    await lab.lab("datacentre", do="start_host", host="xenserver2")
+    await lab.sees("centos54 was not moved, and runs on xenserver", private=False)
+    await as_before(lab, "centos54", here, abroad)
