@@ -10,7 +10,7 @@ from bot.lab.xapi.population import Populated
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.ha_calls import arm
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
-from bot.lab.xapi.rules.nfs_driver import find_export
+from bot.lab.xapi.rules.nfs_mounts import find_export
 from bot.lab.xapi.rules.storage_operations import refresh_devices, refresh_storage
 from bot.lab.xapi.sessions import ROLES, SUPERUSER, Account, Sessions
 from bot.lab.xapi.tasks import Tasks

@@ -30,6 +30,7 @@ from bot.lab.xapi.server import HostServer
 from bot.lab.xapi.sessions import SUPERUSER
 from bot.lab.xapi.streams.handlers import NAMES as HANDLERS
 from bot.lab.xapi.tasks import report_failure
+from bot.lab.xapi.world import STORED_MIB
 
 _PORT_TRIES: Final = 50
 
@@ -101,6 +102,8 @@ class Datacentre:
         self._attended: list[Pool] = []
         described = load_world(world)
         self._outside = make_outside(described)
+        for uuid, (_, fields) in self._outside.disks.items():
+            self._contents.plant(uuid, fields["virtual_size"], STORED_MIB)
         self._pools: list[Pool] = [
             make_pool(
                 populated,

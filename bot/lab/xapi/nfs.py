@@ -4,11 +4,12 @@ The switches of a person or a test set these; `rules.nfs_driver` meets them as t
 """
 
 import errno
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from bot.lab.xapi.clock import Signal
-from bot.lab.xapi.values import Value
+from bot.lab.xapi.values import Value, stable_uuid
 from bot.lab.xapi.world import World, WorldNfsServer
 from bot.lab.xapi.world_storage import list_nfs_servers
 
@@ -129,11 +130,13 @@ class Outside:
         nfs_servers: By name.
         disks: Disks whose records were removed and whose data are still there, by UUID: the UUID of the repository
             and the fields.
+        deleted: UUIDs of disks that somebody deleted: other pools with a record of one lose it at their next scan.
         sizes: Bytes of the repositories that were removed and can be introduced again, by UUID.
     """
 
     nfs_servers: dict[str, NfsServer] = field(default_factory=dict)
     disks: dict[str, tuple[str, dict[str, Value]]] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
     sizes: dict[str, int] = field(default_factory=dict)
 
     def find_server(self, text: str) -> NfsServer | None:
@@ -154,7 +157,11 @@ class Outside:
 
 def make_outside(world: World) -> Outside:
     """Returns the NFS servers of a world, all of them well."""
-    return Outside({server.name: _make_server(server) for server in list_nfs_servers(world)})
+    servers = list_nfs_servers(world)
+    return Outside(
+        {server.name: _make_server(server) for server in servers},
+        dict(disk for server in servers for disk in _list_disks(server)),
+    )
 
 
 def _make_server(server: WorldNfsServer) -> NfsServer:
@@ -168,4 +175,29 @@ def _make_server(server: WorldNfsServer) -> NfsServer:
         )
         for one in server.exports
     ]
-    return NfsServer(server.name, server.address, server.versions, exports)
+    made = NfsServer(server.name, server.address, server.versions, exports)
+    for export, described in zip(exports, server.exports, strict=True):
+        export.repositories = {name_repository(server.name, one.name): None for one in described.repositories}
+    return made
+
+
+def name_repository(server: str, name: str) -> str:
+    """Returns the UUID of a repository that a world puts on a server."""
+    return stable_uuid("repository", server, name)
+
+
+def _list_disks(server: WorldNfsServer) -> Iterator[tuple[str, tuple[str, dict[str, Value]]]]:
+    """Returns the disks of the repositories that a world puts on a server, as `Outside.disks` has them."""
+    for repository in (one for export in server.exports for one in export.repositories):
+        for number, size in enumerate(repository.disks_gib):
+            uuid = stable_uuid("VDI", server.name, repository.name, str(number))
+            fields = {
+                "uuid": uuid,
+                "virtual_size": size * _GIB,
+                "used": size * _GIB // 4,
+                "type": "user",
+                "sm_config": {"vdi_type": "vhd"},
+                "managed": True,
+                "read_only": False,
+            }
+            yield uuid, (name_repository(server.name, repository.name), fields)

@@ -3,7 +3,8 @@
 from bot.lab.xapi.meddling import SwitchNfs
 from bot.lab.xapi.nfs import Export, NfsServer, Outside
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.rules.nfs_driver import count_used, find_export
+from bot.lab.xapi.rules.nfs_mounts import find_export
+from bot.lab.xapi.rules.storage_figures import count_used
 
 
 def turn(pools: list[Pool], outside: Outside, control: SwitchNfs) -> None:

@@ -16,7 +16,8 @@ from bot.lab.xapi.rules.guest_state import boot_on, halt
 from bot.lab.xapi.rules.host_operations import check_host_operation
 from bot.lab.xapi.rules.host_operations import occupy_host as hold_host_while
 from bot.lab.xapi.rules.memory import MIB
-from bot.lab.xapi.rules.nfs_driver import count_used, find_export
+from bot.lab.xapi.rules.nfs_mounts import find_export
+from bot.lab.xapi.rules.storage_figures import count_used
 from bot.lab.xapi.rules.storage_operations import check_storage, hold_storage
 from bot.lab.xapi.schema.model import ENUMS
 from bot.lab.xapi.sessions import Account

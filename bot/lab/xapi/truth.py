@@ -1,12 +1,16 @@
 """The state of the datacentre for people and tests: what is true, whatever XAPI believes."""
 
 import re
+from typing import Final
 
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.values import NULL_REF, Value
 
+# Types of storage that hosts of several pools can reach.
+_ON_SERVERS: Final = frozenset({"nfs", "smb", "lvmoiscsi", "lvmohba"})
 
-def describe_pools(pools: list[Pool]) -> dict[str, list[dict[str, Value]]]:
+
+def describe_pools(pools: list[Pool]) -> dict[str, Value]:
     """Returns pools, hosts, guests, storage and tasks of all pools."""
     return {
         "pools": [_describe_pool(pool) for pool in pools],
@@ -15,7 +19,23 @@ def describe_pools(pools: list[Pool]) -> dict[str, list[dict[str, Value]]]:
         "guests": [_describe_guest(pool, ref) for pool in pools for ref in _list_guests(pool)],
         "srs": [_describe_storage(pool, ref) for pool in pools for ref in pool.database.refs("SR")],
         "tasks": [_describe_task(pool, ref) for pool in pools for ref in pool.database.refs("task")],
+        "dangers": list_dangers(pools),
     }
+
+
+def list_dangers(pools: list[Pool]) -> list[str]:
+    """Returns a sentence for each thing that works and should not be: it destroys data sooner or later."""
+    attached: dict[str, list[tuple[str, str]]] = {}
+    for pool in pools:
+        for _, record in pool.database.items("SR"):
+            if record["type"] in _ON_SERVERS and _list_attached(pool, record["PBDs"]):
+                attached.setdefault(record["uuid"], []).append((record["name_label"], pool.name))
+    return [
+        f"Storage {found[0][0]!r} ({uuid}) is attached by the pools {' and '.join(name for _, name in found)}: "
+        "the coordinator of each coalesces disks there and deletes what it does not know."
+        for uuid, found in attached.items()
+        if len(found) > 1
+    ]
 
 
 def _list_hosts(pool: Pool) -> list[str]:

@@ -94,12 +94,25 @@ class WorldStorage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default: bool = False
 
 
+class WorldRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A storage repository that lies on an export, and that no pool has a record of.
+
+    Attributes:
+        name: What people call it here; a directory has no name, its UUID is made from this one.
+        disks_gib: Sizes of its disks.
+    """
+
+    name: str
+    disks_gib: tuple[Positive, ...] = ()
+
+
 class WorldExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A directory that an NFS server exports.
 
     Attributes:
         clients: Names, addresses and networks of the hosts that may mount it; none for all.
         root_squash: Whether the superuser of a client may not write there.
+        repositories: What lies there and belongs to no pool.
     """
 
     path: str
@@ -107,6 +120,7 @@ class WorldExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clients: tuple[str, ...] = ()
     read_only: bool = False
     root_squash: bool = False
+    repositories: tuple[WorldRepository, ...] = ()
 
 
 class WorldNfsServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -40,7 +40,7 @@ async def test_without_a_path_every_host_is_told_what_the_server_exports(rpc: Rp
     exports = "".join(
         f"\n\t<Export>\n\t\t<Target>nfsserver</Target>\n\t\t<Path>{path}</Path>"
         "\n\t\t<Accesslist>*</Accesslist>\n\t</Export>"
-        for path in ("/home/test", "/home/second")
+        for path in ("/home/test", "/home/second", "/home/old")
     )
     assert error == [*NO_PATH, f'<?xml version="1.0" ?>\n<nfs-exports>{exports}\n</nfs-exports>\n']
 

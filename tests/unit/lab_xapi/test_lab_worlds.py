@@ -23,6 +23,7 @@ from bot.lab.xapi.world import (
     WorldMemory,
     WorldNfsServer,
     WorldPool,
+    WorldRepository,
     WorldStorage,
 )
 
@@ -40,6 +41,7 @@ TABLES = {
     "[[storage]]": WorldStorage,
     "[[nfs_servers]]": WorldNfsServer,
     "exports": WorldExport,
+    "repositories": WorldRepository,
     "[[guests]]": WorldGuest,
     "memory": WorldMemory,
     "disks": WorldDisk,

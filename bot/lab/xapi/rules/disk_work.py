@@ -7,7 +7,7 @@ from typing import Final
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import driver_failure
-from bot.lab.xapi.rules import nfs_driver
+from bot.lab.xapi.rules import nfs_mounts
 from bot.lab.xapi.rules.progress import advance
 from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_chains import branch, compute_content
@@ -50,7 +50,7 @@ async def work_on(context: Context, storage: str, *, writes: int = 0) -> None:
         ApiError: `SR_HAS_NO_PBDS`, `HOST_OFFLINE`, `CANNOT_CONTACT_HOST`, or the driver's failure.
     """
     await forward(context, find_worker(context.pool, storage))
-    await nfs_driver.use(context, storage, writes=writes)
+    await nfs_mounts.use(context, storage, writes=writes)
 
 
 async def create_disk(context: Context, storage: str, *, virtual_size: int, **values: Value) -> str:
@@ -149,9 +149,13 @@ async def fill(
     pool, database = context.pool, context.pool.database
     there = target_database or database
     total, size = compute_content(database, source), there.get("VDI", target, "virtual_size")
+    storages = [database.get("VDI", source, "SR"), *([] if target_database else [database.get("VDI", target, "SR")])]
     for step in range(1, _COPY_STEPS + 1):
         begun, end = scale((step - 1) / _COPY_STEPS), scale(step / _COPY_STEPS)
-        await advance(context, begun, end, total / _COPY_STEPS / rate())
+        for storage in storages:
+            await nfs_mounts.reach_data(pool, storage, writes=storage != storages[0])
+        slowness = max(nfs_mounts.find_slowness(pool, storage) for storage in storages)
+        await advance(context, begun, end, total / _COPY_STEPS / rate() * slowness)
         wanted = min(size, max(EMPTY_DISK, total * step // _COPY_STEPS))
         grown = wanted - there.get("VDI", target, "physical_utilisation")
         if grown > find_free(there, there.get("VDI", target, "SR")):

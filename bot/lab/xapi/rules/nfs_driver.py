@@ -6,7 +6,6 @@ told (101), asks for versions (72), mounts (73), and then finds out whether it m
 
 import errno
 import html
-from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final
 
@@ -15,31 +14,13 @@ from bot.lab.xapi.calls import Context
 from bot.lab.xapi.errors import driver_failure
 from bot.lab.xapi.nfs import Export, NfsServer
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.nfs_mounts import wait_for_answer
 
 _CONNECT_S: Final = 2.0  # how long the driver tries to connect
 _MOUNT_S: Final = 0.7
-_SLOW_S: Final = 20.0
 _DEFAULT_VERSION: Final = "3"
 # Before it, the driver found out at the mount only that a server does not speak its version.
 _LOOKS_AT_VERSIONS: Final = (25, 0)
-_TEXTS: Final = {
-    78: "VDI Creation failed",
-    80: "Failed to mark VDI hidden",
-    81: "Failed to clone VDI",
-    82: "Failed to snapshot VDI",
-    110: "VDI resize failed",
-}
-
-
-def find_export(pool: Pool, storage: str) -> tuple[NfsServer, Export] | None:
-    """Returns where a repository of type nfs is, by the configuration of its PBDs; None for all others."""
-    record = pool.database.record("SR", storage)
-    if record["type"] != "nfs":
-        return None
-    for pbd in record["PBDs"]:
-        if (found := pool.outside.find_export(pool.database.get("PBD", pbd, "device_config"))) is not None:
-            return found
-    return None
 
 
 async def find_server(context: Context, config: dict[str, str]) -> NfsServer:
@@ -69,14 +50,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-async def wait_for_answer(pool: Pool, server: NfsServer) -> None:
-    """Waits as long as a server takes connections and answers nothing; a slow one takes its time."""
-    while server.is_hung:
-        await server.turned.wait()
-    if server.is_slow:
-        await pool.clock.sleep(_SLOW_S)
 
 
 async def probe(context: Context, host: str, config: dict[str, str]) -> str:
@@ -240,43 +213,3 @@ async def remove(context: Context, host: str, config: dict[str, str], storage: s
     if export.refusal:
         raise driver_failure(76, "Failed to remove NFS mount point")
     export.repositories.pop(context.pool.database.get("SR", storage, "uuid"), None)
-
-
-async def use(context: Context, storage: str, *, writes: int = 0) -> None:
-    """Waits for the server of a repository that is mounted, as the kernel does, as long as it answers nothing.
-
-    Args:
-        context: Of the call.
-        storage: The repository; nothing happens for one that is not of type nfs.
-        writes: Code of the failure of what is to be written, 0 for what only reads.
-
-    Raises:
-        ApiError: `SR_BACKEND_FAILURE_47` when its directory is gone, the given code where nothing can be written.
-    """
-    found = find_export(context.pool, storage)
-    if found is None:
-        return
-    server, export = found
-    while not server.runs_nfs:
-        await server.turned.wait()
-    await wait_for_answer(context.pool, server)
-    if export.is_missing:
-        uuid = context.pool.database.get("SR", storage, "uuid")
-        raise driver_failure(47, f"The SR is not available [opterr=no such directory /var/run/sr-mount/{uuid}]")
-    if writes and export.refusal:
-        raise driver_failure(writes, f"{_TEXTS[writes]} [opterr=error {export.refusal}]")
-
-
-def count_used(pools: Iterable[Pool], export: Export) -> int:
-    """Returns the bytes that are taken on the file system of an export."""
-    if export.is_full:
-        return export.size
-    used: dict[str, int] = {}
-    for pool in pools:
-        for disk, (storage, fields) in pool.outside.disks.items():
-            if storage in export.repositories:
-                used[disk] = int(fields["used"])
-        for _, record in pool.database.items("VDI"):
-            if pool.database.get("SR", record["SR"], "uuid") in export.repositories:
-                used[record["uuid"]] = int(record["physical_utilisation"])
-    return min(export.size, export.foreign + sum(used.values()))

@@ -7,6 +7,7 @@ from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules import nfs_driver
+from bot.lab.xapi.rules.nfs_mounts import stand_by
 from bot.lab.xapi.rules.reach import check_alive, forward
 from bot.lab.xapi.rules.storage_figures import read_figures
 from bot.lab.xapi.rules.storage_operations import hold_storage, refresh_disk, refresh_storage
@@ -88,6 +89,7 @@ async def unplug(context: Context, pbd: str) -> str:
         raise ApiError("VDI_IN_USE", used)
     async with hold_storage(context, storage, "unplug"):
         await forward(context, host)
+        await stand_by(pool, storage)
         await pool.clock.sleep(_PLUG_S)
         await pool.faults.strike(context.call, "during")
         if (used := find_used_disk(database, storage, host)) is not None:

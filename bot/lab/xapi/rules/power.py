@@ -8,6 +8,7 @@ from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.announcements import announce_guest, name_host
 from bot.lab.xapi.rules.boot_check import assert_can_boot
+from bot.lab.xapi.rules.guest_copies import list_disks
 from bot.lab.xapi.rules.guest_operations import check_operation, operate
 from bot.lab.xapi.rules.guest_state import (
     attach_devices,
@@ -20,6 +21,7 @@ from bot.lab.xapi.rules.guest_state import (
 )
 from bot.lab.xapi.rules.host_operations import occupy_host
 from bot.lab.xapi.rules.memory import compute_free
+from bot.lab.xapi.rules.nfs_mounts import stand_by
 from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.tempers import wait_for_guest
 from bot.lab.xapi.values import NULL_REF
@@ -77,6 +79,8 @@ async def _boot(context: Context, vm: str, host: str, *, paused: bool) -> None:
         reserved.callback(unschedule, pool, vm)
         pool.database.set("VM", vm, scheduled_to_be_resident_on=host)
         await forward(context, host)
+        for vdi in list_disks(pool.database, vm).values():
+            await stand_by(pool, pool.database.get("VDI", vdi, "SR"))
         if refused := list_refused(pool.database, vm):
             raise ApiError("VDI_NOT_AVAILABLE", pool.database.get("VBD", refused[0], "VDI"))
         context.set_progress(1 / 3)

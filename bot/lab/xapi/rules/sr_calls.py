@@ -10,7 +10,13 @@ from bot.lab.xapi.rules.disk_work import KEPT, work_on
 from bot.lab.xapi.rules.storage_chains import schedule_coalescing
 from bot.lab.xapi.rules.storage_drivers import DRIVERS, check_kind
 from bot.lab.xapi.rules.storage_figures import read_figures
-from bot.lab.xapi.rules.storage_operations import drop_reference, hold_storage, refresh_disk, refresh_storage
+from bot.lab.xapi.rules.storage_operations import (
+    drop_reference,
+    hold_storage,
+    is_written,
+    refresh_disk,
+    refresh_storage,
+)
 from bot.lab.xapi.rules.storage_space import add_disk, is_library, remove_disk
 from bot.lab.xapi.values import Value, stable_uuid
 
@@ -68,9 +74,13 @@ async def forget(context: Context, storage: str) -> str:
 def remember_disk(pool: Pool, vdi: str) -> None:
     """Keeps what is in the repository of a disk whose record goes."""
     record = pool.database.record("VDI", vdi)
+    pool.outside.disks[record["uuid"]] = (pool.database.get("SR", record["SR"], "uuid"), describe_disk(record))
+
+
+def describe_disk(record: dict[str, Value]) -> dict[str, Value]:
+    """Returns what a repository knows of a disk."""
     kept = {name: record[name] for name in (*KEPT, "uuid", "virtual_size", "sm_config", "managed", "other_config")}
-    kept["used"] = record["physical_utilisation"]
-    pool.outside.disks[record["uuid"]] = (pool.database.get("SR", record["SR"], "uuid"), kept)
+    return kept | {"used": record["physical_utilisation"]}
 
 
 async def destroy(context: Context, storage: str) -> str:
@@ -116,8 +126,8 @@ async def scan(context: Context, storage: str) -> str:
     async with hold_storage(context, storage, "scan"):
         await work_on(context, storage)
         await pool.clock.sleep(_SCAN_S)
-        find_disks(pool, storage)
-        read_figures(pool, storage)
+        found = find_disks(pool, storage)
+        read_figures(pool, storage, anew=found)
     schedule_coalescing(pool, storage)
     return ""
 
@@ -127,16 +137,40 @@ def _keep_file(fields: dict[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in fields.items() if name in _IN_A_FILE}
 
 
-def find_disks(pool: Pool, storage: str) -> None:
-    """Makes records for what is in a repository and has none."""
-    database = pool.database
-    own: str = database.get("SR", storage, "uuid")
+def _list_files(pool: Pool, own: str, known: set[str]) -> list[dict[str, Value]]:
+    """Returns what is in a repository and has no record here: disks without any, and those that another pool has."""
+    found = []
     for uuid, (where, fields) in list(pool.outside.disks.items()):
         if where == own:
             del pool.outside.disks[uuid]
-            kept = {**fields} if database.get("SR", storage, "type") not in _WITHOUT_NAMES else _keep_file(fields)
-            used, size = kept.pop("used"), kept.pop("virtual_size")
-            refresh_disk(pool, add_disk(database, storage, virtual_size=size, used=used, **kept))
+            if uuid not in known:
+                found.append(fields)
+    for other in pool.peers:
+        if other is not pool:
+            for _, record in other.database.items("VDI"):
+                if other.database.get("SR", record["SR"], "uuid") == own and record["uuid"] not in known:
+                    found.append(describe_disk(record))
+    return found
+
+
+def find_disks(pool: Pool, storage: str) -> bool:
+    """Makes records for what is in a repository and has none; what another pool has deleted there loses its record.
+
+    Returns:
+        Whether there was anything that had none.
+    """
+    database = pool.database
+    own: str = database.get("SR", storage, "uuid")
+    is_of_files = database.get("SR", storage, "type") in _WITHOUT_NAMES
+    for vdi in list(database.get("SR", storage, "VDIs")):
+        if database.get("VDI", vdi, "uuid") in pool.outside.deleted and not is_written(database, vdi):
+            remove_disk(database, vdi)
+    known = {database.get("VDI", vdi, "uuid") for vdi in database.get("SR", storage, "VDIs")}
+    found = _list_files(pool, own, known)
+    for fields in found:
+        kept = _keep_file(fields) if is_of_files else {**fields}
+        used, size = kept.pop("used"), kept.pop("virtual_size")
+        refresh_disk(pool, add_disk(database, storage, virtual_size=size, used=used, **kept))
     if database.get("SR", storage, "type") == "iso" and not database.get("SR", storage, "VDIs"):
         for name in _IMAGES:
             vdi = add_disk(
@@ -151,6 +185,7 @@ def find_disks(pool: Pool, storage: str) -> None:
                 is_tools_iso=name == "guest-tools.iso",
             )
             refresh_disk(pool, vdi)
+    return bool(found)
 
 
 async def update(context: Context, storage: str) -> str:

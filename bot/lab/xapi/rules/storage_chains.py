@@ -11,6 +11,7 @@ from typing import Final
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError, driver_failure
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.nfs_mounts import find_export, stand_by
 from bot.lab.xapi.rules.storage_space import (
     EMPTY_DISK,
     add_disk,
@@ -124,6 +125,8 @@ def drop_leaf(pool: Pool, vdi: str) -> None:
     storage: str = pool.database.get("VDI", vdi, "SR")
     has_parent = find_parent(pool.database, vdi) is not None
     pool.contents.drop(pool.database.get("VDI", vdi, "uuid"))
+    if find_export(pool, storage) is not None:
+        pool.outside.deleted.add(pool.database.get("VDI", vdi, "uuid"))
     remove_disk(pool.database, vdi)
     if has_parent:
         schedule_coalescing(pool, storage)
@@ -140,6 +143,7 @@ async def _coalesce(pool: Pool, storage: str) -> None:
     try:
         await pool.clock.sleep(COALESCE_DELAY_S)
         while (node := next(_find_needless(pool.database, storage), None)) is not None:
+            await stand_by(pool, storage)
             await pool.gate.enter(0.0)
             if not await _merge(pool, storage, node):
                 return

@@ -7,6 +7,7 @@ from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.disk_work import QUICK_S
+from bot.lab.xapi.rules.nfs_mounts import stand_by
 from bot.lab.xapi.rules.storage_operations import hold_disk_below, hold_storage, refresh_disk
 from bot.lab.xapi.rules.storage_space import add_disk, find_free, remove_disk
 from bot.lab.xapi.rules.turns import subtask
@@ -55,6 +56,7 @@ async def make_image(context: Context, vm: str) -> str:
         size = compute_image_size(database, vm)
         if size > find_free(database, storage):
             raise ApiError("SR_SUSPEND_SPACE_INSUFFICIENT", storage)
+        await stand_by(pool, storage)
         await pool.clock.sleep(QUICK_S)
         image = add_disk(
             database,
@@ -77,6 +79,7 @@ async def drop_image(context: Context, image: str) -> None:
     if not database.has("VDI", image):
         return
     async with hold_disk_below(context, "VDI.destroy", image, "destroy"):
+        await stand_by(context.pool, database.get("VDI", image, "SR"))
         await context.pool.clock.sleep(QUICK_S)
         lose_image(context.pool, image)
 

@@ -7,6 +7,7 @@ from typing import Final
 from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
+from bot.lab.xapi.rules.nfs_mounts import stand_by
 from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.rules.storage_operations import is_written, refresh_devices, refresh_disk, sees
 from bot.lab.xapi.rules.storage_space import is_library
@@ -112,6 +113,7 @@ async def plug(context: Context, vbd: str) -> str:
         if not sees(database, database.get("VM", vm, "resident_on"), storage):
             raise ApiError("SR_NOT_ATTACHED", storage)
         _check_unused(database, record)
+        await stand_by(pool, storage)
         await pool.clock.sleep(_PLUG_S)
         await pool.faults.strike(context.call, "during")
         _check_unused(database, record)

@@ -4,7 +4,7 @@ from typing import Final
 
 from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.errors import ApiError, driver_failure
-from bot.lab.xapi.rules import nfs_driver
+from bot.lab.xapi.rules import nfs_mounts
 from bot.lab.xapi.rules.disk_work import (
     LARGEST_DISK,
     QUICK_S,
@@ -81,7 +81,7 @@ async def resize(context: Context, vdi: str, size: int) -> str:
             detail = "shrinking not allowed" if size < old else "VDI size too large"
             raise driver_failure(79, f"VDI Invalid size [opterr={detail}]")
         storage = database.get("VDI", vdi, "SR")
-        await nfs_driver.use(context, storage, writes=110)
+        await nfs_mounts.use(context, storage, writes=110)
         check_space(
             database, storage, compute_initial(database, storage, size) - compute_initial(database, storage, old)
         )

@@ -92,7 +92,13 @@ async def _send(visit: Visit, vm: str, context: Context) -> None:
         ova = inventory.write(software, keeps_state=keeps_state)
         disks = [look_at(pool, name, vdi) for name, vdi in inventory.list_streamed(keeps_state=keeps_state)]
         is_new = is_modern(software)
-        pace = Pace(context, BYTES_PER_S, sum(disk.size for disk in disks))
+        pace = Pace(
+            context,
+            BYTES_PER_S,
+            sum(disk.size for disk in disks),
+            storages={disk.storage for disk in disks},
+            writes=False,
+        )
         outlet = Outlet(visit, pace, _read_packing(visit.find("use_compression"), is_new=is_new))
         await visit.begin(raw_pages.write_export_head(context.task))
         try:

@@ -178,7 +178,9 @@ async def _fill(context: Context, source: Source, made: Import, *, is_forced: bo
     """Reads the data of the disks; each grows with what is written to it."""
     pool, database = context.pool, context.pool.database
     disks = made.description.list_disks()
-    pace = Pace(context, BYTES_PER_S, sum(size for _, size in disks))
+    pace = Pace(
+        context, BYTES_PER_S, sum(size for _, size in disks), storages={made.storage} if disks else (), writes=True
+    )
     has_companions = made.description.export_version >= _WITH_COMPANIONS
     reader = DiskReader(
         source,

@@ -1,8 +1,10 @@
 """How fast a stream goes: simulated bandwidth, and progress that is written every ten seconds only."""
 
+from collections.abc import Collection
 from typing import Final
 
 from bot.lab.xapi.calls import Context
+from bot.lab.xapi.rules import nfs_mounts
 
 _NAP_S: Final = 0.02  # real seconds that are not worth a sleep
 _PROGRESS_EVERY_S: Final = 10.0
@@ -15,19 +17,39 @@ class Pace:
         context: Of the request.
         bytes_per_s: Simulated bandwidth.
         total: Bytes that all of it has.
+        storages: Repositories that the data come from or go to.
+        writes: Whether data go there.
     """
 
-    def __init__(self, context: Context, bytes_per_s: float, total: int) -> None:
+    def __init__(
+        self,
+        context: Context,
+        bytes_per_s: float,
+        total: int,
+        *,
+        storages: Collection[str],
+        writes: bool,
+    ) -> None:
         self._context = context
         self._bytes_per_s = bytes_per_s
         self._total = max(1, total)
+        self._storages = frozenset(storages)
+        self._writes = writes
         self._owed = 0.0
         self._done = 0
         self._told_at = context.pool.clock.elapsed
 
     async def carry(self, size: int) -> None:
-        """Takes as long as so many bytes take."""
-        await self.rest(size / self._bytes_per_s)
+        """Takes as long as so many bytes take; waits for a file server that does not answer.
+
+        Raises:
+            ApiError: `VDI_IO_ERROR` where a file server takes no writes or has lost its directory.
+        """
+        pool = self._context.pool
+        for storage in self._storages:
+            await nfs_mounts.reach_data(pool, storage, writes=self._writes)
+        slowness = max((nfs_mounts.find_slowness(pool, storage) for storage in self._storages), default=1.0)
+        await self.rest(size / self._bytes_per_s * slowness)
 
     async def rest(self, seconds: float) -> None:
         """Takes so many simulated seconds; what is too short for a sleep is added to the next."""

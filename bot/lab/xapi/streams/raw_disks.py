@@ -75,7 +75,7 @@ async def _send(visit: Visit, vdi: str, base: str, kind: str, context: Context) 
             raise ApiError("VDI_IN_USE", vdi, "attach")
     if kind == "vhd" and disk.size > LARGEST:
         raise ApiError("VDI_TOO_LARGE", vdi, str(LARGEST))
-    pace = Pace(context, BYTES_PER_S, disk.size)
+    pace = Pace(context, BYTES_PER_S, disk.size, storages={disk.storage}, writes=False)
     outlet = Outlet(visit, pace, "none")
     await visit.begin(raw_pages.write_disk_head(_TYPES[kind], context.task))
     with attach(visit.pool, [vdi]):
@@ -140,7 +140,7 @@ async def _fill(visit: Visit, vdi: str, kind: str, context: Context) -> None:
     database = visit.pool.database
     await visit.begin(raw_pages.write_import_head(context.task))
     size = database.get("VDI", vdi, "virtual_size")
-    pace = Pace(context, BYTES_PER_S, size)
+    pace = Pace(context, BYTES_PER_S, size, storages={database.get("VDI", vdi, "SR")}, writes=True)
     if kind == "tar":
         await _read_tar(visit, vdi, pace)
     else:
