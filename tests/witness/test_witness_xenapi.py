@@ -9,6 +9,7 @@ import xmlrpc.client
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import fromstring
 
 import pytest
 import XenAPI
@@ -371,3 +372,21 @@ async def test_a_kept_connection_that_the_server_cut_is_opened_again(datacentre:
                 assert failure.details == ["HOST_STILL_BOOTING"]  # noqa: PT017  every other failure is one
 
     assert await client.bare(outlive) == 2
+
+
+async def test_storage_is_probed_and_made_as_its_examples_do(client: Client) -> None:
+    """Exports from the failure of a probe without a path, repositories from the XML of one with it, then made."""
+    server = {"server": "nfsserver"}
+    host = await client.run(lambda xenapi: _only(xenapi, "host", "xenserver1"))
+    code, _, _, told = await client.fail(lambda xenapi: xenapi.SR.probe(host, server, "nfs", {}))
+    assert code == "SR_BACKEND_FAILURE_101"
+    # S314: both texts are of the lab that this test started.
+    paths = [one.text for one in fromstring(told).iter("Path")]  # noqa: S314  see above
+    assert paths == ["/home/test", "/home/second", "/home/old"]
+    config = {**server, "serverpath": "/home/second"}
+    made = await client.run(
+        lambda xenapi: xenapi.SR.create(host, config, "0", "second", "", "nfs", "user", True, {"nosubdir": "false"})
+    )
+    uuid = await client.run(lambda xenapi: xenapi.SR.get_uuid(made))
+    found = await client.run(lambda xenapi: xenapi.SR.probe(host, config, "nfs", {}))
+    assert [one.text for one in fromstring(found).iter("UUID")] == [uuid]  # noqa: S314  see above

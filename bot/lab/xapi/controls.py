@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import msgspec
 from msgspec import Meta
 
-from bot.lab.xapi import meddling
+from bot.lab.xapi import breaking, meddling
 from bot.lab.xapi.control import Control, HostName
 from bot.lab.xapi.faults import Fault
 from bot.lab.xapi.stream_faults import StreamFault
@@ -171,6 +171,7 @@ AnyControl = (
     | meddling.UnplugStorage
     | meddling.PlugStorage
     | meddling.SwitchNfs
+    | breaking.AnyBreak
     | meddling.Set
 )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.lab.xapi import controls, meddling, nfs_switches, strangers, upheaval
+from bot.lab.xapi import breakage, breaking, controls, meddling, nfs_switches, strangers, upheaval
 from bot.lab.xapi.clock import Clock, Gate
 from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.machine import Machine
@@ -120,6 +120,20 @@ class Hands:
                 strangers.plug_storage(pool, storage, self._find_member(pool, host), attached=attached)
             case meddling.SwitchNfs():
                 nfs_switches.turn(self._pools, self._outside, control)
+            case _:
+                self._break_host(control)
+
+    def _break_host(self, control: controls.AnyControl) -> None:
+        match control:
+            case breaking.LosePaths(host=host, sr=sr):
+                pool, machine = self._find_host(host)
+                breakage.lose_paths(pool, machine, self._find_of(pool, sr) if sr else None, control)
+            case breaking.PullCable():
+                breakage.pull_cable(*self._find_host(control.host), control)
+            case breaking.EndCertificate():
+                breakage.end_certificate(*self._find_host(control.host), control)
+            case breaking.ShrinkControlDomain():
+                breakage.shrink_control_domain(*self._find_host(control.host), control)
 
     async def _switch(self, control: controls.AnyControl) -> None:
         match control:
@@ -161,6 +175,12 @@ class Hands:
         if owner is not pool:
             raise ValueError(f"Host {name!r} is in another pool.")
         return machine.ref
+
+    def _find_of(self, pool: Pool, text: str) -> str:
+        owner, storage = self._find("SR", text)
+        if owner is not pool:
+            raise ValueError(f"Storage {text!r} is in another pool.")
+        return storage
 
     def _find(self, class_name: str, text: str) -> tuple[Pool, str]:
         """Returns the object of that UUID, or the only one of that name."""

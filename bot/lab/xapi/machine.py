@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
+from bot.lab.xapi.values import Date
+
 
 class Toolstack(enum.Enum):
     """How far the toolstack of a machine is: it refuses connections, says it is booting, or serves."""
@@ -34,6 +36,19 @@ class Door(Protocol):
         """Closes every open connection in the middle of whatever it does."""
 
 
+@dataclass
+class Whole:
+    """What a host was before it was broken.
+
+    Attributes:
+        certificates: When its certificates end, by reference.
+        dom0_memory: Bytes of its control domain; 0 where nobody took any.
+    """
+
+    certificates: dict[str, Date] = field(default_factory=dict)
+    dom0_memory: int = 0
+
+
 class NoDoor(Door):
     """The door of a machine that nothing serves: it is there, and nobody comes through."""
 
@@ -60,6 +75,7 @@ class Machine:
         clock_ahead_s: How far its clock is ahead of the others, in seconds; negative when it is behind.
         control_load: The load of its control domain, where somebody set it.
         control_free: Bytes of memory that its control domain has left, where somebody set it.
+        whole: What it was before somebody broke it.
         archive_numbers: Numbers of the references in archives: they go on from one archive to the next.
     """
 
@@ -82,6 +98,7 @@ class Machine:
     clock_ahead_s: float = 0.0
     control_load: float | None = None
     control_free: int | None = None
+    whole: Whole = field(default_factory=Whole)
     local_sessions: set[str] = field(default_factory=set)
     archive_numbers: Iterator[int] = field(default_factory=count)
 

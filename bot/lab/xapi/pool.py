@@ -80,7 +80,7 @@ class Pool:
             name=name,
             priority=priority,
             cls=cls,
-            obj_uuid=self.database.get(cls if cls == "VM" else cls.lower(), ref, "uuid"),
+            obj_uuid=self.database.get({"Host": "host", "Pool": "pool"}.get(cls, cls), ref, "uuid"),
             body=body,
             at=self.clock.now(),
         )

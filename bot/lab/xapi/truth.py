@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from bot.lab.xapi import breakage
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.values import NULL_REF, Value
 
@@ -90,6 +91,7 @@ def _describe_host(pool: Pool, ref: str) -> dict[str, Value]:
         "memory_total": metrics["memory_total"],
         "memory_free": metrics["memory_free"],
         "cpu_vendor": record["cpu_info"]["vendor"],
+        **breakage.describe(pool, ref),
         "version": f"{record['software_version']['product_brand']} {record['software_version']['product_version']}",
     }
 

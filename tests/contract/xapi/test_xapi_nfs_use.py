@@ -4,8 +4,8 @@ import asyncio
 from io import BytesIO
 
 import pytest
-from datacentre_client import DEADLINE_S, Connect, Rpc
-from storage_client import GIB, MIB, list_disks
+from datacentre_client import DEADLINE_S, PASSWORD, Connect, Rpc, Until, host_of
+from storage_client import GIB, MIB, list_disks, read_messages
 from test_xapi_nfs import MOUNT, SECOND, make
 
 from bot.lab.xapi import Datacentre
@@ -258,3 +258,33 @@ async def test_two_pools_can_attach_one_repository_and_the_lab_tells_of_the_dang
     assert await other.call("SR.get_VDIs", again) == []
     await other.call("PBD.unplug", plug)
     assert datacentre.state()["dangers"] == []
+
+
+async def test_a_host_that_starts_while_the_server_is_down_has_its_storage_unplugged_and_an_alert(
+    datacentre: Datacentre, rpc: Rpc, until: Until
+) -> None:
+    host, uuid = await rpc.find("host", "xenserver3"), await rpc.call("SR.get_uuid", await rpc.find("SR", "nfs-vhd"))
+    await datacentre.do({"do": "kill_host", "host": "xenserver3"})
+    await turn(datacentre, nfs="stopped")
+    await datacentre.do({"do": "start_host", "host": "xenserver3"})
+    await until(lambda: host_of(datacentre, "xenserver3")["unplugged"] == [uuid])
+    [alert] = [one for one in await read_messages(rpc) if one["name"] == "PBD_PLUG_FAILED_ON_SERVER_START"]
+    assert (alert["cls"], alert["obj_uuid"], alert["priority"]) == ("Host", await rpc.call("host.get_uuid", host), 3)
+
+
+async def test_a_host_that_joins_mounts_the_storage_of_the_pool_if_it_can(
+    datacentre: Datacentre, connect: Connect, until: Until
+) -> None:
+    uuids = {one["name"]: one["uuid"] for one in datacentre.state()["srs"]}
+    await turn(datacentre, path="/home/test", clients=["xenserver1", "xenserver3"])
+    joining = await connect("xenserver4").login()
+    coordinator = host_of(datacentre, "xenserver1")["address"]
+    await joining.call("pool.join", coordinator, "root", PASSWORD)
+    await until(lambda: host_of(datacentre, "xenserver4")["pool"] == host_of(datacentre, "xenserver1")["pool"])
+    assert host_of(datacentre, "xenserver4")["unplugged"] == [uuids["nfs-vhd"]]
+    await turn(datacentre, path="/home/test", clients=[])
+    await until(lambda: host_of(datacentre, "xenserver4")["enabled"])
+    member = await connect("xenserver1").login()
+    for pbd in await member.call("SR.get_PBDs", await member.find("SR", "nfs-vhd")):
+        await member.call("PBD.plug", pbd)
+    assert host_of(datacentre, "xenserver4")["unplugged"] == []

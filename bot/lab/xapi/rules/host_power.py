@@ -9,6 +9,7 @@ from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.guest_state import halt
 from bot.lab.xapi.rules.ha_restart import restart_guests
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
+from bot.lab.xapi.rules.mounting import mount_again
 from bot.lab.xapi.rules.toolstack import boot_toolstack, find_source, lose_memory
 
 ASSUMED_DEAD_S: Final = 600.0  # a silent member is called live for ten minutes
@@ -45,6 +46,8 @@ async def give_power(pool: Pool, machine: Machine) -> None:
         set_live(pool, machine, live=True)
     database.notify()
     pool.tasks.spawn(boot_toolstack(pool, machine))
+    if database.has("host", machine.ref):
+        pool.tasks.spawn(mount_again(pool, machine))
 
 
 async def cut_network(pool: Pool, machine: Machine) -> None:

@@ -9,6 +9,7 @@ from bot.lab.xapi.population import level_cpus
 from bot.lab.xapi.rules.forgetting import forget_host
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
+from bot.lab.xapi.rules.mounting import mount_shared
 from bot.lab.xapi.rules.storage_operations import refresh_storage
 from bot.lab.xapi.rules.toolstack import keep_looking_for_coordinator, lose_work_of, restart_toolstack
 from bot.lab.xapi.schema.model import CLASSES, FieldType
@@ -51,6 +52,7 @@ def move_in(here: Pool, there: Pool, machine: Machine) -> None:
         refresh_storage(there, known[ref])
     refresh_allowed_host(there, machine.ref)
     there.tasks.spawn(keep_looking_for_coordinator(there, machine))
+    there.tasks.spawn(mount_shared(there, machine))
     restart_toolstack(there, machine)
 
 
@@ -65,7 +67,8 @@ def _see_shared_storage(database: Database, host: str) -> None:
         others = database.get("SR", storage, "PBDs")
         if database.get("SR", storage, "shared") and others:
             config = dict(database.get("PBD", others[0], "device_config"))
-            database.create("PBD", host=host, SR=storage, device_config=config, currently_attached=True)
+            is_there = database.get("SR", storage, "type") != "nfs"  # what must be mounted is tried first
+            database.create("PBD", host=host, SR=storage, device_config=config, currently_attached=is_there)
 
 
 async def found_pool(pool: Pool, machine: Machine) -> None:
