@@ -1,6 +1,7 @@
 // The datacentre: pools, their hosts, their storage, and the guests on them, as they truly are. A guest that moves is
 // seen to move.
 
+import { drawBreakButton, drawFileServers, drawHostCard, hostMenu, listBroken } from "./breaking.js";
 import { classes, h } from "./dom.js";
 import { drawGuestCard, drawGuests, isGoneHost } from "./guests.js";
 import { state, update } from "./store.js";
@@ -18,7 +19,8 @@ export function drawDatacentre() {
   const guests = groupGuests(truth);
   return [
     truth.guests.length > MANY_GUESTS && drawFind(),
-    h("div", { key: "pools", class: "pools" }, pools.map((pool) => drawPool(pool, hostsOf.get(pool.uuid), guests, truth))),
+    (truth.dangers ?? []).map((danger) => h("p", { key: danger, class: "danger", role: "alert" }, danger)),
+    h("div", { key: "pools", class: "pools" }, pools.map((pool) => drawPool(pool, hostsOf.get(pool.uuid), guests, truth)), find.words === "" && drawFileServers(truth)),
     find.words !== "" && guests.size === 0 && h("p", { key: "nothing", class: "waiting" }, "No guest has such a name."),
   ];
 }
@@ -64,7 +66,7 @@ function drawPool(pool, hosts, guests, truth) {
         h("h2", {}, h("span", { dir: "auto" }, name), h("small", {}, `pool of ${hosts.length} hosts`)),
         h("div", { class: "srs" }, storage.filter((sr) => sr.shared).map((sr) => drawStorage(sr, "shared"))),
       ),
-    h("div", { class: "hosts" }, shown.map((host) => drawHost(host, [...(guests.get(host.uuid) ?? []), ...(isAlone ? idle : [])], storage, isAlone))),
+    h("div", { class: "hosts" }, shown.map((host) => drawHost(host, [...(guests.get(host.uuid) ?? []), ...(isAlone ? idle : [])], storage, isAlone, truth))),
     !isAlone && idle.length > 0 && h("div", { class: "idle" }, h("span", { class: "idle-label" }, "Not running"), drawGuests(idle, "Guests that run nowhere")),
     drawGuestCard([...hosts.flatMap((host) => guests.get(host.uuid) ?? []), ...idle]),
   );
@@ -83,7 +85,7 @@ function drawStorage(sr, kind) {
   );
 }
 
-function drawHost(host, guests, storage, isAlone) {
+function drawHost(host, guests, storage, isAlone, truth) {
   const total = Number(host.memory_total);
   const free = Number(host.memory_free);
   const used = total > 0 ? Math.min(1, Math.max(0, 1 - free / total)) : 0;
@@ -92,7 +94,8 @@ function drawHost(host, guests, storage, isAlone) {
   return h(
     "section",
     { key: host.uuid, class: classes("host", isGone && "host-gone", host.enabled === false && "host-disabled"), "data-host": host.uuid, "aria-label": `Host ${host.name}` },
-    h("header", { class: "host-head" }, h("h3", { dir: "auto", title: host.address }, host.name), drawMarks(host, isAlone)),
+    h("header", { class: "host-head" }, h("h3", { dir: "auto", title: host.address }, host.name), drawMarks(host, isAlone), drawBroken(host, truth), drawBreakButton(host.name, hostMenu(host))),
+    drawHostCard(host, truth),
     h("p", { class: "host-facts" }, [isAlone ? "stands alone" : null, shortVendor(host.cpu_vendor), host.version].filter(Boolean).join(" · ")),
     h(
       "div",
@@ -113,6 +116,10 @@ function drawMarks(host, isAlone) {
     host.silent === true && h("span", { class: "mark mark-bad" }, "silent"),
     host.silent !== true && host.live === false && h("span", { class: "mark mark-bad" }, "dead"),
   ];
+}
+
+function drawBroken(host, truth) {
+  return listBroken(host, truth).map((text) => h("span", { key: text, class: "mark mark-warn" }, text));
 }
 
 function shortVendor(vendor) {

@@ -1,5 +1,6 @@
 """Breaks one host and mends it again: what its records show, and the alerts that a real server sends with it."""
 
+import re
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,6 +11,7 @@ from bot.lab.xapi.rules.memory import MIB, compute_free, rebalance
 from bot.lab.xapi.values import NULL_REF, Date, Value, shifted
 
 _DAY_S: Final = 86_400.0
+_COUNTS: Final = re.compile(r"\[(\d+), (\d+)\]")
 _BOOT_DISK: Final = "mpath-boot"
 # Days before the end of a certificate, what is said then, and how urgent it is.
 _WARNINGS: Final = ((0, "EXPIRED", 1), (7, "EXPIRING_07", 1), (14, "EXPIRING_14", 2), (30, "EXPIRING_30", 3))
@@ -116,12 +118,15 @@ def describe(pool: Pool, ref: str) -> dict[str, Value]:
         "certificate_days": min((_count_days(pool.clock.now(), end) for end in ends), default=None),
         "dom0_memory": memory,
         "dom0_usual": machine.whole.dom0_memory or memory,
+        "dom0_strained": machine.control_load is not None or machine.control_free is not None,
         "unplugged": [database.get("SR", plug["SR"], "uuid") for plug in plugs if not plug["currently_attached"]],
         "paths": [
-            counts
-            for config in (record["other_config"], *(plug["other_config"] for plug in plugs))
-            for key, counts in config.items()
-            if key.startswith("mpath-")
+            *_list_paths(record["other_config"], None),
+            *(
+                path
+                for plug in plugs
+                for path in _list_paths(plug["other_config"], database.get("SR", plug["SR"], "uuid"))
+            ),
         ],
     }
 
@@ -132,6 +137,12 @@ def _list_certificates(pool: Pool, machine: Machine) -> list[str]:
         for ref, record in pool.database.items("Certificate")
         if record["host"] == machine.ref and record["type"] == "host"
     ]
+
+
+def _list_paths(other_config: dict[str, str], storage: str | None) -> list[dict[str, Value]]:
+    """Returns what records say of paths: to a storage by its UUID, or to the disk that the host starts from."""
+    found = [_COUNTS.fullmatch(counts) for key, counts in other_config.items() if key.startswith("mpath-")]
+    return [{"sr": storage, "up": int(one[1]), "of": int(one[2])} for one in found if one is not None]
 
 
 def _leads(pool: Pool, pbd: str, storage: str) -> bool:

@@ -81,7 +81,8 @@ async def test_paths_to_a_lun_are_lost_and_come_back(datacentre: Datacentre, rpc
         assert plugs.pop(host) == {"multipathed": "true", "mpath-360000000000000001": f"[{up}, 2]"}
         assert all(not config for config in plugs.values())
         assert await list_alerts(rpc) == [("MULTIPATH_PERIODIC_ALERT", 3, "Host")] * alerts
-        assert host_of(datacentre, HOST)["paths"] == [f"[{up}, 2]"]
+        uuid = await rpc.call("SR.get_uuid", storage)
+        assert host_of(datacentre, HOST)["paths"] == [{"sr": uuid, "up": up, "of": 2}]
 
 
 async def of_storage(rpc: Rpc, storage: str) -> list[tuple[str, dict[str, Any]]]:
@@ -91,6 +92,7 @@ async def of_storage(rpc: Rpc, storage: str) -> list[tuple[str, dict[str, Any]]]
 async def test_paths_to_the_disk_that_a_host_starts_from_are_told_by_the_host(datacentre: Datacentre, rpc: Rpc) -> None:
     await datacentre.do({"do": "paths", "host": HOST, "up": 0, "of": 4})
     assert (await rpc.call("host.get_other_config", await rpc.find("host", HOST)))["mpath-boot"] == "[0, 4]"
+    assert host_of(datacentre, HOST)["paths"] == [{"sr": None, "up": 0, "of": 4}]
 
 
 async def test_where_there_is_one_way_only_no_path_is_lost(datacentre: Datacentre, rpc: Rpc) -> None:
