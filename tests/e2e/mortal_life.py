@@ -80,7 +80,7 @@ class Life:
                 return number, state
             return None
 
-        return await self.lab.until(over, f"an end after a death {' '.join(point)}", patience_s=100)
+        return await self.lab.until(over, f"an end after a death {' '.join(point)}")
 
     async def confirm(self, number: int) -> None:
         for card in await self.cards(number):

@@ -14,8 +14,8 @@ import aiohttp
 import XenAPI
 
 T = TypeVar("T")
-# Longer than the minute for which the bot looks at what a failed migration left.
-PATIENCE_S = 90.0
+# Far longer than the minute for which the bot looks at what a failed migration left, on however busy a machine.
+PATIENCE_S = 180.0
 
 
 def strings(value: Any) -> str:
@@ -68,19 +68,17 @@ class StoryLab:
         return answer["messages"]
 
     async def until(self, look: Callable[[], Awaitable[T | None]], what: str = "", patience_s: float = PATIENCE_S) -> T:
-        """What `look` gives once it gives something; a poll of the page, bounded in time."""
-        pause = asyncio.Event()
+        """What `look` gives once it gives something; a poll of the page, bounded in time.
+
+        What has taken long already is looked at less often: others need the processors meanwhile.
+        """
+        pause_s = 0.1
         try:
             async with asyncio.timeout(patience_s):
-                while True:
-                    found = await look()
-                    if found:
-                        return found
-                    try:
-                        async with asyncio.timeout(0.1):
-                            await pause.wait()
-                    except TimeoutError:
-                        continue
+                while not (found := await look()):
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(0.5, pause_s * 1.1)
+                return found
         except TimeoutError:
             texts = "\n".join(strings(one)[:400] for one in await self.screen())
             raise AssertionError(f"never seen: {what}\n{texts}") from None
@@ -176,7 +174,11 @@ async def story_lab(data: Path, *options: str) -> AsyncIterator[StoryLab]:
     try:
         async with asyncio.timeout(PATIENCE_S):
             line = await process.stdout.readline()
-        assert line, (data / "lab.log").read_text()[-4000:]
+        if not line:
+            code = await process.wait()
+            raise AssertionError(
+                f"the lab ended with {code} before it was ready: {(data / 'lab.log').read_text()[-4000:]}"
+            )
         async with aiohttp.ClientSession() as http:
             yield StoryLab(http, json.loads(line), process)
     finally:

@@ -79,7 +79,7 @@ def moments(steps: list[str]) -> list[Point]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("share", SHARES)
 async def test_a_kill_around_every_step_of_a_backup_leaves_nothing_and_calls_nothing_good_that_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: int

@@ -20,6 +20,8 @@ class Move(Life):
     guest = "centos54"
     method = "VM.pool_migrate"
     ends = ("xenserver1", "xenserver3")
+    #: The stands of the job at which it is not died.
+    left_out: tuple[str, ...] = ()
 
     async def words(self) -> str:
         return f"migrate {self.guest} to {self.ends[1]}"
@@ -88,6 +90,8 @@ class Laden(Move):
 
     guest = "web-local"
     method = "VM.migrate_send"
+    # Until it runs, a job is stored and asked about in one way whatever it does; `Move` dies there for both.
+    left_out = ("PROPOSED", "QUEUED")
 
     async def words(self) -> str:
         return f"{await super().words()} sr {await asyncio.to_thread(self.local, self.ends[1])}"
@@ -132,7 +136,7 @@ class Laden(Move):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("kind", [Move, Laden])
 async def test_a_kill_around_every_transaction_of_a_migration_moves_the_guest_once_or_not_at_all(
@@ -147,6 +151,7 @@ async def test_a_kill_around_every_transaction_of_a_migration_moves_the_guest_on
         unknown = next(("after", step) for step in steps if "INTENT 1" in step and "steps" in step)
         # Beside it only what the bot says then would be left to die at, with the same doubt.
         points = [one for one in points if "INTENT 1" not in one[1] or one in {unknown, ("before", unknown[1])}]
+        points = [one for one in points if not one[1].startswith(kind.left_out)]
         for point in points:
             if point != unknown:
                 await life.check(point)

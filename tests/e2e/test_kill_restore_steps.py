@@ -39,7 +39,7 @@ class Return(Life):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("share", SHARES)
 async def test_a_kill_around_every_transaction_of_a_restore_gives_one_guest_or_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: int

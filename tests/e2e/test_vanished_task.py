@@ -78,7 +78,6 @@ async def removed_while_the_bot_was_down(data: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(200)
 async def test_a_task_that_vanished_with_its_work_undone_needs_a_person_and_is_never_repeated(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -221,7 +221,6 @@ async def source_dies_half_way(data: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
 async def test_what_breaks_half_way_is_looked_at_for_a_minute_and_told_as_it_is(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
