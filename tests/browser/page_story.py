@@ -124,6 +124,18 @@ def hold_as_a_phone(person: Person) -> None:
         chat.click()
 
 
+def pictured(person: Person, card: Locator, folder: Path, name: str) -> None:
+    """A picture at a desk and one on a phone, where the whole card must be as wide as the screen at most."""
+    card.scroll_into_view_if_needed()
+    person.page.screenshot(path=folder / f"{name}.png", animations="disabled")
+    hold_as_a_phone(person)
+    card.scroll_into_view_if_needed()
+    assert card.evaluate("node => node.getBoundingClientRect().right") <= PHONE_PX
+    assert person.page.evaluate("document.documentElement.scrollWidth") <= PHONE_PX
+    person.page.screenshot(path=folder / f"{name}-phone.png", animations="disabled")
+    person.page.set_viewport_size({"width": 1440, "height": 900})
+
+
 def shots_folder(tmp_path: Path) -> Path:
     """Where screenshots go: the folder that XENBOT_SCREENSHOTS names, else the test's own."""
     folder = Path(os.environ.get("XENBOT_SCREENSHOTS") or tmp_path)

@@ -3,22 +3,10 @@
 from pathlib import Path
 
 import pytest
-from page_story import PHONE_PX, Person, ShippedLab, hold_as_a_phone, shots_folder
-from playwright.sync_api import Locator, expect
+from page_story import Person, ShippedLab, pictured, shots_folder
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-
-
-def pictured(person: Person, card: Locator, folder: Path, name: str) -> None:
-    """A picture at a desk and one on a phone, where the whole card must be as wide as the screen at most."""
-    card.scroll_into_view_if_needed()
-    person.page.screenshot(path=folder / f"{name}.png", animations="disabled")
-    hold_as_a_phone(person)
-    card.scroll_into_view_if_needed()
-    assert card.evaluate("node => node.getBoundingClientRect().right") <= PHONE_PX
-    assert person.page.evaluate("document.documentElement.scrollWidth") <= PHONE_PX
-    person.page.screenshot(path=folder / f"{name}-phone.png", animations="disabled")
-    person.page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def test_two_hosts_that_do_not_fit_are_told_why_with_both_values(person: Person, tmp_path: Path) -> None:
