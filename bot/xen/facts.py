@@ -83,7 +83,8 @@ class LiveFacts:
         Raises NotFound, Unreachable, CannotTell, XapiFailure.
         """
         pool, ref = self._locate("VM", "guest", vm)
-        reader, targets = Reader(pool), sorted(pool.model.tables.of(HostRecord))
+        reader, known = Reader(pool), pool.model.tables.of(HostRecord)
+        targets = sorted(ref for ref, record in known.items() if record.address)
         (guest, hosts), movable, verdicts = await asyncio.gather(
             read_placed(pool, reader, ref, vm, set()),
             may_move(pool, ref),
@@ -279,7 +280,9 @@ async def read_hosts(pool: LivePool, reader: Reader, near: set[str]) -> dict[str
     tables = reader.tables
     for kind in (HostRecord, HostMetricsRecord):
         for ref, record in pool.model.tables.of(kind).items():
-            tables.put(ref, record)
+            # What is asked of a host that joined only half-way hangs.
+            if not isinstance(record, HostRecord) or record.address:
+                tables.put(ref, record)
     near = {ref for ref in near if ref in tables.of(HostRecord)}
     found, records = await asyncio.gather(reader.all(PoolRecord), reader.some(HostRecord, near))
     for ref in near - {ref for ref in near if tables.of(HostRecord)[ref] in records}:

@@ -107,6 +107,11 @@ async def test_a_join_that_breaks_off_names_the_record_it_left_and_keeps_a_secon
         (broken,) = [one for one in rules(facts) if one.grade is Grade.BLOCKED]
         assert broken.key == "left-over"
         assert f"xe host-forget uuid={host.uuid}" in plain(broken.check(facts).fix or "")
+        # Nor is it a place for a guest.
+        placed = await pools.placements(pools.vm("centos54").uuid)
+        assert {one.target.name for one in placed} == {"xenserver3"}
+        leaving = await pools.leaving(pools.host("xenserver1").uuid)
+        assert {one.name for one in leaving.others} == {"xenserver3"}
         record = await pools._live(joining.plan.pool).resolve("host", host.uuid)
         await pools._live(joining.plan.pool).sessions.read("host.destroy", record)
         await until(pools, lambda: all(one.address for one in pools.pool("experiment").hosts))
