@@ -160,8 +160,12 @@ def _features(facts: JoinFacts) -> Rule:
     host, pool = facts.joining.coordinator, facts.pool
     title, offered = "CPU features", cpu_features.parse(host.features_hvm)
     shared = _shared_features(pool)
-    if offered is None or shared is None or host.cpu_vendor != pool.coordinator.cpu_vendor:
-        return Rule("cpu-features", title, Grade.OK, text(host.cpu_model), text(pool.coordinator.cpu_model))
+    models = text(host.cpu_model), text(pool.coordinator.cpu_model)
+    if host.cpu_vendor != pool.coordinator.cpu_vendor:
+        return Rule("cpu-features", title, Grade.OK, *models)
+    if offered is None or shared is None:
+        fix = say("Not every host tells the features of its CPU, so nobody can say what the pool would lose.")
+        return Rule("cpu-features", title, Grade.UNKNOWN, *models, fix)
     names, count = cpu_features.missing(shared, offered)
     mine = say("{model}, lacks {n}", model=host.cpu_model, n=counted(count, "feature", "features"))
     if not count:

@@ -338,6 +338,17 @@ async def test_a_broken_rule_is_named_before_and_refused_by_xapi(
         assert code in known_codes(), "a refusal that people read in our words"
 
 
+async def test_features_that_no_host_tells_are_not_called_alike(lab: Datacentre) -> None:
+    _host("cpu_info", {"features_hvm": "", "features_hvm_host": ""})(lab)
+    settings = (pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver4"))
+    async with following(*settings) as pools:
+        await loaded(pools)
+        facts, broken = await _judged(pools, "xenserver4", "experiment")
+        assert broken == {}
+        (unclear,) = [one for one in rules(facts) if one.grade is not Grade.OK]
+        assert (unclear.key, unclear.grade) == ("cpu-features", Grade.UNKNOWN)
+
+
 async def test_suspended_guests_come_along(lab: Datacentre) -> None:
     _guests("Suspended")(lab)
     settings = (pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver2"))
