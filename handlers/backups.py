@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
 from bot.commands import Annotated, Command, Context, Query, Topic, after
-from bot.domain.catalogue import Backup, BackupState, Odd, Proof
+from bot.domain.catalogue import Backup, BackupState, Odd, Proof, merged
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Small, Table, Verdict
 from bot.domain.policy import Role
 from bot.domain.texts import Code, Moment, Phrase, Quote, Size, Span, Value, Who, many, say
@@ -22,6 +23,8 @@ _NAMED = 5
 # So long the archive itself is waited for; what is catalogued is shown all the same.
 _GLANCE_S = 5.0
 _OPEN = 500
+# More than any archive holds.
+_EVERY = 10_000_000
 _HOW = {
     Proof.STREAM: "every block, as it was made",
     Proof.FULL: "every block, read again",
@@ -38,9 +41,11 @@ class Arguments(msgspec.Struct, frozen=True):
 
 async def answer(arguments: Arguments, context: Context) -> Message:
     """The catalogue, newest first; one guest's with all there is to say of each."""
-    known = await context.journal.backups()
+    known, odd, doubt = await _look(context)
     found = meant(arguments.what, context.fleet, known) if arguments.what and known else list(known)
-    beside = await _beside_them({one.guest: one.name for one in found}, context, all_of_it=not arguments.what)
+    names = {one.guest: one.name for one in found}
+    theirs = [one for one in odd if not arguments.what or one.guest in names]
+    beside = doubt or await _beside_them(theirs, names, context)
     if not found:
         headline = say("No backup yet")
         hint = Facts((say("{command} makes one.", command=Code("/xen backup <vm>")),))
@@ -48,7 +53,7 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(1, arguments.page), pages)
     shown = found[(page - 1) * PAGE : page * PAGE]
-    bad = [one for one in found if one.state is BackupState.DAMAGED]
+    bad = [one for one in found if one.state in {BackupState.DAMAGED, BackupState.GONE}]
     headline = _headline(found, page, pages)
     parts: list[Part] = [Verdict(headline, mark=Mark.ATTENTION if bad else Mark.PLAIN)]
     if bad:
@@ -67,20 +72,38 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     return Message(headline, tuple(parts))
 
 
-async def _beside_them(names: dict[str, str], context: Context, *, all_of_it: bool) -> tuple[Part, ...]:
-    """What else lies in the archive, of these guests or all in all, and what to do about it."""
+async def _look(context: Context) -> tuple[Sequence[Backup], Sequence[Odd], tuple[Part, ...]]:
+    """The backups as the archive shows them, what else lies there, or why that cannot be seen.
+
+    Those that came from elsewhere are catalogued; what is gone is so for this answer, until it is looked for again.
+    """
+    before = await context.journal.backups(limit=_EVERY)
     try:
         async with asyncio.timeout(_GLANCE_S):
-            odd = await context.facts.library.odd()
+            shown = await context.facts.library.listing()
     except TimeoutError:
-        return (Facts((say("The archive has not answered for {s}: this is from memory.", s=Span(_GLANCE_S)),)),)
+        doubt = say("The archive has not answered for {s}: this is from memory.", s=Span(_GLANCE_S))
+        return before, (), (Facts((doubt,)),)
     except TargetFailed as failed:
-        return (Facts((say("{why} {fix}", why=Quote(failed.message), fix=Quote(failed.fix)),)),)
+        doubt = say("{why} {fix}", why=Quote(failed.message), fix=Quote(failed.fix))
+        return before, (), (Facts((doubt,)),)
+    ids = {one.id for one in before}
+    for one in shown.backups:
+        if one.id not in ids:
+            await context.facts.catalogue.keep_backup(one)
+    # What was catalogued meanwhile is in neither of the two, and not gone.
+    seen = {one.id: one for one in merged(before, shown)}
+    now = await context.journal.backups(limit=_EVERY)
+    return [seen.get(one.id, one) for one in now], shown.odd, ()
+
+
+async def _beside_them(odd: Sequence[Odd], names: dict[str, str], context: Context) -> tuple[Part, ...]:
+    """What to do about what else lies in the archive; what jobs are writing now is left out."""
+    if not odd:
+        return ()
     jobs = await context.journal.jobs(limit=_OPEN, open_only=True)
     under_way = tuple(f"-{mark(job.nonce, target.uuid)}" for job in jobs for target in job.plan.targets)
-    left = [
-        one for one in odd if (all_of_it or one.guest in names) and not (one.draft and one.draft.endswith(under_way))
-    ]
+    left = [one for one in odd if not (one.draft and one.draft.endswith(under_way))]
     if not left:
         return ()
     lines = [say("In the archive beside them:")] if names else [say("In the archive:")]
@@ -119,6 +142,8 @@ def _headline(found: list[Backup], page: int, pages: int) -> Phrase:
 
 
 def _damage(one: Backup) -> Phrase:
+    if one.state is BackupState.GONE:
+        return say("{backup} of {guest} is gone from the archive", backup=Code(one.id), guest=one.name)
     damage = one.verified.damage if one.verified else ()
     what = many([Quote(sentence) for sentence in damage]) if damage else say("what, was not kept")
     return say("{backup} of {guest} is damaged: {what}", backup=Code(one.id), guest=one.name, what=what)
@@ -138,6 +163,8 @@ def _verified(one: Backup) -> tuple[Value, Value]:
         return say("never"), say("nobody")
     who: Value = Who(look.who) if look.who.startswith(("U", "W")) else say("xenbot")
     state = "damaged" if look.damage else "whole"
+    if one.state is BackupState.GONE:
+        return say("gone from the archive"), who
     return say("{state} {at}, {how}", state=say(state), at=Moment(look.at), how=say(_HOW[look.how])), who
 
 

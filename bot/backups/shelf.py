@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from bot.backups.checking import Look, check_all, check_sample
 from bot.backups.comparing import Comparing, wanted
 from bot.backups.intake_examined import LINGER_S
 from bot.backups.target import Target
-from bot.domain.catalogue import Archived, Backup, Odd, Proof, Shown
+from bot.domain.catalogue import Archived, Backup, Proof, Shown
 
 _TELL_EVERY_S: Final = 1.0
 _ASKING: Final = 8
@@ -41,12 +41,7 @@ class Shelf(Asking):
 
     async def listing(self) -> Shown:
         """See `Library.listing`."""
-        return (await asyncio.wrap_future(self._threads.submit(self._target().listing))).shown
-
-    async def odd(self) -> Sequence[Odd]:
-        """See `Library.odd`."""
-        listing = await self._asked(self._target().listing)
-        return (*listing.findings, *(one.odd(self._clock()) for one in listing.unfinished))
+        return (await asyncio.wrap_future(self._threads.submit(self._target().listing))).shown(self._clock())
 
     async def archived(self, backup: str) -> Archived:
         """See `Library.archived`."""

@@ -139,10 +139,10 @@ class Listing:
     def __post_init__(self) -> None:
         object.__setattr__(self, "backups", tuple(one.backup for one in self.stored))
 
-    @property
-    def shown(self) -> Shown:
-        """The same as the catalogue needs it."""
-        return Shown(self.backups, self.unread, self.blind)
+    def shown(self, now: float) -> Shown:
+        """The same as the catalogue, and people, need it; `now` in Unix seconds."""
+        odd = (*self.findings, *(one.odd(now) for one in self.unfinished))
+        return Shown(self.backups, self.unread, self.blind, odd)
 
 
 @dataclass(frozen=True)

@@ -81,16 +81,40 @@ def newest_good(backups: Iterable[Backup]) -> Backup | None:
     return max((one for one in backups if one.good), key=lambda one: (one.at, one.id), default=None)
 
 
+class Odd(msgspec.Struct, frozen=True):
+    """Something in the archive that is no usable backup: where it lies, what is so, and what to do ("" for nothing).
+
+    `where` is its path within `place`, `guest` the UUID of the guest among whose backups it lies. In `fix` the place
+    `{command}` stands for `command`. `draft` is the id of a backup that was begun and neither finished nor given up:
+    it may be under way.
+    """
+
+    place: str
+    where: str
+    what: str
+    fix: str = ""
+    command: str = ""
+    guest: str = ""
+    draft: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """All of it, for a terminal."""
+        path = f"{self.place}/{self.where}" if self.where else self.place
+        return f"{path} {self.what}. {self.fix.replace('{command}', f'`{self.command}`')}".rstrip()
+
+
 class Shown(msgspec.Struct, frozen=True):
     """What an archive shows: its `backups`, newest first, those in the trash included.
 
     `unread` are the ids of backups, and the UUIDs of guests, of which could not be seen what is there now; `blind`
-    tells that this may be any: the trash could not be read.
+    tells that this may be any: the trash could not be read. `odd` is what else lies there.
     """
 
     backups: tuple[Backup, ...] = ()
     unread: frozenset[str] = frozenset()
     blind: bool = False
+    odd: tuple[Odd, ...] = ()
 
     def hides(self, backup: str, guest: str) -> bool:
         """Whether a backup that is not among the `backups` may be there all the same."""
@@ -129,26 +153,3 @@ class Archived(msgspec.Struct, frozen=True):
 
     backup: Backup
     contents: Contents
-
-
-class Odd(msgspec.Struct, frozen=True):
-    """Something in the archive that is no usable backup: where it lies, what is so, and what to do ("" for nothing).
-
-    `where` is its path within `place`, `guest` the UUID of the guest among whose backups it lies. In `fix` the place
-    `{command}` stands for `command`. `draft` is the id of a backup that was begun and neither finished nor given up:
-    it may be under way.
-    """
-
-    place: str
-    where: str
-    what: str
-    fix: str = ""
-    command: str = ""
-    guest: str = ""
-    draft: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """All of it, for a terminal."""
-        path = f"{self.place}/{self.where}" if self.where else self.place
-        return f"{path} {self.what}. {self.fix.replace('{command}', f'`{self.command}`')}".rstrip()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
-from bot.domain.catalogue import Archived, Backup, Odd, Proof, Shown
+from bot.domain.catalogue import Archived, Backup, Proof, Shown
 from bot.domain.upkeep import Pruned
 from bot.operations.stream_ports import Sink
 
@@ -122,10 +122,6 @@ class Library(Protocol):
 
     async def listing(self) -> Shown:
         """All there is, those in the trash included."""
-        ...
-
-    async def odd(self) -> Sequence[Odd]:
-        """What lies there and is no usable backup, what was begun and is not finished included."""
         ...
 
     async def archived(self, backup: str, /) -> Archived:

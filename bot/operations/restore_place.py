@@ -30,7 +30,9 @@ def pool_for(backup: Backup, host: Host | None, sr: Sr | None, fleet: Fleet) -> 
     if loading:
         raise CannotTell(f"pool {', '.join(loading)} has not been loaded")
     raise Refused(
-        f"The backup is of pool “{clean(backup.pool_name)}”, which is none of mine.",
+        f"The backup is of pool “{clean(backup.pool_name)}”, which is none of mine."
+        if backup.pool_name
+        else "The backup came from elsewhere, so that no pool is its own.",
         "Name a host or an SR to restore to: `on <host>`, `sr <sr>`.",
     )
 

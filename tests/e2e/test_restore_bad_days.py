@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from story_lab import StoryLab, opened
+from story_lab import StoryLab, opened, strings
 from test_story_restore import as_it_was, backed_up, confirmed, everything, found, lose
 
 
@@ -125,3 +127,36 @@ async def test_a_host_that_dies_in_the_middle_of_an_import_leaves_nothing_of_it(
     await lab.press(failed, "Ask again")
     await lab.press(await lab.sees("Restore back", "job 3", "Confirm", private=False), "Confirm")
     await lab.sees("back is restored", private=False)
+
+
+async def adopted(lab: StoryLab, file: Path) -> tuple[int, str]:
+    """Takes a file in as an operator of the machine does; exit code and output."""
+    words = ("backups", "adopt", "--config", lab.info["config"], "--json", str(file))
+    pipes: dict[str, Any] = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.STDOUT}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot.cli", *words, **pipes)
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+async def test_an_archive_from_elsewhere_is_taken_in_listed_at_once_and_restored_and_a_saved_page_is_not(
+    lab: StoryLab, tmp_path: Path
+) -> None:
+    await backed_up(lab, "centos54")
+    elsewhere, page = tmp_path / "from elsewhere.xva", tmp_path / "page.xva"
+    here = archive(lab)
+    here.rename(elsewhere)
+    shutil.rmtree(here.parent)
+    page.write_bytes(b"<!doctype html><html><title>Sign in</title></html>")
+    code, said = await adopted(lab, page)
+    assert (code, "a web page, not an archive" in said) == (1, True), said
+    code, said = await adopted(lab, elsewhere)
+    assert code == 0, said
+    made = json.loads(said)["backup"]
+    await lab.xen("backups")
+    listed = await lab.sees(made, "every block, as it was made", "2 backups", "1 found whole", private=True)
+    assert "is gone from the archive" in strings(listed)
+    await lab.xen(f"restore {made} as back")
+    await lab.sees("The backup came from elsewhere", "Name a host", private=True)
+    await confirmed(lab, f"restore {made} as back on xenserver3", "Restore back")
+    await lab.sees("back is restored", private=False)
+    assert len(await asyncio.to_thread(found, lab, "back")) == 1

@@ -10,7 +10,7 @@ from small_fleet import GIB, NOW, POOL, VIEW, VMS, host
 
 from bot.commands import Change, Context, Control, Query, Registry, resolve, split
 from bot.domain.audit import ANY, Break, Entry, Wanted
-from bot.domain.catalogue import Backup, Odd
+from bot.domain.catalogue import Backup, Odd, Shown
 from bot.domain.disk_moves import DiskMoveFacts, Image
 from bot.domain.health import Checkup
 from bot.domain.inventory import (
@@ -68,16 +68,19 @@ class FakeFleet:
 
 
 class FakeLibrary:
-    """What the test put in."""
+    """What the test put in; all backups that are catalogued where it put in none."""
 
     def __init__(self) -> None:
         self.found: list[Odd] = []
+        self.catalogue: FakeJournal | None = None
+        self.stored: list[Backup] | None = None
         self.failure: TargetFailed | None = None
 
-    async def odd(self) -> Sequence[Odd]:
+    async def listing(self) -> Shown:
         if self.failure is not None:
             raise self.failure
-        return self.found
+        catalogued = self.catalogue.catalogue if self.catalogue is not None else []
+        return Shown(tuple(catalogued if self.stored is None else self.stored), odd=tuple(self.found))
 
 
 class FakeFacts:
@@ -86,6 +89,7 @@ class FakeFacts:
     def __init__(self, schedules: FakeSchedules | None = None) -> None:
         self.schedules = schedules
         self.library = FakeLibrary()
+        self.catalogue: FakeJournal | None = None
 
     async def migration(self, vm: str, host: str) -> MigrationFacts:
         known, hosts = {one.uuid: one for one in VMS}, {one.uuid: one for one in VIEW.hosts}
@@ -158,6 +162,9 @@ class FakeJournal:
 
     async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
         return [one for one in self.catalogue if not guest or one.guest == guest][:limit]
+
+    async def keep_backup(self, backup: Backup) -> None:
+        self.catalogue.append(backup)
 
     async def checkup(self, pool: str, before: float) -> Checkup | None:
         return None
@@ -236,6 +243,7 @@ class Room:
         self.people = FakeAcquaintances()
         self.schedules = FakeSchedules(self.fleet)
         self.facts = FakeFacts(self.schedules)
+        self.facts.catalogue = self.facts.library.catalogue = self.journal
         self.person = Person("T1", "U1", "ann", frozenset({Role.VIEWER, Role.OPERATOR}))
 
     async def type(self, words: str) -> Plan | Message:

@@ -77,6 +77,24 @@ async def test_what_lies_beside_the_backups_is_named_with_what_to_do_and_what_is
     assert "And 25 more: xenbot backups list names them." in said
 
 
+async def test_what_was_taken_in_by_hand_is_listed_at_once_and_what_is_known_stays_as_it_is() -> None:
+    where = Room(VIEW)
+    where.journal.catalogue = [backup(1)]
+    where.facts.library.stored = [backup(1, verified=None), backup(2, guest="vm-9", name="old-web", job=None)]
+    assert "2 backups of 2 guests, 2 found whole" in await where.read("backups")
+    assert "1 backup of old-web" in await where.read("backups old-web")
+    assert len(where.journal.catalogue) == 2
+
+
+async def test_what_was_removed_by_hand_is_said_to_be_gone_and_is_no_backup_to_count_on() -> None:
+    where = Room(VIEW)
+    where.journal.catalogue = [backup(2), backup(1)]
+    where.facts.library.stored = [backup(1)]
+    said = await where.read("backups")
+    assert "2 backups of centos54, 1 found whole" in said
+    assert "20261126-000002 of centos54 is gone from the archive" in said
+
+
 async def test_an_archive_that_cannot_be_read_hides_no_backup_that_is_catalogued() -> None:
     where = Room(VIEW)
     where.journal.catalogue = [backup(1)]
