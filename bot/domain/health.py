@@ -40,16 +40,16 @@ class HostState(msgspec.Struct, frozen=True):
 
     `build` tells apart builds of one version. `updates` are the UUIDs of the updates it has, for servers that know
     such; `guidances` what has to be done to it for updates to take effect; `behind` tells that it lacks updates that
-    the pool knows of. `clock_ahead_s` is how far its clock is ahead of ours and `clock_doubt_s` how wrong that may be;
-    None where it was not measured. `boot_paths` are those to the disk it starts from. `control` is None where the host
-    did not tell it in time.
+    the pool knows of, None where what the server says of it is not understood. `clock_ahead_s` is how far its clock is
+    ahead of ours and `clock_doubt_s` how wrong that may be; None where it was not measured. `boot_paths` are those to
+    the disk it starts from. `control` is None where the host did not tell it in time.
     """
 
     host: Host
     build: str
     updates: frozenset[str]
     guidances: tuple[str, ...]
-    behind: bool
+    behind: bool | None
     multipathing: bool
     boot_paths: tuple[Paths, ...]
     certificates: tuple[Expiry, ...]

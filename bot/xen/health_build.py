@@ -38,7 +38,8 @@ _LONGEST_CHAIN: Final = 64
 #: Files of the pool itself, which belong to no guest on purpose.
 _POOLS_OWN: Final = frozenset({"ha_statefile", "metadata", "redo_log", "pvs_cache", "rrd", "cbt_metadata"})
 _AUTO_START: Final = "auto_poweron"
-_NOT_BEHIND: Final = frozenset({"", "yes", "unknown"})
+#: What servers say of updates that were fetched; "unknown" where none ever were, nothing where they know no such.
+_BEHIND: Final = {"no": True, "yes": False, "unknown": False, "": False}
 
 
 def hosts(tables: Tables, known: Iterable[Host]) -> Iterator[HostState]:
@@ -59,7 +60,7 @@ def hosts(tables: Tables, known: Iterable[Host]) -> Iterator[HostState]:
             build=record.software_version.get("build_number") or record.software_version.get("xapi_build", ""),
             updates=frozenset(record.updates),
             guidances=tuple(sorted({*record.pending_guidances, *_reboot(record)})),
-            behind=record.latest_synced_updates_applied not in _NOT_BEHIND,
+            behind=_behind(record.latest_synced_updates_applied),
             multipathing=record.multipathing,
             boot_paths=tuple(_paths(record.other_config, boot=True)),
             certificates=tuple(sorted(certificates.get(ref, ()), key=lambda one: (one.at, one.what))),
@@ -201,6 +202,10 @@ def twins(tables: Tables) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _runs(tables: Tables, ref: str) -> bool:
     vm = tables.get(VmRecord, ref)
     return vm is not None and vm.guest and vm.power_state == "Running"
+
+
+def _behind(told: str) -> bool | None:
+    return _BEHIND.get(told)
 
 
 def _reboot(record: HostRecord) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from bot.xen.records import Record
 
 
 class PifMetricsRecord(Record, frozen=True, gc=False):
-    """`PIF_metrics`: whether the network card sees a cable with somebody at its other end."""
+    """`PIF_metrics`: whether the network card sees a cable with somebody at its end; None where it is not told."""
 
     cls: ClassVar[str] = "PIF_metrics"
-    carrier: bool = True
+    carrier: bool | None = None
 
 
 class BondRecord(Record, frozen=True, gc=False):

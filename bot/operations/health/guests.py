@@ -157,6 +157,11 @@ def _paused(facts: HealthFacts) -> Row:
         for vm in facts.vms
         if vm.power_state is PowerState.PAUSED and not vm.operations
     ]
+    items += [
+        Item(f"paused:unknown:{vm.uuid}", say("{vm} is in a state that is not known here", vm=vm.name), Grade.UNKNOWN)
+        for vm in facts.vms
+        if vm.power_state is PowerState.UNKNOWN
+    ]
     fix = say("Nobody works on it: an operation died half-way, or somebody paused it. Unpause it, or start it anew.")
     return row("paused", "Paused guests", items, say("none"), fix)
 

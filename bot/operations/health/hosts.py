@@ -95,8 +95,9 @@ def _versions(facts: HealthFacts) -> Row:
             Grade.WARNING if facts.pool.upgrading else Grade.BLOCKED,
         )
         for one in facts.hosts
-        if coordinator is not None and found[one.host.uuid] != coordinator
+        if coordinator and found[one.host.uuid] not in {"", coordinator}
     ]
+    items += _untold(facts, "version", say("its version"), [one for one in facts.hosts if not found[one.host.uuid]])
     if facts.pool.upgrading:
         items.append(Item("upgrading", say("a rolling upgrade is in progress")))
     well = say("{version} everywhere", version=coordinator or "one version")
@@ -118,7 +119,10 @@ def _updates(facts: HealthFacts) -> Row:
             missing = counted(lacks, "update", "updates")
             says = say("{host} lacks {n} that other hosts have", host=one.host.name, n=missing)
             items.append(Item(f"updates:{one.host.uuid}", says))
-        if one.behind:
+        if one.behind is None:
+            unread = say("what {host} says of its updates is not understood", host=one.host.name)
+            items.append(Item(f"behind:unknown:{one.host.uuid}", unread, Grade.UNKNOWN))
+        elif one.behind:
             behind = say("{host} lacks updates that the pool has fetched", host=one.host.name)
             items.append(Item(f"behind:{one.host.uuid}", behind))
         if one.guidances:
@@ -172,6 +176,7 @@ def _vendors(facts: HealthFacts) -> Row:
         for one in facts.hosts
         if one.host.cpu_vendor not in {"", usual}
     ]
+    items += _untold(facts, "vendor", say("its CPU"), [one for one in facts.hosts if not one.host.cpu_vendor])
     fix = say("Guests cannot move between CPU vendors: such a host belongs into a pool of its own.")
     return row("cpu-vendor", "CPU vendor", items, say("{vendor} everywhere", vendor=usual or "one vendor"), fix)
 
@@ -190,6 +195,8 @@ def _hvm(facts: HealthFacts) -> Row:
         for one in facts.hosts
         if one.host.hvm_capable is False
     ]
+    untold = [one for one in facts.hosts if one.host.hvm_capable is None]
+    items += _untold(facts, "hvm", say("whether it can run HVM guests"), untold)
     fix = say("Switch on virtualisation (VT-x, AMD-V) in the host's firmware.")
     return row("hvm", "HVM capability", items, say("every host can run HVM guests"), fix)
 
@@ -262,6 +269,8 @@ def _certificates(facts: HealthFacts) -> Row:
         for expiry in one.certificates
         for item in _ending(expiry, say("{host}: {what}", host=one.host.name, what=expiry.what), one.host.uuid, facts)
     ]
+    untold = [one for one in facts.hosts if not one.certificates]
+    items += _untold(facts, "ends", say("until when its certificate is good"), untold)
     for expiry in facts.authorities:
         items += _ending(expiry, say("trusted authority {what}", what=expiry.what), expiry.what, facts)
     fix = say("Put a new certificate in place before it ends; then tell xenbot its fingerprint.")

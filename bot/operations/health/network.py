@@ -8,6 +8,7 @@ from bot.domain.health import HealthFacts
 from bot.domain.inventory import Network, PowerState
 from bot.domain.plan import Grade
 from bot.domain.texts import say
+from bot.domain.words import counted
 from bot.operations.health.row import Item, Row, row
 
 
@@ -33,6 +34,10 @@ def _cables(facts: HealthFacts) -> Row:
             items.append(Item(f"carrier:{key}", say("{what} has no link", what=what), grade))
         elif not one.attached and not one.bond:
             items.append(Item(f"pif:{key}", say("{what} is not plugged", what=what), grade))
+    mute = [one for one in facts.cables if one.used and one.host in names and one.carrier is None]
+    if mute:
+        cards = counted(len(mute), "card does not tell its link", "cards do not tell their links")
+        items.append(Item("carrier:unknown", say("{cards}", cards=cards), Grade.UNKNOWN))
     fix = say("Look at the cable, the switch port and the card.")
     return row("links", "Network links", items, say("every card in use has its link"), fix)
 

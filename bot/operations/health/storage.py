@@ -115,6 +115,11 @@ def _space(facts: HealthFacts) -> Row:
                 free=Size(max(0, one.sr.size - one.sr.used)),
             )
             items.append(Item(f"space:{one.sr.uuid}", says, Grade.BLOCKED if share >= _FULL else Grade.WARNING))
+    items += [
+        Item(f"space:unknown:{one.sr.uuid}", say("how full {sr} is was not told", sr=one.sr.name), Grade.UNKNOWN)
+        for one in facts.stores
+        if one.content != "iso" and one.sr.type not in _NO_DISKS and one.sr.size <= 0
+    ]
     fix = say("Delete snapshots and disks nobody needs, or move disks away: {c}.", c=Code("/xen move-disks"))
     return row("space", "Storage space", items, say("every storage has a fifth free or more"), fix)
 
