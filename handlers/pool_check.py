@@ -9,7 +9,7 @@ from bot.domain.inventory import Host, PoolView
 from bot.domain.message import Message
 from bot.domain.policy import Role
 from bot.errors import NotUnderstood, Refused
-from bot.operations.health import news, report
+from bot.operations.health import leftovers, news, report
 from bot.operations.health.row import Row
 from bot.operations.joining import newcomer
 from bot.operations.joining import report as joining
@@ -39,7 +39,7 @@ async def answer(arguments: Arguments, context: Context) -> Message:
             checked.append((view, None))
             continue
         facts = await context.facts.health(view.pool.uuid)
-        found = report.rows(facts)
+        found = report.rows(facts, await leftovers.look(facts, context.journal))
         if len(views) == 1:
             then = await context.journal.checkup(view.pool.uuid, context.now - _DAY_S)
             changes = news.since(found, then, context.now)

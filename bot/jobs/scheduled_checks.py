@@ -13,9 +13,9 @@ from bot.domain.message import Mark, Message, Verdict
 from bot.domain.schedule import Covered, Schedule
 from bot.domain.texts import Code, Phrase, Quote, say
 from bot.errors import CannotTell, Unreachable, XapiFailure
-from bot.operations.health import news, report
+from bot.operations.health import leftovers, news, report
 from bot.operations.ports import Facts
-from bot.store import Outgoing
+from bot.store import Outgoing, Store
 
 log = structlog.get_logger()
 
@@ -43,9 +43,9 @@ def unknown(pools: Sequence[PoolView], about: Covered) -> bool:
 
 
 async def look(
-    one: Schedule, pools: Sequence[PoolView], facts: Facts, before: Mapping[str, Checkup], now: float
+    one: Schedule, pools: Sequence[PoolView], facts: Facts, store: Store, before: Mapping[str, Checkup]
 ) -> Looked:
-    """Checks the pools of a schedule. `before` is what it found there last, by UUID; `now` in Unix seconds."""
+    """Checks the pools of a schedule. `before` is what it found there last, by UUID."""
     checked: dict[str, Checkup] = {}
     posts: list[Message] = []
     said: list[Phrase] = []
@@ -60,9 +60,9 @@ async def look(
             except (Unreachable, CannotTell, XapiFailure) as reason:
                 why = say("It could not be asked: {why}", why=Quote(str(reason)))
             else:
-                found = report.rows(health)
+                found = report.rows(health, await leftovers.look(health, store))
                 changes = news.told(health, found, before.get(view.pool.uuid), one.number)
-                checked[view.pool.uuid] = Checkup(now, news.findings(found))
+                checked[view.pool.uuid] = Checkup(store.clock(), news.findings(found))
                 posts += [changes] if changes is not None else []
                 continue
         posts.append(news.not_looked(view.name, one.number, view=view, why=why))

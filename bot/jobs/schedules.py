@@ -125,7 +125,8 @@ class Runner:
         if scheduled_checks.unknown(pools, one.covered) and now - one.next_run < PATIENCE_S:
             return
         owner = await self._owner(one)
-        looked = await scheduled_checks.look(one, pools, self.facts, await self.store.told_by(one.number), now)
+        before = await self.store.told_by(one.number)
+        looked = await scheduled_checks.look(one, pools, self.facts, self.store, before)
         posts = [*scheduled_checks.about_owner(one, owner), *looked.story]
         await self._begun(one, [], [*_missed(one, now), *owner, *looked.said], checked=looked.checked, posts=posts)
 

@@ -8,7 +8,7 @@ import structlog
 
 from bot.domain.inventory import FeedState
 from bot.errors import CannotTell, StoreError, Unreachable, XapiFailure
-from bot.operations.health import news, report
+from bot.operations.health import leftovers, news, report
 from bot.operations.ports import Facts, Fleet
 from bot.store import Store
 
@@ -47,4 +47,5 @@ class Watch:
             except (Unreachable, CannotTell, XapiFailure) as reason:
                 log.info("pool_not_checked", pool=view.name, reason=str(reason))
                 continue
-            await self.store.keep_checkup(view.pool.uuid, news.findings(report.rows(facts)))
+            found = report.rows(facts, await leftovers.look(facts, self.store))
+            await self.store.keep_checkup(view.pool.uuid, news.findings(found))

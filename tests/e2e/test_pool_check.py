@@ -275,3 +275,38 @@ async def test_all_pools_are_checked_in_one_answer_and_each_leads_on(lab: StoryL
     card = await lab.sees("Memory to spare", "would fit nowhere", who="viewer", private=True)
     await lab.press(card, "Show all", who="viewer")
     await lab.sees("Hosts live", "2 hosts live and answering", "Certificates", who="viewer", private=True)
+
+
+@pytest.mark.timeout(180)
+async def test_what_a_backup_could_not_remove_is_found_and_its_button_removes_that_alone(
+    lab: StoryLab, pool: Pool
+) -> None:
+    # Another's snapshot of the same guest, with a name like ours: nobody stored that it is ours.
+    alike = pool.xapi.VM.snapshot(pool.named("VM", "centos54"), "xenbot backup 0123456789abcdef")
+    fault = {"action": "fail", "error": ["OPERATION_NOT_ALLOWED", "no"], "times": "forever"}
+    for method in ("Async.VM.destroy", "Async.VDI.destroy"):
+        await lab.lab("datacentre", do="arm", fault=fault | {"method": method})
+    await lab.xen("backup centos54")
+    await lab.press(await lab.sees("Back up centos54", "Confirm", private=False), "Confirm")
+    card = await check(
+        lab, "Left by xenbot", "left its snapshot of centos54", "named like ours, and no job here made it"
+    )
+    await lab.lab("datacentre", do="clear_faults")
+    await lab.xen("pool-check experiment")
+    card = await lab.sees("left its snapshot of centos54", "Remove", private=True)
+    await lab.press(card, "Remove")
+    plan = await lab.sees("Remove what job", "Confirm", private=False)
+    await lab.press(plan, "Confirm")
+    await lab.sees("Done: Remove what job", private=False)
+    await check(lab, "named like ours", without=("left its snapshot",))
+    left = [ref for ref, one in pool.xapi.VM.get_all_records().items() if one["is_a_snapshot"]]
+    assert left == [alike]
+    disks = {one["uuid"] for one in pool.xapi.VDI.get_all_records().values() if one["is_a_snapshot"]}
+    assert disks == {
+        pool.uuid("VDI", pool.xapi.VBD.get_VDI(vbd))
+        for vbd in pool.xapi.VM.get_VBDs(alike)
+        if pool.xapi.VBD.get_type(vbd) == "Disk"
+    }
+    assert (await lab.took_effect("VM.destroy", "VDI.destroy"))[-2:] == ["VM.destroy", "VDI.destroy"]
+    await lab.xen("clean-up 1")
+    await lab.sees("no snapshot of centos54 by this job is there", "Nothing has to be done", private=True)

@@ -17,9 +17,9 @@ _BUTTONS = 4
 _STALE_S = 10.0
 
 
-def rows(facts: HealthFacts) -> tuple[Row, ...]:
-    """Every row of the check, the worst first, otherwise in the order in which they are read."""
-    found = [*hosts.rows(facts), *storage.rows(facts), *network.rows(facts), *guests.rows(facts)]
+def rows(facts: HealthFacts, *more: Row) -> tuple[Row, ...]:
+    """Every row of the check, and `more`, the worst first, otherwise in the order in which they are read."""
+    found = [*hosts.rows(facts), *storage.rows(facts), *network.rows(facts), *guests.rows(facts), *more]
     return tuple(sorted(found, key=lambda row: -WEIGHT[row.grade]))
 
 

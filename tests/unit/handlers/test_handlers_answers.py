@@ -25,7 +25,7 @@ from bot.errors import Ambiguous, NotFound, NotUnderstood, Refused
 TABLE = {
     Role.VIEWER: "help schedule-list whoami about status vms why pool-check tools jobs job backups audit",
     Role.OPERATOR: "migrate move-disks eject start stop reboot backup verify rehearse restore evacuate enable return"
-    " plug sr-check cancel mute unmute move-by-backup retire roll-back",
+    " plug sr-check clean-up cancel mute unmute move-by-backup retire roll-back",
     Role.ADMIN: "pool-join sr-add schedule schedule-pool-check schedule-pause schedule-resume schedule-remove"
     " resolve freeze unfreeze",
 }

@@ -1,0 +1,171 @@
+"""Removing what a job of ours left at a pool: `/xen clean-up <job>`, which mends what the check of a pool finds.
+
+A backup whose end was cut off may leave the snapshot that it took. It is removed by the UUIDs that were stored when it
+was made, and by nothing else: a name, a tag or a key that looks like ours is inherited by snapshots of others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from bot.domain.inventory import PowerFacts
+from bot.domain.job import FINAL
+from bot.domain.plan import Call, Check, LockKey, Plan, Ref, Risk, Step, Target
+from bot.domain.policy import ApprovalSettings
+from bot.domain.record import JobRecord
+from bot.domain.texts import Code, Phrase, say
+from bot.domain.words import counted, numbered
+from bot.errors import Refused
+from bot.operations.backup_steps import DESTROY, DESTROY_DISK, look
+from bot.operations.base import Homes, Operation
+from bot.operations.checks.grading import already, fine
+from bot.operations.checks.guest import foreign_work
+from bot.operations.checks.target import supported
+from bot.operations.ports import Facts
+from bot.operations.risk import assess_power
+
+NAME = "clean-up"
+_SNAPSHOT, _DISK = "snapshot ", "disk "
+
+
+class Left(msgspec.Struct, frozen=True):
+    """A snapshot that a job of ours took of a guest, with its disks: UUIDs, all stored when it was taken."""
+
+    guest: str
+    snapshot: str
+    disks: tuple[str, ...]
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is anything to remove."""
+        return bool(self.snapshot or self.disks)
+
+
+def left_by(job: JobRecord) -> tuple[Left, ...]:
+    """What a job that is over has made, as far as snapshots go; whether it is still there only the pool can tell."""
+    if job.state not in FINAL:
+        return ()
+    made = job.made
+    return tuple(
+        Left(
+            name.removeprefix(_SNAPSHOT),
+            uuid,
+            tuple(disk for key, disk in sorted(made.items()) if _is_disk(key, name.removeprefix(_SNAPSHOT))),
+        )
+        for name, uuid in sorted(made.items())
+        if name.startswith(_SNAPSHOT)
+    )
+
+
+def _is_disk(key: str, guest: str) -> bool:
+    return key.startswith(_DISK) and key.endswith(f" {guest}")
+
+
+async def plan(job: JobRecord, facts: Facts, approval: ApprovalSettings) -> Plan:
+    """The plan for removing what a job left. Raises Refused where there is nothing; else as Facts.power."""
+    if job.state not in FINAL:
+        raise Refused(f"Job {job.number} is not over: it clears up after itself.", f"`/xen job {job.number}` shows it.")
+    left = left_by(job)
+    if not left:
+        raise Refused(f"Job {job.number} made no snapshot.", f"`/xen job {job.number}` shows what it did.")
+    title = say("Remove what job {n} left", n=numbered(job))
+    return await _planned(title, left, facts, approval)
+
+
+async def _planned(title: Phrase, left: Sequence[Left], facts: Facts, approval: ApprovalSettings) -> Plan:
+    read = await asyncio.gather(*(facts.power(one.guest, ()) for one in left))
+    there = await asyncio.gather(*(_still_there(one, of.pool.uuid, facts) for one, of in zip(left, read, strict=True)))
+    pairs = list(zip(read, there, strict=True))
+    return decide(title, [pair for pair in pairs if pair[1].anything] or pairs[:1], approval)
+
+
+async def _still_there(one: Left, pool: str, facts: Facts) -> Left:
+    """What of it hangs on the snapshot now, both as stored and as the pool has it; without a snapshot nothing.
+
+    Once this job itself has removed the snapshot (then none is named), what is left are the disks that hung on it.
+    """
+    if not one.snapshot:
+        there = await asyncio.gather(*(facts.exists(pool, "VDI", disk) for disk in one.disks))
+        return Left(one.guest, "", tuple(disk for disk, is_there in zip(one.disks, there, strict=True) if is_there))
+    now = next((found for found in await facts.snapshots(pool, one.guest) if found.uuid == one.snapshot), None)
+    if now is None:
+        return Left(one.guest, "", ())
+    hanging = set(now.disks.values())
+    return Left(one.guest, one.snapshot, tuple(disk for disk in one.disks if disk in hanging))
+
+
+def decide(title: Phrase, left: Sequence[tuple[PowerFacts, Left]], approval: ApprovalSettings) -> Plan:
+    """The plan that follows from the facts. Never raises."""
+    first = left[0][0]
+    risks = [assess_power(read, Risk.LOW, None, approval) for read, _ in left]
+    order = tuple(Risk)
+    worst = max(risks, key=lambda one: order.index(one.risk))
+    checks = [supported(first.pool, first.hosts)]
+    for read, one in left:
+        checks += [_there(read, one), foreign_work(read)]
+    return Plan(
+        operation=NAME,
+        pool=first.pool.uuid,
+        title=title,
+        refusal=say("Nothing is removed"),
+        targets=tuple(Target("VM", read.vm.uuid, read.vm.name) for read, _ in left),
+        placements=(),
+        checks=tuple(checks),
+        risk=worst.risk,
+        risk_reasons=worst.reasons,
+        steps=tuple(step for read, one in left for step in _steps(read, one)),
+        locks=tuple(LockKey("VM", read.vm.uuid, read.vm.name) for read, _ in left),
+        after=(say("The guest itself and every other snapshot stay as they are."),),
+        names={first.pool.uuid: first.pool.name} | {read.vm.uuid: read.vm.name for read, _ in left},
+        approvers=worst.approvers,
+    )
+
+
+def _there(read: PowerFacts, one: Left) -> Check:
+    key, title, vm = f"left:{read.vm.uuid}", "Left behind", read.vm.name
+    if not one.anything:
+        return already(key, title, say("no snapshot of {vm} by this job is there", vm=vm))
+    disks = counted(len(one.disks), "disk", "disks")
+    if not one.snapshot:
+        return fine(key, title, say("{disks} of the snapshot of {vm}", vm=vm, disks=disks))
+    return fine(
+        key, title, say("a snapshot of {vm}, {uuid}, with {disks}", vm=vm, uuid=Code(one.snapshot), disks=disks)
+    )
+
+
+def _steps(read: PowerFacts, one: Left) -> tuple[Step, ...]:
+    vm, lane = read.vm.name, read.vm.uuid
+    gone = say("Remove the snapshot of {vm}", vm=vm)
+    disk_gone = say("Remove a disk of the snapshot of {vm}", vm=vm)
+    first = (Step(DESTROY, gone, Call(DESTROY, (Ref("VM", one.snapshot),)), lane=lane),) if one.snapshot else ()
+    return (
+        *first,
+        *(Step(DESTROY_DISK, disk_gone, Call(DESTROY_DISK, (Ref("VDI", disk),)), lane=lane) for disk in one.disks),
+    )
+
+
+def _planned_for(of: Plan) -> tuple[Left, ...]:
+    """What a plan, or the rest of one, removes by its steps."""
+    left = []
+    for target in of.targets:
+        refs = [arg for step in of.steps if step.lane == target.uuid for arg in step.call.args if isinstance(arg, Ref)]
+        snapshot = next((ref.uuid for ref in refs if ref.kind == "VM"), "")
+        left.append(Left(target.uuid, snapshot, tuple(ref.uuid for ref in refs if ref.kind == "VDI")))
+    return tuple(one for one in left if one.anything)
+
+
+async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _homes: Homes) -> Plan:
+    return await _planned(earlier.title, _planned_for(earlier), facts, approval)
+
+
+OPERATION = Operation(
+    name=NAME,
+    replan=_replan,
+    look=look,
+    running=lambda of: say("{title}", title=of.title),
+    when_stopped=say("What is removed by then stays removed."),
+    settle_s=5.0,
+)
