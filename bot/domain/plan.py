@@ -6,7 +6,7 @@ Planning reads, deciding is pure, and the result is one frozen value that can be
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -98,6 +98,26 @@ class Made(msgspec.Struct, frozen=True, tag="made"):
     name: str
 
 
+class Rest(msgspec.Struct, frozen=True, tag="rest"):
+    """An argument that is whatever else earlier steps have made: none or many objects, by the names they are stored by.
+
+    Those whose name begins and ends so, but for the names in `but`, which other steps refer to.
+    """
+
+    kind: str
+    begins: str
+    ends: str
+    but: tuple[str, ...]
+
+    def of(self, made: Mapping[str, str]) -> list[Ref]:
+        """The objects, in order of their names."""
+        return [
+            Ref(self.kind, uuid)
+            for name, uuid in sorted(made.items())
+            if name.startswith(self.begins) and name.endswith(self.ends) and name not in self.but
+        ]
+
+
 class DiskMap(msgspec.Struct, frozen=True, tag="disks"):
     """An argument that maps disks to SRs: by place in the guest (userdevice) the disk and its SR, as UUIDs."""
 
@@ -121,7 +141,7 @@ class Marked(msgspec.Struct, frozen=True, tag="marked"):
     value: str
 
 
-Argument = Ref | Text | Options | Flag | Made | Marked | DiskMap | Reception
+Argument = Ref | Rest | Text | Options | Flag | Made | Marked | DiskMap | Reception
 
 
 class Call(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from bot.domain.job import JobState
-from bot.domain.plan import Argument, Ceiling, Made, Marked, Plan, Ref, Step, Text
+from bot.domain.plan import Argument, Ceiling, Made, Marked, Plan, Ref, Rest, Step, Text
 from bot.domain.texts import Phrase
 
 
@@ -118,6 +118,12 @@ class JobRecord(msgspec.Struct, frozen=True):
         for one in planned.call.args:
             if isinstance(one, Made) and one.name not in made:
                 return None
+            if isinstance(one, Rest):
+                rest = one.of(made)
+                if not rest:
+                    return None
+                args += rest
+                continue
             args.append(_filled(one, made, self.nonce))
         return msgspec.structs.replace(planned, call=msgspec.structs.replace(planned.call, args=tuple(args)))
 

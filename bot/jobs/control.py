@@ -86,7 +86,7 @@ class Control:
             return brief(look.headline, *look.evidence, say("If that is right, close it with {close}.", close=close))
         note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(look.headline)})
         closed = msgspec.structs.replace(step, state=StepState.DONE if seen_done else StepState.FAILED)
-        if seen_done and undoing.waits_for(record, step.index):
+        if look.made and undoing.waits_for(record, step.index):
             # Nothing goes on from it any more, but what it made is known now and can be taken back.
             closed = msgspec.structs.replace(step, state=StepState.FAILED, made=look.made)
         others = [one for one in open_steps if one.index != step.index]

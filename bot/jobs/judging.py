@@ -118,7 +118,8 @@ class Judging:
                 await self._hint(record, say("The pool does not answer; looking again."))
             elif look.seen is Seen.DONE:
                 return self._finish(step, self._arrived(look, step, plan_step, error))
-            elif look.seen is not Seen.GOING_ON and waited >= patience:
+            elif look.seen is not Seen.GOING_ON and (waited >= patience or look.made):
+                # What shows what it has made changes no more by being looked at again.
                 return self._finish(step, self._with_foreseen(record, self._verdict(look, error), error))
             elif look.seen is Seen.GOING_ON:
                 started, until = time.monotonic(), self.store.clock() + patience
@@ -155,7 +156,9 @@ class Judging:
 
     def _verdict(self, look: Look, error: tuple[str, ...] | None) -> End:
         if look.seen is Seen.HARMED:
-            return End(EndKind.FAILED, look.headline, (*look.evidence, *self._why(error)), harmed=True)
+            # What was made although it went wrong can only be taken back when it is known.
+            evidence = (*look.evidence, *self._why(error))
+            return End(EndKind.FAILED, look.headline, evidence, harmed=True, made=look.made)
         if error is None or error == ("",):
             return End(EndKind.UNCLEAR, say("We lost sight of it: {look}", look=look.headline), look.evidence)
         if error[0] == "TASK_CANCELLED":

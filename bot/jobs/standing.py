@@ -102,7 +102,8 @@ def not_done(record: JobRecord) -> tuple[Phrase, ...]:
     left = [
         say("{title} ({state})", title=plan.title, state=say(step_word(step.state)))
         for plan, step in zip(record.plan.steps, record.steps, strict=True)
-        if step.state is not StepState.DONE
+        # What is only for a lane that went wrong, and was not needed, is nothing that was not done.
+        if step.state is not StepState.DONE and not (plan.unless_well and step.state is StepState.WAITING)
     ]
     several = record.state in {JobState.PARTIAL, JobState.NEEDS_ATTENTION} and len(record.steps) > 1
     return (say("Not done: {steps}", steps=many(left)),) if several and left else ()

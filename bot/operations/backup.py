@@ -247,7 +247,7 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
         evidence = (say("Backed up: {guests}", guests=many([of.names.get(vm, vm) for vm in made])),) if made else ()
     names = {vm: of.names.get(vm, vm) for vm in guests}
     if len(guests) == 1:
-        if made and len(done) < len(of.steps):
+        if made and not done.issuperset(index for index, step in enumerate(of.steps) if not step.unless_well):
             left = say("Backed up {vm}, but what was made for it is not all cleaned up", vm=names[guests[0]])
             return Look(Seen.NOT_DONE, left, evidence)
         if made:
@@ -276,7 +276,7 @@ async def _evidence(of: Plan, vm: str, backup: Backup, done: frozenset[int], fac
     step = export_of(of.steps, vm)
     if step is None or len(of.targets) > 1:
         return [line]
-    ours = [index for index, one in enumerate(of.steps) if one.lane == vm and one.undoes]
+    ours = [index for index, one in enumerate(of.steps) if one.lane == vm and one.undoes and not one.unless_well]
     gone = say("; snapshot removed") if how_of(step).snapshot and done.issuperset(ours) else say("")
     how = say("{how}{gone} · SHA-256 {hash}", how=say(how_of(step).value), gone=gone, hash=Code(backup.sha256[:16]))
     return [line, how]

@@ -13,8 +13,8 @@ import msgspec
 from bot.domain.backup_facts import BackupFacts, Snapshot
 from bot.domain.catalogue import Backup
 from bot.domain.inventory import PowerState, Vm
-from bot.domain.plan import Argument, Call, Flag, LockKey, Made, Marked, Options, Plan, Ref, Step, Text
-from bot.domain.texts import Code, Moment, Phrase, Size, say
+from bot.domain.plan import Argument, Call, Flag, LockKey, Made, Marked, Options, Plan, Ref, Rest, Step, Text
+from bot.domain.texts import Code, Moment, Phrase, Size, many, say
 from bot.domain.words import power_word
 from bot.errors import TargetFailed
 from bot.operations.base import Look, Seen
@@ -31,10 +31,13 @@ SHUTDOWN, SNAPSHOT, START, DESTROY, DESTROY_DISK = (
     "VM.destroy",
     "VDI.destroy",
 )
+#: The worker that removes what a snapshot holds beyond the disks that were planned with.
+OTHERS = "backup.others"
 #: What the names of our snapshots begin with; the job's nonce follows.
 SNAPSHOT_NAME = "xenbot backup"
 _MARK = "backup"
 _HALT, _SNAPPED = "halt", "snapshot"
+_DISK = "disk "
 
 
 class Manner(msgspec.Struct, frozen=True):
@@ -93,10 +96,26 @@ def lane(facts: BackupFacts, how: How, manner: Manner) -> tuple[Step, ...]:
         steps.append(_step(DESTROY, uuid, say("Remove the snapshot of {vm}", vm=vm.name), snapshot, undoes=_SNAPPED))
         for disk in disks_of(facts):
             title = say("Remove disk {device} of the snapshot of {vm}", device=disk.userdevice, vm=vm.name)
-            made = Made("VDI", f"disk {disk.userdevice} {uuid}")
+            made = Made("VDI", _disk(disk.userdevice, uuid))
             steps.append(_step(DESTROY_DISK, uuid, title, made, undoes=_SNAPPED))
+        steps.append(_removing_others(facts))
     steps[0] = msgspec.structs.replace(steps[0], holds=places(facts))
     return tuple(steps)
+
+
+def _removing_others(facts: BackupFacts) -> Step:
+    """Removes the disks of a snapshot that were plugged in after the last look at them."""
+    uuid = facts.vm.uuid
+    planned = tuple(_disk(disk.userdevice, uuid) for disk in disks_of(facts))
+    rest = Rest("VDI", _DISK, f" {uuid}", planned)
+    title = say("Remove what else a snapshot of {vm} holds", vm=facts.vm.name)
+    step = _step(OTHERS, uuid, title, rest, own=True, undoes=_SNAPPED, weight=0)
+    return msgspec.structs.replace(step, unless_well=True)
+
+
+def _disk(device: str, guest: str) -> str:
+    """Under which name the disk of a snapshot is stored that was taken of the guest's disk in this place."""
+    return f"{_DISK}{device} {guest}"
 
 
 def _step(
@@ -178,8 +197,19 @@ async def look(of: Plan, step: Step, facts: Facts) -> Look:
                 line = say("a disk of the snapshot of {vm} is still there, {uuid}", vm=name, uuid=Code(uuid))
                 return Look(Seen.NOT_DONE, line, ())
             return Look(Seen.DONE, say("a disk of the snapshot of {vm} is removed", vm=name), ())
+        case "backup.others":
+            return await _others(of, step, facts, name)
         case _:
             return await _backup(step, facts, vm, name)
+
+
+async def _others(of: Plan, step: Step, facts: Facts, name: str) -> Look:
+    disks = [one.uuid for one in step.call.args if isinstance(one, Ref)]
+    left = [uuid for uuid in disks if await facts.exists(of.pool, "VDI", uuid)]
+    if left:
+        line = say("the snapshot of {vm} has left {disks} behind", vm=name, disks=many([Code(one) for one in left]))
+        return Look(Seen.NOT_DONE, line, ())
+    return Look(Seen.DONE, say("what else the snapshot of {vm} held is removed", vm=name), ())
 
 
 def _subject(step: Step, kind: str) -> str:
@@ -191,7 +221,12 @@ async def _snapshot(of: Plan, step: Step, facts: Facts, name: str) -> Look:
     found = [one for one in await facts.snapshots(of.pool, step.lane) if one.name == wanted]
     if len(found) == 1:
         line = say("there is a snapshot of {vm}, {uuid}", vm=name, uuid=Code(found[0].uuid))
-        return Look(Seen.DONE, line, (), made=_made(step.lane, found[0]))
+        made, moved = _made(step.lane, found[0]), _moved(of, step.lane, found[0])
+        if moved:
+            # What was agreed to is a backup of other disks than these.
+            why = say("the disks of {vm} are no longer those that were checked: {what}", vm=name, what=many(moved))
+            return Look(Seen.HARMED, why, (line,), made=made)
+        return Look(Seen.DONE, line, (), made=made)
     if found:
         # The name alone says that one of them is ours, and not which: nothing may be destroyed by it.
         return Look(
@@ -204,8 +239,21 @@ async def _snapshot(of: Plan, step: Step, facts: Facts, name: str) -> Look:
 
 
 def _made(guest: str, snapshot: Snapshot) -> dict[str, str]:
-    disks = {f"disk {device} {guest}": uuid for device, uuid in snapshot.disks.items()}
+    disks = {_disk(device, guest): uuid for device, uuid in snapshot.disks.items()}
     return {f"snapshot {guest}": snapshot.uuid, **disks}
+
+
+def _moved(of: Plan, guest: str, snapshot: Snapshot) -> list[Phrase]:
+    """Which disks came or went between the last look at the guest and its snapshot."""
+    others = next((step for step in of.steps if step.lane == guest and step.kind == OTHERS), None)
+    rest = next((one for one in others.call.args if isinstance(one, Rest)), None) if others is not None else None
+    if rest is None:
+        return []
+    there = {_disk(device, guest): device for device in snapshot.disks}
+    came = [say("disk {device} was plugged in", device=there[one]) for one in sorted(set(there) - set(rest.but))]
+    planned = {one: one.removeprefix(_DISK).removesuffix(f" {guest}") for one in rest.but}
+    gone = [say("disk {device} is gone", device=planned[one]) for one in sorted(set(planned) - set(there))]
+    return [*came, *gone]
 
 
 async def _power(of: Plan, step: Step, facts: Facts, name: str) -> Look:

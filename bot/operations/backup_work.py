@@ -14,13 +14,13 @@ import structlog
 
 from bot.domain.backup_facts import Label
 from bot.domain.catalogue import newest_good
-from bot.domain.plan import Ref
-from bot.errors import Damaged, StoreError, TargetFailed
+from bot.domain.plan import Call, Ref
+from bot.errors import Damaged, StoreError, TargetFailed, XapiFailure
 from bot.operations.archive_ports import Archives, Arrival, Catalogue
-from bot.operations.backup_steps import EXPORT, EXPORT_IN_PLACE, how_of, manner_of, mark
+from bot.operations.backup_steps import DESTROY_DISK, EXPORT, EXPORT_IN_PLACE, OTHERS, how_of, manner_of, mark
 from bot.operations.checks.backing import GROWN
 from bot.operations.exporting import Exporting
-from bot.operations.ports import Driver
+from bot.operations.ports import Driver, TaskStatus, TaskView
 from bot.operations.stream_ports import Streams
 from bot.operations.work import Errand, Worker
 
@@ -28,6 +28,11 @@ log = structlog.get_logger()
 
 # How often a backup is put into the catalogue at most.
 _PUTS: Final = 5
+# How often a disk that is still in use is asked to be destroyed.
+_PATIENT: Final = 120
+_NOT_YET: Final = {"VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS"}
+_GONE: Final = {"", "HANDLE_INVALID", "UUID_INVALID"}
+_OVER: Final = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 #: What is to be done about an archive that did not come whole.
 _ADVICE: Final = "Ask again; if the same place is wrong again, suspect the host, its disk or the network."
 
@@ -44,6 +49,7 @@ class BackupWork:
     ) -> None:
         self._exporting = Exporting(streams, driver, retry_s=retry_s)
         self._retry_s = retry_s
+        self._driver = driver
         self._archives = archives
         self._catalogue = catalogue
 
@@ -52,7 +58,39 @@ class BackupWork:
         return {
             EXPORT: Worker(self._receive, self._clear, again=True),
             EXPORT_IN_PLACE: Worker(self._receive, self._clear),
+            OTHERS: Worker(self._remove_others, _nothing, again=True),
         }
+
+    async def _remove_others(self, errand: Errand) -> None:
+        """Destroys disks of a snapshot; one that is gone already is fine."""
+        for disk in (one for one in errand.step.call.args if isinstance(one, Ref)):
+            await self._destroy(errand, disk)
+
+    async def _destroy(self, errand: Errand, disk: Ref) -> None:
+        for left in range(_PATIENT, -1, -1):
+            error = await self._destroyed(errand, disk)
+            if error[0] in _GONE:
+                return
+            if error[0] not in _NOT_YET or not left:
+                raise XapiFailure(error[0], error[1:])
+            # It is still being detached from the export.
+            await asyncio.sleep(self._retry_s)
+
+    async def _destroyed(self, errand: Errand, disk: Ref) -> tuple[str, ...]:
+        """Why the pool did not destroy it; ("",) where it did."""
+        try:
+            call = Call(DESTROY_DISK, (disk,))
+            task = await self._driver.begin(errand.pool, call, parent=errand.task, job=str(errand.job))
+        except XapiFailure as failure:
+            return failure.code, *failure.params
+        seen: TaskView | None = None
+        while seen is None or seen.status not in _OVER:
+            seen = await self._driver.wait(errand.pool, task, seen=seen, at_most_s=self._retry_s)
+            if seen is None:
+                # The look at the disk tells.
+                return ("",)
+        await self._driver.close_task(errand.pool, task)
+        return ("",) if seen.status is TaskStatus.SUCCESS else seen.error or (seen.status.value,)
 
     async def _receive(self, errand: Errand) -> None:
         guest = errand.step.lane
@@ -102,6 +140,10 @@ class BackupWork:
     async def _clear(self, errand: Errand) -> None:
         guest = errand.step.lane
         await self._archives.sweep(guest, mark(errand.nonce, guest))
+
+
+async def _nothing(_errand: Errand) -> None:
+    """What is begun again goes on with what is left."""
 
 
 def _label(errand: Errand, guest: str) -> Label:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from bot.domain.inventory import Pool
-from bot.domain.plan import Argument, Call, DiskMap, Flag, Made, Marked, Options, Reception, Ref, Text
+from bot.domain.plan import Argument, Call, DiskMap, Flag, Made, Marked, Options, Reception, Ref, Rest, Text
 from bot.errors import OutcomeUnknown, Unreachable, XapiFailure
 from bot.operations.ports import TaskStatus, TaskView
 from bot.xen.classes import convert
@@ -167,7 +167,7 @@ async def _argument(live: LivePool, argument: Argument, opened: list[Welcome]) -
             return value
         case Options(values):
             return dict(values)
-        case Made() | Marked():
+        case Made() | Marked() | Rest():
             raise ValueError(f"{argument} is to be filled in before the call is made")
 
         case DiskMap(places):

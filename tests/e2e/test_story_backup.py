@@ -161,6 +161,32 @@ async def holding(lab: StoryLab) -> bool:
     return any(fault["holding"] for fault in (await lab.state())["faults"])
 
 
+async def test_a_disk_that_is_plugged_in_before_the_snapshot_ends_it_and_its_own_snapshot_goes_too(
+    lab: StoryLab,
+) -> None:
+    def plug() -> None:
+        with opened(lab) as api:
+            (vm,) = api.VM.get_by_name_label("centos54")
+            (disk,) = [one for one in map(api.VBD.get_record, api.VM.get_VBDs(vm)) if one["type"] == "Disk"]
+            like = api.VDI.get_record(disk["VDI"])
+            new = {"name_label": "new", "name_description": "", "SR": like["SR"], "virtual_size": str(1 << 30)}
+            more = {"type": "user", "sharable": False, "read_only": False, "other_config": {}}
+            vdi = api.VDI.create(new | more)
+            device = {"VM": vm, "VDI": vdi, "userdevice": "5", "bootable": False, "mode": "RW", "type": "Disk"}
+            more = {"empty": False, "other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {}}
+            api.VBD.create(device | more)
+
+    await hold(lab, "Async.VM.snapshot", "before")
+    await confirmed(lab, "backup centos54")
+    await lab.until(lambda: holding(lab), "the snapshot held")
+    await asyncio.to_thread(plug)
+    await lab.lab("datacentre", do="release", name="held")
+    await lab.sees("no longer those that were checked: disk 5 was plugged in", "job 1", private=False)
+    await over(lab, "FAILED")
+    assert manifests(lab) == []
+    await left(lab)
+
+
 @pytest.mark.parametrize(("phase", "when"), [("VM.clean_shutdown", "during"), ("VM.snapshot", "before")])
 async def test_cancel_while_the_pool_works_takes_back_what_was_begun(lab: StoryLab, phase: str, when: str) -> None:
     await hold(lab, f"Async.{phase}", when)

@@ -39,7 +39,7 @@ COLD = decided(read(), how=How.COLD)
 BLOCKED = decided(read(*backups.OBSTACLES), there=place(GIB))
 BOTH = decided(read(), read(of=backups.SECOND))
 MANY = decided(*(read(of=guest(f"ci{number}", uuid=f"vm-{number}")) for number in range(12)))
-ENDED, BROKEN = ("DONE",) * 4, ("DONE", "FAILED", "DONE", "DONE")
+ENDED, BROKEN = (*("DONE",) * 4, "WAITING"), ("DONE", "FAILED", "DONE", "DONE", "WAITING")
 FAR = say(
     "{phase}: {done} of {all}, {rate}/s, about {left} left",
     phase=say("verified"),
@@ -63,7 +63,7 @@ CARDS: dict[str, Callable[[], Message]] = {
         MANY,
         JobState.RUNNING,
         steps=steps(
-            MANY, *ENDED * 3, *BROKEN, "DONE", "SENT", s13=say("Failed: {why}", why="the quota is used up."), s17=FAR
+            MANY, *ENDED * 3, *BROKEN, "DONE", "SENT", s16=say("Failed: {why}", why="the quota is used up."), s21=FAR
         ),
         started_at=10_030.0,
     ),

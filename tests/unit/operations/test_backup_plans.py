@@ -13,7 +13,7 @@ from bot.domain.inventory import PowerState, XapiVerdict
 from bot.domain.plan import Grade, Made, Marked, Plan, Risk, digest
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain
-from bot.operations.backup_steps import Manner, export_of, manner_of, options_of
+from bot.operations.backup_steps import OTHERS, Manner, export_of, manner_of, options_of
 from bot.operations.backup_words import full_at
 from bot.operations.checks.backing import How, Place
 from bot.operations.stream_ports import Compression
@@ -29,12 +29,13 @@ def blocked(plan: Plan) -> dict[str, str]:
 
 def test_a_running_guest_is_backed_up_by_a_snapshot_that_is_taken_back_with_its_disks() -> None:
     plan = decided(read())
-    assert kinds(plan) == ["VM.snapshot", "backup", "VM.destroy", "VDI.destroy"]
+    assert kinds(plan) == ["VM.snapshot", "backup", "VM.destroy", "VDI.destroy", OTHERS]
     assert not plan.blocked
     assert plan.risk is Risk.LOW
-    snapshot, export, destroy, disk = plan.steps
+    snapshot, export, destroy, disk, others = plan.steps
     assert snapshot.makes
-    assert {step.undoes for step in (destroy, disk)} == {snapshot.makes}
+    assert {step.undoes for step in (destroy, disk, others)} == {snapshot.makes}
+    assert others.unless_well
     assert Marked("xenbot backup") in snapshot.call.args
     assert export.call.own
     assert export.call.args[0] == Made("VM", "snapshot vm-1")
