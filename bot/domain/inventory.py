@@ -326,7 +326,8 @@ class PowerFacts(msgspec.Struct, frozen=True):
 
     `verdicts` holds, by UUID of the host, whether XAPI would let the guest run there; `valid`, by operation, whether
     XAPI would let it begin. `own` says that the bot itself runs inside this guest; `auto_start` that XAPI starts it
-    whenever its pool comes up (auto_poweron, of guest and pool). `read_at` in Unix seconds.
+    whenever its pool comes up (auto_poweron, of guest and pool). `twins` are the running guests of any pool that have
+    all of its MAC addresses: name and pool by UUID, as the feeds last had it. `read_at` in Unix seconds.
     """
 
     pool: Pool
@@ -338,3 +339,4 @@ class PowerFacts(msgspec.Struct, frozen=True):
     own: bool
     read_at: float
     auto_start: bool = False
+    twins: dict[str, tuple[str, str]] = {}

@@ -44,6 +44,9 @@ async def plan(move: Moved, facts: Facts) -> Plan:
 def decide(move: Moved, source: Restored, copy: Restored | None, power: PowerFacts) -> Plan:
     """The plan that follows from the facts. Never raises."""
     vm = move.source.name
+    # The copy is off by then.
+    twins = {uuid: twin for uuid, twin in power.twins.items() if uuid != move.copy}
+    power = msgspec.structs.replace(power, twins=twins)
     return Plan(
         operation=NAME,
         pool=move.here,

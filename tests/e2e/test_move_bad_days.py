@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from story_lab import StoryLab, story_lab, strings
-from test_story_move_by_backup import approved, there
+from story_lab import StoryLab, opened, story_lab, strings
+from test_kill_restore import held, hold
+from test_story_move_by_backup import approved, copies, there
 from test_story_restore import as_it_was, everything, found
+
+HOSTILE = "<!channel> & *bold*"
 
 
 @pytest.fixture
@@ -26,8 +29,9 @@ async def asked(lab: StoryLab, name: str) -> None:
         return bool((await lab.guest(name))["tools"])
 
     await lab.until(listens, "a guest whose tools answer")
-    await lab.xen(f"move-by-backup {name} to xenserver2")
-    await approved(lab, f"Move {name} to xenserver2")
+    uuid = (await lab.guest(name))["uuid"]
+    await lab.xen(f"move-by-backup {uuid} to xenserver2")
+    await approved(lab, "Move", "to xenserver2 by backup and restore")
 
 
 async def as_before(lab: StoryLab, name: str, here: Any, abroad: Any) -> None:
@@ -89,3 +93,60 @@ async def test_a_pool_that_goes_silent_in_the_middle_does_not_keep_the_guest_dow
     await lab.lab("datacentre", do="start_host", host="xenserver2")
     await lab.sees("centos54 was not moved, and runs on xenserver", private=False)
     await as_before(lab, "centos54", here, abroad)
+
+
+async def test_a_silent_pool_and_a_guest_that_changed_since_stop_a_move_before_it_begins(lab: StoryLab) -> None:
+    await lab.lab("datacentre", do="kill_host", host="xenserver2")
+    await lab.xen("move-by-backup centos54 to xenserver2")
+    await lab.sees("The pool xenserver2 cannot be asked now", "Nothing was changed", private=True)
+    await lab.lab("datacentre", do="start_host", host="xenserver2")
+
+    async def planned() -> bool:
+        await lab.xen("move-by-backup centos54 to xenserver2")
+        return any("must approve" in strings(one) for one in await lab.screen())
+
+    await lab.until(planned, "a plan once the pool answers again")
+    card = await lab.sees("Move centos54 to xenserver2", "must approve", private=False)
+    await lab.press(card, "Confirm")
+    card = await lab.sees("Approval needed", "Move centos54 to xenserver2", private=False)
+    await asyncio.to_thread(switched_off, lab)
+    await lab.press(card, "Approve", who="approver")
+    await lab.sees("Not started, things have changed", "centos54 was running, now it is halted", private=False)
+    assert not [one for one in (await lab.state())["calls"] if one["method"] == "GET /export"]
+
+
+def switched_off(lab: StoryLab) -> None:
+    with opened(lab) as api:
+        (vm,) = api.VM.get_by_name_label("centos54")
+        api.VM.hard_shutdown(vm)
+
+
+async def test_of_two_moves_at_once_the_second_waits_with_its_guest_running_and_no_guest_is_moved_twice(
+    lab: StoryLab,
+) -> None:
+    await hold(lab, "Async.VM.start_on", "during")
+    await asked(lab, "centos54")
+    await lab.until(lambda: held(lab), "a copy that is being started")
+    (source,) = await asyncio.to_thread(found, lab, "centos54")
+    await lab.xen(f"backup {source['uuid']}")
+    await lab.press(await lab.sees("Back up centos54", "job 2", "Confirm", private=False), "Confirm")
+    await lab.sees("centos54 is busy with job 1", private=True)
+    await asked(lab, HOSTILE)
+    await lab.sees("job 3", "Waits for its turn", private=False)
+    assert (await lab.guest(HOSTILE))["power_state"] == "Running"
+    await lab.lab("datacentre", do="release", name="held")
+    await lab.sees("job 1", "now runs on xenserver2, as a copy", private=False)
+    await lab.sees("job 3", "now runs on xenserver2, as a copy", private=False)
+    for name in ("centos54", HOSTILE):
+        (copy,) = await asyncio.to_thread(copies, lab, name)
+        (source,) = await asyncio.to_thread(found, lab, name)
+        assert (copy["power_state"], source["power_state"]) == ("Running", "Halted")
+
+    async def refused() -> bool:
+        await lab.xen(f"start {source['uuid']}")
+        return any("runs with all MAC addresses of" in strings(one) for one in await lab.screen())
+
+    # Once the bot has heard that the copy runs.
+    await lab.until(refused, "a source that is not started beside its copy")
+    await lab.xen(f"move-by-backup {source['uuid']} to xenserver2")
+    await lab.sees("cannot be moved to xenserver2", "two guests with one address", private=True)

@@ -35,7 +35,7 @@ def before_start(facts: PowerFacts, operation: str) -> list[Check]:
     ]
     checks += [foreign_work(facts), blocked_operations(facts.vm, operation)]
     if operation != "unpause":
-        checks.append(_somewhere(facts))
+        checks += [*_twin(facts), _somewhere(facts)]
     return [*checks, *_xapi(facts, operation)]
 
 
@@ -99,6 +99,16 @@ def _state(vm: Vm, states: set[PowerState], then: Phrase, asked: PowerState | No
     }
     fix = ways.get(vm.power_state, say("Look at {vm} with another tool.", vm=vm.name))
     return blocked(key, title, say("{vm} is {state}", vm=vm.name, state=now), fix)
+
+
+def _twin(facts: PowerFacts) -> Iterator[Check]:
+    """Whether a copy of the guest runs somewhere, as after a move by backup: they would disturb each other."""
+    for uuid, (name, pool) in facts.twins.items():
+        fact = say("{twin} (pool {pool}) runs with all MAC addresses of {vm}", twin=name, pool=pool, vm=facts.vm.name)
+        fix = say(
+            "Stop that guest first. After a move by backup: {back}.", back=Code(f"/xen roll-back {facts.vm.uuid}")
+        )
+        yield blocked(f"twin:{uuid}", "Its copy runs", fact, fix)
 
 
 def _somewhere(facts: PowerFacts) -> Check:

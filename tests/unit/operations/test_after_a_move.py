@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from move_world import copy, kept, planned, retiring, rolling, source, stops, way
+from move_world import MOVED, copy, kept, planned, power, retiring, rolling, source, stops, way
 from test_golden_cards import job
 
 from bot.domain.job import JobState
 from bot.domain.plan import Plan, Ref
+from bot.domain.policy import ApprovalSettings
 from bot.domain.record import StepRecord, StepState
 from bot.domain.texts import plain
 from bot.errors import Refused
 from bot.jobs import lanes
+from bot.operations import roll_back, start
 from bot.operations.moved import move_of
 
 
@@ -88,3 +90,14 @@ def test_the_newest_move_of_a_guest_is_found_by_its_source_and_by_its_copy() -> 
         assert (found.here, found.there, found.ran) == ("p-1", "p-2", True)
     with pytest.raises(Refused, match="was not moved by backup"):
         move_of("vm-5", "web", [failed, done])
+
+
+def test_a_source_is_not_started_beside_its_copy_but_by_a_roll_back() -> None:
+    beside = power(twins={"vm-9": ("centos54", "xenserver2")})
+    (stopped,) = start.decide(beside, ApprovalSettings()).blocked
+    assert "centos54 (pool xenserver2) runs with all MAC addresses of centos54" in plain(stopped.fact)
+    assert stopped.fix is not None
+    assert "/xen roll-back vm-1" in plain(stopped.fix)
+    assert roll_back.decide(MOVED, kept(), copy(), beside).blocked == ()
+    other = power(twins={"vm-7": ("web", "xenserver2")})
+    assert "twin:vm-7" in stops(roll_back.decide(MOVED, kept(), copy(), other))

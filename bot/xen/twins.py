@@ -1,0 +1,29 @@
+"""Guests that would disturb another one: those that run with all of its MAC addresses, as a copy of it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.xen.faults import NULL_REF
+from bot.xen.pool import LivePool
+from bot.xen.records import VifRecord, VmRecord
+
+
+def twins(pools: Iterable[LivePool], home: LivePool, guest: str) -> dict[str, tuple[str, str]]:
+    """Names and pools, by UUID, of the running guests of any pool with all addresses of a guest (by reference).
+
+    As the feeds last had it.
+    """
+    macs = {vif.mac.lower() for vif in home.model.tables.of(VifRecord).values() if vif.vm == guest}
+    found: dict[str, tuple[str, str]] = {}
+    for pool in pools if macs else ():
+        tables = pool.model.tables
+        held: dict[str, set[str]] = {}
+        for vif in tables.of(VifRecord).values():
+            if vif.mac.lower() in macs and not (pool is home and vif.vm == guest):
+                held.setdefault(vif.vm, set()).add(vif.mac.lower())
+        for ref in (ref for ref, own in held.items() if own == macs):
+            vm = tables.get(VmRecord, ref)
+            if vm is not None and vm.guest and vm.resident_on != NULL_REF:
+                found[vm.uuid] = (vm.name_label, pool.name)
+    return found
