@@ -131,12 +131,16 @@ class CannotTell(XenError):
 
 
 class TargetFailed(XenbotError):
-    """A file of the archive could not be read or written: `message` names the path and why, `fix` what to do."""
+    """A file of the archive could not be read or written: `message` names the path and why, `fix` what to do.
 
-    def __init__(self, message: str, fix: str) -> None:
+    `brief` says what is wrong with the whole place, where it is that: a path is long, and of no matter then.
+    """
+
+    def __init__(self, message: str, fix: str, *, brief: str = "") -> None:
         super().__init__(f"{message} {fix}")
         self.message = message
         self.fix = fix
+        self.brief = brief
 
 
 class Damaged(XenbotError):

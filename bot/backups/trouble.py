@@ -42,7 +42,7 @@ _MEANINGS: Final[dict[int, tuple[str, str]]] = {
     errno.EEXIST: ("it is there already", "Look whether another bot uses the same folder."),
     errno.EMFILE: ("the bot has too many files open", "Raise its limit of open files, then run it again."),
 }
-#: What is true of the whole place: it is said before the path, which is long, and shows on no locked telephone.
+#: What is true of the whole place, and is said before the path.
 _FIRST: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
@@ -52,5 +52,6 @@ def target_failed(error: OSError, path: Path, doing: str) -> TargetFailed:
         error.errno or 0, (error.strerror or str(error), "Look at that place, then run it again.")
     )
     if error.errno in _FIRST:
-        return TargetFailed(f"{what[0].upper()}{what[1:]}: {path} {doing}.", fix)
+        brief = f"{what[0].upper()}{what[1:]}"
+        return TargetFailed(f"{brief}: {path} {doing}.", fix, brief=f"{brief}.")
     return TargetFailed(f"{path} {doing}: {what}.", fix)

@@ -18,7 +18,16 @@ from bot.domain.audit import Tag
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, Quote, say
-from bot.errors import CannotTell, Damaged, OutcomeUnknown, Unreachable, UserError, XapiFailure, XenbotError
+from bot.errors import (
+    CannotTell,
+    Damaged,
+    OutcomeUnknown,
+    TargetFailed,
+    Unreachable,
+    UserError,
+    XapiFailure,
+    XenbotError,
+)
 from bot.jobs.judging import End, EndKind
 from bot.jobs.pulse import Pulse
 from bot.jobs.sending import before
@@ -296,6 +305,8 @@ def _error(work: asyncio.Task[None]) -> tuple[str, ...]:
             return (problem.code, *problem.params)
         case Damaged() if problem.brief:
             return (_OWN, problem.brief, problem.message)
+        case TargetFailed() if problem.brief:
+            return (_OWN, problem.brief, problem.fix, problem.message)
         case XenbotError():
             return (_OWN, _sentence(problem))
         case _:

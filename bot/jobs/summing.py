@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -40,8 +40,10 @@ class Summing:
         if self.operation.whole:
             return await self._as_before(record, first, others)
         if not kept:
-            evidence = (*first.evidence, *others, *_taken_back(record))
-            return msgspec.structs.replace(first, evidence=evidence, step=last)
+            said = (*first.evidence, *others, *_taken_back(record))
+            return msgspec.structs.replace(
+                first, headline=_of_several(first, bad, record), evidence=_once(said), step=last
+            )
         look = await self._looked(record, kept, tries=self.pace.sends)
         reasons = tuple(line for end in bad for line in (end.headline, *end.evidence))
         if unclear:
@@ -61,7 +63,7 @@ class Summing:
             first,
             kind=EndKind.FAILED if known else first.kind,
             headline=look.headline,
-            evidence=tuple(line for place, line in enumerate(said) if line not in said[:place]),
+            evidence=_once(said),
             step=self._last.step if self._last is not None else None,
         )
 
@@ -117,3 +119,18 @@ def _taken_back(record: JobRecord) -> Iterator[Phrase]:
     for step in record.steps:
         if record.plan.steps[step.index].undoes and step.state is StepState.DONE and step.said is not None:
             yield step.said
+
+
+def _of_several(first: End, bad: Sequence[End], record: JobRecord) -> Phrase:
+    """The headline where of several lanes none went well: the first by itself would pass for the only one."""
+    plan = record.plan.steps
+    failed = {plan[end.step.index].lane for end in bad if end.kind is EndKind.FAILED and end.step is not None}
+    if first.kind is not EndKind.FAILED or first.harmed or len(failed) < 2:
+        return first.headline
+    count = len(lanes.of_each(record))
+    return say("{n} of {all} went wrong. The first: {headline}", n=len(failed), all=count, headline=first.headline)
+
+
+def _once(said: Sequence[Phrase]) -> tuple[Phrase, ...]:
+    """Each line once, where it stands first."""
+    return tuple(line for place, line in enumerate(said) if line not in said[:place])

@@ -163,6 +163,18 @@ def _then(of: Plan) -> tuple[Button, ...]:
     return (Button("Plan: restore", "ask", words, says=say("Plan a restore of {guest}", guest=of.targets[0].name)),)
 
 
+def _instead(of: Plan) -> tuple[Button, ...]:
+    """After one was found damaged: what else there is of its guest, and how another one is made."""
+    guests = [target for target in of.targets if target.kind == "VM"]
+    if len(guests) != 1:
+        return (Button("Backups", "ask", "backups"),)
+    vm = guests[0]
+    return (
+        Button("Plan: backup", "ask", f"backup {vm.uuid}", says=say("Plan a new backup of {vm}", vm=vm.name)),
+        Button("Backups", "ask", f"backups {vm.uuid}", says=say("Show the backups of {vm}", vm=vm.name)),
+    )
+
+
 OPERATION = Operation(
     name=NAME,
     replan=_replan,
@@ -172,4 +184,5 @@ OPERATION = Operation(
     settle_s=1.0,
     sum_up=_sum_up,
     then=_then,
+    instead=_instead,
 )

@@ -57,7 +57,7 @@ async def test_what_was_there_before_the_bot_is_listed_and_looked_at_and_damage_
     await lab.xen(f"verify {kept[0].manifest.id}")
     card = await lab.sees("Verify backup", "of old-web", "job 2", "Confirm", private=False)
     await lab.press(card, "Confirm")
-    await lab.sees("of old-web is damaged", "of disk 0", "job 2", private=False)
+    await lab.sees("of old-web is damaged", "of disk 0", "job 2", "Plan: backup", private=False)
     await lab.xen("backups old-web")
     await lab.sees("0 found whole", "of old-web is damaged", "of disk 0", "every block, read again", private=True)
     await lab.xen("restore old-web on xenserver3")
