@@ -207,9 +207,12 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
     if now is None:
         return Look(Seen.NOT_DONE, say("{pool} has no storage {name}", pool=pool, name=name), ())
     attached = counted(len(now.attached), "host", "hosts")
+    away = [of.names.get(one.host, one.host) for one in now.plugs if not one.attached]
     preferred = of.steps[-1].kind == PREFER
     fine = now.name == name and (not preferred or now.defaults.disks == now.uuid)
     lines = [say("Storage {uuid} on {place}", uuid=Code(now.uuid), place=asked(of)[0].shown)]
+    if away:
+        lines.append(say("Not attached to {hosts}: it is plugged in there when it boots", hosts=many(away[:_NAMED])))
     if preferred and now.defaults.disks == now.uuid:
         roles = {"new disks": True, "suspended guests": now.defaults.suspend == now.uuid}
         roles["crash dumps"] = now.defaults.crash == now.uuid

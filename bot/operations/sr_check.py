@@ -17,6 +17,7 @@ from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_storage
+from bot.operations.storage_words import trouble
 from bot.operations.trying import SWEEP, TRY, look_at_sweep, look_at_trial, trial
 
 OPERATION_NAME: Final = "sr-check"
@@ -163,6 +164,12 @@ def _named(of: Plan) -> list[str]:
     return [one.uuid for one in attempt.call.args if isinstance(one, Ref) and one.kind == "host"]
 
 
+def _foreseen(of: Plan, code: str) -> Phrase:
+    """What mends a failure of the driver; no other check can look for what only work on the storage shows."""
+    known = trouble(code, server=say("its server"), place=of.targets[0].name)
+    return known.fix if known is not None else say("Nothing is told by its records that would explain it.")
+
+
 def _running(of: Plan) -> Phrase:
     return say("Trying {sr} on {n}", sr=of.targets[0].name, n=counted(len(_named(of)), "host", "hosts"))
 
@@ -181,4 +188,5 @@ OPERATION = Operation(
     settle_s=1.0,
     sum_up=_sum_up,
     tells=frozenset({TRY}),
+    foreseen=_foreseen,
 )

@@ -51,14 +51,15 @@ class SrWork:
 
         async def one(host: str) -> str:
             try:
-                await self._storing.attach(errand.pool, sr, host, config)
+                await self._storing.attach(errand.pool, sr, host)
             except XapiFailure as refusal:
                 return f"{errand.names.get(host, host)}: {_sentence(refusal, config)}"
             except CannotTell as silent:
                 return f"{errand.names.get(host, host)}: {silent}."
             return ""
 
-        errand.tell(Reached(0, len(hosts), say("plugging it in")))
+        errand.tell(Reached(0, 0, say("plugging it in")))
+        await self._storing.fit(errand.pool, sr, config)
         refused = [why for why in await _beside(hosts, one) if why]
         if refused:
             raise Refused(" ".join(refused))

@@ -58,8 +58,12 @@ class Storing(Protocol):
     Raises Unreachable, XapiFailure, and CannotTell where the pool did not end its work in time.
     """
 
-    async def attach(self, pool: str, sr: str, host: str, config: dict[str, str]) -> None:
-        """Gives the host a plug for the storage where it has none, and puts it in."""
+    async def fit(self, pool: str, sr: str, config: dict[str, str]) -> None:
+        """Gives every host of the pool a plug for the storage where it has none; one that is off puts it in at boot."""
+        ...
+
+    async def attach(self, pool: str, sr: str, host: str) -> None:
+        """Puts the plug in that the host has."""
         ...
 
     async def scan(self, pool: str, sr: str) -> None:

@@ -48,6 +48,7 @@ _MEANINGS: Final[dict[int, tuple[str, str]]] = {
     74: ("the folder could not be unmounted", "Something still uses it: see which guest or mount that is."),
     75: ("the storage is attached already", "Nothing has to be done; should it not work, plug {place} again."),
     76: ("a folder could not be deleted", "Look at the rights and the space on {server}."),
+    78: ("a disk could not be made", "Look at {place}: is it writable, and is there space?"),
     80: ("a disk could not be deleted", "Look at {place}: is it writable, and is the disk in no use?"),
     81: ("a disk could not be cloned", "Look at {place}: is it writable, and is there space?"),
     82: ("a snapshot could not be made", "Look at {place}: is it writable, and is there space?"),

@@ -42,7 +42,7 @@ async def finished(live: LivePool, method: str, *args: object, within_s: float) 
             tasks.append(await _begun(live, method, args))
             return await _ended(live, tasks[0])
     except TimeoutError:
-        raise NoAnswer(f"{method} was not done within {within_s:.0f} s") from None
+        raise NoAnswer(f"the pool gave no answer to {method} for {within_s:.0f} s") from None
     finally:
         for task in tasks:
             live.sessions.released(task)

@@ -13,7 +13,7 @@ from bot.domain.storing import Tried
 from bot.domain.texts import clean
 from bot.errors import Refused, XapiFailure
 from bot.xen.classes import convert
-from bot.xen.faults import GONE, NULL_REF
+from bot.xen.faults import GONE
 from bot.xen.pool import LivePool
 from bot.xen.records import PbdRecord, SrRecord
 from bot.xen.storage_facts import FOR_HOST, HOW, trials
@@ -34,17 +34,29 @@ class LiveStoring:
     def __init__(self, by_uuid: Callable[[str], LivePool]) -> None:
         self._by_uuid = by_uuid
 
-    async def attach(self, pool: str, sr: str, host: str, config: dict[str, str]) -> None:
+    async def fit(self, pool: str, sr: str, config: dict[str, str]) -> None:
+        """See `Storing.fit`."""
+        live = self._by_uuid(pool)
+        ref, plugs = await live.resolve("SR", sr), await self._plugs(live, sr)
+        having = {one.host for one in plugs.values()}
+        for host in await live.sessions.read("host.get_all"):
+            if host in having:
+                continue
+            record = {"host": host, "SR": ref, "device_config": config, "other_config": {}}
+            try:
+                await live.sessions.read("PBD.create", record)
+            except XapiFailure as refusal:
+                # There already, as after an answer that was lost.
+                if refusal.code != "PBD_EXISTS":
+                    raise
+
+    async def attach(self, pool: str, sr: str, host: str) -> None:
         """See `Storing.attach`."""
         live = self._by_uuid(pool)
         where = await live.resolve("host", host)
-        plugs = await self._plugs(live, sr)
-        plug = next((ref for ref, one in plugs.items() if one.host == where), "")
-        if not plug:
-            plug = await self._plug(live, await live.resolve("SR", sr), where, config)
-        elif plugs[plug].currently_attached:
-            return
-        await finished(live, "PBD.plug", plug, within_s=_PLUG_S)
+        for plug, one in (await self._plugs(live, sr)).items():
+            if one.host == where and not one.currently_attached:
+                await finished(live, "PBD.plug", plug, within_s=_PLUG_S)
 
     async def scan(self, pool: str, sr: str) -> None:
         """See `Storing.scan`."""
@@ -185,17 +197,6 @@ class LiveStoring:
         record: SrRecord = convert(SrRecord, await live.sessions.read("SR.get_record", ref))
         wire = await asyncio.gather(*(live.sessions.read("PBD.get_record", one) for one in record.pbds))
         return {one: convert(PbdRecord, each) for one, each in zip(record.pbds, wire, strict=True)}
-
-    async def _plug(self, live: LivePool, sr: str, host: str, config: dict[str, str]) -> str:
-        """A new plug; one that is there already, as after a lost answer, is the one that is meant."""
-        record = {"host": host, "SR": sr, "device_config": config, "other_config": {}}
-        try:
-            return str(await live.sessions.read("PBD.create", record))
-        except XapiFailure as refusal:
-            if refusal.code != "PBD_EXISTS":
-                raise
-        wire = await live.sessions.read("PBD.get_all_records")
-        return next((ref for ref, one in wire.items() if (one["SR"], one["host"]) == (sr, host)), NULL_REF)
 
     async def _end(self, live: LivePool, sr: str, method: str) -> None:
         ref = await self._ref(live, sr)

@@ -63,7 +63,7 @@ class StorageBench:
 
     async def open(self) -> None:
         passwords = {one.name: self.lab.password for one in self._settings}
-        self.pools = Pools(self._settings, passwords=passwords, probe_nfs_s=1.0)
+        self.pools = Pools(self._settings, passwords=passwords, probe_every_s=1.0, probe_nfs_s=1.0)
         await self.pools.start()
         await loaded(self.pools)
         self.store = Store(self._path, time.time)

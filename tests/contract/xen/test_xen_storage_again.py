@@ -15,6 +15,8 @@ from bot.domain.plan import Plan, Risk
 from bot.domain.texts import plain
 from bot.lab.xapi import Datacentre
 from bot.operations import sr_check
+from bot.xen import storing
+from bot.xen.storage_facts import is_up
 
 
 @pytest.fixture
@@ -69,6 +71,23 @@ async def test_it_is_attached_again_with_what_lies_in_it_once_two_have_vouched_f
     assert [disk["virtual_size"] for disk in now["disks"] if disk["managed"]] == [1 << 20]
     (idle,) = (await jobs.plan(existing=uuid, name="another")).blocked
     assert idle.idle
+
+
+@pytest.mark.parametrize("how", ["existing", "beside"])
+async def test_a_host_that_is_off_does_not_stand_in_the_way_and_finds_its_plug_when_it_is_back(
+    lab: Datacentre, jobs: StorageBench, how: str
+) -> None:
+    wish = {"existing": await let_go(jobs)} if how == "existing" else {"beside": True}
+    await lab.do({"do": "kill_host", "host": "xenserver3"})
+    await until(jobs.pools, lambda: not is_up(jobs.pools.host("xenserver3")), within_s=30)
+    plan = await jobs.plan(**wish)
+    assert "xenserver3: no answer, so nobody looked from there" in " ".join(plain(one.fact) for one in plan.checks)
+    record = await jobs.ended(await jobs.asked(plan))
+    assert record.state is JobState.SUCCEEDED, told(record)
+    assert "nfs-second is attached to 1 host of experiment" in told(record)
+    assert "Not attached to xenserver3: it is plugged in there when it boots" in told(record)
+    (now,) = [one for one in jobs.storage() if one["name_label"] == "nfs-second"]
+    assert sorted(plug["currently_attached"] for plug in now["plugs"]) == [False, True]
 
 
 @pytest.mark.parametrize("method", ["Async.PBD.plug", "Async.VDI.create", "SR.set_name_label"])
@@ -129,4 +148,31 @@ async def test_storage_that_is_read_only_full_or_away_is_told_host_by_host(lab: 
     await lab.do({"do": "unplug_pbd", "sr": "nfs-vhd", "host": "xenserver3"})
     plan = await sr_check.plan(jobs.pools.sr("nfs-vhd").uuid, jobs.pools, jobs.approval)
     assert [way.label for way in plan.ways] == ["Plan: plug on xenserver3"]
-    assert (await check(jobs, "nfs-vhd")).startswith("FAILED: ")
+    refused = await check(jobs, "nfs-vhd")
+    assert refused.startswith("FAILED: ")
+    assert "a disk could not be made" in refused
+    assert "is it writable" in refused
+
+
+async def test_a_file_server_that_falls_silent_in_the_middle_is_told_and_what_is_left_is_named(
+    lab: Datacentre, jobs: StorageBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "_DISK_S", 1.0)
+    jobs.try_s = 3.0
+    await jobs.crash()
+    await jobs.open()
+    fault = await arm(lab, "Async.VDI.snapshot", "hold", times=2)
+    number = await jobs.asked(await sr_check.plan(jobs.pools.sr("nfs-vhd").uuid, jobs.pools, jobs.approval))
+    await settled(lab, lambda state: any(one["holding"] == 2 for one in state["faults"]))
+    await lab.do({"do": "nfs", "server": "nfsserver", "gone": True})
+    await lab.do({"do": "release", "name": fault})
+    record = await jobs.ended(number)
+    assert record.state is JobState.FAILED
+    assert "nfs-vhd does not work on xenserver1, xenserver3" in told(record)
+    assert "xenserver3: the pool gave no answer to VDI.snapshot for 1 s" in told(record)
+    assert f"Disks are left on nfs-vhd, called xenbot storage {record.nonce}" in told(record)
+
+
+async def test_a_slow_file_server_is_waited_for(lab: Datacentre, jobs: StorageBench) -> None:
+    await lab.do({"do": "nfs", "server": "nfsserver", "speed": "slow"})
+    assert (await check(jobs, "nfs-vhd")).startswith("SUCCEEDED: ")
