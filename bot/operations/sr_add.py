@@ -100,19 +100,22 @@ def _preferred(read: NfsFacts, wish: Wish) -> tuple[bool, bool, bool] | None:
 
 
 def _after(read: NfsFacts, wish: Wish, hosts: tuple[Host, ...]) -> Iterator[Phrase]:
-    n = counted(len(hosts), "host", "hosts")
+    n, pool = counted(len(hosts), "host", "hosts"), read.pool.name
     yield say("{n}: each writes a small disk there, reads it back and compares; the disks are removed again.", n=n)
     if wish.existing:
-        yield say("Its disks become known to {pool} as they are; guests are not part of it.", pool=read.pool.name)
+        yield say("Its disks become known to {pool} as they are; guests are not part of it.", pool=pool)
     preferred = _preferred(read, wish)
     if preferred is not None:
-        also = [what for what, to in zip(("suspended guests", "crash dumps"), preferred, strict=False) if to]
-        more = say(", and {also}", also=many(also)) if also else say("")
-        kept = say("; the other roles stay where they are") if not all(preferred[:2]) else say("")
-        yield say("{pool} then puts new disks there{more}{kept}.", pool=read.pool.name, more=more, kept=kept)
+        roles = list(zip(("suspended guests", "crash dumps"), preferred, strict=False))
+        taken = many(["new disks", *(role for role, taken in roles if taken)])
+        yield say("{pool} puts there from then on: {roles}.", pool=pool, roles=taken)
+        kept = [role for role, taken in roles if not taken]
+        if kept:
+            moves = Code("all-defaults")
+            yield say("Its {roles} go where they went before; {word} moves them too.", roles=many(kept), word=moves)
     elif not read.defaults.disks:
         word = Code("default")
-        yield say("{pool} has no default storage; with {word} this becomes it.", pool=read.pool.name, word=word)
+        yield say("{pool} has no default storage; with {word} this becomes it.", pool=pool, word=word)
 
 
 async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _homes: Homes) -> Plan:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from xen_lab import EXPERIMENT, loaded, pool_settings
+from xen_lab import EXPERIMENT, pool_settings, until
 
 from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings, Person, Role, held
@@ -59,13 +59,14 @@ class StorageBench:
         self.try_s = 60.0
         self._path = path
         self._settings = [pool_settings(lab, *EXPERIMENT, name="experiment")]
+        self._awaited = {"experiment", *others}
         self._settings += [pool_settings(lab, name, name=name) for name in others]
 
     async def open(self) -> None:
         passwords = {one.name: self.lab.password for one in self._settings}
-        self.pools = Pools(self._settings, passwords=passwords, probe_every_s=1.0, probe_nfs_s=1.0)
+        self.pools = Pools(self._settings, passwords=passwords, probe_nfs_s=1.0)
         await self.pools.start()
-        await loaded(self.pools)
+        await until(self.pools, lambda: all(self.pools.pool(one).state == "live" for one in self._awaited))
         self.store = Store(self._path, time.time)
         await self.store.open()
         people, pools = People(), self.pools
@@ -78,6 +79,13 @@ class StorageBench:
         self.decisions = Decisions(self.store, self.engine, people, self.proposals, pools, self.approval)
         self.control = Control(self.store, self.engine, pools, "C1")
         self._running = asyncio.create_task(self.engine.run())
+
+    async def started_without(self, host: str) -> None:
+        """The bot dies, then that host, and the bot is started again: so no connection is cut in its handshake."""
+        await self.crash()
+        await self.lab.do({"do": "kill_host", "host": host})
+        self._awaited.discard(host)
+        await self.open()
 
     async def crash(self) -> None:
         self._running.cancel()

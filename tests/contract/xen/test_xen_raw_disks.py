@@ -65,15 +65,17 @@ async def test_a_host_that_is_not_listed_is_given_no_session(lab: Datacentre) ->
             await pools.raw_disks.read(pool, pools.host("xenserver3").uuid, vdi, SIZE)
 
 
-async def test_a_host_that_is_gone_is_told_and_no_session_stays(lab: Datacentre, pools: Pools) -> None:
-    vdi, pool, host = await disk(pools, "nfs-vhd"), pool_of(pools), pools.host("xenserver3").uuid
+async def test_a_host_that_is_gone_is_told_and_no_session_stays(lab: Datacentre) -> None:
     await lab.do({"do": "kill_host", "host": "xenserver3"})
-    for _ in range(3 * THREADS):
-        with pytest.raises(Unreachable, match=pools.host("xenserver3").address):
-            await pools.raw_disks.write(pool, host, vdi, DATA)
-    # One for each thread, one for the feed.
-    for _ in range(500):
-        if open_sessions(lab) <= THREADS + 1:
-            break
-        await asyncio.sleep(0.02)
-    assert open_sessions(lab) <= THREADS + 1
+    async with following(pool_settings(lab, *EXPERIMENT, name="experiment")) as pools:
+        await loaded(pools)
+        vdi, pool, host = await disk(pools, "nfs-vhd"), pool_of(pools), pools.host("xenserver3").uuid
+        for _ in range(3 * THREADS):
+            with pytest.raises(Unreachable, match=pools.host("xenserver3").address):
+                await pools.raw_disks.write(pool, host, vdi, DATA)
+        # One for each thread, one for the feed.
+        for _ in range(500):
+            if open_sessions(lab) <= THREADS + 1:
+                break
+            await asyncio.sleep(0.02)
+        assert open_sessions(lab) <= THREADS + 1

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from storage_bench import StorageBench, bench, told
+from storage_bench import SECOND, StorageBench, bench, told
 from xen_lab import arm, settled
 
 from bot.domain.job import JobState
+from bot.domain.storing import NfsPlace
 from bot.domain.texts import plain
 from bot.errors import UserError
 from bot.lab.xapi import Datacentre
@@ -74,6 +75,28 @@ async def test_what_is_wrong_with_the_server_is_told_before_anything_is_made(
     assert fix in plain(check.fix)
     jobs.nothing_is_left()
     assert jobs.folders() == []
+
+
+async def test_version_4_needs_no_rpcbind(lab: Datacentre, jobs: StorageBench) -> None:
+    await lab.do({"do": "nfs", "server": "nfsserver", "rpcbind": "stopped"})
+    record = await jobs.ended(await jobs.asked(await jobs.plan(NfsPlace("nfsserver", SECOND.path, "4"))))
+    assert record.state is JobState.SUCCEEDED, told(record)
+
+
+async def test_without_a_folder_the_server_is_asked_what_it_exports(lab: Datacentre, jobs: StorageBench) -> None:
+    plan = await jobs.plan(NfsPlace("nfsserver", ""))
+    assert [way.label for way in plan.ways] == ["Plan: /home/test", "Plan: /home/second"]
+    await lab.do({"do": "nfs", "server": "nfsserver", "rpcbind": "stopped"})
+    (check,) = (await jobs.plan(NfsPlace("nfsserver", ""))).blocked
+    assert "does not say what it exports: as a rule its rpcbind (port 111) is stopped" in plain(check.fact)
+
+
+async def test_a_newer_host_says_so_with_another_code(lab: Datacentre, tmp_path: Path) -> None:
+    await lab.do({"do": "nfs", "server": "nfsserver", "rpcbind": "stopped"})
+    async with bench(lab, tmp_path, "xenserver-fp1") as jobs:
+        (check,) = (await jobs.plan(pool="xenserver-fp1")).blocked
+    assert "nfsserver offers no NFS 3: as a rule its rpcbind (port 111) is stopped" in plain(check.fact)
+    assert "SR_BACKEND_FAILURE_72" in plain(check.fact)
 
 
 @pytest.mark.parametrize(
