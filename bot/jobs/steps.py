@@ -119,6 +119,10 @@ class StepRunner(Sending, Undoing):
         if self._highest or waited < self.pace.waiting or time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + self.pace.waiting
+        slow = self.operation.slow(record.plan, plan_step, waited) if self.operation.slow is not None else None
+        if slow is not None:
+            await self._hint(record, slow)
+            return
         look = await self._seen(record, plan_step)
         if look is not None and look.seen is Seen.NOT_DONE:
             # What works without a mark on its object looks the same, so this is an inference, and said as one.

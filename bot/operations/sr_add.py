@@ -15,7 +15,7 @@ from bot.domain.message import Button
 from bot.domain.plan import Flag, LockKey, Options, Plan, Ref, Risk, Step, Target, Text
 from bot.domain.policy import ApprovalSettings
 from bot.domain.storing import NfsFacts, NfsPlace, SrNow
-from bot.domain.texts import Code, Phrase, many, say
+from bot.domain.texts import Code, Phrase, Span, many, say
 from bot.domain.words import counted
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.target import supported
@@ -237,6 +237,13 @@ def _foreseen(of: Plan, code: str) -> Phrase:
     return known.fix if known is not None else say("Every host could mount it when it was planned.")
 
 
+def _slow(of: Plan, step: Step, waited: float) -> Phrase | None:
+    if step.kind != CREATE:
+        return None
+    words = "{server} has not answered for {time}. XAPI waits for the mount, and gives up by itself; or stop the job."
+    return say(words, server=_config(of)["server"], time=Span(waited))
+
+
 def _running(of: Plan) -> Phrase:
     return say("Adding {name} to {pool}", name=_name(of), pool=of.targets[0].name)
 
@@ -256,4 +263,5 @@ OPERATION = Operation(
     sum_up=_sum_up,
     tells=frozenset({TRY}),
     foreseen=_foreseen,
+    slow=_slow,
 )

@@ -32,7 +32,7 @@ from bot.xen import Pools
 
 SECOND = NfsPlace("nfsserver", "/home/second")
 ADMIN, APPROVERS = "UAD", ("UAP", "UA2")
-PACE = Pace(retry=0.05, card=0.0, quiet=0.3, early_failure=0.1, vanished=1.0, stubborn=5, stopping=0.5)
+PACE = Pace(retry=0.05, card=0.0, quiet=0.3, early_failure=0.1, vanished=1.0, stubborn=5, stopping=0.5, waiting=1.0)
 OVER = ("SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED", "NEEDS_ATTENTION", "STALE")
 
 
@@ -145,6 +145,11 @@ class StorageBench:
         await self.decisions.decide(await self.store.click(click), number)
 
     # The truth of the lab
+
+    async def shown(self) -> str:
+        """What the cards that wait to be sent say in their lines."""
+        cards = [parcel.message for parcel in await self.store.due() if parcel.kind == "card"]
+        return " ".join(plain(line) for card in cards for part in card.parts for line in getattr(part, "lines", ()))
 
     def storage(self, pool: str = "experiment") -> list[dict[str, Any]]:
         """The records of all storage of a pool, with their disks and plugs."""
