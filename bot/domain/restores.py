@@ -68,7 +68,7 @@ class Restored(msgspec.Struct, frozen=True):
     what belongs to the host that it was on: devices passed through, a place for its memory when it is suspended.
     `kept_off` tells that neither its host's boot nor high availability would start it, `remembered` what was taken
     away for that, as "auto_poweron" and "ha". `compared` is the note of a comparison: the id of the backup, and how
-    many blocks.
+    many blocks. `tags` are in order.
     """
 
     uuid: str
@@ -84,6 +84,7 @@ class Restored(msgspec.Struct, frozen=True):
     tools: bool = False
     kept_off: bool = False
     remembered: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
     compared: str = ""
 
 

@@ -41,6 +41,7 @@ log = structlog.get_logger()
 
 _OVER = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 _OWN = "xenbot"
+_BROKEN_OFF = "xenbot was restarted in the middle of it."
 
 
 class OwnWork(StepRunner):
@@ -154,9 +155,9 @@ class OwnWork(StepRunner):
             return await self._done(record, step, plan_step, worker, worker.follow)
         if worker.lasting:
             return await self._judge(record, step, plan_step, None)
-        if not worker.again and not step.error and not await self._answers(record, plan_step):
-            silent = "xenbot was restarted in the middle of it, and the pool does not answer."
-            step = await self._given_up(record, step, (_OWN, silent))
+        if not worker.again and not step.error and not await self._is_done(record, plan_step):
+            asked = ("TASK_CANCELLED",) if self.cancel_asked.is_set() else (_OWN, _BROKEN_OFF)
+            step = await self._given_up(record, step, asked)
         await self._stop_task(record, step)
         if step.error:
             left = await self._cleared(self._errand(record, step, plan_step, Pulse()), worker)
@@ -181,11 +182,12 @@ class OwnWork(StepRunner):
         await self._save(waiting)
         return waiting
 
-    async def _answers(self, record: JobRecord, plan_step: Step) -> bool:
-        """Whether the pool answers within half a minute."""
+    async def _is_done(self, record: JobRecord, plan_step: Step) -> bool:
+        """Whether a pool that answers within half a minute shows it as done."""
         for _ in range(self.pace.stubborn):
-            if await self._seen(record, plan_step) is not None:
-                return True
+            look = await self._seen(record, plan_step)
+            if look is not None:
+                return look.seen is Seen.DONE
             await self._hint(record, say("The pool does not answer; looking again."))
             await asyncio.sleep(self.pace.retry)
         return False

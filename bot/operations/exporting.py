@@ -48,15 +48,23 @@ class Exporting:
     Args:
         retry_s: How long to wait before a pool that does not answer is asked again.
         patience_s: How long a pool may not answer before that is an error; None waits for as long as it takes.
+        done: What the card says of the bytes that have come so far.
     """
 
     def __init__(
-        self, streams: Streams, driver: Driver, *, retry_s: float = 1.0, patience_s: float | None = None
+        self,
+        streams: Streams,
+        driver: Driver,
+        *,
+        retry_s: float = 1.0,
+        patience_s: float | None = None,
+        done: str = "verified",
     ) -> None:
         self._streams = streams
         self._driver = driver
         self._retry_s = retry_s
         self._patience_s = patience_s
+        self._done = say(done)
 
     async def fill(self, errand: Errand, filling: Filling, vm: str, compress: Compression) -> None:
         """Receives the export of a guest or snapshot (UUID). Raises as `Streams.export`, with the pool's reason."""
@@ -67,7 +75,7 @@ class Exporting:
                 filling.sink,
                 task=errand.task,
                 compress=compress,
-                progress=partial(_told, errand, filling),
+                progress=partial(self._told, errand, filling),
             )
         except (StreamCut, Damaged) as cut:
             # What broke the stream the host says in the task; that a block is then not whole only follows from it.
@@ -76,13 +84,16 @@ class Exporting:
                 raise
             raise XapiFailure(error[0], error[1:]) from cut
 
+    def _told(self, errand: Errand, filling: Filling, flow: Flow) -> None:
+        going = self._done if filling.covered else say("receiving, {n} so far", n=Size(flow.moved))
+        phase, stalled = _words(flow, errand.names.get(flow.host, flow.host), going)
+        errand.tell(Reached(filling.covered, filling.expected, phase, stalled))
+
     async def called_success(self, errand: Errand, filling: Filling) -> None:
         """Waits for the pool's own word on the export. Raises XapiFailure where that is no success, StreamCut."""
 
         def waits() -> None:
-            done = Reached(
-                filling.covered, filling.expected, say("verified"), say("Waiting for the pool's own verdict")
-            )
+            done = Reached(filling.covered, filling.expected, self._done, say("Waiting for the pool's own verdict"))
             errand.tell(done)
 
         view = await self._ended(errand, waits)
@@ -117,12 +128,6 @@ class Exporting:
                 return view
             seen, heard = view, time.monotonic()
             waits()
-
-
-def _told(errand: Errand, filling: Filling, flow: Flow) -> None:
-    going = say("verified") if filling.covered else say("receiving, {n} so far", n=Size(flow.moved))
-    phase, stalled = _words(flow, errand.names.get(flow.host, flow.host), going)
-    errand.tell(Reached(filling.covered, filling.expected, phase, stalled))
 
 
 def _words(flow: Flow, host: str, going: Phrase) -> tuple[Phrase, Phrase | None]:

@@ -285,6 +285,7 @@ OPERATION = Operation(
     settle_s=30.0,
     crowded=frozenset({"VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS"}),
     then=_then,
+    onward=_then,
     sum_up=_sum_up,
     table=_table,
     tells=frozenset({COMPARE, WATCH}),

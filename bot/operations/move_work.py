@@ -6,14 +6,14 @@ import asyncio
 import time
 
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Flag, Ref, Text
+from bot.domain.plan import Flag, Options, Ref, Text
 from bot.domain.texts import say
 from bot.errors import CannotTell, Refused, Unreachable
 from bot.operations.archive_ports import Library
 from bot.operations.exporting import Exporting
 from bot.operations.move_by_backup_steps import COMPARE, WATCH
 from bot.operations.ports import Driver
-from bot.operations.retire import HAND_OVER
+from bot.operations.retire import HAND_OVER, HAND_TAGS
 from bot.operations.stream_ports import Compression, Restoring, Streams
 from bot.operations.work import Errand, Reached, Worker
 
@@ -40,7 +40,7 @@ class MoveWork:
         retry_s: float = 1.0,
         patience_s: float = 60.0,
     ) -> None:
-        self._exporting = Exporting(streams, driver, retry_s=retry_s, patience_s=patience_s)
+        self._exporting = Exporting(streams, driver, retry_s=retry_s, patience_s=patience_s, done="compared")
         self._library = library
         self._restoring = restoring
         self._watch_s = watch_s
@@ -53,6 +53,7 @@ class MoveWork:
             COMPARE: Worker(self._compare, _nothing),
             WATCH: Worker(self._watch, _nothing, again=True, tasked=False),
             HAND_OVER: Worker(self._hand_over, _nothing, again=True, tasked=False),
+            HAND_TAGS: Worker(self._hand_tags, _nothing, again=True, tasked=False),
         }
 
     async def _compare(self, errand: Errand) -> None:
@@ -89,6 +90,10 @@ class MoveWork:
     async def _hand_over(self, errand: Errand) -> None:
         value = next(one.value for one in errand.step.call.args if isinstance(one, Text))
         await self._restoring.start_with_host(errand.pool, _uuid(errand, "VM"), value)
+
+    async def _hand_tags(self, errand: Errand) -> None:
+        tags = next(one.values for one in errand.step.call.args if isinstance(one, Options))
+        await self._restoring.add_tags(errand.pool, _uuid(errand, "VM"), frozenset(tags))
 
 
 def _uuid(errand: Errand, kind: str) -> str:

@@ -46,9 +46,10 @@ class Moved(msgspec.Struct, frozen=True):
 def move_of(uuid: str, name: str, jobs: Iterable[JobRecord]) -> Moved:
     """The newest move by backup of a guest: that of the source, or of the copy. Raises Refused for none."""
     for job in jobs:
-        if job.operation == NAME and job.state is JobState.SUCCEEDED:
+        # One that ended partly has its copy too, which may have gone down right after it was started.
+        if job.operation == NAME and job.state in {JobState.SUCCEEDED, JobState.PARTIAL}:
             found = _moved(job)
-            if uuid in {found.source.uuid, found.copy}:
+            if found.copy and uuid in {found.source.uuid, found.copy}:
                 return found
     raise Refused(
         f"“{clean(name)}” was not moved by backup, as far as my records go.",

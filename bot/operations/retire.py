@@ -13,14 +13,15 @@ from typing import Final
 
 from bot.domain.inventory import PowerState
 from bot.domain.message import Button
-from bot.domain.plan import Call, Check, Grade, LockKey, Plan, Ref, Risk, Step, Text
+from bot.domain.plan import Call, Check, Grade, LockKey, Options, Plan, Ref, Risk, Step, Text
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Restored
-from bot.domain.texts import Phrase, Size, say
+from bot.domain.texts import Phrase, Size, many, say
 from bot.domain.words import power_word
 from bot.operations import restore_look
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import already, blocked, fine, warning
+from bot.operations.lookalike import folded
 from bot.operations.moved import Moved, copy_now, standing, told_by
 from bot.operations.ports import Facts
 from bot.operations.restore_steps import ASIDE, aside, renamed, step_of
@@ -28,6 +29,8 @@ from bot.operations.restore_steps import ASIDE, aside, renamed, step_of
 NAME = "retire"
 #: Gives the copy the automatic power-on that the source had.
 HAND_OVER = "move.hand-over"
+#: Gives the copy the tags by which schedules find the source: a restored guest has none of them.
+HAND_TAGS = "move.hand-tags"
 _MARK = "(moved to "
 _DAYS: Final = 30
 _DAY_S: Final = 86_400.0
@@ -42,12 +45,16 @@ async def plan(move: Moved, now: float, facts: Facts) -> Plan:
 
 
 async def _planned(move: Moved, later: str, facts: Facts) -> Plan:
-    source, copy = await asyncio.gather(facts.restored(move.here, move.source.uuid), copy_now(move, facts))
-    return decide(move, source, copy, later)
+    source, copy, schedules = await asyncio.gather(
+        facts.restored(move.here, move.source.uuid), copy_now(move, facts), facts.schedules.all()
+    )
+    # A schedule finds its guests however its tag is written.
+    scheduled = {folded(one.covered.tag) for one in schedules if one.covered.tag}
+    return decide(move, source, copy, later, tuple(tag for tag in source.tags if folded(tag) in scheduled))
 
 
-def decide(move: Moved, source: Restored, copy: Restored | None, later: str) -> Plan:
-    """The plan that follows from the facts. Never raises."""
+def decide(move: Moved, source: Restored, copy: Restored | None, later: str, scheduled: tuple[str, ...] = ()) -> Plan:
+    """The plan that follows from the facts; `scheduled` are tags by which schedules find the source. Never raises."""
     own = move.source.name
     title = say("Rename {vm} to {later}, and keep it off", vm=own, later=later)
     there, _ = aside(source.uuid, Ref("VM", source.uuid), (own, later), title, title)
@@ -57,6 +64,10 @@ def decide(move: Moved, source: Restored, copy: Restored | None, later: str) -> 
         hand = say("Give the copy on {host} the automatic power-on of the source", host=move.host.name)
         call = Call(HAND_OVER, (Ref("VM", copy.uuid), Text(auto)), own=True)
         steps.append(Step(HAND_OVER, hand, call, lane=source.uuid, pool=move.there))
+    if scheduled and copy is not None:
+        hand = say("Give the copy on {host} the tags by which schedules find the source", host=move.host.name)
+        call = Call(HAND_TAGS, (Ref("VM", copy.uuid), Options(dict.fromkeys(scheduled, ""))), own=True)
+        steps.append(Step(HAND_TAGS, hand, call, lane=source.uuid, pool=move.there))
     return Plan(
         operation=NAME,
         pool=move.here,
@@ -69,7 +80,7 @@ def decide(move: Moved, source: Restored, copy: Restored | None, later: str) -> 
         risk_reasons=(say("{vm} lives on as its copy alone", vm=own),),
         steps=tuple(steps),
         locks=(LockKey("VM", source.uuid, own), LockKey("VM", move.copy, own)),
-        after=tuple(_after(move, source, later)),
+        after=tuple(_after(move, source, later, scheduled)),
         names={**move.names, source.uuid: own, move.copy: own},
         approvers=1,
     )
@@ -99,12 +110,14 @@ def _checks(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Ch
         yield fine("copy", "The copy", fact)
 
 
-def _after(move: Moved, source: Restored, later: str) -> Iterator[Phrase]:
+def _after(move: Moved, source: Restored, later: str, scheduled: tuple[str, ...]) -> Iterator[Phrase]:
     size, vm = Size(sum(source.sizes.values())), move.source.name
     yield say("It is then called {later}, stays off, and keeps its disks ({size}).", later=later, size=size)
     yield say("Nothing is deleted, then or later: delete it yourself when you are sure. Until then you can roll back.")
     if "auto_poweron" in source.remembered:
         yield say("The copy starts with its host from then on, as {vm} did.", vm=vm)
+    if scheduled:
+        yield say("Schedules back the copy up from then on too: it gets tag {tags}.", tags=many(list(scheduled)))
     if "ha" in source.remembered:
         yield say(
             "High availability protected {vm} ({priority}): give the copy a priority in its own pool if you want it.",
@@ -122,9 +135,15 @@ async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _hom
 
 
 async def _look(of: Plan, step: Step, facts: Facts) -> Look:
-    if step.kind != HAND_OVER:
+    if step.kind not in {HAND_OVER, HAND_TAGS}:
         return await restore_look.look(of, step, facts)
     now = await facts.restored(of.pool, next(one.uuid for one in step.call.args if isinstance(one, Ref)))
+    if step.kind == HAND_TAGS:
+        tags = next(one.values for one in step.call.args if isinstance(one, Options))
+        missing = many(sorted(set(tags) - set(now.tags)))
+        if set(tags) <= set(now.tags):
+            return Look(Seen.DONE, say("schedules find the copy"), ())
+        return Look(Seen.NOT_DONE, say("the copy lacks tag {tags}", tags=missing), ())
     done = "other_config:auto_poweron" in now.wakeful
     line = say("the copy starts with its host" if done else "the copy does not start with its host")
     return Look(Seen.DONE if done else Seen.NOT_DONE, line, ())

@@ -156,6 +156,10 @@ class Restoring(Protocol):
         """
         ...
 
+    async def add_tags(self, pool: str, vm: str, tags: frozenset[str]) -> None:
+        """Gives a guest these tags. Raises NotFound, Unreachable, XapiFailure."""
+        ...
+
     async def start_with_host(self, pool: str, vm: str, value: str) -> None:
         """Gives a guest automatic power-on. Raises NotFound, Unreachable, XapiFailure."""
         ...

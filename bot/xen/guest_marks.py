@@ -31,6 +31,14 @@ class Guests:
         """
         await self._write(pool, vm, COMPARED, note)
 
+    async def add_tags(self, pool: str, vm: str, tags: frozenset[str]) -> None:
+        """Gives a guest these tags. Raises NotFound, Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        ref, _ = await self._guest(live, vm)
+        for tag in sorted(tags):
+            # A tag that is there stays: they are a set.
+            await live.sessions.read("VM.add_tags", ref, tag)
+
     async def start_with_host(self, pool: str, vm: str, value: str) -> None:
         """Gives a guest automatic power-on. Raises NotFound, Unreachable, XapiFailure."""
         await self._write(pool, vm, AUTO_START, value)

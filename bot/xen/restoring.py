@@ -66,6 +66,7 @@ class LiveRestoring(LiveImports):
             kept_off=AUTO_START not in guest.other_config and not guest.ha_restart_priority,
             remembered={name: guest.other_config[key] for name, key in WAS.items() if key in guest.other_config},
             compared=guest.other_config.get(COMPARED, ""),
+            tags=tuple(sorted(guest.tags)),
         )
 
     async def prepare(self, pool: str, vm: str, wish: Readiness, mark: str, tags: frozenset[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import XenAPI
 from story_lab import StoryLab, opened, strings
+from test_schedules import in_force
 from test_story_restore import found
 
 
@@ -57,11 +58,12 @@ def disks(guest: dict[str, Any]) -> dict[str, str]:
 
 
 def wakeful(lab: StoryLab) -> None:
-    """The guest starts with its host, and high availability would start it."""
+    """The guest starts with its host, high availability would start it, and a schedule finds it."""
     with opened(lab) as api:
         (vm,) = api.VM.get_by_name_label("centos54")
         api.VM.add_to_other_config(vm, "auto_poweron", "true")
         api.VM.set_ha_restart_priority(vm, "restart")
+        api.VM.add_tags(vm, "nightly")
 
 
 async def moved(lab: StoryLab, name: str) -> dict[str, Any]:
@@ -73,6 +75,7 @@ async def moved(lab: StoryLab, name: str) -> dict[str, Any]:
 
 async def test_a_guest_goes_where_no_migration_leads_is_retired_and_comes_back_when_it_must(lab: StoryLab) -> None:
     await asyncio.to_thread(wakeful, lab)
+    await in_force(lab, "schedule backup tag:nightly daily 02:00", "nightly")
     (before,) = await asyncio.to_thread(found, lab, "centos54")
     nothing = await asyncio.to_thread(there, lab)
     await lab.xen("migrate centos54 to xenserver2")
@@ -91,6 +94,7 @@ async def test_a_guest_goes_where_no_migration_leads_is_retired_and_comes_back_w
     assert (copy["power_state"], copy["is_a_template"]) == ("Running", False)
     assert copy["macs"] == {place: mac for place, (mac, _) in before["cards"].items()}
     assert not [key for key in copy["other_config"] if "xenbot" in key or key == "auto_poweron"]
+    assert copy["tags"] == []
 
     # The buttons are those of a card that was drawn before the bot was killed.
     await lab.lab("bot", do="kill")
@@ -100,7 +104,7 @@ async def test_a_guest_goes_where_no_migration_leads_is_retired_and_comes_back_w
     retired = await lab.sees("The source of centos54 is retired", "(moved to xenserver2, kept until", private=False)
     assert await asyncio.to_thread(found, lab, "centos54") == []
     (copy,) = await asyncio.to_thread(copies, lab, "centos54")
-    assert copy["other_config"]["auto_poweron"] == "true"
+    assert (copy["other_config"]["auto_poweron"], copy["tags"]) == ("true", ["nightly"])
     await lab.press(done, "Retire source")
     await lab.sees("Nothing has to be done", "is retired", private=True)
 

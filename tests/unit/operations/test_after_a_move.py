@@ -8,13 +8,13 @@ from move_world import MOVED, copy, kept, planned, power, retiring, rolling, sou
 from test_golden_cards import job
 
 from bot.domain.job import JobState
-from bot.domain.plan import Plan, Ref
+from bot.domain.plan import Options, Plan, Ref
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import StepRecord, StepState
 from bot.domain.texts import plain
 from bot.errors import Refused
 from bot.jobs import lanes
-from bot.operations import roll_back, start
+from bot.operations import retire, roll_back, start
 from bot.operations.moved import move_of
 
 
@@ -25,6 +25,12 @@ def test_a_source_is_retired_by_its_name_alone_and_the_copy_starts_with_its_host
     assert not any("destroy" in step.call.method or "remove" in step.call.method for step in plan.steps)
     assert plan.approvers == 1
     assert [step.kind for step in retiring(kept(remembered={})).steps] == ["restore.aside"]
+
+
+def test_a_copy_gets_the_tags_by_which_schedules_found_its_source() -> None:
+    plan = retire.decide(MOVED, kept(remembered={}), copy(), "later", ("nightly",))
+    assert [(step.kind, step.pool) for step in plan.steps] == [("restore.aside", ""), ("move.hand-tags", "p-2")]
+    assert plan.steps[1].call.args == (Ref("VM", "vm-9"), Options({"nightly": ""}))
 
 
 def test_a_source_that_runs_or_is_the_last_one_is_not_retired() -> None:

@@ -16,7 +16,7 @@ from bot.domain.job import JobState
 from bot.domain.message import Message
 from bot.domain.plan import Plan
 from bot.domain.record import StepRecord, StepState
-from bot.domain.texts import say
+from bot.domain.texts import Phrase, Size, say
 from bot.jobs import story
 from bot.operations import move_by_backup, retire, roll_back
 
@@ -36,10 +36,39 @@ def ended(plan: Plan, state: JobState, outcome: str, *evidence: str) -> Message:
     )
 
 
+def under_way(plan: Plan, at: int, said: Phrase) -> tuple[StepRecord, ...]:
+    """The steps of which that one is under way."""
+    states = ["DONE"] * at + ["SENT"] + ["WAITING"] * len(plan.steps)
+    return tuple(
+        StepRecord(120, index, step.kind, StepState(states[index]), said=said if index == at else None)
+        for index, step in enumerate(plan.steps)
+    )
+
+
 operations = {one.name: one for one in (move_by_backup.OPERATION, retire.OPERATION, roll_back.OPERATION)}
 CARDS: dict[str, Callable[[], Message]] = {
     "move-by-backup-proposed": lambda: story.card(
         job(planned(), JobState.PROPOSED, approvers_needed=1), move_by_backup.OPERATION
+    ),
+    "move-by-backup-running": lambda: story.card(
+        job(
+            planned(),
+            JobState.RUNNING,
+            started_at=10_000.0,
+            steps=under_way(
+                planned(),
+                4,
+                say("{phase}: {done} of {all}", phase=say("compared"), done=Size(3 * GIB), all=Size(8 * GIB)),
+            ),
+        ),
+        move_by_backup.OPERATION,
+        now=10_120.0,
+    ),
+    "roll-back-succeeded": lambda: ended(
+        rolling(),
+        JobState.SUCCEEDED,
+        "centos54 runs again on xenserver1: the move is rolled back",
+        "The copy on xenserver2 is gone, with its disks",
     ),
     "move-by-backup-refused": lambda: story.refused(
         planned(read(backups.vm(pci=True)), there(xapi={"h-2": (23, 1)}, networks=(), needed=99 * GIB)),
