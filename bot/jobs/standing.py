@@ -6,7 +6,7 @@ import operator
 from collections.abc import Iterator
 
 from bot.domain.job import JobState
-from bot.domain.message import Progress, Table
+from bot.domain.message import Facts, Part, Progress, Table
 from bot.domain.plan import Plan
 from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import Phrase, Quote, Span, many, say, span
@@ -45,6 +45,17 @@ def estimate(most: float, least: float | None) -> Phrase:
     if least is None or span(least) == span(most):
         return say("About {time}.", time=Span(most))
     return say("Likely {least} to {most}.", least=Span(least), most=Span(most))
+
+
+def how_far(record: JobRecord, now: float) -> Iterator[Part]:
+    """How far a running job is, and what goes on; no bar where nothing can be measured, since an empty one lies."""
+    said = record.steps[0].said if len(record.steps) == 1 else None
+    if said is None or record.steps[0].progress:
+        yield progress(record, now)
+    if len(record.steps) > 1:
+        yield Facts(tuple(steps(record)))
+    elif said is not None:
+        yield Facts((said,))
 
 
 def steps(record: JobRecord) -> Iterator[Phrase]:

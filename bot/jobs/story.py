@@ -121,11 +121,7 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
 
 
 def _under_way(record: JobRecord, operation: Operation, hint: Phrase | None, now: float) -> Iterator[Part]:
-    yield standing.progress(record, now)
-    if len(record.steps) > 1:
-        yield Facts(tuple(standing.steps(record)))
-    elif record.steps and record.steps[0].said is not None:
-        yield Facts((record.steps[0].said,))
+    yield from standing.how_far(record, now)
     if record.approved_by:
         yield Facts(tuple(deciding.decisions(record)))
     if record.cancel_by:
