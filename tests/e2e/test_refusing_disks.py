@@ -183,7 +183,7 @@ async def test_a_disk_that_is_full_at_any_change_of_a_backup_is_named_and_nothin
 
 
 async def test_a_disk_that_goes_away_or_turns_read_only_in_the_middle_is_named_with_what_is_left(disk: Disk) -> None:
-    lab, (first, second, *_) = disk.lab, GUESTS
+    lab, (first, second, third, *_) = disk.lab, GUESTS
     place, elsewhere = folder(lab), folder(lab).with_name("elsewhere")
     await lab.lab("datacentre", do="pause_tasks", at=0.3)
     under_way = asyncio.create_task(disk.back_up(first))
@@ -216,6 +216,11 @@ async def test_a_disk_that_goes_away_or_turns_read_only_in_the_middle_is_named_w
     assert all(words in card for words in ("mount it for writing", "Not cleared away: ")), card
     disk.well()
     disk.emptied()
+    # So it is from the beginning.
+    disk.order(third, "EROFS", "everything", 0)
+    _, state, card = await disk.back_up(third)
+    assert state == "FAILED"
+    assert f"no backup of {third} was kept. The file system of the backups is read-only." in card, card
     await left(lab)
 
 
