@@ -76,7 +76,7 @@ async def check(lab: StoryLab, *words: str, without: tuple[str, ...] = ()) -> di
 
     async def look() -> dict[str, Any] | None:
         known = {message["ts"] for message in await lab.screen("viewer")}
-        assert (await lab.xen("pool-check experiment", who="viewer"))["ok"]
+        assert (await lab.xen("pool-check experiment all", who="viewer"))["ok"]
 
         async def answered() -> dict[str, Any] | None:
             news = [one for one in await lab.screen("viewer") if one["ts"] not in known]

@@ -187,9 +187,9 @@ def _hvm(facts: HealthFacts) -> Row:
         Item(
             f"hvm:{one.host.uuid}",
             say(
-                "{host} cannot run HVM guests, of which there are {n} here",
+                "{host} cannot run HVM guests; the pool has {n}",
                 host=one.host.name,
-                n=guests,
+                n=counted(guests, "such guest", "such guests"),
             ),
         )
         for one in facts.hosts
@@ -221,7 +221,7 @@ def _control_memory(facts: HealthFacts) -> Row:
             grave = free < host.control_memory * _CONTROL_FULL
             items.append(Item(f"dom0-free:{host.uuid}", says, Grade.BLOCKED if grave else Grade.WARNING))
     items += _untold(
-        facts, "dom0-free", say("memory left to dom0"), [one for one in facts.hosts if one.control is None]
+        facts, "dom0-free", say("the memory left to dom0"), [one for one in facts.hosts if one.control is None]
     )
     fix = say("Give the control domain (dom0) more memory and reboot the host: storage and tools run in it.")
     return row("dom0", "dom0 memory", items, say("enough on every host"), fix)
@@ -241,7 +241,7 @@ def _control_load(facts: HealthFacts) -> Row:
                 n=counted(control.processors, "processor", "processors"),
             )
             items.append(Item(f"dom0-load:{one.host.uuid}", says))
-    items += _untold(facts, "dom0-load", say("load of dom0"), [one for one in facts.hosts if one.control is None])
+    items += _untold(facts, "dom0-load", say("the load of dom0"), [one for one in facts.hosts if one.control is None])
     told = [one.control.load for one in facts.hosts if one.control is not None and one.control.load is not None]
     well = say("at most {load}", load=f"{max(told):.1f}") if told else say("this server does not measure it")
     fix = say(
@@ -256,9 +256,9 @@ def _untold(facts: HealthFacts, subject: str, what: Phrase, hosts: Sequence[Host
         return []
     names = [one.host.name for one in hosts]
     more = say(" and {n} more", n=len(names) - _NAMED) if len(names) > _NAMED else say("")
-    says = say("{hosts}{more} did not tell: {what}", hosts=many(names[:_NAMED]), more=more, what=what)
+    says = say("{hosts}{more} did not tell {what}", hosts=many(names[:_NAMED]), more=more, what=what)
     if len(hosts) == len(facts.hosts) > 1:
-        says = say("no host told: {what}", what=what)
+        says = say("no host told {what}", what=what)
     return [Item(f"{subject}:unknown", says, Grade.UNKNOWN)]
 
 

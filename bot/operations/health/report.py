@@ -15,6 +15,7 @@ from bot.operations.health.row import Row
 
 _BUTTONS = 4
 _STALE_S = 10.0
+_SHOWN = 8
 
 
 def rows(facts: HealthFacts, *more: Row) -> tuple[Row, ...]:
@@ -89,8 +90,12 @@ def message(facts: HealthFacts, found: Sequence[Row], *, whole: bool, news: Sequ
         parts.append(Facts((say("The pool last answered {age} ago: this is how it was then.", age=Span(facts.age_s)),)))
     if news:
         parts.append(Facts(tuple(news)))
-    if amiss:
-        parts.append(Checks(tuple(row.check() for row in amiss)))
+    # One screen of a telephone: whoever has mended the worst asks again, or for all.
+    shown = amiss if whole or len(amiss) <= _SHOWN + 1 else amiss[:_SHOWN]
+    if shown:
+        parts.append(Checks(tuple(row.check() for row in shown)))
+    if len(amiss) > len(shown):
+        parts.append(Small(say("Also not fine: {rows}", rows=many([row.title for row in amiss[len(shown) :]]))))
     parts += buttons(facts, amiss, whole=whole)
     if whole:
         well = tuple((row.title, row.check().fact) for row in found if row.grade is Grade.OK)

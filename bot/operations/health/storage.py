@@ -223,8 +223,9 @@ def _orphans(facts: HealthFacts) -> Row:
     for one in _with_disks(facts):
         if one.orphans:
             says = say(
-                "{n} on {sr} belong to no guest, {size} in all",
+                "{n} on {sr} {belong} to no guest, {size} in all",
                 n=counted(len(one.orphans), "disk", "disks"),
+                belong=say("belongs") if len(one.orphans) == 1 else say("belong"),
                 sr=one.sr.name,
                 size=Size(one.orphans_size),
             )

@@ -97,4 +97,4 @@ async def test_a_host_known_to_be_silent_is_not_asked_and_not_called_well(lab: D
     (silent,) = [one for one in facts.hosts if one.host.name == host]
     assert silent.host.silent_since is not None
     assert rows["clocks"].grade is Grade.UNKNOWN
-    assert f"{host} did not tell: its time" in _says(rows["clocks"])
+    assert f"{host} did not tell its time" in _says(rows["clocks"])

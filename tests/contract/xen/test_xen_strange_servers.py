@@ -126,10 +126,10 @@ async def test_what_an_older_server_does_not_tell_is_named_and_nothing_of_it_is_
     async with strange(lab, older) as pools:
         rows = await _rows(pools)
         for key, words in {
-            "versions": "no host told: its version",
-            "cpu-vendor": "no host told: its CPU",
-            "hvm": "no host told: whether it can run HVM guests",
-            "certificates": "no host told: until when its certificate is good",
+            "versions": "no host told its version",
+            "cpu-vendor": "no host told its CPU",
+            "hvm": "no host told whether it can run HVM guests",
+            "certificates": "no host told until when its certificate is good",
             "space": "how full nfs-vhd is was not told",
             "links": "cards do not tell their links",
         }.items():

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 from ports import Room
 from small_fleet import GIB, NOW, POOL, VIEW, guest, host
+from test_handlers_status import reads_as_reviewed
 
 from bot.domain.inventory import PoolView, PowerState, Tools
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Table, Verdict
+from bot.domain.plain_text import text_of
 from bot.domain.texts import plain
 
 
@@ -92,6 +94,27 @@ async def test_the_tools_report_is_worst_first_and_does_not_call_a_fresh_boot_a_
     assert isinstance(answer.parts[0], Verdict)
     assert answer.parts[0].mark is Mark.ATTENTION
     assert [found.name for found in where.fleet.pools()[0].vms if found.name == "off"] == ["off"]
+
+
+async def test_the_tools_report_is_as_filed() -> None:
+    where = Room(
+        msgspec.structs.replace(
+            VIEW,
+            hosts=(host(1), host(3, hvm_capable=False)),
+            vms=(
+                guest("u1", "centos54", tools_version="8.4.0", windows=False),
+                guest("u2", "winxp", tools=Tools.NONE, can_suspend=False, addresses=()),
+                guest("u3", "web1", tools_version="7.30.1", windows=False),
+                guest("u4", "ci1", tools=Tools.NO_AGENT),
+                guest("u5", "fresh", tools=Tools.NONE, started_at=NOW - 20),
+                guest("u6", "<!channel> & *bold*", hvm=False, domain_type="pv"),
+            ),
+        )
+    )
+    for name, words in (("tools", "tools experiment"), ("tools-all", "tools experiment all")):
+        answer = await where.type(words)
+        assert isinstance(answer, Message)
+        assert reads_as_reviewed(name, text_of(answer))
 
 
 async def test_the_tools_report_tells_what_is_outdated_by_others_of_the_pool_and_of_the_same_kind() -> None:
