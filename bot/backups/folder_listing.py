@@ -74,14 +74,22 @@ class Inspector:
         )
 
     def find(self, identity: str) -> Stored | None:
-        """Returns the backup of that id, None when there is none. Raises BadManifest, NotPlain, OSError."""
+        """Returns the backup of that id, None when there is none. Raises BadManifest, NotPlain, OSError.
+
+        Where a folder may not be read, nobody knows what is in it.
+        """
+        denied: PermissionError | None = None
         for guest in (*filter(is_uuid, files.names(self._root)), TRASH):
             try:
                 with files.open_folder(guest, self._root) as folder:
                     if files.exists(identity, folder):
                         return self._read(identity, folder, guest)
+            except PermissionError as error:
+                denied = error
             except files.CLOSED:
                 continue
+        if denied is not None:
+            raise denied
         return None
 
     def trash(self) -> Iterator[Stored]:

@@ -15,12 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from bot.backups.asking import Asking
 from bot.backups.checking import Look, check_all, check_sample
 from bot.backups.comparing import Comparing, wanted
 from bot.backups.intake_examined import LINGER_S
 from bot.backups.target import Target
-from bot.domain.catalogue import Archived, Backup, Proof, Shown
+from bot.domain.catalogue import Archived, Backup, Proof, Shown, looked_at
+from bot.errors import TargetFailed
 
 _TELL_EVERY_S: Final = 1.0
 _ASKING: Final = 8
@@ -100,9 +103,14 @@ class Shelf(Asking):
             # Only a read from a dead disk takes longer, and nothing ends that.
             await asyncio.wait({reading}, timeout=LINGER_S)
             raise
-        # What is written may take its time: given up early, it would be there and said not to be.
-        recording = self._threads.submit(target.record, backup, look.verification(self._clock(), who))
-        return await asyncio.wrap_future(recording)
+        found = look.verification(self._clock(), who)
+        try:
+            # What is written may take its time: given up early, it would be there and said not to be.
+            return await asyncio.wrap_future(self._threads.submit(target.record, backup, found))
+        except TargetFailed as failed:
+            # What was found counts all the same, above all damage; the catalogue can still tell of it.
+            note = f"{found.note} It could not be kept beside the archive: {failed}".strip()
+            return looked_at(stored.backup, msgspec.structs.replace(found, note=note))
 
 
 class _Stopped(Exception):

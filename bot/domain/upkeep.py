@@ -8,6 +8,9 @@ import msgspec
 
 from bot.domain.catalogue import Backup, BackupState, newest_good
 
+# Clocks of two machines may differ by so much without anything being wrong.
+_SLACK = 300.0
+
 
 class Pruned(msgspec.Struct, frozen=True):
     """What a rule has removed: to the trash, and from there for good. `findings` are sentences about what is odd.
@@ -28,12 +31,11 @@ def next_look(
 
     What is damaged, gone or in the trash is not looked at again by itself, and neither are the ids `passed_over`.
     """
-    due = [
-        one
-        for one in backups
-        if one.state is BackupState.WHOLE and one.id not in passed_over and _last_look(one) + every_s <= now
-    ]
-    return min(due, key=lambda one: (_last_look(one), one.id), default=None)
+    whole = [one for one in backups if one.state is BackupState.WHOLE and one.id not in passed_over]
+    # A look that lies ahead was dated by a clock that was wrong: nobody knows when it was.
+    looks = {one.id: at if (at := _last_look(one)) <= now + _SLACK else 0.0 for one in whole}
+    due = [one for one in whole if looks[one.id] + every_s <= now]
+    return min(due, key=lambda one: (looks[one.id], one.id), default=None)
 
 
 def behind(backups: Iterable[Backup], now: float, longest_s: float) -> list[tuple[Backup, Backup | None]]:
@@ -49,7 +51,8 @@ def behind(backups: Iterable[Backup], now: float, longest_s: float) -> list[tupl
     found = [
         (max(kept, key=lambda one: (one.at, one.id)), good)
         for kept in guests.values()
-        for good in [newest_good(kept)]
+        # One that is dated ahead may be of any age.
+        for good in [newest_good(one for one in kept if one.at <= now + _SLACK)]
         if good is None or now - good.at > longest_s
     ]
     return sorted(found, key=lambda pair: (pair[1].at if pair[1] is not None else 0.0, pair[0].id))

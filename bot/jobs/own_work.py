@@ -75,7 +75,8 @@ class OwnWork(StepRunner):
         """Has the worker do it, or follow what it has begun, and looks at what came of it."""
         pulse = Pulse()
         errand = self._errand(record, step, plan_step, pulse)
-        work = asyncio.create_task(run(errand), name=f"work of job {record.number} step {self.index}")
+        going = self._insisted(record, errand, run) if plan_step.undoes and worker.again else run(errand)
+        work = asyncio.create_task(going, name=f"work of job {record.number} step {self.index}")
         asked = asyncio.create_task(self.cancel_asked.wait())
         told = False
         try:

@@ -10,9 +10,11 @@ import msgspec
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import say
+from bot.errors import CannotTell, Unreachable
 from bot.jobs import lanes
 from bot.jobs.judging import End, EndKind, Judging
 from bot.operations.base import Seen
+from bot.operations.work import Errand, Run
 
 
 class Undoing(Judging):
@@ -40,6 +42,21 @@ class Undoing(Judging):
                 await self._hint(
                     record, say("{look}; it is watched for a minute, since it may change.", look=look.headline)
                 )
+            await asyncio.sleep(self.pace.retry)
+
+    async def _insisted(self, record: JobRecord, errand: Errand, run: Run) -> None:
+        """Does work that takes something back, and begins it again for as long as the pool is silent.
+
+        Where something urgent waits behind it, the first silence ends it: the rest of the lane sees to that.
+        """
+        urgent = any(one.early and one.lane == errand.step.lane for one in record.plan.steps)
+        while True:
+            try:
+                return await run(errand)
+            except (Unreachable, CannotTell):
+                if urgent:
+                    raise
+            await self._hint(record, say("The pool does not answer; what is to be cleaned up waits for it."))
             await asyncio.sleep(self.pace.retry)
 
     def _may_wait(self, plan_step: Step) -> bool:

@@ -121,7 +121,12 @@ class BackupWork:
 
     async def _likely(self, guest: str) -> int:
         """What the backup will take up, by the last one; 0 where there is none."""
-        last = newest_good(await self._catalogue.backups(guest=guest))
+        try:
+            last = newest_good(await self._catalogue.backups(guest=guest))
+        except StoreError as doubt:
+            # Room is kept for it by how it goes, then.
+            log.warning("no_earlier_backup_known", guest=guest, reason=str(doubt))
+            return 0
         return int(last.size * GROWN) if last is not None else 0
 
     async def _keep(self, arrival: Arrival, label: Label) -> None:
@@ -140,6 +145,10 @@ class BackupWork:
     async def _clear(self, errand: Errand) -> None:
         guest = errand.step.lane
         await self._archives.sweep(guest, mark(errand.nonce, guest))
+        kept = await self._archives.made(guest, mark(errand.nonce, guest))
+        if kept is not None:
+            # The disk failed after it had become a backup: it is one, and belongs into the catalogue.
+            await self._catalogue.keep_backup(kept)
 
 
 async def _nothing(_errand: Errand) -> None:

@@ -217,10 +217,14 @@ class RestoreWork:
         """Until the tools answer, the guest no longer runs, or it has been watched for long enough."""
         vm, since = _uuids(errand, "VM")[0], time.monotonic()
         while time.monotonic() - since < self._watch_s:
-            now = await self._restoring.restored(errand.pool, vm)
-            if now.tools or now.power_state is not PowerState.RUNNING:
-                return
-            errand.tell(Reached(0, 0, say("it runs; waiting for its tools")))
+            try:
+                now = await self._restoring.restored(errand.pool, vm)
+            except (Unreachable, CannotTell):
+                errand.tell(Reached(0, 0, say("the pool does not answer; watching again when it does")))
+            else:
+                if now.tools or now.power_state is not PowerState.RUNNING:
+                    return
+                errand.tell(Reached(0, 0, say("it runs; waiting for its tools")))
             await asyncio.sleep(self._retry_s)
 
     async def _remove(self, errand: Errand) -> None:

@@ -103,7 +103,7 @@ async def _look(_of: Plan, step: Step, facts: Facts) -> Look:
     """The newest look at the backup, if it is later than the plan."""
     identity, how, since = asked(step)
     try:
-        backup = (await facts.library.archived(identity)).backup
+        backup = await _newest(identity, facts)
     except NotFound:
         return Look(Seen.HARMED, say("backup {id} is no longer in the archive", id=Code(identity)), ())
     except TargetFailed as lost:
@@ -120,6 +120,13 @@ async def _look(_of: Plan, step: Step, facts: Facts) -> Look:
     noted = (_noted(found.note),) if found.note else ()
     way = "every byte as it was when every block was verified" if how is Proof.FULL else "a random part as it was"
     return Look(Seen.DONE, say("{backup} is whole: " + way, backup=named), noted)
+
+
+async def _newest(identity: str, facts: Facts) -> Backup:
+    """The backup with the newest look: beside the archive, or in the catalogue where that could not be written."""
+    there = (await facts.library.archived(identity)).backup
+    known = [one for one in await facts.catalogue.backups(guest=there.guest) if one.id == identity]
+    return max([there, *known], key=lambda one: one.verified.at if one.verified is not None else 0.0)
 
 
 def _noted(note: str) -> Phrase:

@@ -122,7 +122,8 @@ class Ledger:
         def work(db: sqlite_utils.Database) -> bool:
             now = self.clock()
             row = db.execute("SELECT value FROM settings WHERE key = ?", [key]).fetchone()
-            over = row is not None and now - float(row["value"]) >= day_s
+            # A day that began ahead of now was begun by a clock that was wrong.
+            over = row is not None and not -day_s < now - float(row["value"]) < day_s
             if row is None or over:
                 db.table("settings").upsert({"key": key, "value": repr(now)}, pk="key")
             return over

@@ -38,7 +38,7 @@ class FileBody:
     def open(self) -> None:
         """See `Body.open`."""
         try:
-            self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            self._file = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             self.size = os.fstat(self._file).st_size
         except OSError as error:
             raise self._unreadable(error) from error

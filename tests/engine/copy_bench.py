@@ -36,6 +36,8 @@ class Copies(World):
         self.bad: dict[str, tuple[str, ...]] = {}
         self.vanish = ""
         self.silent_for = ""
+        self.own_removal = False
+        self.dark = 0
         self.notes = False
         self.noted: list[str] = []
         self.begun: list[str] = []
@@ -137,6 +139,16 @@ class Copies(World):
             if not self.dying:
                 self.drafts.discard(f"{guest} {errand.nonce}")
 
+    async def remove(self, errand: Errand) -> None:
+        if self.dark:
+            self.dark -= 1
+            raise Unreachable("nobody answers")
+        gone = next(one.uuid for one in errand.step.call.args if isinstance(one, Ref))
+        self.snapshots = {name: uuid for name, uuid in self.snapshots.items() if uuid != gone}
+
+    async def nothing(self, errand: Errand) -> None:
+        """Begun again, it goes on with what is there."""
+
     async def clear(self, errand: Errand) -> None:
         self.noted.append(errand.noted)
         guest = next(one.value for one in errand.step.call.args if isinstance(one, Text) and one.value in GUESTS)
@@ -175,7 +187,7 @@ class Copies(World):
             step("VM.snapshot", Ref("VM", vm), Marked(f"copy of {vm}"), makes="snapshot", holds=(HOST,)),
             *warm,
             step("copy", snapshot, Text(vm), Marked(vm), own=True),
-            step("VM.destroy", snapshot, undoes="snapshot"),
+            step("VM.destroy", snapshot, own=self.own_removal, undoes="snapshot"),
         )
 
     async def replan(self, plan: Plan, _facts: object, _approval: ApprovalSettings, homes: Mapping[str, str]) -> Plan:
@@ -239,7 +251,10 @@ class CopyBench(Bench):
             sum_up=world.sum_up,
             crowded=frozenset({"VDI_IN_USE"}),
         )
-        self.engine.workers = {"copy": Worker(world.run, world.clear, again=world.again, lasting=world.lasting)}
+        self.engine.workers = {
+            "copy": Worker(world.run, world.clear, again=world.again, lasting=world.lasting),
+            "VM.destroy": Worker(world.remove, world.nothing, again=True, tasked=False),
+        }
         self.engine.slots = Slots(self.limits)
         self.engine.pace = msgspec.structs.replace(
             QUICK, crowded=0.01, stubborn=3, stopping=world.stopping, vanished=world.vanished

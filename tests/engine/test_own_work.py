@@ -115,6 +115,14 @@ async def test_a_snapshot_that_a_person_finds_later_is_taken_back_and_nothing_el
     world.clean()
 
 
+async def test_work_that_takes_something_back_waits_for_a_pool_that_is_silent(copies: CopyBench, world: Copies) -> None:
+    world.own_removal, world.dark, world.full = True, 5, "v1"
+    record = await copies.ended(await copies.started(), "SUCCEEDED", "PARTIAL", "FAILED")
+    assert record.state is JobState.FAILED
+    assert world.dark == 0
+    world.clean()
+
+
 async def test_cancel_ends_the_work_and_takes_back_what_was_begun(copies: CopyBench, world: Copies) -> None:
     world.go_on.clear()
     number = await copies.started()

@@ -459,3 +459,21 @@ async def test_of_two_bots_each_prunes_what_it_has_made_and_is_told_once_of_the_
 async def _made_by(bench: Bench, store: str) -> str:
     bench.clock.now += 60
     return (await bench.kept(store=store)).manifest.id
+
+
+async def test_what_a_wrong_clock_has_dated_ahead_holds_up_nothing_once_it_is_right_again(bench: Bench) -> None:
+    bench.keeping = Keeping(30 * DAY, 0.01, 2 * DAY)
+    stored = await bench.kept()
+    bench.clock.now += 800 * DAY
+    # Pruned, looked at, and told of a guest that is behind, all by a clock that is wrong.
+    await bench.keeper().round()
+    await bench.kept()
+    bench.clock.now -= 800 * DAY
+    looked = (await bench.store.backup(stored.manifest.id)).verified
+    assert looked is not None
+    assert looked.at > bench.clock.now + DAY
+    told = [one for _ in range(3) for one in await bench.round(DAY)]
+    assert any("1 guest without a fresh whole backup" in one for one in told)
+    looked = (await bench.store.backup(stored.manifest.id)).verified
+    assert looked is not None
+    assert looked.at <= bench.clock.now

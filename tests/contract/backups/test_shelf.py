@@ -9,7 +9,7 @@ import pytest
 from backup_keeping import AT, GUEST, keep
 
 from bot.backups import Folder, Shelf
-from bot.domain.catalogue import BackupState, Proof
+from bot.domain.catalogue import Backup, BackupState, Proof
 from bot.errors import NotFound, TargetFailed
 
 
@@ -62,3 +62,23 @@ async def test_a_look_that_nobody_wants_any_more_ends_and_keeps_nothing(tmp_path
 async def test_without_a_place_every_answer_is_how_to_name_one() -> None:
     with pytest.raises(TargetFailed, match=r"\[backups\] path"):
         await Shelf(None).listing()
+
+
+async def test_what_a_look_finds_is_not_lost_where_the_disk_is_too_full_to_keep_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = keep(Folder(tmp_path))
+    with stored.archive.open("r+b") as file:
+        file.seek(stored.manifest.size // 2)
+        file.write(b"\xff" * 8)
+    full = Folder(tmp_path)
+
+    def refuse(*_: object) -> Backup:
+        raise TargetFailed("It could not be written: no space is left there.", "Free space there.")
+
+    monkeypatch.setattr(full, "record", refuse)
+    hurt = await Shelf(full, clock=lambda: AT + 100).check(stored.manifest.id, Proof.FULL, 1.0, "U2", silent)
+    assert hurt.state is BackupState.DAMAGED
+    assert hurt.verified is not None
+    assert "no space is left there" in hurt.verified.note
+    assert hurt.verified.damage

@@ -280,6 +280,14 @@ async def test_a_file_that_is_not_there_is_an_error_of_the_archive(made: Scene, 
     assert caught.value.fix
 
 
+async def test_a_link_in_the_place_of_the_archive_is_not_followed(made: Scene, archive: Path) -> None:
+    link = archive.with_name("link.xva")
+    link.symlink_to(archive)
+    with pytest.raises(TargetFailed, match="could not be read"):
+        await send(made, link)
+    assert not made.first.visits
+
+
 async def test_a_file_that_becomes_shorter_ends_the_import(made: Scene, archive: Path) -> None:
     async def script(visit: Visit) -> None:
         await visit.say(OK_IMPORT)

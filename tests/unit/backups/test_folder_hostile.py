@@ -324,6 +324,23 @@ def test_a_place_that_cannot_be_written_is_told_by_a_probe(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_backup_in_a_folder_that_may_not_be_read_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, opened = Folder(tmp_path), os.open
+    stored, other = keep(target), keep(target, OTHER)
+
+    def locked(path: Any, *args: Any, **named: Any) -> int:
+        if path == GUEST:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *args, **named)
+
+    monkeypatch.setattr(folder_files.os, "open", locked)
+    with pytest.raises(TargetFailed, match="the bot's user may not do that"):
+        target.find(stored.manifest.id)
+    assert target.find(other.manifest.id) == other
+
+
 def test_a_file_server_that_cannot_sync_folders_is_good_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fsync = os.fsync
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from restore_world import NOW, archived
 
-from bot.domain.catalogue import Archived, Proof, Verification
+from bot.domain.catalogue import Archived, Backup, Proof, Verification
 from bot.domain.texts import plain
 from bot.operations import verify
 from bot.operations.base import Look, Seen
@@ -16,15 +17,21 @@ from bot.operations.base import Look, Seen
 NOTE = "The proof cannot be used: it is cut."
 
 
-async def found(*looks: Verification) -> Look:
-    """What is said in the end of a job that has looked so."""
+async def found(*looks: Verification, catalogued: Verification | None = None) -> Look:
+    """What is said in the end of a job that has looked so; what is `catalogued` could not be kept beside the first."""
     known = {f"20261126-010203-abcd123{n}": archived(verified=look) for n, look in enumerate(looks)}
     known = {name: archived(id=name, verified=one.backup.verified) for name, one in known.items()}
 
     async def lies_there(name: str) -> Archived:
         return known[name]
 
-    facts: Any = SimpleNamespace(library=SimpleNamespace(archived=lies_there))
+    async def backups(*, guest: str) -> list[Backup]:
+        assert guest == "vm-1"
+        first = next(iter(known.values())).backup
+        return [msgspec.structs.replace(first, verified=catalogued)] if catalogued is not None else []
+
+    library, catalogue = SimpleNamespace(archived=lies_there), SimpleNamespace(backups=backups)
+    facts: Any = SimpleNamespace(library=library, catalogue=catalogue)
     plan = verify.decide([one.backup for one in known.values()], Proof.FULL, NOW)
     assert verify.OPERATION.sum_up is not None
     return await verify.OPERATION.sum_up(plan, frozenset(range(len(looks))), facts)
@@ -49,3 +56,11 @@ async def test_of_several_the_one_whose_proof_cannot_be_used_is_named(looks: tup
     (said,) = map(plain, look.evidence)
     assert f"abcd123{looks.index(NOTED)}" in said
     assert NOTE in said
+
+
+async def test_damage_that_could_not_be_kept_beside_a_full_archive_is_told_all_the_same() -> None:
+    before = Verification(NOW - 3600, Proof.STREAM, "xenbot")
+    hurt = Verification(NOW + 5, Proof.FULL, "U1", ("Block 7 of disk 0 is damaged.",), "It could not be kept.")
+    look = await found(before, catalogued=hurt)
+    assert look.seen is Seen.HARMED
+    assert "Block 7 of disk 0 is damaged." in plain(look.headline)
