@@ -187,11 +187,12 @@ class Step(msgspec.Struct, frozen=True):
     In a plan whose steps have a `lane`, those of one lane run one after the other, the lanes beside one another, and a
     step that does not go well ends its own lane only. What a step brings about is named by `makes`; a later one of its
     lane that `undoes` it runs once that one has begun, whatever happens between them: a failure, a wish to stop, a
-    crash of the bot. With `unless_well` it runs only where the lane did not go well, with `only_without` only where
-    what steps of its lane make under that name cannot be there: it never came about, or was taken back well. An `early`
-    one does not wait until what a failed step has left is cleared away. What the first step of a lane `holds` it holds
-    for the whole lane: so many lanes of all jobs may hold one key at once as the settings say. `pool` (a UUID) is where
-    it is carried out, "" for the pool of the plan.
+    crash of the bot. Nothing of a `certain` one comes about late once the pool says that it failed, as of a shutdown it
+    may. With `unless_well` a step runs only where the lane did not go well, with `only_without` only where what steps
+    of its lane make under that name cannot be there: it never came about, or was taken back well. An `early` one does
+    not wait until what a failed step has left is cleared away. What the first step of a lane `holds` it holds for the
+    whole lane: so many lanes of all jobs may hold one key at once as the settings say. `pool` (a UUID) is where it is
+    carried out, "" for the pool of the plan.
     """
 
     kind: str
@@ -205,6 +206,7 @@ class Step(msgspec.Struct, frozen=True):
     unless_well: bool = False
     only_without: str = ""
     early: bool = False
+    certain: bool = False
     holds: tuple[LockKey, ...] = ()
     pool: str = ""
 

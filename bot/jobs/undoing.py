@@ -87,4 +87,5 @@ def _in_doubt(record: JobRecord, plan_step: Step) -> bool:
     """Whether it is not known for certain that what a step takes back was brought about."""
     makers = [step for step in record.steps if record.plan.steps[step.index].makes == plan_step.undoes]
     own = [step for step in makers if record.plan.steps[step.index].lane == plan_step.lane]
-    return any(step.state is not StepState.DONE for step in own)
+    failed = [step for step in own if step.state is StepState.FAILED and record.plan.steps[step.index].certain]
+    return any(step.state is not StepState.DONE and step not in failed for step in own)

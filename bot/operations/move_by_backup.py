@@ -163,7 +163,7 @@ def _after(read: BackupFacts, there: RestoreFacts, outage: float) -> Iterator[Ph
         yield say("Its disks, up to {size}, go to {sr} of {pool}.", size=Size(size), sr=sr, pool=pool)
     yield say(
         "The copy has its name and its MAC addresses, and new UUIDs; automatic power-on and its priority in high"
-        " availability are left off."
+        " availability are left off. Snapshots stay with the source."
     )
     yield say(
         "Afterwards {vm} stays in {pool}, off, with its disks: it is retired or rolled back then, each with an approval"

@@ -64,7 +64,7 @@ def steps(read: BackupFacts, there: str, ready: Readiness, sr: str, *, tools: bo
     )
     flags = (Flag(False), Flag(False))
     on = Call("VM.start_on", (copy, Ref("host", ready.host), *flags))
-    start_copy = Step(START_COPY, say("Start the copy"), on, lane=lane, makes=RUNS)
+    start_copy = Step(START_COPY, say("Start the copy"), on, lane=lane, makes=RUNS, certain=True)
     watch_title = say("Wait for the tools of the copy" if tools else "Watch the copy for a while")
     watch = Step(WATCH, watch_title, Call(WATCH, (copy, Flag(tools)), own=True), lane=lane)
     stop = Call("VM.hard_shutdown", (copy,))

@@ -77,7 +77,9 @@ def _steps(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Ste
     hold, give = aside(lane, here, (vm, source.name), held, given)
     yield msgspec.structs.replace(give, undoes="", makes=_GIVEN)
     if move.ran:
-        yield Step(START, say("Start {vm}", vm=vm), Call("VM.start", (here, *flags)), lane=lane, makes=_RUNS)
+        yield Step(
+            START, say("Start {vm}", vm=vm), Call("VM.start", (here, *flags)), lane=lane, makes=_RUNS, certain=True
+        )
         stop = Call("VM.hard_shutdown", (here,))
         yield Step(STOP_SOURCE, say("Stop {vm}", vm=vm), stop, lane=lane, undoes=_RUNS, unless_well=True)
     hold = msgspec.structs.replace(hold, kind=HOLD_SOURCE, makes="", undoes=_GIVEN)

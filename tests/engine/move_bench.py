@@ -181,7 +181,7 @@ class Moving(World):
                 step("hold", "hold", guest, own=True, makes="held"),
                 step("export", "export", guest, Marked("x"), own=True),
                 step("import", "import", Marked("x"), own=True, makes="copy", pool=THERE),
-                step("start-copy", "VM.start", copy, makes="runs", pool=THERE),
+                step("start-copy", "VM.start", copy, makes="runs", certain=True, pool=THERE),
                 step("stop-copy", "VM.hard_shutdown", copy, undoes="runs", unless_well=True, pool=THERE),
                 step("let-go", "let-go", guest, own=True, undoes="held", early=True, **back),
                 step("start", "VM.start", guest, undoes="halt", early=True, **back),

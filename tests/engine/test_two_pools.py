@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from engine_bench import ADMIN, OPERATOR
 from move_bench import OFF, ON, THERE, MoveBench, Moving
@@ -82,6 +83,17 @@ async def test_whatever_fails_the_guest_runs_again_and_nothing_of_the_copy_is_le
     assert record.state is JobState.FAILED, told(record)
     assert plain(record.outcome) == "v1 was not moved and runs as before"
     assert ("The folder of backups is full" if fails == "export" else "memory") in told(record)
+    as_before(world)
+
+
+async def test_a_start_that_the_pool_says_has_failed_is_not_watched_for_long_while_the_guest_is_down(
+    moves: MoveBench, world: Moving
+) -> None:
+    # Far longer than the bench waits for anything.
+    moves.engine.pace = msgspec.structs.replace(moves.engine.pace, vanished=600.0)
+    world.bad["VM.start c1"] = ("HOST_NOT_ENOUGH_FREE_MEMORY", "1", "0")
+    record = await moves.ended(await moves.started(), *OVER)
+    assert record.state is JobState.FAILED, told(record)
     as_before(world)
 
 

@@ -145,6 +145,19 @@ def test_what_is_ticked_says_what_it_means() -> None:
     }
 
 
+def test_a_move_by_backup_is_a_form_too_that_asks_for_guest_and_host_and_offers_the_rest() -> None:
+    command = REGISTRY.find("move-by-backup")
+    assert needs_form(command, "")
+    fields = {field.name: (field.kind, field.required) for field in form_of(command).fields}
+    assert fields == {
+        "vm": (FieldKind.GUEST, True),
+        "host": (FieldKind.HOST, True),
+        "sr": (FieldKind.STORAGE, False),
+        "network": (FieldKind.NETWORK, False),
+        "reason": (FieldKind.LONG, False),
+    }
+
+
 async def test_a_restore_is_a_form_with_backups_hosts_storage_and_networks_to_choose_from() -> None:
     kinds = {field.name: field.kind for field in form_of(REGISTRY.find("restore")).fields}
     assert kinds == {

@@ -80,6 +80,17 @@ def test_a_guest_that_is_off_is_copied_and_started_nowhere() -> None:
     assert "is off, and so is its copy then" in " ".join(map(plain, plan.after))
 
 
+def test_inside_one_pool_the_copy_goes_the_same_way_to_another_host() -> None:
+    near = msgspec.structs.replace(world.host(3), cpu_vendor="AuthenticAMD")
+    sr = msgspec.structs.replace(moves.SSD, hosts=frozenset({"h-3"}))
+    lan = msgspec.structs.replace(moves.LAN, uuid=world.NETWORK.uuid, hosts=frozenset({"h-1", "h-3"}))
+    xapi = {"h-1": (24, 16), "h-3": (24, 16)}
+    plan = planned(at=there(pool=world.POOL, hosts=(world.host(1), near), host=near, sr=sr, networks=(lan,), xapi=xapi))
+    assert stops(plan) == {}
+    assert plan.pools == {"p-1"}
+    assert way(plan) == [(kind, pool.replace("p-2", "p-1")) for kind, pool in way(planned())]
+
+
 @pytest.mark.parametrize(
     ("key", "plan", "says"),
     [

@@ -1,0 +1,74 @@
+"""What is written on a guest that is set aside, and whose copy runs elsewhere; each call may come twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from test_xen_restored_guests import database, imported, ref_of
+from xen_lab import EXPERIMENT, following, loaded, pool_settings
+
+from bot.errors import Refused
+
+if TYPE_CHECKING:
+    from bot.lab.xapi import Datacentre
+    from bot.xen import Pools
+
+
+async def test_a_guest_is_set_aside_under_its_own_name_and_gets_everything_back(lab: Datacentre, pools: Pools) -> None:
+    pool = pools.pool("experiment").pool
+    assert pool is not None
+    made, base, restoring = imported(lab), database(lab), pools.restoring
+    ref = ref_of(lab, "VM", uuid=made)
+    base.set("VM", ref, other_config={"auto_poweron": "true", "folder": "/kept"})
+    base.set("VM", ref, ha_restart_priority="restart")
+    before = await restoring.restored(pool.uuid, made)
+    assert (before.kept_off, before.remembered) == (False, {})
+    for _ in range(2):
+        await restoring.set_aside(pool.uuid, made, before.name)
+    aside = await restoring.restored(pool.uuid, made)
+    assert (aside.name, aside.kept_off) == (before.name, True)
+    assert aside.remembered == {"auto_poweron": "true", "ha": "restart"}
+    for _ in range(2):
+        await restoring.bring_back(pool.uuid, made, before.name)
+    assert await restoring.restored(pool.uuid, made) == before
+    assert base.get("VM", ref, "other_config") == {"auto_poweron": "true", "folder": "/kept"}
+    base.set("VM", ref, power_state="Running")
+    with pytest.raises(Refused, match="Running"):
+        await restoring.set_aside(pool.uuid, made, before.name)
+
+
+async def test_the_note_of_a_comparison_tags_and_automatic_power_on_are_written_once(
+    lab: Datacentre, pools: Pools
+) -> None:
+    pool = pools.pool("experiment").pool
+    assert pool is not None
+    made, restoring = imported(lab), pools.restoring
+    for note in ("b1 4000", "b1 4000", "b2 7"):
+        await restoring.note_compared(pool.uuid, made, note)
+    for _ in range(2):
+        await restoring.start_with_host(pool.uuid, made, "true")
+        await restoring.add_tags(pool.uuid, made, frozenset({"nightly", "夜"}))
+    now = await restoring.restored(pool.uuid, made)
+    assert (now.compared, now.tags, now.kept_off) == ("b2 7", ("nightly", "夜"), False)
+
+
+async def test_a_guest_of_another_pool_that_runs_with_all_its_addresses_is_told_before_a_start(lab: Datacentre) -> None:
+    both = [pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver2")]
+    base = database(lab)
+    guest = ref_of(lab, "VM", name_label="centos54")
+    macs = [base.get("VIF", vif, "MAC") for vif in base.get("VM", guest, "VIFs")]
+    abroad = next(pool.database for pool in lab._pools for one in pool.machines.values() if one.name == "xenserver2")
+    other = next(
+        ref for ref, vm in abroad.items("VM") if vm["power_state"] == "Running" and not vm["is_control_domain"]
+    )
+    network = abroad.refs("network")[0]
+    for place, mac in enumerate(macs):
+        abroad.create("VIF", VM=other, network=network, device=str(place + 5), MAC=mac.upper())
+    uuid = str(base.get("VM", guest, "uuid"))
+    async with following(*both) as pools:
+        await loaded(pools)
+        found = await pools.power(uuid, ("start",), placing=True)
+        assert list(found.twins) == [abroad.get("VM", other, "uuid")]
+        assert found.twins[abroad.get("VM", other, "uuid")][1] == "xenserver2"
+        assert (await pools.power(uuid, ("start",))).twins == {}
