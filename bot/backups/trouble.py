@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.errors import TargetFailed
 
-_FULL: Final = "Free space there, or point [backups] path to another place, then run it again."
+_FULL: Final = "Free space at [backups] path, or point that to another place, then run it again."
 _MOUNT: Final = "See that it is mounted and that its server answers, then run it again."
 
 #: By errno: what is wrong, and what to do.

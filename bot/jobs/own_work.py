@@ -96,7 +96,9 @@ class OwnWork(StepRunner):
         if worker.lasting and _unknown(work):
             return await self._judge(record, step, plan_step, None)
         if error != ("",):
-            log.info("own_work_ended", job=record.number, step=self.index, error=error)
+            # With the path of a file, which a card of many guests would be full of.
+            why = "" if work.cancelled() else str(work.exception())
+            log.info("own_work_ended", job=record.number, step=self.index, error=error, why=why)
             step = await self._given_up(record, step, error)
             if not pulse.spared:
                 await self._stop_task(record, step)
@@ -309,7 +311,7 @@ def _error(work: asyncio.Task[None]) -> tuple[str, ...]:
         case Damaged() if problem.brief:
             return (_OWN, problem.brief, problem.message)
         case TargetFailed() if problem.brief:
-            return (_OWN, problem.brief, problem.fix, problem.message)
+            return (_OWN, problem.brief, problem.fix)
         case XenbotError():
             return (_OWN, _sentence(problem))
         case _:

@@ -25,7 +25,7 @@ REFUSING = Path(__file__).parent / "refusing"
 GUESTS = tuple(f"guest-{number:02}" for number in range(24))
 HOSTS = ("xenserver1", "xenserver3")
 SAYS = {
-    "ENOSPC": ("No space is left for backups.", "Free space there"),
+    "ENOSPC": ("No space is left for backups.", "Free space at [backups] path"),
     "EDQUOT": ("The quota for backups is used up.", "Raise the quota"),
 }
 # A file is written in pieces: the first, one in the middle and the last stand for all.
