@@ -173,5 +173,5 @@ async def test_status_tells_that_the_link_is_heard(gateway: Gateway) -> None:
     status = gateway.status()
     assert status.connected
     assert status.silent_s is not None
-    assert status.silent_s < 5
+    assert status.silent_s < 60
     assert status.inbound_s is None

@@ -35,7 +35,7 @@ def nothing_is_left_open() -> Iterator[None]:
     """Every test ends with the threads and descriptors it began with."""
     before = _open()
     yield
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while (_threads() or _open() > before) and time.monotonic() < until:
         threading.Event().wait(0.01)
     assert not _threads()
