@@ -14,6 +14,8 @@ import aiohttp
 import XenAPI
 
 T = TypeVar("T")
+#: Buttons whose labels are also the beginning of what a card says once they were pressed: "Confirmed by", "Cancelled".
+LABELS = frozenset({"Confirm", "Approve", "Deny", "Withdraw", "Cancel"})
 # Far longer than the minute for which the bot looks at what a failed migration left, on however busy a machine.
 PATIENCE_S = 180.0
 
@@ -91,14 +93,15 @@ class StoryLab:
         private: bool | None = None,
         patience_s: float = PATIENCE_S,
     ) -> dict:
-        """The newest message on that person's screen that holds all words."""
+        """The newest message on that person's screen that holds all words; a label of a button, as a button."""
+        labels, texts = LABELS.intersection(words), [word.casefold() for word in words if word not in LABELS]
 
         async def look() -> dict[str, Any] | None:
             for message in reversed(await self.screen(who, thread_ts)):
                 if private is not None and bool(message.get("is_ephemeral")) is not private:
                     continue
-                text = strings(message)
-                if all(word.casefold() in text.casefold() for word in words):
+                text = strings(message).casefold()
+                if all(word in text for word in texts) and all(self.has_button(message, one) for one in labels):
                     return message
             return None
 
@@ -112,7 +115,7 @@ class StoryLab:
         raise AssertionError(f"no button {label} in {strings(message)}")
 
     def has_button(self, message: dict[str, Any], label: str) -> bool:
-        elements = [one for block in message["blocks"] for one in block.get("elements", [])]
+        elements = [one for block in message.get("blocks", ()) for one in block.get("elements", ())]
         return any(one.get("type") == "button" and one["text"]["text"] == label for one in elements)
 
     async def press(self, message: dict[str, Any], label: str, who: str = "operator") -> dict[str, Any]:
