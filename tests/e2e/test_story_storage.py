@@ -157,7 +157,7 @@ async def test_an_sr_of_two_hosts_does_not_say_which_is_meant_and_another_pool_i
     await lab.sees("Local storage", "Which one?", "on xenserver1", "on xenserver3", private=True)
     sr = await asyncio.to_thread(sr_of, lab, "xenserver1")
     await lab.xen(f"migrate web-local to xenserver4 sr {sr}")
-    await lab.sees("is in another pool", "/xen backup", "/xen restore", private=True)
+    await lab.sees("is in another pool", "/xen move-by-backup", private=True)
 
 
 async def test_the_secret_of_the_receiving_host_is_nowhere_but_in_the_call(lab: StoryLab, tmp_path: Path) -> None:
