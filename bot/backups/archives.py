@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Final, ParamSpec, TypeVar
@@ -15,7 +15,7 @@ from typing import Final, ParamSpec, TypeVar
 from bot.backups.asking import Asking
 from bot.backups.intake import Intake, Received
 from bot.backups.manifest import Manifest, make_id
-from bot.backups.target import Draft, Target, Verified
+from bot.backups.target import Draft, Listing, Target, Verified
 from bot.domain.backup import Contents
 from bot.domain.backup_facts import Label, Room
 from bot.domain.catalogue import Backup
@@ -77,16 +77,19 @@ class Archive(Asking):
         """See `Archives.made`."""
         listing = await self._asked(self._target().listing, guest)
         found = next((one for one in listing.backups if one.id.endswith(f"-{mark}")), None)
-        if found is None and (listing.blind or guest in listing.unread or _marked(listing.unread, mark)):
-            raise TargetFailed("The backups of this guest cannot all be read now.", "Look at the disk and its server.")
+        if found is None:
+            _refuse_dark(listing, guest, mark)
         return found
 
     async def sweep(self, guest: str, mark: str) -> None:
         """See `Archives.sweep`."""
         target = self._target()
-        for one in (await self._asked(target.listing, guest)).unfinished:
-            if one.guest == guest and one.id.endswith(f"-{mark}"):
-                await self._asked(target.discard, one.id)
+        listing = await self._asked(target.listing, guest)
+        found = [one.id for one in listing.unfinished if one.guest == guest and one.id.endswith(f"-{mark}")]
+        for draft in found:
+            await self._asked(target.discard, draft)
+        if not found:
+            _refuse_dark(listing, guest, mark)
 
     async def room(self) -> Room:
         """See `Archives.room`."""
@@ -116,8 +119,10 @@ class Archive(Asking):
         return self._clock()
 
 
-def _marked(ids: Iterable[str], mark: str) -> bool:
-    return any(one.endswith(f"-{mark}") for one in ids)
+def _refuse_dark(listing: Listing, guest: str, mark: str) -> None:
+    """Raises TargetFailed where what bears the mark may be there all the same, in what could not be read."""
+    if listing.blind or guest in listing.unread or any(one.endswith(f"-{mark}") for one in listing.unread):
+        raise TargetFailed("The backups of this guest cannot all be read now.", "Look at the disk and its server.")
 
 
 class Incoming:

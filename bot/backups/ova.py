@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bot.backups.ova_values import LONGEST_NAME, BadOva, Object, Objects, Values
-from bot.domain.backup import ArchivedGuest, ArchivedNic, disk_label
+from bot.backups.ova_values import BadOva, Object, Objects, Values
+from bot.domain.backup import LONGEST_NAME, ArchivedGuest, ArchivedNic, disk_label
 
 LONGEST: Final = 16 << 20
 """Bytes of the longest `ova.xml` that is read. A guest with 255 disks has one of about 1 MiB."""

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from xml.parsers import expat
 
-# With these two, what is kept of an archive fits into a manifest.
-LONGEST_NAME: Final = 256
+from bot.domain.backup import LONGEST_NAME
+
+# With this and the length of names, what is kept of an archive fits into a manifest.
 _MOST_OF_A_KIND: Final = 1024
 
 _DEEPEST: Final = 64

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+#: Names in archives are kept up to so many characters.
+LONGEST_NAME: Final = 256
 
 
 class ArchivedDisk(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from bot.domain.backup import LONGEST_NAME
 from bot.domain.restores import Before
 from bot.domain.texts import clean
 from bot.errors import Refused, XapiFailure
@@ -32,7 +33,7 @@ class LiveImports(Guests):
         """See `Restoring.before`."""
         live = self._by_uuid(pool)
         networks = await live.sessions.read("network.get_all_records")
-        guests = [guest.uuid for _, guest in await self._called(live, name)]
+        guests = [guest.uuid for _, guest in await self._called(live, name, begins=len(name) >= LONGEST_NAME)]
         return Before(name, tuple(sorted(guests)), tuple(sorted(str(one["uuid"]) for one in networks.values())))
 
     async def arrived(self, pool: str, task: str, before: Before | None) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ class LiveImports(Guests):
             return told
         new = [
             guest
-            for _, guest in await self._called(live, before.name)
+            for _, guest in await self._called(live, before.name, begins=len(before.name) >= LONGEST_NAME)
             if guest.uuid not in before.guests
             and not guest.is_a_snapshot
             and (guest.other_config.get(_IMPORTED_BY) == task or task in guest.current_operations)
@@ -103,8 +104,11 @@ class LiveImports(Guests):
         """The guests (UUIDs) of exactly that name. Raises Unreachable, XapiFailure."""
         return tuple(guest.uuid for _, guest in await self._called(self._by_uuid(pool), name))
 
-    async def _called(self, live: LivePool, name: str) -> list[tuple[str, Guest]]:
-        refs = await live.sessions.read("VM.get_by_name_label", name)
+    async def _called(self, live: LivePool, name: str, *, begins: bool = False) -> list[tuple[str, Guest]]:
+        """The guests of that name; also those whose name only `begins` so, as far as the feed has them by now."""
+        refs = set(await live.sessions.read("VM.get_by_name_label", name))
+        if begins:
+            refs |= {ref for ref, vm in live.model.tables.of(VmRecord).items() if vm.name_label.startswith(name)}
         found = [(ref, await self._record(live, ref)) for ref in refs]
         return [(ref, guest) for ref, guest in found if guest is not None]
 

@@ -345,6 +345,8 @@ async def test_whether_a_backup_was_kept_is_not_denied_where_it_cannot_be_seen(
         else:
             with pytest.raises(TargetFailed):
                 await archive.made(GUEST, "0123456789abcdef")
+        with pytest.raises(TargetFailed):
+            await archive.sweep(GUEST, "0123456789abcdef")
     assert await archive.made(GUEST, "0123456789abcdef") == stored.backup
     assert await archive.made(GUEST, "fedcba9876543210") is None
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from xen_lab import EXPERIMENT, following, loaded, pool_settings
+from xen_lab import EXPERIMENT, following, loaded, pool_settings, until
 
 from bot.domain.plan import Call, Options, Ref, Step, Text
 from bot.domain.restores import Nic, Readiness
@@ -21,6 +21,7 @@ from bot.operations.restore_work import RestoreWork
 from bot.operations.work import Errand, Worker
 from bot.xen import Pools
 from bot.xen.faults import NULL_REF
+from bot.xen.records import VmRecord
 from bot.xen.restore_facts import known_holders
 
 MAC = "02:00:00:00:00:77"
@@ -129,12 +130,13 @@ class Imported:
         self.file.write_bytes(b"archive")
         self.task = self.base.create("task", name_label="import", status="pending")
         self.guest = self.network = self.noted = ""
+        self.name = self.kept = ARCHIVED
         view = pools.pool("experiment").pool
         assert view is not None
         self.pool = view.uuid
 
     async def archived(self, _backup: str) -> Any:
-        return SimpleNamespace(contents=SimpleNamespace(guest=SimpleNamespace(name=ARCHIVED)))
+        return SimpleNamespace(contents=SimpleNamespace(guest=SimpleNamespace(name=self.kept)))
 
     async def path(self, _backup: str) -> Path:
         return self.file
@@ -143,7 +145,7 @@ class Imported:
         base = self.base
         self.guest = base.create(
             "VM",
-            name_label=ARCHIVED,
+            name_label=self.name,
             power_state="Halted",
             affinity=NULL_REF,
             other_config={"auto_poweron": "true", "import_task": self.task},
@@ -243,6 +245,19 @@ async def test_of_two_guests_that_may_be_what_was_imported_none_is_removed_and_b
         await it.work().clear(it.errand())
     assert all(it.base.get("VM", ref, "uuid") in refusal.value.message for ref in (it.guest, twin))
     assert it.left() == ["VM", "network"]
+
+
+async def test_a_guest_with_a_name_too_long_to_be_kept_whole_is_found_all_the_same(
+    lab: Datacentre, pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Imported(lab, pools, tmp_path)
+    it.name, it.kept = "long " * 80, ("long " * 80)[:256]
+    await it.dies_before_marking(monkeypatch)
+    it.base.delete("task", it.task)
+    uuid = it.base.get("VM", it.guest, "uuid")
+    await until(pools, lambda: any(one.uuid == uuid for one in pools._live(it.pool).model.tables.of(VmRecord).values()))
+    await it.work().clear(it.errand())
+    assert it.left() == []
 
 
 @pytest.mark.parametrize("whose", ["host", "guest"])
