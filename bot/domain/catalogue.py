@@ -68,12 +68,16 @@ class Backup(msgspec.Struct, frozen=True):
 
 
 def looked_at(backup: Backup, look: Verification) -> Backup:
-    """The backup after a look at it; a sample that found nothing does not mend what was found damaged before."""
+    """The backup after a look at it; a sample that found nothing does not mend what was found damaged before.
+
+    One in the trash stays there, whatever is found.
+    """
     known = backup.verified
     if known is not None and known.damage and look.how is Proof.SAMPLE and not look.damage:
         return backup
     state = BackupState.DAMAGED if look.damage else BackupState.WHOLE
-    return msgspec.structs.replace(backup, verified=look, state=state)
+    trashed = backup.state is BackupState.TRASHED
+    return msgspec.structs.replace(backup, verified=look, state=backup.state if trashed else state)
 
 
 def newest_good(backups: Iterable[Backup]) -> Backup | None:

@@ -122,6 +122,15 @@ async def test_a_verification_is_catalogued_and_audited_together(store: Store) -
     assert (await store.verified_backup(backup(verified=good), job)).good
 
 
+async def test_a_backup_in_the_trash_stays_there_when_it_is_verified(store: Store) -> None:
+    job, trashed = await a_job(store), backup(state=BackupState.TRASHED)
+    await store.keep_backup(trashed)
+    for look in (Verification(3000.0, Proof.FULL, "U2"), HURT):
+        found = msgspec.structs.replace(trashed, verified=look)
+        kept = await store.verified_backup(found, job)
+        assert (kept.state, kept.verified, kept.good) == (BackupState.TRASHED, look, False)
+
+
 async def test_a_guest_that_a_job_has_made_has_the_history_of_that_job(store: Store) -> None:
     made, other = await a_job(store), await a_job(store, "other")
     step = (await store.job(made)).steps[0]
