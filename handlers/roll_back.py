@@ -21,7 +21,9 @@ class Arguments(msgspec.Struct, frozen=True):
 
 async def plan(arguments: Arguments, context: Context) -> Plan:
     """The plan; nothing is changed yet."""
-    move = move_of(arguments.vm.uuid, arguments.vm.name, await context.journal.jobs(limit=1000))
+    move = move_of(
+        arguments.vm.uuid, arguments.vm.name, await context.journal.jobs(limit=1000, target=arguments.vm.uuid)
+    )
     return await roll_back.plan(move, context.facts)
 
 

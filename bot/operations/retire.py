@@ -34,13 +34,15 @@ HAND_TAGS = "move.hand-tags"
 _MARK = "(moved to "
 _DAYS: Final = 30
 _DAY_S: Final = 86_400.0
-_LONGEST_NAME = 512
+# What is left of names beside the date, which must not be cut.
+_LONGEST_NAME = 200
 
 
 async def plan(move: Moved, now: float, facts: Facts) -> Plan:
     """The plan for retiring the source; `now` in Unix seconds. Raises NotFound, Unreachable, XapiFailure."""
     until = datetime.fromtimestamp(now + _DAYS * _DAY_S, UTC).date().isoformat()
-    later = f"{move.source.name} {_MARK}{move.host.name}, kept until {until}"[:_LONGEST_NAME]
+    own, host = move.source.name[:_LONGEST_NAME], move.host.name[:_LONGEST_NAME]
+    later = f"{own} {_MARK}{host}, kept until {until})"
     return await _planned(move, later, facts)
 
 
@@ -88,7 +90,7 @@ def decide(move: Moved, source: Restored, copy: Restored | None, later: str, sch
 
 def _checks(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Check]:
     vm, host, pool = move.source.name, move.host.name, move.names.get(move.here, "")
-    if source.name.startswith(f"{vm} {_MARK}"):
+    if source.name != vm and _MARK in source.name:
         fact = say("the source of {vm} is retired: it is called {now}", vm=vm, now=source.name)
         yield already("retired", "Retired", fact)
     state = say(power_word(source.power_state))

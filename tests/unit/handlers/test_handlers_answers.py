@@ -62,6 +62,12 @@ async def test_move_disks_plans_every_disk_or_those_that_are_named() -> None:
         await Room().type("move-disks centos54")
 
 
+@pytest.mark.parametrize("word", ["retire", "roll-back"])
+async def test_what_follows_a_move_by_backup_needs_one_that_went_well(word: str) -> None:
+    with pytest.raises(Refused, match="was not moved by backup"):
+        await Room().type(f"{word} centos54")
+
+
 async def test_why_shows_every_other_host_and_what_is_in_the_way() -> None:
     text = await Room().read("why centos54")
     assert "centos54 can go to 1 of 1 other host" in text

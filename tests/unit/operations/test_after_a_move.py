@@ -8,14 +8,17 @@ from move_world import MOVED, copy, kept, planned, power, retiring, rolling, sou
 from test_golden_cards import job
 
 from bot.domain.job import JobState
-from bot.domain.plan import Options, Plan, Ref
+from bot.domain.plan import Options, Plan, Ref, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import StepRecord, StepState
+from bot.domain.restores import Restored
+from bot.domain.schedule import Schedule
 from bot.domain.texts import plain
 from bot.errors import Refused
 from bot.jobs import lanes
 from bot.operations import retire, roll_back, start
 from bot.operations.moved import move_of
+from bot.operations.restore_steps import renamed
 
 
 def test_a_source_is_retired_by_its_name_alone_and_the_copy_starts_with_its_host() -> None:
@@ -25,6 +28,26 @@ def test_a_source_is_retired_by_its_name_alone_and_the_copy_starts_with_its_host
     assert not any("destroy" in step.call.method or "remove" in step.call.method for step in plan.steps)
     assert plan.approvers == 1
     assert [step.kind for step in retiring(kept(remembered={})).steps] == ["restore.aside"]
+
+
+async def test_a_name_of_any_length_keeps_the_date_until_which_the_source_is_kept() -> None:
+    long = msgspec.structs.replace(MOVED, source=Target("VM", "vm-1", "x" * 300))
+    plan = await retire.plan(long, 86_400.0, Pools())  # type: ignore[arg-type]  # as much as is asked
+    assert renamed(plan.steps[0])[2].endswith(" (moved to xenserver2, kept until 1970-02-01)")
+
+
+class Pools:
+    """The two guests, and no schedule."""
+
+    @property
+    def schedules(self) -> Pools:
+        return self
+
+    async def all(self) -> list[Schedule]:
+        return []
+
+    async def restored(self, pool: str, _vm: str) -> Restored:
+        return kept(name="x" * 300) if pool == MOVED.here else copy()
 
 
 def test_a_copy_gets_the_tags_by_which_schedules_found_its_source() -> None:
