@@ -56,12 +56,17 @@ class Summing:
     async def _as_before(self, record: JobRecord, first: End, others: tuple[Phrase, ...]) -> End:
         """The end of work that counts only as a whole: how things stand comes first, then why it was not done."""
         look = await self._looked(record, lanes.kept(record), tries=self.pace.sends)
-        # That the outcome of a step was never known does not matter once what it was for is seen to be taken back.
-        known = first.kind is EndKind.UNCLEAR and look.seen is Seen.NOT_DONE
+        kind = first.kind
+        if kind is EndKind.UNCLEAR and look.seen is Seen.NOT_DONE:
+            # That the outcome of a step was never known does not matter once what it was for is seen to be taken back.
+            kind = EndKind.FAILED
+        if kind is EndKind.CANCELLED and look.seen is not Seen.NOT_DONE:
+            # Whoever stopped it was promised that all would be as before.
+            kind = EndKind.FAILED
         said = (first.headline, *first.evidence, *others, *look.evidence, *_taken_back(record))
         return msgspec.structs.replace(
             first,
-            kind=EndKind.FAILED if known else first.kind,
+            kind=kind,
             headline=look.headline,
             evidence=_once(said),
             step=self._last.step if self._last is not None else None,
@@ -106,7 +111,8 @@ class Summing:
             except (Unreachable, CannotTell, XapiFailure):
                 silent, since = silent + 1, since + self.pace.retry
                 if silent == tries:
-                    return Look(Seen.NOT_DONE, say("{count}; the pool does not answer", count=count), ())
+                    # Nobody knows, then; in the end that is told, and not waited for.
+                    return Look(Seen.GOING_ON, say("{count}; the pool does not answer", count=count), ())
             else:
                 settled = time.monotonic() - since >= self.operation.settle_s
                 if look.seen is Seen.DONE or not complete or (settled and look.seen is not Seen.GOING_ON):

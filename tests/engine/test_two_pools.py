@@ -86,6 +86,20 @@ async def test_whatever_fails_the_guest_runs_again_and_nothing_of_the_copy_is_le
     as_before(world)
 
 
+async def test_a_guest_that_does_not_start_again_is_the_headline_and_no_job_that_was_merely_cancelled(
+    moves: MoveBench, world: Moving
+) -> None:
+    world.bad["VM.start v1"] = ("HOST_NOT_ENOUGH_FREE_MEMORY", "1", "0")
+    world.go_on.clear()
+    number = await under_way(moves, "export")
+    await moves.control.cancel(number, await world.person("T", OPERATOR))
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.FAILED, told(record)
+    assert plain(record.outcome) == "v1 is down"
+    assert "memory" in told(record)
+    assert world.source is OFF
+
+
 async def test_a_start_that_the_pool_says_has_failed_is_not_watched_for_long_while_the_guest_is_down(
     moves: MoveBench, world: Moving
 ) -> None:
