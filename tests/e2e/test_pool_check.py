@@ -199,6 +199,15 @@ async def test_what_hands_and_machines_broke_is_found_and_gone_once_it_is_mended
     xapi.PBD.destroy(plug)
     twin = xapi.VIF.get_MAC(xapi.VM.get_VIFs(centos)[0])
     await pool.breaks("VIF", xapi.VM.get_VIFs(pool.named("VM", "winxp"))[0], "MAC", twin)
+    chain = [pool.disk(f"layer {n}") for n in range(21)]
+    for below, layer in itertools.pairwise(chain):
+        await pool.breaks("VDI", layer, "sm_config", {"vhd-parent": pool.uuid("VDI", below)})
+    for base in chain[:9]:
+        await pool.breaks("VDI", base, "managed", False)
+    drive = next(vbd for vbd in xapi.VM.get_VBDs(centos) if xapi.VBD.get_type(vbd) == "CD")
+    medium = xapi.VBD.get_VDI(next(vbd for vbd in xapi.VM.get_VBDs(paused) if xapi.VBD.get_type(vbd) == "Disk"))
+    await pool.breaks("VBD", drive, "VDI", medium)
+    await pool.breaks("VBD", drive, "empty", False)
     # Last, since whoever makes a disk tells anew how full the storage is.
     await lab.lab("datacentre", do="fill_sr", sr="nfs-vhd", free_gib=100)
     await check(
@@ -208,7 +217,9 @@ async def test_what_hands_and_machines_broke_is_found_and_gone_once_it_is_mended
         *("Storage space", "nfs-vhd is 95 % full, 100 GiB free", "need you"),
         *("Paused guests", "web-local is paused"),
         *("“before the upgrade” of centos54", "“[XO Backup Nightly] centos54” of centos54", "left by a backup"),
-        *("on nfs-vhd belongs to no guest", "Look what they hold"),
+        *("disks on nfs-vhd belong to no guest", "Look what they hold"),
+        *("layer 20 on nfs-vhd is a chain of 21 images", "9 images on nfs-vhd wait to be merged"),
+        *("CDs in drives", "is in the drive of centos54, which cannot move to xenserver3 with it", "Eject"),
         *("Disks held by dom0", "half copied is attached to a control domain"),
         *("Alerts of a day", "paths to storage are missing", "crashed"),
         "nfs-vhd has no plug (PBD) in xenserver3",
@@ -220,7 +231,7 @@ async def test_what_hands_and_machines_broke_is_found_and_gone_once_it_is_mended
     await pool.mend()
     for vbd in xapi.VDI.get_VBDs(held):
         xapi.VBD.destroy(vbd)
-    for disk in (lone, held):
+    for disk in (lone, held, *chain):
         xapi.VDI.destroy(disk)
     for snapshot in (old, left):
         disks = [xapi.VBD.get_VDI(vbd) for vbd in xapi.VM.get_VBDs(snapshot) if xapi.VBD.get_type(vbd) == "Disk"]
@@ -243,6 +254,9 @@ async def test_what_hands_and_machines_broke_is_found_and_gone_once_it_is_mended
                 "crashed",
                 "no plug",
                 "belongs to",
+                "is a chain of",
+                "wait to be merged",
+                "is in the drive of",
             ),
         ),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bot.domain.health import HealthFacts
 from bot.domain.inventory import PowerState, Vm
+from bot.domain.message import Button
 from bot.domain.plan import Grade
 from bot.domain.texts import Code, Moment, Size, many, say
 from bot.domain.words import counted
@@ -28,6 +29,7 @@ def rows(facts: HealthFacts) -> Iterator[Row]:
     yield _tools(facts)
     yield _modes(facts)
     yield _twins(facts)
+    yield _drives(facts)
     yield _paused(facts)
     yield _auto_start(facts)
     yield _stuck(facts)
@@ -149,6 +151,30 @@ def _twins(facts: HealthFacts) -> Row:
     ]
     fix = say("Give one of them another address before both run on one network.")
     return row("twins", "MAC addresses", items, say("no two guests share one"), fix)
+
+
+def _drives(facts: HealthFacts) -> Row:
+    """CDs that not every host can reach: such a guest can go nowhere but where its CD is."""
+    names = {one.host.uuid: one.host.name for one in facts.hosts}
+    items = []
+    for vm in facts.vms:
+        for disk in vm.disks:
+            if vm.power_state is not PowerState.RUNNING or not disk.cd or not disk.vdi or disk.sr is None:
+                continue
+            away = sorted(name for uuid, name in names.items() if uuid not in disk.sr.hosts)
+            if not away:
+                continue
+            says = say(
+                "“{cd}” is in the drive of {vm}, which cannot move to {hosts} with it",
+                cd=disk.vdi_name,
+                vm=vm.name,
+                hosts=many(away[:3]),
+            )
+            ejects = say("Plan: eject “{cd}” from {vm}", cd=disk.vdi_name, vm=vm.name)
+            button = Button("Eject", "ask", f"eject {vm.uuid}", says=ejects)
+            items.append(Item(f"cd:{vm.uuid}:{disk.userdevice}", says, button=button))
+    fix = say("Take out what nobody reads any more.")
+    return row("drives", "CDs in drives", items, say("none that keeps a guest on its host"), fix)
 
 
 def _paused(facts: HealthFacts) -> Row:

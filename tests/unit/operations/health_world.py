@@ -107,7 +107,10 @@ def bad_night() -> HealthFacts:
     silent = state(4, host={"silent_since": READ_AT - 120.0, "guests": 2}, clock_ahead_s=None, control=None)
     full = msgspec.structs.replace(world.NFS, used=465 * GIB)
     winxp = guest("winxp", uuid="vm-2", hvm=True, domain_type="hvm", tools=Tools.NONE, can_suspend=False)
-    db1 = guest("db1", uuid="vm-3", memory_needed=48 * GIB)
+    cd = msgspec.structs.replace(
+        world.DISK, userdevice="3", cd=True, vdi="iso-1", vdi_name="centos.iso", vbd="vbd-3", sr=world.LOCAL
+    )
+    db1 = guest("db1", uuid="vm-3", memory_needed=48 * GIB, disks=(world.DISK, cd))
     paused = guest("ci1", uuid="vm-4", power_state=PowerState.PAUSED)
     return healthy(
         hosts=(state(1), ill, silent),
