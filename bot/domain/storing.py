@@ -22,8 +22,8 @@ class NfsPlace(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """As people write it."""
-        return f"{self.server}:{self.path}"
+        """As people write it; the server alone where nobody said which folder."""
+        return f"{self.server}:{self.path}" if self.path else self.server
 
     @property
     def config(self) -> dict[str, str]:

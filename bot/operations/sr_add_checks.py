@@ -1,4 +1,4 @@
-"""The checks before storage is added: what each host found at the server, and what lies there already."""
+"""The checks before storage is added: which hosts live, what each of them found at the server, and the name."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import msgspec
 
 from bot.domain.inventory import Host
 from bot.domain.plan import Check
-from bot.domain.storing import Holder, NfsFacts, Probed
+from bot.domain.storing import NfsFacts, Probed
 from bot.domain.texts import Code, Phrase, Quote, Span, Value, many, say
-from bot.domain.words import counted
-from bot.operations.checks.grading import already, blocked, fine, warning
+from bot.operations.checks.grading import blocked, fine, warning
+from bot.operations.sr_add_found import again, beside
 from bot.operations.storage_words import Trouble, detail, number_of, returned, trouble
 from bot.operations.xapi_words import explain
 
@@ -40,9 +40,9 @@ def checks(read: NfsFacts, wish: Wish) -> Iterator[Check]:
     yield _live(read)
     yield from _mounts(read)
     if wish.existing:
-        yield from _again(read, wish)
+        yield again(read, wish.existing)
     elif read.found:
-        yield _beside(read, wish)
+        yield beside(read, anew=wish.beside)
     yield _name(read, wish)
     yield from _unlisted(read)
 
@@ -50,12 +50,6 @@ def checks(read: NfsFacts, wish: Wish) -> Iterator[Check]:
 def up(read: NfsFacts) -> tuple[Host, ...]:
     """The hosts that were asked, since they live."""
     return tuple(one.host for one in read.probes)
-
-
-def unheld(read: NfsFacts) -> tuple[str, ...]:
-    """The storage that lies there and that no configured pool is known to hold (UUIDs)."""
-    held = {one.sr for one in read.holders}
-    return tuple(uuid for uuid in read.found if uuid not in held) if not read.unsure else ()
 
 
 def _live(read: NfsFacts) -> Check:
@@ -91,6 +85,9 @@ def _mounts(read: NfsFacts) -> Iterator[Check]:
 def _mount(read: NfsFacts, code: str, alike: Sequence[Probed], well: Sequence[Probed]) -> Check:
     first = alike[0]
     found = _silence(read, first) if first.waited_s is not None else _why(read, first)
+    if not read.place.path and number_of(code) == _NO_PATH:
+        # Nothing was tried yet.
+        return blocked(f"mount:{code}", "Folder", found.what, found.fix)
     hosts = _hosts([one.host for one in alike])
     if len(alike) == len(read.probes):
         who = say("no host can") if len(alike) > 1 else say("{hosts} cannot", hosts=hosts)
@@ -227,54 +224,6 @@ def _unmounted(read: NfsFacts, number: int | None) -> Trouble:
         say(refuses + ": as a rule its rpcbind (port 111) is stopped", server=place.server),
         say(words, server=place.server, start=_START, four=Code("version 4")),
     )
-
-
-# What lies there already
-
-
-def _again(read: NfsFacts, wish: Wish) -> Iterator[Check]:
-    key, title = "existing", "Storage there"
-    if wish.existing not in read.found:
-        there = say("{found} does", found=many([Code(uuid) for uuid in read.found])) if read.found else say("none does")
-        fact = say(
-            "{uuid} does not lie on {place}; {there}", uuid=Code(wish.existing), place=read.place.shown, there=there
-        )
-        yield blocked(key, title, fact, say("Leave {word} out to see what can be done.", word=Code("existing")))
-        return
-    holder = next((one for one in read.holders if one.sr == wish.existing), None)
-    if holder is not None and holder.pool == read.pool.uuid:
-        yield already(key, title, say("{pool} has it attached as {sr}", pool=holder.pool_name, sr=holder.sr_name))
-    elif holder is not None:
-        fact = say(
-            "{pool} holds it as {sr}; two pools on one storage destroy it", pool=holder.pool_name, sr=holder.sr_name
-        )
-        yield blocked(key, title, fact, say("Detach and forget it there first, with everything on it halted."))
-    elif read.unsure:
-        fact = say("{pools} does not say whether it holds this storage", pools=many(read.unsure))
-        yield blocked(
-            key, title, fact, say("Ask again when every configured pool answers: {c}.", c=Code("/xen status"))
-        )
-    else:
-        yield fine(key, title, say("{uuid} lies there, and no configured pool holds it", uuid=Code(wish.existing)))
-
-
-def _beside(read: NfsFacts, wish: Wish) -> Check:
-    key, title = "existing", "Storage there"
-    there = many([_owned(uuid, read.holders) for uuid in read.found[:_NAMED]])
-    n = counted(len(read.found), "storage lies", "storages lie")
-    if wish.beside:
-        return warning(
-            key, title, say("{n} there already: {there}; the new one gets a folder of its own", n=n, there=there)
-        )
-    fix = say("Attach it again where no pool uses it, or make a new one beside it ({word}).", word=Code("beside"))
-    return blocked(key, title, say("{n} there already: {there}", n=n, there=there), fix)
-
-
-def _owned(uuid: str, holders: Sequence[Holder]) -> Value:
-    holder = next((one for one in holders if one.sr == uuid), None)
-    if holder is None:
-        return say("{uuid} of no configured pool", uuid=Code(uuid))
-    return say("{sr} of {pool}", sr=holder.sr_name, pool=holder.pool_name)
 
 
 def _name(read: NfsFacts, wish: Wish) -> Check:

@@ -12,7 +12,8 @@ from bot.domain.storing import NfsFacts, NfsPlace
 from bot.domain.texts import Code, clean, say
 from bot.errors import NotUnderstood, Refused
 from bot.operations.restore import usable_name
-from bot.operations.sr_add_checks import Wish, unheld
+from bot.operations.sr_add_checks import Wish
+from bot.operations.sr_add_found import unheld
 
 _HOST: Final = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]{0,252}[0-9A-Za-z])?\.?|\[[0-9A-Fa-f:.]+\]")
 _LONGEST_PATH: Final = 1000

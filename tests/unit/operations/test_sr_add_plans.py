@@ -131,7 +131,9 @@ def test_a_folder_that_is_exported_to_others_is_told_with_whom_it_lets_in() -> N
 def test_without_a_folder_the_exports_are_the_answer() -> None:
     missing = NfsPlace("nfsserver", "")
     plan = decided(facts(*failed(101, exports=LISTED), place=missing))
-    assert "nobody said which folder of nfsserver is meant" in told(plan)
+    assert told(plan).startswith("nobody said which folder of nfsserver is meant. It exports /home/test, /home/vms")
+    assert plan.refusal is not None
+    assert plain(plan.refusal) == "nfsserver cannot be added to experiment"
     assert [way.label for way in plan.ways] == ["Plan: /home/test", "Plan: /home/vms"]
     assert plan.steps == ()
     silent = told(decided(facts(*failed(101), place=missing)))
@@ -223,7 +225,9 @@ def test_what_another_pool_holds_is_never_attached_and_not_offered() -> None:
 def test_a_pool_that_does_not_say_what_it_holds_keeps_it_from_being_attached() -> None:
     plan = decided(found(unsure=("xenserver4",)), existing=FOUND)
     assert "xenserver4 does not say whether it holds this storage" in told(plan)
-    assert not any("attach" in way.label for way in decided(found(unsure=("xenserver4",))).ways)
+    asking = decided(found(unsure=("xenserver4",)))
+    assert f"{FOUND}, perhaps of xenserver4, which does not say" in told(asking)
+    assert not any("attach" in way.label for way in asking.ways)
 
 
 def test_what_the_pool_has_attached_needs_nothing() -> None:
