@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from bot.domain.plan import Flag, Options, Text
@@ -117,7 +118,8 @@ class SrWork:
 
     async def _sweep(self, errand: Errand) -> None:
         (sr,) = uuids(errand.step, "SR")
-        await self._storing.remove_disks(errand.pool, sr, mark_of(errand.step))
+        with _named_where_silent():
+            await self._storing.remove_disks(errand.pool, sr, mark_of(errand.step))
 
     # Naming it, and taking it back
 
@@ -135,15 +137,25 @@ class SrWork:
         """What this job made is deleted; what it only attached again is let go of, and never deleted."""
         (sr,), mark = uuids(errand.step, "SR"), mark_of(errand.step)
         made_here = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
-        await self._storing.remove_disks(errand.pool, sr, mark)
-        if made_here:
-            errand.tell(Reached(0, 0, say("waiting until the storage has freed what lay below the snapshots")))
-            await self._storing.freed(errand.pool, sr, mark)
-        await self._storing.detach(errand.pool, sr)
-        if made_here:
-            await self._storing.destroy(errand.pool, sr, mark)
-        else:
-            await self._storing.forget(errand.pool, sr)
+        with _named_where_silent():
+            await self._storing.remove_disks(errand.pool, sr, mark)
+            if made_here:
+                errand.tell(Reached(0, 0, say("waiting until the storage has freed what lay below the snapshots")))
+                await self._storing.freed(errand.pool, sr, mark)
+            await self._storing.detach(errand.pool, sr)
+            if made_here:
+                await self._storing.destroy(errand.pool, sr, mark)
+            else:
+                await self._storing.forget(errand.pool, sr)
+
+
+@contextmanager
+def _named_where_silent() -> Iterator[None]:
+    """A file server that is gone may be so for good: what it keeps from being taken back is named, not waited for."""
+    try:
+        yield
+    except CannotTell as silent:
+        raise Refused(f"{silent}.", "See that the file server answers, then remove what is left by hand.") from silent
 
 
 def _sentence(refusal: XapiFailure, config: dict[str, str]) -> str:

@@ -168,6 +168,7 @@ async def test_a_file_server_that_falls_silent_in_the_middle_is_told_and_what_is
     assert record.state is JobState.FAILED
     assert "nfs-vhd does not work on xenserver1, xenserver3" in told(record)
     assert "xenserver3: the pool gave no answer to VDI.snapshot for 1 s" in told(record)
+    assert "See that the file server answers, then remove what is left by hand" in told(record)
     assert f"Disks are left on nfs-vhd, called xenbot storage {record.nonce}" in told(record)
 
 
