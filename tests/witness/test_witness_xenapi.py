@@ -382,7 +382,7 @@ async def test_storage_is_probed_and_made_as_its_examples_do(client: Client) -> 
     assert code == "SR_BACKEND_FAILURE_101"
     # S314: both texts are of the lab that this test started.
     paths = [one.text for one in fromstring(told).iter("Path")]  # noqa: S314  see above
-    assert paths == ["/home/test", "/home/second", "/home/old"]
+    assert paths == ["/home/test", "/home/second", "/home/images", "/home/old"]
     config = {**server, "serverpath": "/home/second"}
     made = await client.run(
         lambda xenapi: xenapi.SR.create(host, config, "0", "second", "", "nfs", "user", True, {"nosubdir": "false"})

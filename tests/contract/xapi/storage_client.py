@@ -27,7 +27,7 @@ async def add_storage(rpc: Rpc, name: str, kind: str = "nfs", *, size: int = 200
     config = {
         "nfs": {"server": "nfsserver", "serverpath": "/home/second"},
         "lvmoiscsi": LUN,
-        "iso": {"location": "nfsserver:/iso"},
+        "iso": {"location": "nfsserver:/home/images"},
         "lvm": {"device": "/dev/sdb"},
     }[kind]
     content = "iso" if kind == "iso" else "user"

@@ -13,6 +13,17 @@ MOUNT = [
     "NFS mount error [opterr=mount failed on server `nfsserver` with return code 32]",
     "",
 ]
+NO_LIBRARY = (
+    "Could not mount the directory specified in Device Configuration "
+    "[opterr=mount failed on server `nfsserver` with return code 32]"
+)
+LIBRARY = ["SR_BACKEND_FAILURE_222", "", NO_LIBRARY, ""]
+NO_LOCATION = [
+    "SR_BACKEND_FAILURE_220",
+    "",
+    "'Location' parameter must be specified in Device Configuration",
+    "",
+]
 NOBODY = ["SR_BACKEND_FAILURE_108", "", "Unable to detect an NFS service on this target.", ""]
 NO_NAME = ["SR_BACKEND_FAILURE_140", "", "Incorrect DNS name, unable to resolve.", ""]
 NO_PATH = ["SR_BACKEND_FAILURE_101", "", "The request is missing the serverpath parameter"]
@@ -40,7 +51,7 @@ async def test_without_a_path_every_host_is_told_what_the_server_exports(rpc: Rp
     exports = "".join(
         f"\n\t<Export>\n\t\t<Target>nfsserver</Target>\n\t\t<Path>{path}</Path>"
         "\n\t\t<Accesslist>*</Accesslist>\n\t</Export>"
-        for path in ("/home/test", "/home/second", "/home/old")
+        for path in ("/home/test", "/home/second", "/home/images", "/home/old")
     )
     assert error == [*NO_PATH, f'<?xml version="1.0" ?>\n<nfs-exports>{exports}\n</nfs-exports>\n']
 
@@ -183,6 +194,47 @@ async def test_a_destroyed_repository_is_found_by_nobody(datacentre: Datacentre,
     await datacentre.do({"do": "nfs", "server": "nfsserver", "read_only": False})
     await rpc.call("SR.destroy", made)
     assert "<SR>" not in await rpc.call("SR.probe", host, SECOND, "nfs", {})
+
+
+@pytest.mark.parametrize(
+    ("switch", "location", "error"),
+    [
+        ({}, "nfsserver:/home/images", []),
+        ({}, "/opt/images", []),
+        ({}, "//192.0.2.6/images", []),
+        ({"rpcbind": "stopped"}, "nfsserver:/home/images", LIBRARY),
+        ({"clients": ["xenserver3"]}, "nfsserver:/home/images", LIBRARY),
+        ({}, "nfsserver:/home/wrong", LIBRARY),
+        ({"nfs": "stopped"}, "nfsserver:/home/images", NOBODY),
+        ({}, "nowhere:/home/images", NO_NAME),
+        ({}, "", NO_LOCATION),
+    ],
+)
+async def test_a_library_of_images_is_mounted_or_says_why_not(
+    datacentre: Datacentre, rpc: Rpc, switch: dict[str, object], location: str, error: list[str]
+) -> None:
+    host = await rpc.find("host", "xenserver1")
+    await datacentre.do({"do": "nfs", "server": "nfsserver", **switch})
+    params = (host, {"location": location}, "0", "images", "", "iso", "iso", True, {})
+    if error:
+        assert await rpc.fail("SR.create", *params) == error
+        return
+    plugs = await rpc.call("SR.get_PBDs", await rpc.call("SR.create", *params))
+    assert [await rpc.call("PBD.get_currently_attached", pbd) for pbd in plugs] == [True, True]
+
+
+async def test_shared_storage_that_the_coordinator_does_not_see_is_good_for_nothing(
+    datacentre: Datacentre, rpc: Rpc
+) -> None:
+    """The coordinator does the work on what is shared, and nobody stands in for it."""
+    await datacentre.do({"do": "nfs", "server": "nfsserver", "path": "/home/second", "clients": ["xenserver3"]})
+    made = await rpc.call("SR.create", *make(await rpc.find("host", "xenserver3"), SECOND))
+    fields = {"name_label": "d", "SR": made, "virtual_size": str(GIB), "type": "user", "sharable": False}
+    for method, *params in (
+        ("SR.scan", made),
+        ("VDI.create", {**fields, "read_only": False, "other_config": {}}),
+    ):
+        assert await rpc.fail(method, *params) == ["SR_HAS_NO_PBDS", made]
 
 
 async def test_drivers_without_a_probe_say_so_and_unknown_ones_are_refused(rpc: Rpc) -> None:

@@ -18,6 +18,18 @@ from bot.lab.xapi import Datacentre
 CLIENTS, STEPS = 3, 30
 LONGEST_WORK_S = 3600  # copies of large disks, one after the other; after that the first tasks would be collected
 STEP_S = 100
+# What a file server does, and what ends it.
+SWITCHES = (
+    ("gone", True, False),
+    ("nfs", "stopped", "running"),
+    ("rpcbind", "stopped", "running"),
+    ("export", "missing", "there"),
+    ("read_only", True, False),
+    ("root_squash", True, False),
+    ("full", True, False),
+    ("speed", "slow", "normal"),
+)
+SECOND = {"server": "nfsserver", "serverpath": "/home/second"}
 HELD = ("VM", "VDI", "SR", "VBD", "VIF", "host")
 
 
@@ -68,6 +80,11 @@ class Wanderer:
             ["PBD.unplug", await self.pick("PBD")],
             ["PBD.plug", await self.pick("PBD")],
             ["SR.scan", storage],
+            ["SR.update", storage],
+            ["SR.probe", host, SECOND, "nfs", {}],
+            ["SR.create", host, SECOND, "0", "made", "", "nfs", "user", True, {}],
+            ["SR.forget", storage],
+            ["SR.destroy", storage],
             ["GET /export", self.dice.choice([guest, snapshot])],
             ["GET /export", self.dice.choice([guest, snapshot])],
             ["PUT /import", storage],
@@ -98,8 +115,15 @@ class Wanderer:
         targets = {disk: await self.pick("SR") for disk in disks}
         return ["VM.migrate_send", guest, dest, True, targets, {}, {"force": "true"}]
 
+    async def _turn(self) -> None:
+        """Breaks a file server or mends it."""
+        name, *values = self.dice.choice(SWITCHES)
+        await self.lab.do({"do": "nfs", "server": "nfsserver", name: self.dice.choice(values)})
+
     async def wander(self) -> None:
         for _ in range(STEPS):
+            if self.dice.random() < 1 / 6:
+                await self._turn()
             try:
                 method, *arguments = await self.choose()
                 if " " in method:
@@ -126,6 +150,7 @@ async def test_nothing_contradicts_itself_whatever_several_clients_do(
     all_dice = [random.Random(f"{seed}/{number}") for number in range(CLIENTS)]  # noqa: S311  no secret
     clients = [Wanderer(datacentre, rpc, dice, archive) for dice in all_dice]
     await asyncio.gather(*(client.wander() for client in clients))
+    await datacentre.do({"do": "nfs", "server": "nfsserver", **{name: well for name, _, well in SWITCHES}})
     streams = [stream for client in clients for stream in client.streams]
     async with asyncio.timeout(DEADLINE_S):
         while not all(stream.done() for stream in streams):

@@ -11,7 +11,7 @@ from typing import Final
 
 from bot.lab.xapi.archive.ova import find_version
 from bot.lab.xapi.calls import Context
-from bot.lab.xapi.errors import driver_failure
+from bot.lab.xapi.errors import ApiError, driver_failure
 from bot.lab.xapi.nfs import Export, NfsServer
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.nfs_mounts import wait_for_answer
@@ -159,6 +159,34 @@ def _looks_at_versions(pool: Pool, host: str) -> bool:
     known = host if pool.database.has("host", host) else pool.coordinator.ref
     software = pool.database.get("host", known, "software_version")
     return find_version(software) >= _LOOKS_AT_VERSIONS
+
+
+def read_location(device_config: dict[str, str]) -> dict[str, str] | None:
+    """Returns server and path of a library of images on an NFS server; None for one that is elsewhere."""
+    server, colon, path = device_config.get("location", "").partition(":")
+    if not colon or "/" in server or device_config.get("type", "nfs_iso") != "nfs_iso":
+        return None
+    return {"server": server, "serverpath": path, "nfsversion": device_config.get("nfsversion", "")}
+
+
+async def mount_library(context: Context, host: str, device_config: dict[str, str]) -> None:
+    """Mounts a library of images on a host; one that is not on an NFS server is there at once.
+
+    Raises:
+        ApiError: As `find_server`; `SR_BACKEND_FAILURE_72` for the version, `_222` for what else stops the mount.
+    """
+    config = read_location(device_config)
+    if config is None:
+        return
+    server = await find_server(context, config)
+    try:
+        await mount(context, host, server, config)
+    except ApiError as error:
+        if error.code != "SR_BACKEND_FAILURE_73":
+            raise
+        detail = error.params[1].partition("[opterr=")[2]
+        text = "Could not mount the directory specified in Device Configuration"
+        raise driver_failure(222, f"{text} [opterr={detail}") from error
 
 
 async def make(context: Context, host: str, config: dict[str, str], storage: str) -> None:

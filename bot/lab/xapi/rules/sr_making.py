@@ -78,6 +78,8 @@ async def _make(context: Context, host: str, device_config: dict[str, str], stor
         await nfs_driver.make(context, host, device_config, storage)
     else:
         check_configuration(kind, device_config)
+    if kind == "iso":
+        await nfs_driver.mount_library(context, host, device_config)
     await pool.clock.sleep(_MAKE_S)
     await pool.faults.strike(context.call, "during")
 

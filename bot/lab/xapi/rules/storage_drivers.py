@@ -12,10 +12,11 @@ DRIVERS: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
     "lvm": (("device", 90),),
     "lvmoiscsi": (("target", 95), ("targetIQN", 96), ("SCSIid", 107)),
     "lvmohba": (("SCSIid", 107),),
-    "iso": (("location", 94),),
+    "iso": (("location", 220),),
     "smb": (("server", 102),),
     "udev": (("location", 94),),
 }
+_TEXTS: Final[Mapping[int, str]] = {220: "'Location' parameter must be specified in Device Configuration"}
 
 
 def check_kind(kind: str) -> str:
@@ -37,4 +38,4 @@ def check_configuration(kind: str, device_config: dict[str, str]) -> None:
     """
     for key, code in DRIVERS[kind]:
         if not device_config.get(key):
-            raise driver_failure(code, f"The request is missing the {key} parameter")
+            raise driver_failure(code, _TEXTS.get(code, f"The request is missing the {key} parameter"))

@@ -225,10 +225,10 @@ def _list_for_vif(guest: dict[str, Value], interface: dict[str, Value]) -> list[
 
 
 def find_worker(pool: Pool, storage: str) -> str:
-    """Returns a host that can do the work on a repository: the coordinator where it is plugged there.
+    """Returns the host that does the work on a repository: of a shared one the coordinator, which must be plugged.
 
     Raises:
-        ApiError: `SR_HAS_NO_PBDS` when it is plugged nowhere.
+        ApiError: `SR_HAS_NO_PBDS` when it is plugged nowhere, or a shared one not into the coordinator.
     """
     database = pool.database
     hosts: list[str] = [
@@ -239,7 +239,7 @@ def find_worker(pool: Pool, storage: str) -> str:
     if pool.coordinator.ref in hosts:
         return pool.coordinator.ref
     alive = [host for host in hosts if pool.machines[host].is_alive]
-    if not hosts:
+    if not hosts or database.get("SR", storage, "shared"):
         raise ApiError("SR_HAS_NO_PBDS", storage)
     return (alive or hosts)[0]
 
