@@ -34,8 +34,8 @@ async def test_what_needs_a_server_that_is_away_waits_until_it_is_back(
     datacentre: Datacentre, rpc: Rpc, storage: str, switch: tuple[str, object, object]
 ) -> None:
     name, away, back = switch
-    disk = await add_disk(rpc, storage)
-    [plug, *_] = await rpc.call("SR.get_PBDs", storage)
+    disk, other = await add_disk(rpc, storage), await rpc.find("host", "xenserver3")
+    plugs = {await rpc.call("PBD.get_host", pbd): pbd for pbd in await rpc.call("SR.get_PBDs", storage)}
     await datacentre.do({"do": "stop_clock"})
     await turn(datacentre, **{name: away})
     tasks = []
@@ -43,7 +43,7 @@ async def test_what_needs_a_server_that_is_away_waits_until_it_is_back(
         ("VDI.snapshot", disk, {}),
         ("SR.scan", storage),
         ("VDI.create", {"name_label": "d", "SR": storage, "virtual_size": str(GIB), **PLAIN}),
-        ("PBD.unplug", plug),
+        ("PBD.unplug", plugs[other]),  # the coordinator works on it
     ):
         tasks.append(await rpc.call(f"Async.{method}", *params))
         await datacentre.do({"do": "advance", "seconds": LONG_S})
