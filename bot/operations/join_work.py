@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -23,10 +23,17 @@ _log = structlog.get_logger()
 class Members(Protocol):
     """What a join needs of the pools. `bot.xen` implements it."""
 
-    async def join(self, host: str, pool: str) -> None:
-        """Has a host (UUID) join a pool (UUID); returns when XAPI says so, or falls silent as it then does.
+    async def begin(self, host: str, pool: str) -> str:
+        """Has a host (UUID) join a pool (UUID); gives the handle of the task at the host.
 
         Raises XapiFailure, Unreachable where nothing was sent, OutcomeUnknown where nobody can tell.
+        """
+        ...
+
+    async def ended(self, host: str, pool: str, task: str) -> None:
+        """Waits for the end of that task; returns when XAPI says that it is done, or falls silent as it then does.
+
+        Raises XapiFailure where it failed.
         """
         ...
 
@@ -62,24 +69,41 @@ class JoinWork:
 
     def workers(self) -> dict[str, Worker]:
         """By the name that plans call it by. A join is never begun twice: the first may still take effect."""
-        return {JOIN: Worker(self._join, _nothing, tasked=False, lasting=True, follow=self._whole)}
+        return {JOIN: Worker(self._join, _nothing, tasked=False, lasting=True, follow=self._follow)}
 
     async def _join(self, errand: Errand) -> None:
+        await self._watched(errand, self._begun(errand))
+        await self._whole(errand)
+
+    async def _begun(self, errand: Errand) -> None:
         host, pool = _ends(errand)
-        began = self._clock()
-        joining = asyncio.create_task(self._members.join(host, pool), name=f"join of job {errand.job}")
+        try:
+            task = await self._members.begin(host, pool)
+        except OutcomeUnknown as lost:
+            # What the pool shows tells in either case.
+            _log.info("join_answer_lost", job=errand.job, reason=str(lost))
+            return
+        await errand.note(task)
+        await self._members.ended(host, pool, task)
+
+    async def _follow(self, errand: Errand) -> None:
+        """Goes on after a restart: how the task ended, where it was known, is told by the host itself."""
+        if errand.noted:
+            await self._watched(errand, self._members.ended(*_ends(errand), errand.noted))
+        await self._whole(errand)
+
+    async def _watched(self, errand: Errand, work: Coroutine[Any, Any, None]) -> None:
+        """Does it, and tells meanwhile for how long."""
+        host, began = _ends(errand)[0], self._clock()
+        joining = asyncio.create_task(work, name=f"join of job {errand.job}")
         try:
             while not joining.done():
                 phase = say("{host} joins, for {t}", host=errand.names.get(host, host), t=Span(self._clock() - began))
                 errand.tell(Reached(0, 0, phase, stalled=phase))
                 await asyncio.wait({joining}, timeout=self._patience.pause)
             await joining
-        except OutcomeUnknown as lost:
-            # What the pool shows tells in either case.
-            _log.info("join_answer_lost", job=errand.job, reason=str(lost))
         finally:
             joining.cancel()
-        await self._whole(errand)
 
     async def _whole(self, errand: Errand) -> None:
         """Waits until the host is a whole member, or as long as it may take; what is so then, the look tells."""

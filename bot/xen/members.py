@@ -29,8 +29,8 @@ class LiveMembers:
         self._roster = roster
         self._live = live
 
-    async def join(self, host: str, pool: str) -> None:
-        """Has a host (UUID) join a pool (UUID); returns when XAPI says that it did, or falls silent as it then does.
+    async def begin(self, host: str, pool: str) -> str:
+        """Has a host (UUID) join a pool (UUID); gives the handle of the task at the host.
 
         Raises XapiFailure where XAPI refused, Unreachable where nothing was sent, OutcomeUnknown where nobody can tell.
         """
@@ -39,8 +39,39 @@ class LiveMembers:
         address = next((one.address for one in there.model.inventory.hosts if one.coordinator), "")
         if here is None or not address:
             raise NotFound("host", host)
-        task = await here.sessions.join(address, there.sessions)
-        await self._ended(here, task, lambda: self.membership(pool, host).whole)
+        return await here.sessions.join(address, there.sessions)
+
+    async def ended(self, host: str, pool: str, task: str) -> None:
+        """Waits for the end of that task; returns when XAPI says that it is done, or falls silent as it then does.
+
+        Raises XapiFailure where it failed.
+        """
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
+        while loop.time() - heard < _SILENT_S and not self._joined(pool, host):
+            here = self._alone(host)
+            try:
+                wire = await here.brief.read("task.get_record", task) if here is not None else None
+            except (Unreachable, CannotTell):
+                wire = None
+            except XapiFailure as failure:
+                # The database behind this host is another one now, or the task was collected.
+                _log.info("join_task_gone", code=failure.code)
+                return
+            if wire is not None:
+                heard = loop.time()
+                status, error = str(wire.get("status", "")), [str(one) for one in wire.get("error_info", [])]
+                if status == "success":
+                    return
+                if status in {"failure", "cancelled"}:
+                    raise XapiFailure(error[0] if error else "INTERNAL_ERROR", tuple(error[1:]))
+            await asyncio.sleep(_POLL_S)
+
+    def _joined(self, pool: str, host: str) -> bool:
+        try:
+            return self.membership(pool, host).whole
+        except Unreachable:
+            return False
 
     def membership(self, pool: str, host: str) -> Membership:
         """How far the host is a member, from the live feeds. Raises Unreachable before the first load."""
@@ -75,24 +106,3 @@ class LiveMembers:
             if len(hosts) == 1 and hosts[0].uuid == host:
                 return entry
         return None
-
-    async def _ended(self, here: LivePool, task: str, joined: Callable[[], bool]) -> None:
-        loop = asyncio.get_running_loop()
-        heard = loop.time()
-        while loop.time() - heard < _SILENT_S and not joined():
-            try:
-                wire = await here.brief.read("task.get_record", task)
-            except (Unreachable, CannotTell):
-                await asyncio.sleep(_POLL_S)
-                continue
-            except XapiFailure as failure:
-                # The database behind this host is another one now, or the task was collected.
-                _log.info("join_task_gone", code=failure.code)
-                return
-            heard = loop.time()
-            status, error = str(wire.get("status", "")), [str(one) for one in wire.get("error_info", [])]
-            if status == "success":
-                return
-            if status in {"failure", "cancelled"}:
-                raise XapiFailure(error[0] if error else "INTERNAL_ERROR", tuple(error[1:]))
-            await asyncio.sleep(_POLL_S)

@@ -33,11 +33,16 @@ class Joining:
         self.plan = planned
         self.worker = JoinWork(pools.members, patience).workers()[pool_join.JOIN]
         self.told: list[Reached] = []
+        self.noted = ""
 
     @property
     def errand(self) -> Errand:
         plan = self.plan
-        return Errand(1, "", plan.pool, plan.steps[0], "", plan.names, "U1", "", self.told.append, lambda: None)
+        end = (plan.names, "U1", "", self.told.append, lambda: None, self.noted, self._note)
+        return Errand(1, "", plan.pool, plan.steps[0], "", *end)
+
+    async def _note(self, text: str) -> None:
+        self.noted = text
 
     async def run(self) -> None:
         async with asyncio.timeout(30):
@@ -154,11 +159,27 @@ async def test_a_join_that_goes_on_is_not_taken_for_half_a_one_by_a_bot_that_was
         facts = await pools.joining(joining.plan.targets[0].uuid, joining.plan.pool)
         (waits,) = [one for one in rules(facts) if one.grade is Grade.BLOCKED]
         assert plain(waits.fix or "") == "Wait until it has ended."
+        joining.noted = ""  # it died before it could write down the task
         following_it = asyncio.create_task(joining.follow())
         await soon(lambda: "works on joining" in joining.said())
         await lab.do({"do": "run_clock"})
         await following_it
         assert (await joining.look()).seen is Seen.DONE
+
+
+async def test_a_join_that_fails_after_the_bot_was_started_again_still_says_why(lab: Datacentre) -> None:
+    await arm(lab, "Async.pool.join", "fail", "during", error=["REPOSITORY_CLEANUP_FAILED"])
+    async with both(lab) as joining:
+        await lab.do({"do": "stop_clock"})
+        begun = asyncio.create_task(joining.run())
+        await soon(lambda: joining.noted)
+        begun.cancel()
+        following_it = asyncio.create_task(joining.follow())
+        await lab.do({"do": "run_clock"})
+        with pytest.raises(XapiFailure, match="REPOSITORY_CLEANUP_FAILED"):
+            await following_it
+        await until(joining.pools, lambda: any(one.half_joined for one in joining.pools.pool("experiment").hosts))
+        assert (await joining.look()).seen is Seen.HARMED
 
 
 async def test_a_toolstack_that_never_comes_back_is_not_waited_for_for_ever(lab: Datacentre) -> None:
