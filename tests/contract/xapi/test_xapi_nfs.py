@@ -1,11 +1,15 @@
 """NFS servers: what hosts find there, how they fail, and what stays where no pool has a record of it."""
 
+from pathlib import Path
+
+import aiohttp
 import pytest
-from datacentre_client import Connect, Rpc
+from datacentre_client import Connect, Rpc, running
 from storage_client import GIB
 
 from bot.lab.xapi import Datacentre
 
+ARTICLE = Path(__file__).parents[3] / "bot" / "lab" / "worlds" / "article.toml"
 SECOND = {"server": "nfsserver", "serverpath": "/home/second"}
 MOUNT = [
     "SR_BACKEND_FAILURE_73",
@@ -135,6 +139,25 @@ async def test_newer_servers_ask_for_the_version_before_they_mount(datacentre: D
     error = await newer.fail("SR.probe", await newer.find("host", "xenserver-fp1"), SECOND, "nfs", {})
     text = "Required NFS server version unsupported [opterr=Unsupported NFS version: 3]"
     assert error == ["SR_BACKEND_FAILURE_72", "", text, ""]
+
+
+async def test_a_server_of_version_3_alone_tells_none_without_rpcbind(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    world = tmp_path / "old.toml"
+    named = 'name = "nfsserver"\n'
+    text = ARTICLE.read_text(encoding="utf-8")
+    assert named in text
+    world.write_text(text.replace(named, f'{named}versions = ["3"]\n', 1), encoding="utf-8")
+    async with running(str(world), http, speed=20.0) as (lab, rpc):
+        host = await rpc.find("host", "xenserver1")
+        assert await rpc.fail("SR.probe", host, {**SECOND, "nfsversion": "4"}, "nfs", {}) == MOUNT
+        await lab.do({"do": "nfs", "server": "nfsserver", "rpcbind": "stopped"})
+        text = "Failed to read supported NFS version from server nfsserver"
+        unread = f"Required NFS server version unsupported [opterr={text}]"
+        assert await rpc.fail("SR.probe", host, SECOND, "nfs", {}) == ["SR_BACKEND_FAILURE_72", "", unread, ""]
+        # Nobody tells the exports either.
+        assert await rpc.fail("SR.probe", host, {"server": "nfsserver"}, "nfs", {}) == [*NO_PATH, ""]
 
 
 async def test_where_one_host_cannot_mount_the_repository_is_made_and_that_host_stays_unplugged(
