@@ -40,6 +40,7 @@ class StoryLab:
         self.info = info
         self.process = process
         self.ops = info["channels"]["ops"]
+        self._unanswered: list[tuple[str, str]] = []
 
     async def call(self, method: str, who: str, **body: Any) -> dict[str, Any]:
         token = self.info["people"][who]["token"]
@@ -61,7 +62,10 @@ class StoryLab:
         return await self.get("state")
 
     async def xen(self, text: str, who: str = "operator", channel: str = "") -> dict[str, Any]:
-        return await self.call("chat.command", who, channel=channel or self.ops, command="/xen", text=text)
+        answer = await self.call("chat.command", who, channel=channel or self.ops, command="/xen", text=text)
+        if not answer["ok"]:
+            self._unanswered.append((text, answer["error"]))
+        return answer
 
     async def screen(self, who: str = "operator", thread_ts: str = "") -> list[dict[str, Any]]:
         body = {"channel": self.ops} | ({"thread_ts": thread_ts} if thread_ts else {})
@@ -83,7 +87,7 @@ class StoryLab:
                 return found
         except TimeoutError:
             texts = "\n".join(strings(one)[:400] for one in await self.screen())
-            raise AssertionError(f"never seen: {what}\n{texts}") from None
+            raise AssertionError(f"never seen: {what}\n{texts}\nnot taken: {self._unanswered}") from None
 
     async def sees(
         self,

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 from xen_lab import following, loaded, pool_settings
 
@@ -24,6 +25,7 @@ from bot.operations.health.row import Row
 from bot.operations.joining import report as joining
 from bot.xen import HostSettings, Pools, PoolSettings
 
+pytestmark = pytest.mark.usefixtures("unhurried")
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 #: Fields that came with newer servers, and some that every server has and a broken one might not tell.
