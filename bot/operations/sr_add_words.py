@@ -33,11 +33,15 @@ def place_of(text: str, version: str) -> NfsPlace:
     path = f"/{path}".rstrip("/") or "/" if colon else ""
     if not _HOST.fullmatch(server.removesuffix(":")):
         raise NotUnderstood(f"“{clean(server)}” is not the name or address of a server.", "Write `<server>:<path>`.")
-    if len(path) > _LONGEST_PATH or not path.isprintable() or ".." in path.split("/"):
+    if not _is_folder(path):
         raise NotUnderstood(f"“{clean(path)}” is not a folder that a server exports.", "Write its path from the root.")
     if version not in _VERSIONS:
         raise NotUnderstood(f"There is no NFS version “{clean(version)}” here.", "Write `version 3`, `4` or `4.1`.")
     return NfsPlace(server.removesuffix(":"), path, version)
+
+
+def _is_folder(path: str) -> bool:
+    return len(path) <= _LONGEST_PATH and path.isprintable() and ".." not in path.split("/")
 
 
 def _bracketed(text: str) -> tuple[str, str, str]:
@@ -69,8 +73,7 @@ def ways(read: NfsFacts, wish: Wish) -> Iterator[Way]:
     if not all(one.well for one in read.probes):
         if read.place.path:
             yield Way("Try again", _words(read, wish), say("Look once more from every host"))
-        known = [one.path for one in read.exports or () if one.path.startswith("/") and one.path != read.place.path]
-        for path in known[:_OFFERED]:
+        for path in _offered(read)[:_OFFERED]:
             there = NfsPlace(read.place.server, path, read.place.version)
             label = f"Plan: {clean(path, limit=40)}"
             yield Way(label, _words(read, wish, place=there), say("Add {place} instead", place=there.shown))
@@ -83,6 +86,15 @@ def ways(read: NfsFacts, wish: Wish) -> Iterator[Way]:
                 say("Attach the storage {uuid} again, which needs approval", uuid=Code(uuid)),
             )
         yield Way("Plan: new beside it", f"{_words(read, wish)} beside", say("Make a new one in a folder of its own"))
+
+
+def _offered(read: NfsFacts) -> list[str]:
+    """The folders that a server says it exports, as far as a button can ask for exactly that: it may say anything."""
+    return [
+        one.path
+        for one in read.exports or ()
+        if one.path.startswith("/") and one.path != read.place.path and '"' not in one.path and _is_folder(one.path)
+    ]
 
 
 def _words(read: NfsFacts, wish: Wish, place: NfsPlace | None = None) -> str:

@@ -128,6 +128,16 @@ def test_a_folder_that_is_exported_to_others_is_told_with_whom_it_lets_in() -> N
     assert "It lets in: 192.0.2.1. This host is 192.0.2.3; add it in /etc/exports" in text
 
 
+@pytest.mark.parametrize(
+    "path", ["/" + "x" * 2000, '/vms" all-defaults to "other', "/vms\nto other", "/vms/../etc", "/vms\u202esmv"]
+)
+def test_no_button_is_made_of_what_a_server_says_that_is_no_folder(path: str) -> None:
+    listed = (Export(path, "*"), *LISTED)
+    plan = decided(facts(*failed(101, exports=listed), place=NfsPlace("nfsserver", "")))
+    assert [way.label for way in plan.ways] == ["Plan: /home/test", "Plan: /home/vms"]
+    assert all(len(way.words) < 2000 for way in plan.ways)
+
+
 def test_without_a_folder_the_exports_are_the_answer() -> None:
     missing = NfsPlace("nfsserver", "")
     plan = decided(facts(*failed(101, exports=LISTED), place=missing))
