@@ -27,8 +27,8 @@ from bot.operations.restore_steps import BACK, MARK, REMOVE, START, aside, step_
 
 NAME = "roll-back"
 STOP_COPY, START_COPY, STOP_SOURCE = "roll-back.stop-copy", "roll-back.start-copy", "roll-back.stop-source"
-HOLD_SOURCE = "roll-back.hold-source"
-_OFF, _GIVEN, _RUNS = "copy off", "given back", "source runs"
+HOLD_SOURCE, HOLD_COPY, LET_COPY = "roll-back.hold-source", "roll-back.hold-copy", "roll-back.let-copy"
+_OFF, _KEPT_OFF, _GIVEN, _RUNS = "copy off", "copy kept off", "given back", "source runs"
 
 
 async def plan(move: Moved, facts: Facts) -> Plan:
@@ -72,6 +72,14 @@ def _steps(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Ste
     if running:
         off = say("Switch the copy off")
         yield Step(STOP_COPY, off, Call("VM.hard_shutdown", (there,)), lane=lane, makes=_OFF, pool=move.there)
+    let_go: Step | None = None
+    if copy is not None:
+        # A copy whose removal fails must not come up beside the source with its host, nor one that somebody starts now.
+        kept = say("Keep the copy off: nothing starts it by itself")
+        free = say("Give the copy back what would start it by itself")
+        keep, let_go = aside(lane, there, (copy.name, copy.name), kept, free, makes=_KEPT_OFF)
+        yield msgspec.structs.replace(keep, kind=HOLD_COPY, pool=move.there)
+        let_go = msgspec.structs.replace(let_go, kind=LET_COPY, pool=move.there)
     given = say("Give {vm} back its name, and what would start it by itself", vm=vm)
     held = say("Keep {vm} off again", vm=vm)
     hold, give = aside(lane, here, (vm, source.name), held, given)
@@ -84,6 +92,8 @@ def _steps(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Ste
         yield Step(STOP_SOURCE, say("Stop {vm}", vm=vm), stop, lane=lane, undoes=_RUNS, unless_well=True)
     hold = msgspec.structs.replace(hold, kind=HOLD_SOURCE, makes="", undoes=_GIVEN)
     yield msgspec.structs.replace(hold, unless_well=True, only_without=_RUNS)
+    if let_go is not None:
+        yield msgspec.structs.replace(let_go, unless_well=True, only_without=_RUNS)
     if running:
         start = Call("VM.start", (there, *flags))
         again = Step(START_COPY, say("Start the copy again"), start, lane=lane, pool=move.there)
@@ -153,7 +163,7 @@ async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _hom
 async def _look(of: Plan, step: Step, facts: Facts) -> Look:
     if step.kind == REMOVE:
         return await restore_look.look(of, step, facts)
-    if step.kind in {BACK, HOLD_SOURCE}:
+    if step.kind in {BACK, HOLD_SOURCE, HOLD_COPY, LET_COPY}:
         return await restore_look.set_aside(of, step, facts)
     uuid = next(one.uuid for one in step.call.args if isinstance(one, Ref))
     which = say("{vm}", vm=of.targets[0].name) if uuid == of.targets[0].uuid else say("the copy")
@@ -187,11 +197,16 @@ async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
         return Look(Seen.DONE, say("{vm} {runs}: the move is rolled back", vm=vm, runs=runs), (gone,))
     if copy is None:
         return Look(Seen.HARMED, say("{vm} {runs}, and its copy is gone", vm=vm, runs=runs), ())
+    if running and copy.power_state is PowerState.RUNNING:
+        words = "{vm} RUNS TWICE: on {here} and on {there}; stop one of them"
+        there = of.names.get(copy.host, host)
+        return Look(Seen.HARMED, say(words, vm=vm, here=on, there=there), ())
     other = say(power_word(copy.power_state))
     line = say("{vm} {runs}; its copy on {host} is {other}", vm=vm, runs=runs, host=host, other=other)
     as_before = source.power_state is PowerState.HALTED and (copy.power_state is PowerState.RUNNING) is ran
     if as_before:
-        line = say("The move of {vm} was not rolled back: its copy runs on {host} as before", vm=vm, host=host)
+        stays = "its copy runs on {host} as before" if ran else "its copy on {host} is off as before"
+        line = say("The move of {vm} was not rolled back: " + stays, vm=vm, host=host)
     return Look(Seen.NOT_DONE if as_before else Seen.HARMED, line, ())
 
 

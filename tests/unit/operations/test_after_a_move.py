@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 import pytest
 from move_world import MOVED, copy, kept, planned, power, retiring, rolling, source, stops, way
 from test_golden_cards import job
 
+from bot.domain.inventory import PowerState
 from bot.domain.job import JobState
 from bot.domain.plan import Options, Plan, Ref, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import StepRecord, StepState
 from bot.domain.restores import Restored
 from bot.domain.schedule import Schedule
+from bot.domain.restores import Restored
 from bot.domain.texts import plain
 from bot.errors import Refused
 from bot.jobs import lanes
 from bot.operations import retire, roll_back, start
+from bot.operations.base import Seen
 from bot.operations.moved import move_of
+from bot.operations.ports import Facts
 from bot.operations.restore_steps import renamed
 
 
@@ -66,7 +72,13 @@ def test_a_source_that_runs_or_is_the_last_one_is_not_retired() -> None:
 def test_a_roll_back_removes_the_copy_only_once_the_source_runs() -> None:
     plan = rolling()
     assert stops(plan) == {}
-    assert [kind for kind, _ in way(plan)] == ["roll-back.stop-copy", "restore.back", "VM.start", "restore.remove"]
+    assert [kind for kind, _ in way(plan)] == [
+        "roll-back.stop-copy",
+        "roll-back.hold-copy",
+        "restore.back",
+        "VM.start",
+        "restore.remove",
+    ]
     assert plan.steps[-1].kind == "restore.remove"
     removed = [one for one in plan.steps[-1].call.args if isinstance(one, Ref)]
     assert removed == [Ref("VM", "vm-9"), Ref("VDI", "v-9")]
@@ -82,14 +94,60 @@ def states(plan: Plan, *known: str) -> list[str]:
 
 
 def test_a_roll_back_whose_source_does_not_start_brings_the_copy_up_again_and_never_both() -> None:
-    plan = rolling()
-    assert states(plan, "DONE", "DONE", "FAILED") == ["roll-back.stop-source"]
-    assert states(plan, "DONE", "DONE", "FAILED", "DONE") == ["roll-back.hold-source"]
-    assert states(plan, "DONE", "DONE", "FAILED", "DONE", "DONE") == ["roll-back.start-copy"]
+    plan, off = rolling(), ["DONE", "DONE", "DONE"]
+    assert states(plan, *off, "FAILED") == ["roll-back.stop-source"]
+    assert states(plan, *off, "FAILED", "DONE") == ["roll-back.hold-source"]
+    assert states(plan, *off, "FAILED", "DONE", "DONE") == ["roll-back.let-copy"]
+    assert states(plan, *off, "FAILED", "DONE", "DONE", "DONE") == ["roll-back.start-copy"]
     # Nobody knows whether the source runs: then the copy stays off.
-    assert states(plan, "DONE", "DONE", "UNCLEAR", "UNCLEAR") == []
-    assert states(plan, "DONE", "DONE", "DONE") == ["restore.remove"]
+    assert states(plan, *off, "UNCLEAR", "UNCLEAR") == []
+    assert states(plan, *off, "DONE") == ["restore.remove"]
     assert states(plan, "FAILED") == ["roll-back.start-copy"]
+
+
+def test_a_copy_that_is_left_does_not_come_up_beside_its_source_by_itself() -> None:
+    """One that was given automatic power-on and is not removed after all, or that somebody starts again just then."""
+    for other in (copy(), copy(power_state=PowerState.HALTED, host="")):
+        kinds = [step.kind for step in rolling(other=other).steps]
+        assert kinds.index("roll-back.hold-copy") < kinds.index("VM.start")
+    (held,) = (step for step in rolling().steps if step.kind == "roll-back.hold-copy")
+    assert (held.call.method, held.pool, held.call.args[0]) == ("restore.aside", "p-2", Ref("VM", "vm-9"))
+    plan = rolling()
+    assert states(plan, "DONE", "FAILED") == ["roll-back.let-copy"]
+    assert states(plan, "DONE", "FAILED", *["WAITING"] * 4, "DONE") == ["roll-back.start-copy"]
+
+
+class Two:
+    """The pools, as far as they show these two guests."""
+
+    def __init__(self, *guests: Restored) -> None:
+        self._guests = {guest.uuid: guest for guest in guests}
+
+    async def restored(self, _pool: str, vm: str) -> Restored:
+        return self._guests[vm]
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "ran", "says"),
+    [
+        (source(), copy(), True, "centos54 RUNS TWICE: on xenserver1 and on xenserver2; stop one of them"),
+        (kept(), copy(), True, "The move of centos54 was not rolled back: its copy runs on xenserver2 as before"),
+        (
+            kept(),
+            copy(power_state=PowerState.HALTED, host=""),
+            False,
+            "The move of centos54 was not rolled back: its copy on xenserver2 is off as before",
+        ),
+    ],
+)
+async def test_what_is_said_of_a_roll_back_that_failed_is_how_both_stand(
+    here: Restored, there: Restored, ran: bool, says: str
+) -> None:
+    plan = roll_back.decide(msgspec.structs.replace(MOVED, ran=ran), kept(), there, power())
+    assert roll_back.OPERATION.sum_up is not None
+    look = await roll_back.OPERATION.sum_up(plan, frozenset(), cast("Facts", Two(here, there)))
+    assert plain(look.headline) == says
+    assert look.seen is not Seen.DONE
 
 
 def test_a_disk_that_the_copy_got_later_is_named_and_left() -> None:
