@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Flag, Options, Ref, Text
+from bot.domain.plan import Flag, Options, Ref
 from bot.domain.restores import Before
 from bot.domain.texts import Span, say
 from bot.errors import CannotTell, Damaged, Refused, StreamCut, TargetFailed, Unreachable, XapiFailure
@@ -237,10 +237,6 @@ class RestoreWork:
 
 async def _nothing(_errand: Errand) -> None:
     """What is begun again goes on from what is there."""
-
-
-def _texts(errand: Errand) -> list[str]:
-    return [one.value for one in errand.step.call.args if isinstance(one, Text)]
 
 
 def _uuids(errand: Errand, kind: str) -> list[str]:

@@ -13,9 +13,6 @@ from bot.operations import cpu_features
 from bot.operations.joining import membership, settings
 from bot.operations.joining.rule import Rule, listed, rule, text, yes
 
-#: What XAPI compares of the software of both coordinators.
-_SAME = ("platform_version", "product_brand", "xapi_build", "git_id", "linux")
-
 
 def rules(facts: JoinFacts) -> tuple[Rule, ...]:
     """Every rule, judged."""

@@ -16,7 +16,6 @@ from bot.domain.policy import ApprovalSettings
 from bot.domain.record import StepRecord, StepState
 from bot.domain.restores import Restored
 from bot.domain.schedule import Schedule
-from bot.domain.restores import Restored
 from bot.domain.texts import plain
 from bot.errors import Refused
 from bot.jobs import lanes
@@ -141,7 +140,10 @@ class Two:
     ],
 )
 async def test_what_is_said_of_a_roll_back_that_failed_is_how_both_stand(
-    here: Restored, there: Restored, ran: bool, says: str
+    here: Restored,
+    there: Restored,
+    ran: bool,  # noqa: FBT001  a parameter of the test
+    says: str,
 ) -> None:
     plan = roll_back.decide(msgspec.structs.replace(MOVED, ran=ran), kept(), there, power())
     assert roll_back.OPERATION.sum_up is not None
