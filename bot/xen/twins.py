@@ -9,6 +9,11 @@ from bot.xen.pool import LivePool
 from bot.xen.records import VifRecord, VmRecord
 
 
+def unseen(pools: Iterable[LivePool]) -> tuple[str, ...]:
+    """The names of the pools that were not read yet since the bot's start: nobody knows what runs there."""
+    return tuple(pool.name for pool in pools if pool.pool is None)
+
+
 def twins(pools: Iterable[LivePool], home: LivePool, guest: str) -> dict[str, tuple[str, str]]:
     """Names and pools, by UUID, of the running guests of any pool with all addresses of a guest (by reference).
 

@@ -109,6 +109,15 @@ def _twin(facts: PowerFacts) -> Iterator[Check]:
             "Stop that guest first. After a move by backup: {back}.", back=Code(f"/xen roll-back {facts.vm.uuid}")
         )
         yield blocked(f"twin:{uuid}", "Its copy runs", fact, fix)
+    if facts.unseen:
+        pools = many(list(facts.unseen))
+        fact = say(
+            "not read since xenbot was started: {pools}; a copy of {vm} may run there", pools=pools, vm=facts.vm.name
+        )
+        fix = say(
+            "If {vm} was moved by backup, wait until every pool answers: {c}.", vm=facts.vm.name, c=Code("/xen status")
+        )
+        yield warning("twin-unseen", "Its copy", fact, fix)
 
 
 def _somewhere(facts: PowerFacts) -> Check:

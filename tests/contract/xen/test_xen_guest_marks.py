@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from test_xen_restored_guests import database, imported, ref_of
-from xen_lab import EXPERIMENT, following, loaded, pool_settings
+from xen_lab import EXPERIMENT, following, loaded, pool_settings, until
 
 from bot.errors import Refused
 
@@ -72,3 +72,13 @@ async def test_a_guest_of_another_pool_that_runs_with_all_its_addresses_is_told_
         assert list(found.twins) == [abroad.get("VM", other, "uuid")]
         assert found.twins[abroad.get("VM", other, "uuid")][1] == "xenserver2"
         assert (await pools.power(uuid, ("start",))).twins == {}
+
+
+async def test_a_pool_that_was_never_read_is_named_before_a_start(lab: Datacentre) -> None:
+    both = [pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver2")]
+    await lab.do({"do": "kill_host", "host": "xenserver2"})
+    uuid = str(database(lab).get("VM", ref_of(lab, "VM", name_label="centos54"), "uuid"))
+    async with following(*both) as pools:
+        await until(pools, lambda: pools.pool("experiment").state == "live")
+        assert (await pools.power(uuid, ("start",), placing=True)).unseen == ("xenserver2",)
+        assert (await pools.power(uuid, ("start",))).unseen == ()

@@ -11,7 +11,7 @@ from test_golden_cards import job
 
 from bot.domain.inventory import PowerState
 from bot.domain.job import JobState
-from bot.domain.plan import Options, Plan, Ref, Target
+from bot.domain.plan import Grade, Options, Plan, Ref, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import StepRecord, StepState
 from bot.domain.restores import Restored
@@ -190,3 +190,11 @@ def test_a_source_is_not_started_beside_its_copy_but_by_a_roll_back() -> None:
     assert roll_back.decide(MOVED, kept(), copy(), beside).blocked == ()
     other = power(twins={"vm-7": ("web", "xenserver2")})
     assert "twin:vm-7" in stops(roll_back.decide(MOVED, kept(), copy(), other))
+
+
+def test_a_pool_that_nobody_has_seen_yet_may_run_the_copy_and_that_is_told_before_a_start() -> None:
+    plan = start.decide(power(unseen=("xenserver2",)), ApprovalSettings())
+    (told,) = (check for check in plan.checks if check.key == "twin-unseen")
+    assert told.grade is Grade.WARNING
+    assert plain(told.fact) == "not read since xenbot was started: xenserver2; a copy of centos54 may run there"
+    assert not any(check.key == "twin-unseen" for check in start.decide(power(), ApprovalSettings()).checks)
