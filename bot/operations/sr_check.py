@@ -18,7 +18,7 @@ from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_storage
 from bot.operations.storage_words import trouble
-from bot.operations.trying import SWEEP, TRY, look_at_sweep, look_at_trial, trial
+from bot.operations.trying import SWEEP, TRY, look_at_sweep, look_at_trial, trial, uuids
 
 OPERATION_NAME: Final = "sr-check"
 _NAMED: Final = 6
@@ -39,8 +39,8 @@ def decide(read: SrFacts, approval: ApprovalSettings) -> Plan:
     risk = assess_storage(read, (), approval)
     n = counted(len(hosts), "host", "hosts")
     title = say("Try {sr} on {n}", sr=sr.name, n=n)
-    uuids = [host.uuid for host in hosts]
-    made = trial(Ref("SR", sr.uuid), uuids, sr.name, sr.uuid, snapshot=_SNAPSHOTS in read.features) if hosts else ()
+    those = [host.uuid for host in hosts]
+    made = trial(Ref("SR", sr.uuid), those, sr.name, sr.uuid, snapshot=_SNAPSHOTS in read.features) if hosts else ()
     amount = Size(TRIED_BYTES)
     return Plan(
         operation=OPERATION_NAME,
@@ -159,9 +159,9 @@ async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     return Look(Seen.DONE, say("{sr} works on {n}", sr=name, n=n), (left,))
 
 
-def _named(of: Plan) -> list[str]:
+def _named(of: Plan) -> tuple[str, ...]:
     attempt = next(step for step in of.steps if step.kind == TRY)
-    return [one.uuid for one in attempt.call.args if isinstance(one, Ref) and one.kind == "host"]
+    return uuids(attempt, "host")
 
 
 def _foreseen(of: Plan, code: str) -> Phrase:

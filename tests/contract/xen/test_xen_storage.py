@@ -271,3 +271,12 @@ async def test_a_crash_at_any_step_ends_with_storage_that_works_or_with_nothing(
     works = record.state is JobState.SUCCEEDED
     assert works or record.state in {JobState.FAILED, JobState.NEEDS_ATTENTION}, told(record)
     assert len(jobs.folders()) == (1 if works else 0), told(record)
+
+
+async def test_a_disk_without_a_name_is_no_trial_and_is_never_swept(lab: Datacentre, jobs: StorageBench) -> None:
+    database = lab._pools[0].database
+    ref = next(ref for ref, one in database.items("VDI") if one["managed"] and not one["VBDs"])
+    sr = str(database.get("SR", database.get("VDI", ref, "SR"), "uuid"))
+    database.set("VDI", ref, name_label="")
+    await jobs.pools.storing.remove_disks(jobs.uuid(), sr, "")
+    assert database.get("VDI", ref, "name_label") == ""
