@@ -13,8 +13,8 @@ from bot.domain.upkeep import Pruned
 from bot.operations.stream_ports import Sink
 
 
-class Arrival(Protocol):
-    """A backup that is coming in. Nothing of it counts before `commit`; what is not committed must be discarded."""
+class Filling(Protocol):
+    """What an export is received into, and how far it was found to be right."""
 
     @property
     def sink(self) -> Sink:
@@ -30,6 +30,10 @@ class Arrival(Protocol):
     def expected(self) -> int:
         """Bytes of all its disks together; 0 until the archive has said so."""
         ...
+
+
+class Arrival(Filling, Protocol):
+    """A backup that is coming in. Nothing of it counts before `commit`; what is not committed must be discarded."""
 
     async def whole(self) -> Contents:
         """Waits until everything that came is verified to its end, and on disk. Raises Damaged, TargetFailed."""
@@ -87,23 +91,8 @@ class Catalogue(Protocol):
         ...
 
 
-class Comparison(Protocol):
+class Comparison(Filling, Protocol):
     """Disks that come in to be compared with those of a backup. Nothing of them is kept; it must be discarded."""
-
-    @property
-    def sink(self) -> Sink:
-        """What takes the stream in: the export of a guest that was restored from the backup."""
-        ...
-
-    @property
-    def covered(self) -> int:
-        """Bytes of the guest's disks that have come so far."""
-        ...
-
-    @property
-    def expected(self) -> int:
-        """Bytes of all its disks together; 0 until the archive has said so."""
-        ...
 
     async def same(self) -> int:
         """Waits for the end of the stream: how many blocks were compared. Raises Damaged where any disk differs."""

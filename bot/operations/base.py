@@ -102,3 +102,8 @@ class Operation(msgspec.Struct, frozen=True):
             return self.advanced(plan, begun)
         left = tuple(step for index, step in enumerate(plan.steps) if index not in begun)
         return msgspec.structs.replace(plan, steps=left)
+
+
+def buttons_of(plan: Plan) -> tuple[Button, ...]:
+    """The other requests that would help, as buttons."""
+    return tuple(Button(way.label, "ask", way.words, says=way.says) for way in plan.ways)

@@ -19,7 +19,7 @@ from bot.domain.texts import Phrase, clean, many, say
 from bot.domain.words import counted
 from bot.errors import NotFound, Refused
 from bot.operations import flock, migrate, packing
-from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
+from bot.operations.base import NOBODY, Homes, Look, Operation, Seen, buttons_of
 from bot.operations.checks.grading import already, blocked, fine, warning
 from bot.operations.checks.target import supported
 from bot.operations.checks.verdict import foreseen
@@ -281,7 +281,7 @@ def _instead(of: Plan) -> tuple[Button, ...]:
         says = say("Plan: evacuate {host}, only the {n} that can go", host=host.name, n=count)
         words = f"evacuate {host.uuid} movable"
         buttons.append(Button(f"Plan: only the {count} that can go", "ask", words, says=says))
-    return (*buttons, *(Button(way.label, "ask", way.words, says=way.says) for way in of.ways))
+    return (*buttons, *buttons_of(of))
 
 
 OPERATION = Operation(

@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from bot.domain.texts import Phrase, Size, Span, say
 from bot.errors import CannotTell, Damaged, StreamCut, Unreachable, XapiFailure
+from bot.operations.archive_ports import Filling
 from bot.operations.ports import Driver, TaskStatus, TaskView
-from bot.operations.stream_ports import Compression, Flow, Phase, Sink, Streams
+from bot.operations.stream_ports import Compression, Flow, Phase, Streams
 from bot.operations.work import Errand, Reached
 
 #: So long nothing comes before the card says what is waited for.
@@ -21,25 +22,6 @@ _REASON_S: Final = 5.0
 _OVER: Final = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 #: What XAPI says of an export whose receiver went away: that was us, so that our own reason is the true one.
 _OURS: Final = {"CLIENT_ERROR", "TASK_CANCELLED", ""}
-
-
-class Filling(Protocol):
-    """What an export is received into, and how far it was found to be right."""
-
-    @property
-    def sink(self) -> Sink:
-        """What takes the stream in."""
-        ...
-
-    @property
-    def covered(self) -> int:
-        """Bytes of the guest's disks that are known to be right so far."""
-        ...
-
-    @property
-    def expected(self) -> int:
-        """Bytes of all its disks together; 0 until the archive has said so."""
-        ...
 
 
 class Exporting:

@@ -17,7 +17,7 @@ from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Size, Span, clean, many, say
 from bot.domain.words import power_word, tools_word
 from bot.errors import Refused
-from bot.operations.base import NOBODY, Homes, Look, Operation, Seen
+from bot.operations.base import NOBODY, Homes, Look, Operation, Seen, buttons_of
 from bot.operations.checks import guest, placing, room, storage, target
 from bot.operations.checks.verdict import foreseen, with_verdict
 from bot.operations.not_arrived import booted, not_arrived
@@ -294,7 +294,7 @@ def _instead(of: Plan) -> tuple[Button, ...]:
     if "power" in stops:
         buttons.append(Button("Plan: start", "ask", f"start {vm.uuid}", says=say("Plan the start of {vm}", vm=vm.name)))
     if "storage" in stops:
-        buttons += [Button(way.label, "ask", way.words, says=way.says) for way in of.ways]
+        buttons += buttons_of(of)
     if "iso" in stops:
         buttons.append(Button("Eject", "ask", f"eject {vm.uuid}", says=say("Plan: eject the CD from {vm}", vm=vm.name)))
     buttons.append(Button("Other hosts", "ask", f"why {vm.uuid}", says=say("Where {vm} could go", vm=vm.name)))

@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from bot.domain.inventory import Host
-from bot.domain.message import Button
 from bot.domain.plan import Flag, LockKey, Options, Plan, Ref, Risk, Step, Target, Text
 from bot.domain.policy import ApprovalSettings
 from bot.domain.storing import NfsFacts, NfsPlace, SrNow
 from bot.domain.texts import Code, Phrase, Span, many, say
 from bot.domain.words import counted
-from bot.operations.base import Homes, Look, Operation, Seen
+from bot.operations.base import Homes, Look, Operation, Seen, buttons_of
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
 from bot.operations.risk import Factor, assess_storage
@@ -248,16 +247,12 @@ def _running(of: Plan) -> Phrase:
     return say("Adding {name} to {pool}", name=_name(of), pool=of.targets[0].name)
 
 
-def _instead(of: Plan) -> tuple[Button, ...]:
-    return tuple(Button(way.label, "ask", way.words, says=way.says) for way in of.ways)
-
-
 OPERATION = Operation(
     name=OPERATION_NAME,
     replan=_replan,
     look=_look,
     running=_running,
-    instead=_instead,
+    instead=buttons_of,
     when_stopped=say("What was made is taken back; nothing is left."),
     settle_s=1.0,
     sum_up=_sum_up,

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from bot.domain.inventory import Host
-from bot.domain.message import Button
 from bot.domain.plan import Check, Flag, LockKey, Plan, Ref, Step, Target, Way
 from bot.domain.policy import ApprovalSettings
 from bot.domain.storing import TRIED_BYTES, SrFacts
 from bot.domain.texts import Code, Phrase, Size, many, say
 from bot.domain.words import counted
-from bot.operations.base import Homes, Look, Operation, Seen
+from bot.operations.base import Homes, Look, Operation, Seen, buttons_of
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
@@ -174,16 +173,12 @@ def _running(of: Plan) -> Phrase:
     return say("Trying {sr} on {n}", sr=of.targets[0].name, n=counted(len(_named(of)), "host", "hosts"))
 
 
-def _instead(of: Plan) -> tuple[Button, ...]:
-    return tuple(Button(way.label, "ask", way.words, says=way.says) for way in of.ways)
-
-
 OPERATION = Operation(
     name=OPERATION_NAME,
     replan=_replan,
     look=_look,
     running=_running,
-    instead=_instead,
+    instead=buttons_of,
     when_stopped=say("The disks that it is tried with are removed."),
     settle_s=1.0,
     sum_up=_sum_up,

@@ -9,6 +9,7 @@ from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Pa
 from bot.domain.plan import SIGNS, WEIGHT, Check, Grade, Plan
 from bot.domain.texts import Phrase, Size, Value, many, say
 from bot.domain.words import counted
+from bot.operations.base import buttons_of
 from bot.operations.choosing import Candidate
 
 # Column titles and the checks behind them; what is not here is a property of the guest, whatever the host.
@@ -47,7 +48,7 @@ def explained(vm: Vm, found: Sequence[Candidate], *, grid: bool = False) -> Mess
     # Where nothing is open, what would open the best host is a press away, as on the card of a refused move.
     opening = next((one.plan for one in found if not able and len(one.plan.blocked) == 1 and one.plan.ways), None)
     if opening is not None:
-        buttons += [Button(way.label, "ask", way.words, says=way.says) for way in opening.ways]
+        buttons += buttons_of(opening)
     if not grid:
         says = say("Every host against every constraint")
         buttons.append(Button("All constraints", "ask", f"why {vm.uuid} grid", says=says))
