@@ -22,7 +22,8 @@ from bot.operations.checks import sending
 from bot.operations.not_arrived import booted
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
-from bot.operations.risk import assess, copying, filling
+from bot.operations.risk import assess
+from bot.operations.risk_reasons import copying, filling
 from bot.operations.sent import STEP, goals, look, origins, target_of, told
 from bot.operations.space import COPY_BYTES_PER_S, copied, free_on
 

@@ -10,20 +10,29 @@ import msgspec
 from bot.domain.backup_facts import BackupFacts
 from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.health import PlugFacts
-from bot.domain.inventory import Host, LeavingFacts, MigrationFacts, PowerFacts, PowerState, Vm
+from bot.domain.inventory import LeavingFacts, MigrationFacts, PowerFacts
 from bot.domain.joining import JoinFacts, Side
-from bot.domain.plan import RISK_ORDER, Check, Grade, Risk
+from bot.domain.plan import RISK_ORDER, Check, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.restores import Holder, RestoreFacts
 from bot.domain.storing import NfsFacts, SrFacts
 from bot.domain.texts import Phrase, Span, many, say
 from bot.domain.words import counted
-from bot.operations.drivers import Drivers, drivers
+from bot.operations.risk_reasons import (
+    LOW_PERCENT,
+    VERY_LOW_PERCENT,
+    Factor,
+    copying,
+    filling,
+    frailty,
+    guest,
+    room,
+    traffic,
+    unproved,
+    what_if,
+)
 from bot.operations.survival import Layout, layout
 
-_LOW_PERCENT, _VERY_LOW_PERCENT = 20, 10
-_DAY_S = 86_400.0
-_MOVES = {"pool_migrate", "migrate_send"}
 _Facts: TypeAlias = MigrationFacts | PowerFacts | DiskMoveFacts | BackupFacts
 # Of a pool, not of a guest: such have no tags that count.
 _Pooled: TypeAlias = RestoreFacts | LeavingFacts | PlugFacts | Side | NfsFacts | SrFacts
@@ -39,13 +48,6 @@ class Assessment(msgspec.Struct, frozen=True):
     reasons: tuple[Phrase, ...]
     approvers: int
     survival: Phrase | None
-
-
-class Factor(msgspec.Struct, frozen=True):
-    """One reason, and how dangerous it makes the whole at least."""
-
-    risk: Risk
-    reason: Phrase
 
 
 def assess(
@@ -64,16 +66,16 @@ def assess(
     On the way `back` from a move of a moment ago the pool gets no fuller than it was, so numbers raise nothing.
     `before` is the layout of the pool where the caller has it already, since it is the same for every target.
     """
-    factors = [*also, *_tags(facts, approval), *_guest(facts, checks), *_unproved(facts, approval)]
+    factors = [*also, *_tags(facts, approval), *guest(facts, checks), *unproved(facts, approval)]
     survival = None
     if _can_be(facts):
         before = before or layout(facts, homes)
         after = before.moved(max(facts.vm.memory_needed, 0), facts.vm.host or "", facts.target.uuid)
         lost = after.frail - before.frail
-        factors += _traffic(facts, homes)
+        factors += traffic(facts, homes)
         if not back:
-            factors += [*_room(facts, after), *_survival(facts.pool_hosts, lost)]
-        survival = _what_if(facts.pool_hosts, after, lost)
+            factors += [*room(facts, after), *frailty(facts.pool_hosts, lost)]
+        survival = what_if(facts.pool_hosts, after, lost)
     return _assessed(factors, [facts], approval, survival)
 
 
@@ -103,15 +105,15 @@ def assess_many(
     for facts, checks in moves:
         factors += [
             *_tags(facts, approval),
-            *_guest(facts, checks),
-            *_unproved(facts, approval),
-            *_traffic(facts, {**homes, **ours}),
+            *guest(facts, checks),
+            *unproved(facts, approval),
+            *traffic(facts, {**homes, **ours}),
         ]
-        factors += _room(facts, after)
+        factors += room(facts, after)
     survival = None
     if moves or closing:
-        factors += _survival(hosts, lost)
-        survival = _what_if(hosts, after, lost)
+        factors += frailty(hosts, lost)
+        survival = what_if(hosts, after, lost)
     once = [factor for place, factor in enumerate(factors) if factor not in factors[:place]]
     return _assessed(once, [read, *(facts for facts, _ in moves)], approval, survival)
 
@@ -174,8 +176,8 @@ def assess_restore(
         names = many([one.name for one in facts.names if one.running])
         why = say("it starts while {guests} runs: inside, both have the same name and addresses", guests=names)
         factors.append(Factor(Risk.HIGH, why))
-    if facts.sr is not None and left is not None and left < _LOW_PERCENT:
-        risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
+    if facts.sr is not None and left is not None and left < LOW_PERCENT:
+        risk = Risk.HIGH if left < VERY_LOW_PERCENT else Risk.MEDIUM
         factors.append(Factor(risk, say("{sr} keeps {n} % of its room free", sr=facts.sr.name, n=max(0, left))))
     return _assessed(factors, [facts], approval, None)
 
@@ -190,29 +192,10 @@ def assess_move_by_backup(
     factors.append(Factor(Risk.MEDIUM, twin))
     why = say("{vm} is off for about {time}", vm=vm.name, time=Span(outage))
     factors.append(Factor(Risk.HIGH, why if outage else say("{vm} moves to another pool for good", vm=vm.name)))
-    if there.sr is not None and left is not None and left < _LOW_PERCENT:
-        risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
+    if there.sr is not None and left is not None and left < LOW_PERCENT:
+        risk = Risk.HIGH if left < VERY_LOW_PERCENT else Risk.MEDIUM
         factors.append(Factor(risk, say("{sr} keeps {n} % of its room free", sr=there.sr.name, n=max(0, left))))
     return _assessed(factors, [read, there], approval, None)
-
-
-def copying(vm: Vm) -> Iterator[Factor]:
-    """That disks of the guest move at all."""
-    words = "storage moves: the disks of {vm} are copied"
-    if vm.power_state is PowerState.RUNNING:
-        words += " while it runs"
-    yield Factor(Risk.MEDIUM, say(words, vm=vm.name))
-
-
-def filling(facts: DiskMoveFacts, left: int | None) -> Iterator[Factor]:
-    """That hardly anything stays free where the disks go, and that nothing could restart the guest from there."""
-    sr = facts.target
-    if facts.pool.ha_enabled and facts.vm.ha_protected and not sr.shared:
-        words = "{sr} is not shared, so high availability could not restart {vm} on another host"
-        yield Factor(Risk.HIGH, say(words, sr=sr.name, vm=facts.vm.name))
-    if left is not None and left < _LOW_PERCENT:
-        risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
-        yield Factor(risk, say("{sr} keeps {n} % of its room free", sr=sr.name, n=max(0, left)))
 
 
 def assess_backup(
@@ -267,79 +250,3 @@ def _together(factors: list[Factor]) -> Risk:
 def _tags(facts: _Facts, approval: ApprovalSettings) -> Iterator[Factor]:
     for tag in sorted(facts.vm.tags.intersection(approval.critical_tags)):
         yield Factor(Risk.HIGH, say("tagged {tag}", tag=tag))
-
-
-def _room(facts: MigrationFacts, after: Layout) -> Iterator[Factor]:
-    total, left = facts.target.memory_total, after.free.get(facts.target.uuid, -1)
-    if total <= 0 or left < 0:
-        return
-    percent = left * 100 // total
-    if percent < _LOW_PERCENT:
-        risk = Risk.HIGH if percent < _VERY_LOW_PERCENT else Risk.MEDIUM
-        yield Factor(risk, say("{host} keeps {n} % of its memory free", host=facts.target.name, n=percent))
-
-
-def _survival(hosts: Sequence[Host], lost: frozenset[str]) -> Iterator[Factor]:
-    if lost:
-        which = _any_of(hosts, lost)
-        yield Factor(Risk.HIGH, say("the pool would no longer survive the loss of {hosts}", hosts=which))
-
-
-def _what_if(hosts: Sequence[Host], after: Layout, lost: frozenset[str]) -> Phrase | None:
-    frail = after.frail
-    if len(after.free) <= 1:
-        return None
-    if not frail:
-        return say("by memory the pool still survives the loss of any one host")
-    if lost:
-        return say("by memory the pool would no longer survive the loss of {hosts}", hosts=_any_of(hosts, lost))
-    return say("as before, by memory the pool would not survive the loss of {hosts}", hosts=_any_of(hosts, frail))
-
-
-def _any_of(hosts: Sequence[Host], uuids: frozenset[str]) -> Phrase:
-    """Hosts of which none may be lost, behind "not the loss of": "A, nor of B", so that nobody reads both at once."""
-    names = _named(hosts, uuids)
-    return say("{hosts}", hosts=many([*names[:1], *(say("nor of {host}", host=name) for name in names[1:])]))
-
-
-def _named(hosts: Sequence[Host], uuids: frozenset[str]) -> list[str]:
-    return sorted(host.name for host in hosts if host.uuid in uuids)
-
-
-def _guest(facts: MigrationFacts, checks: tuple[Check, ...]) -> Iterator[Factor]:
-    vm = facts.vm
-    if facts.pool.ha_enabled and vm.ha_protected:
-        yield Factor(Risk.MEDIUM, say("{vm} is protected by high availability", vm=vm.name))
-    state = drivers(vm, facts.read_at) if vm.power_state is PowerState.RUNNING else None
-    if state is Drivers.NONE:
-        yield Factor(Risk.MEDIUM, say("no guest tools answer in {vm}", vm=vm.name))
-    if state is Drivers.NO_AGENT:
-        yield Factor(Risk.MEDIUM, say("{vm} has PV drivers but no agent that answers", vm=vm.name))
-    telling = {"version": "{host} runs an older version", "ha": "the plan of high availability has gaps"}
-    for check in checks:
-        if check.grade is Grade.WARNING and check.key in telling:
-            words = telling[check.key]
-            yield Factor(Risk.MEDIUM, say(words, host=facts.target.name) if "{host}" in words else say(words))
-
-
-def _unproved(facts: MigrationFacts, approval: ApprovalSettings) -> Iterator[Factor]:
-    """That nothing could bring the guest back as it was some days ago."""
-    backed, days = facts.backed_up, approval.backup_days
-    if not days or not backed.asked:
-        return
-    if backed.at is None:
-        yield Factor(Risk.MEDIUM, say("{vm} has no backup that was found whole", vm=facts.vm.name))
-    elif facts.read_at - backed.at > days * _DAY_S:
-        age = Span(facts.read_at - backed.at)
-        words = "the newest backup of {vm} that was found whole is {age} old"
-        yield Factor(Risk.MEDIUM, say(words, vm=facts.vm.name, age=age))
-
-
-def _traffic(facts: MigrationFacts, homes: Mapping[str, str]) -> Iterator[Factor]:
-    ends = {host.uuid: host.name for host in (facts.source, facts.target) if host is not None}
-    for vm in facts.neighbours:
-        if not vm.operations or vm.uuid in homes or not _MOVES & set(vm.operations):
-            continue
-        touched = [ends[uuid] for uuid in dict.fromkeys((vm.host, vm.scheduled_host)) if uuid in ends]
-        if touched:
-            yield Factor(Risk.MEDIUM, say("{vm} is being migrated on {hosts} too", vm=vm.name, hosts=many(touched)))

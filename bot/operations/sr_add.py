@@ -19,7 +19,8 @@ from bot.domain.words import counted
 from bot.operations.base import Homes, Look, Operation, Seen, buttons_of
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
-from bot.operations.risk import Factor, assess_storage
+from bot.operations.risk import assess_storage
+from bot.operations.risk_reasons import Factor
 from bot.operations.sr_add_checks import Wish, checks, up
 from bot.operations.sr_add_steps import ATTACH, CREATE, INTRODUCE, NAME, PREFER, REMOVE, SR, steps
 from bot.operations.sr_add_words import ways
