@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from typing import Final, ParamSpec, TypeVar
 
 from bot.backups.target import Target
@@ -26,10 +26,13 @@ class Asking:
 
     async def _asked(self, question: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """The answer. Raises TargetFailed where there is none in time; the thread lives on with its question."""
-        answer = asyncio.wrap_future(self._threads.submit(question, *args, **named))
+        return await self._within(PATIENCE_S, self._threads.submit(question, *args, **named))
+
+    async def _within(self, patience_s: float, answer: Future[_T]) -> _T:
+        """What a thread answers. Raises TargetFailed as `_asked`."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await answer
+            async with asyncio.timeout(patience_s):
+                return await asyncio.wrap_future(answer)
         except TimeoutError:
             raise TargetFailed(
                 "The place for backups does not answer.", "See that it is mounted and that its server answers."

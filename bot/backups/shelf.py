@@ -26,6 +26,8 @@ from bot.domain.catalogue import Archived, Backup, Proof, Shown, looked_at
 from bot.errors import TargetFailed
 
 _TELL_EVERY_S: Final = 1.0
+#: All of a proof is read for a comparison: a second or two for each TiB of disks, more on a busy machine.
+_PROOF_S: Final = 300.0
 _ASKING: Final = 8
 #: Looks at archives take long also when all is well, and are not to keep what is asked waiting.
 _READING: Final = 8
@@ -58,7 +60,7 @@ class Shelf(Asking):
     async def compare(self, backup: str) -> Comparing:
         """See `Library.compare`."""
         stored = await self._asked(self._target().find, backup)
-        return Comparing(stored, await self._asked(wanted, stored))
+        return Comparing(stored, await self._within(_PROOF_S, self._reading.submit(wanted, stored)))
 
     def looking_at(self) -> frozenset[str]:
         """See `Library.looking_at`."""

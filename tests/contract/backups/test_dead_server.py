@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from backup_keeping import keep
 
-from bot.backups import Folder, Shelf, asking
+from bot.backups import Folder, Shelf, asking, shelf
 from bot.backups.target import Listing, Stored
 from bot.domain.catalogue import Proof
 from bot.errors import TargetFailed
@@ -72,3 +72,29 @@ async def test_a_list_that_never_comes_takes_no_thread_of_others(dead: Dead) -> 
         assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
     dead.back.set()
     assert all(len(found.backups) == 1 for found in await asyncio.gather(*lists))
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_a_long_proof_may_take_longer_to_be_read_than_a_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, begun, end = keep(Folder(tmp_path)), threading.Event(), threading.Event()
+
+    def slowly(_stored: Stored) -> dict[str, str]:
+        begun.set()
+        end.wait()
+        return {}
+
+    monkeypatch.setattr(shelf, "wanted", slowly)
+    asked = Shelf(Folder(tmp_path))
+    comparing = asyncio.create_task(asked.compare(stored.manifest.id))
+    try:
+        while not begun.is_set():
+            assert not comparing.done()
+            await asyncio.sleep(0.01)
+        # So long as a question is waited for.
+        done, _ = await asyncio.wait({comparing}, timeout=3 * asking.PATIENCE_S)
+        assert not done
+    finally:
+        end.set()
+    await (await comparing).discard()
