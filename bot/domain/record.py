@@ -7,8 +7,9 @@ from enum import StrEnum
 
 import msgspec
 
+from bot.domain.calls import Argument, Made, Marked, Ref, Rest, Text
 from bot.domain.job import JobState
-from bot.domain.plan import Argument, Ceiling, Made, Marked, Plan, Ref, Rest, Step, Text
+from bot.domain.plan import Ceiling, Plan, Step
 from bot.domain.texts import Phrase
 
 

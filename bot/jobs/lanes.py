@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from bot.domain.plan import Plan, Ref
+from bot.domain.calls import Ref
+from bot.domain.plan import Plan
 from bot.domain.record import JobRecord, StepRecord, StepState
 
 BEGUN = frozenset({StepState.INTENT, StepState.SENT})

@@ -11,9 +11,10 @@ import hashlib
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
+from bot.domain.calls import Argument, Call, Flag, Made, Marked, Options, Ref, Rest, Text
 from bot.domain.catalogue import Backup
 from bot.domain.inventory import PowerState, Vm
-from bot.domain.plan import Argument, Call, Flag, LockKey, Made, Marked, Options, Plan, Ref, Rest, Step, Text
+from bot.domain.plan import LockKey, Plan, Step
 from bot.domain.texts import Code, Moment, Phrase, Size, many, say
 from bot.domain.words import power_word
 from bot.errors import TargetFailed

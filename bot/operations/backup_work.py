@@ -13,8 +13,8 @@ from typing import Final
 import structlog
 
 from bot.domain.backup_facts import Label
+from bot.domain.calls import Call, Ref
 from bot.domain.catalogue import newest_good
-from bot.domain.plan import Call, Ref
 from bot.errors import Damaged, StoreError, TargetFailed, XapiFailure
 from bot.operations.archive_ports import Archives, Arrival, Catalogue
 from bot.operations.backup_steps import DESTROY_DISK, EXPORT, EXPORT_IN_PLACE, OTHERS, how_of, manner_of, mark

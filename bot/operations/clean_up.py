@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bot.domain.calls import Call, Ref
 from bot.domain.inventory import PowerFacts
 from bot.domain.job import FINAL
-from bot.domain.plan import Call, Check, LockKey, Plan, Ref, Risk, Step, Target
+from bot.domain.plan import Check, LockKey, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Phrase, say

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from bot.domain.calls import Call, Options, Ref
 from bot.domain.inventory import Host
 from bot.domain.message import Table
-from bot.domain.plan import Call, Check, Grade, Options, Plan, Ref, Step, Target
+from bot.domain.plan import Check, Grade, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say
 from bot.operations import migrate

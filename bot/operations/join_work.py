@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
+from bot.domain.calls import Ref
 from bot.domain.joining import Membership
-from bot.domain.plan import Ref
 from bot.domain.texts import Phrase, Span, many, say
 from bot.errors import OutcomeUnknown, Unreachable
 from bot.operations.pool_join import JOIN

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bot.domain.calls import Call, Options, Ref
 from bot.domain.inventory import Disk, Host, MigrationFacts, PowerState, Sr, Vm, Whereabouts
 from bot.domain.message import Button
-from bot.domain.plan import Call, Check, Choice, Grade, LockKey, Options, Plan, Ref, Step, Target, Way
+from bot.domain.plan import Check, Choice, Grade, LockKey, Plan, Step, Target, Way
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Size, Span, clean, many, say
 from bot.domain.words import power_word, tools_word

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from bot.domain.calls import Call, DiskMap, Flag, Options, Reception, Ref
 from bot.domain.disk_moves import DiskMoveFacts, SendFacts
 from bot.domain.inventory import Disk, PowerState
 from bot.domain.message import Button
-from bot.domain.plan import Call, DiskMap, Flag, Grade, LockKey, Options, Plan, Reception, Ref, Step, Target
+from bot.domain.plan import Grade, LockKey, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Size, clean, many, say
 from bot.errors import Refused

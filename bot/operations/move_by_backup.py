@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts
+from bot.domain.calls import Ref
 from bot.domain.catalogue import Archived
 from bot.domain.inventory import Host, PowerState, Tools, Vm
 from bot.domain.message import Button, Table
-from bot.domain.plan import LockKey, Plan, Ref, Target
+from bot.domain.plan import LockKey, Plan, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Restored, RestoreFacts
 from bot.domain.texts import Phrase, Size, Span, plain, say

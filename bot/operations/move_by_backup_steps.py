@@ -9,8 +9,9 @@ from __future__ import annotations
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts
+from bot.domain.calls import Call, Flag, Made, Ref
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Call, Flag, Made, Plan, Ref, Step
+from bot.domain.plan import Plan, Step
 from bot.domain.restores import Readiness
 from bot.domain.texts import Code, say
 from bot.domain.words import counted, power_word

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bot.domain.calls import Call, Options, Ref
 from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.inventory import Disk, PowerFacts, PowerState, Vm
 from bot.domain.message import Button
-from bot.domain.plan import Call, Check, LockKey, Options, Plan, Ref, Step, Target
+from bot.domain.plan import Check, LockKey, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Code, Phrase, Size, many, say
 from bot.domain.words import power_word

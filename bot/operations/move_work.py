@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from bot.domain.calls import Flag, Options, Ref, Text
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Flag, Options, Ref, Text
 from bot.domain.texts import say
 from bot.errors import CannotTell, Refused, Unreachable
 from bot.operations.archive_ports import Library

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bot.domain.calls import Call, Ref
 from bot.domain.health import PlugFacts
-from bot.domain.plan import Call, Check, LockKey, Plan, Ref, Step, Target
+from bot.domain.plan import Check, LockKey, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say
 from bot.operations.base import Homes, Look, Operation, Seen

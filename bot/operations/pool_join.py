@@ -7,8 +7,9 @@ The way back wipes the host, which is why this is agreed to by somebody else.
 
 from __future__ import annotations
 
+from bot.domain.calls import Call, Ref
 from bot.domain.joining import JoinFacts, Membership
-from bot.domain.plan import Call, Check, LockKey, Plan, Ref, Step, Target
+from bot.domain.plan import Check, LockKey, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Code, Phrase, many, say
 from bot.operations.base import Homes, Look, Operation, Seen

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
+from bot.domain.calls import Call
 from bot.domain.disk_moves import DiskMoveFacts, SendFacts
 from bot.domain.health import HealthFacts, PlugFacts
 from bot.domain.inventory import (
@@ -28,7 +29,6 @@ from bot.domain.inventory import (
     XapiVerdict,
 )
 from bot.domain.joining import JoinFacts, Membership
-from bot.domain.plan import Call
 from bot.domain.restores import Coming, Restored, RestoreFacts
 from bot.operations.schedule_ports import Schedules
 from bot.operations.storage_ports import StorageReads

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
+from bot.domain.calls import Call, Made, Ref
 from bot.domain.catalogue import Archived
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Call, Made, Plan, Ref, Step, Target
+from bot.domain.plan import Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Readiness, RestoreFacts
 from bot.domain.texts import Code, Phrase, Size, say

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 import msgspec
 
 from bot.domain.backup import Contents
+from bot.domain.calls import Ref
 from bot.domain.catalogue import Archived
 from bot.domain.inventory import PowerState
 from bot.domain.message import Button
-from bot.domain.plan import LockKey, Placement, Plan, Ref, Target
+from bot.domain.plan import LockKey, Placement, Plan, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Coming, Holder, Nic, Readiness, RestoreFacts
 from bot.domain.texts import Code, Moment, Phrase, Size, say

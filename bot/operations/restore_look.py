@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.domain.calls import Made, Ref
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Made, Plan, Ref, Step
+from bot.domain.plan import Plan, Step
 from bot.domain.restores import Readiness, Restored
 from bot.domain.texts import Code, Phrase, Quote, Size, many, say
 from bot.domain.words import counted, power_word

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bot.domain.calls import Call, Flag, Made, Marked, Options, Ref, Text
 from bot.domain.catalogue import Archived
-from bot.domain.plan import Call, Flag, Made, Marked, Options, Plan, Ref, Step, Target, Text
+from bot.domain.plan import Plan, Step, Target
 from bot.domain.restores import Holder, Nic, Readiness
 from bot.domain.texts import Code, Phrase, Value, say
 

@@ -19,8 +19,8 @@ from typing import Final
 
 import msgspec
 
+from bot.domain.calls import Flag, Options, Ref
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Flag, Options, Ref
 from bot.domain.restores import Before
 from bot.domain.texts import Span, say
 from bot.errors import CannotTell, Damaged, Refused, StreamCut, TargetFailed, Unreachable, XapiFailure

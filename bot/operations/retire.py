@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from bot.domain.calls import Call, Options, Ref, Text
 from bot.domain.inventory import PowerState
 from bot.domain.message import Button
-from bot.domain.plan import Call, Check, Grade, LockKey, Options, Plan, Ref, Risk, Step, Text
+from bot.domain.plan import Check, Grade, LockKey, Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Restored
 from bot.domain.texts import Phrase, Size, many, say

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from bot.domain.calls import Call, Flag, Marked, Ref
 from bot.domain.inventory import PowerFacts, PowerState
-from bot.domain.plan import Call, Check, Flag, LockKey, Marked, Plan, Ref, Risk, Step
+from bot.domain.plan import Check, LockKey, Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Restored
 from bot.domain.texts import Code, Moment, Phrase, Size, many, say

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bot.domain import recurrence
-from bot.domain.plan import Call, Check, Marked, Options, Plan, Risk, Step, Target, Text
+from bot.domain.calls import Call, Marked, Options, Text
+from bot.domain.plan import Check, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.recurrence import Recurrence
 from bot.domain.schedule import Covered, Schedule

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from bot.domain.calls import Flag, Options, Ref, Text
 from bot.domain.inventory import Host
-from bot.domain.plan import Flag, LockKey, Options, Plan, Ref, Risk, Step, Target, Text
+from bot.domain.plan import LockKey, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.storing import NfsFacts, NfsPlace, SrNow
 from bot.domain.texts import Code, Phrase, Span, many, say

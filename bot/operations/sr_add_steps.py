@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from bot.domain.plan import Call, Flag, Made, Marked, Options, Ref, Step, Text
+from bot.domain.calls import Call, Flag, Made, Marked, Options, Ref, Text
+from bot.domain.plan import Step
 from bot.domain.storing import NfsPlace
 from bot.domain.texts import say
 from bot.domain.words import counted

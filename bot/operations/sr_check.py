@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from bot.domain.calls import Flag, Ref
 from bot.domain.inventory import Host
-from bot.domain.plan import Check, Flag, LockKey, Plan, Ref, Step, Target, Way
+from bot.domain.plan import Check, LockKey, Plan, Step, Target, Way
 from bot.domain.policy import ApprovalSettings
 from bot.domain.storing import TRIED_BYTES, SrFacts
 from bot.domain.texts import Code, Phrase, Size, many, say

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from bot.domain.plan import Flag, Options, Text
+from bot.domain.calls import Flag, Options, Text
 from bot.domain.storing import TRIED_BYTES, Tried, Wrong
 from bot.domain.texts import plain, say
 from bot.errors import CannotTell, OutcomeUnknown, Refused, StreamCut, Unreachable, XapiFailure

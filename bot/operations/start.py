@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bot.domain.calls import Call, Flag, Ref
 from bot.domain.inventory import PowerFacts, PowerState, Vm
-from bot.domain.plan import Call, Flag, Plan, Ref, Risk, Step
+from bot.domain.plan import Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say
 from bot.domain.words import power_word

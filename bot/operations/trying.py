@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from bot.domain.plan import Call, Flag, Made, Marked, Plan, Ref, Step, Text
+from bot.domain.calls import Call, Flag, Made, Marked, Ref, Text
+from bot.domain.plan import Plan, Step
 from bot.domain.storing import TRIED_BYTES, Tried, Wrong
 from bot.domain.texts import Code, Phrase, Quote, Size, Span, many, say
 from bot.domain.words import counted

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from bot.domain.calls import Call, Text
 from bot.domain.catalogue import Backup, BackupState, Proof
 from bot.domain.message import Button
-from bot.domain.plan import Call, Check, Plan, Risk, Step, Target, Text
+from bot.domain.plan import Check, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Code, Phrase, Quote, Size, many, say
 from bot.domain.words import counted

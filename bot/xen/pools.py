@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
+from bot.domain.calls import Call
 from bot.domain.disk_moves import DiskMoveFacts, SendFacts
 from bot.domain.health import HealthFacts, PlugFacts
 from bot.domain.inventory import (
@@ -24,7 +25,6 @@ from bot.domain.inventory import (
     XapiVerdict,
 )
 from bot.domain.joining import JoinFacts, Membership
-from bot.domain.plan import Call
 from bot.domain.restores import Coming, Restored, RestoreFacts
 from bot.errors import ConfigError, Unreachable
 from bot.operations.ports import TaskView

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
+from bot.domain.calls import Argument, Call, DiskMap, Flag, Made, Marked, Options, Reception, Ref, Rest, Text
 from bot.domain.inventory import Pool
-from bot.domain.plan import Argument, Call, DiskMap, Flag, Made, Marked, Options, Reception, Ref, Rest, Text
 from bot.errors import OutcomeUnknown, Unreachable, XapiFailure
 from bot.operations.ports import TaskStatus, TaskView
 from bot.xen.classes import convert

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import msgspec
 from engine_bench import QUICK, Bench, World
 
+from bot.domain.calls import Call, Made, Marked, Ref, Text
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Call, Check, Grade, LockKey, Made, Marked, Placement, Plan, Ref, Step, Target, Text
+from bot.domain.plan import Check, Grade, LockKey, Placement, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain, say
 from bot.errors import OutcomeUnknown, TargetFailed, Unreachable

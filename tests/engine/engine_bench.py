@@ -8,20 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from bot.domain.calls import Call, Options, Ref
 from bot.domain.inventory import Pool, PowerState, Tools, Whereabouts
-from bot.domain.plan import (
-    Call,
-    Check,
-    Grade,
-    LockKey,
-    Options,
-    Placement,
-    Plan,
-    Ref,
-    Risk,
-    Step,
-    Target,
-)
+from bot.domain.plan import Check, Grade, LockKey, Placement, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings, Person, Role, held
 from bot.domain.record import JobRecord
 from bot.domain.texts import Phrase, say

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import msgspec
 from engine_bench import Bench, World
 
-from bot.domain.plan import Call, Check, Grade, LockKey, Placement, Plan, Ref, Step, Target
+from bot.domain.calls import Call, Ref
+from bot.domain.plan import Check, Grade, LockKey, Placement, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import StepState
 from bot.domain.texts import say

@@ -8,10 +8,11 @@ from copy_bench import GUESTS, Copies, CopyBench
 from engine_bench import ADMIN, OPERATOR
 from stored_steps import states, told
 
+from bot.domain.calls import Made
 from bot.domain.inventory import PowerState
 from bot.domain.job import JobState
 from bot.domain.plain_text import text_of
-from bot.domain.plan import Made, digest
+from bot.domain.plan import digest
 from bot.domain.texts import plain
 from bot.errors import Refused
 from bot.operations.ports import TaskStatus

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from bot.domain.calls import Call, Ref
 from bot.domain.job import JobState
-from bot.domain.plan import Call, Placement, Plan, Ref, Risk, Step, ceiling, digest
+from bot.domain.plan import Placement, Plan, Risk, Step, ceiling, digest
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import say
 from bot.jobs import lanes

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import sqlite_utils
 
+from bot.domain.calls import Call
 from bot.domain.job import JobState
-from bot.domain.plan import Call, LockKey, Placement, Plan, Risk, Step, Target
+from bot.domain.plan import LockKey, Placement, Plan, Risk, Step, Target
 from bot.domain.record import StepState
 from bot.domain.texts import say
 from bot.store import Reader, Store

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bot.domain.calls import Call
 from bot.domain.inventory import PowerFacts, PowerState, Whereabouts
-from bot.domain.plan import Call, Check, LockKey, Plan, Risk, Step, Target
+from bot.domain.plan import Check, LockKey, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say
 from bot.domain.words import power_word, tools_word

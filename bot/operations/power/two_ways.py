@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from bot.domain.calls import Call, Ref
 from bot.domain.inventory import PowerFacts, Vm
 from bot.domain.message import Button
-from bot.domain.plan import Call, Plan, Ref, Risk, Step
+from bot.domain.plan import Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, say
 from bot.operations.base import Homes, Look, Operation

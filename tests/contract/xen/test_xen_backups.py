@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.plan import Call, Ref, Text
+from bot.domain.calls import Call, Ref, Text
 from bot.errors import NotFound
 from bot.operations.ports import TaskStatus
 from bot.xen import Pools

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.plan import Check, Plan, Ref
+from bot.domain.calls import Ref
+from bot.domain.plan import Check, Plan
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain
 from bot.errors import Ambiguous, NotFound

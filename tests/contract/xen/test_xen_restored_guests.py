@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from xen_lab import EXPERIMENT, following, loaded, pool_settings, until
 
-from bot.domain.plan import Call, Options, Ref, Step, Text
+from bot.domain.calls import Call, Options, Ref, Text
+from bot.domain.plan import Step
 from bot.domain.restores import Nic, Readiness
 from bot.domain.texts import say
 from bot.errors import Refused

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from xen_lab import arm, guest, settled
 
-from bot.domain.plan import Check, Plan, Reception
+from bot.domain.calls import Reception
+from bot.domain.plan import Check, Plan
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain
 from bot.errors import OutcomeUnknown, XapiFailure

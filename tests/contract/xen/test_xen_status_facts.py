@@ -2,7 +2,7 @@
 
 from xen_lab import until
 
-from bot.domain.plan import Call, Ref
+from bot.domain.calls import Call, Ref
 from bot.lab.xapi import Datacentre
 from bot.xen import Pools
 from bot.xen.records import MessageRecord

@@ -11,7 +11,7 @@ from xen_lab import until
 
 from bot.backups import Intake, Received, Verifier
 from bot.domain.backup import Contents
-from bot.domain.plan import Call, Ref
+from bot.domain.calls import Call, Ref
 from bot.errors import Damaged, StreamCut, XapiFailure, XenbotError
 from bot.lab.xapi import Datacentre
 from bot.operations.ports import TaskStatus, TaskView

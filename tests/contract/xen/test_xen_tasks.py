@@ -15,7 +15,7 @@ from xen_lab import (
     until,
 )
 
-from bot.domain.plan import Call, Options, Ref
+from bot.domain.calls import Call, Options, Ref
 from bot.errors import OutcomeUnknown, Unreachable, XapiFailure
 from bot.lab.xapi import Datacentre
 from bot.operations.ports import TaskStatus, TaskView

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bot.domain.plan import Call, Options, Ref
+from bot.domain.calls import Call, Options, Ref
 from bot.lab.xapi import Datacentre
 from bot.xen import HostSettings, Pools, PoolSettings
 

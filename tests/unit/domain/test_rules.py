@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.calls import Call, Ref
 from bot.domain.inventory import PowerState
 from bot.domain.job import FINAL, HOLDS_LOCKS, TRANSITIONS, JobEvent, JobState, follow
-from bot.domain.plan import Call, Check, Grade, Placement, Plan, Ref, Risk, Step, Target, ceiling, digest, drift
+from bot.domain.plan import Check, Grade, Placement, Plan, Risk, Step, Target, ceiling, digest, drift
 from bot.domain.policy import ApprovalSettings, Role, held
 from bot.domain.texts import Phrase, Size, Span, clean, plain, say, size, span
 from bot.errors import IllegalTransition

@@ -9,9 +9,10 @@ import pytest
 from move_world import MOVED, copy, kept, planned, power, retiring, rolling, source, stops, way
 from test_golden_cards import job
 
+from bot.domain.calls import Options, Ref
 from bot.domain.inventory import PowerState
 from bot.domain.job import JobState
-from bot.domain.plan import Grade, Options, Plan, Ref, Target
+from bot.domain.plan import Grade, Plan, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import StepRecord, StepState
 from bot.domain.restores import Restored

@@ -9,7 +9,7 @@ import pytest
 from backup_world import decided, read
 
 from bot.domain.backup_facts import Snapshot
-from bot.domain.plan import Call, Ref, Text
+from bot.domain.calls import Call, Ref, Text
 from bot.domain.texts import plain, say
 from bot.errors import XapiFailure
 from bot.operations.backup_steps import OTHERS, look

@@ -9,8 +9,9 @@ from backup_world import DAY, NOW, decided, earlier, place, read, where
 from migration_facts import GIB, check, text
 
 from bot.domain.backup_facts import Room
+from bot.domain.calls import Made, Marked
 from bot.domain.inventory import PowerState, XapiVerdict
-from bot.domain.plan import Grade, Made, Marked, Plan, Risk, digest
+from bot.domain.plan import Grade, Plan, Risk, digest
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain
 from bot.operations.backup_steps import OTHERS, Manner, export_of, manner_of, options_of

@@ -12,8 +12,9 @@ import pytest
 from backup_world import GIB, decided, read
 
 from bot.backups import Archive, Folder, Listing
+from bot.domain.calls import Ref
 from bot.domain.catalogue import Backup
-from bot.domain.plan import Ref, Step
+from bot.domain.plan import Step
 from bot.domain.texts import plain, say
 from bot.errors import Unreachable
 from bot.jobs.pulse import Pulse

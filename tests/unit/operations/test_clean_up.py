@@ -9,9 +9,10 @@ from migration_facts import POOL, facts, guest, host
 from test_golden_cards import job
 
 from bot.domain.backup_facts import Snapshot
+from bot.domain.calls import Ref
 from bot.domain.inventory import PowerFacts
 from bot.domain.job import JobState
-from bot.domain.plan import Plan, Ref, Risk, ceiling, drift
+from bot.domain.plan import Plan, Risk, ceiling, drift
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import plain

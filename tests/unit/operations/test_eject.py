@@ -7,8 +7,9 @@ import msgspec
 import pytest
 from migration_facts import decided, facts, guest, host
 
+from bot.domain.calls import Ref
 from bot.domain.inventory import Disk, PowerFacts, PowerState, Vm
-from bot.domain.plan import Plan, Ref, Risk, digest
+from bot.domain.plan import Plan, Risk, digest
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain
 from bot.operations import eject, migrate

@@ -8,9 +8,10 @@ import send_facts as world
 from migration_facts import ALONE, GIB, LOCAL, NFS, POOL, check, host, text
 from send_facts import FAR, HALTED, Change, move, part, read, vm, where
 
+from bot.domain.calls import DiskMap, Flag, Options, Reception, Ref
 from bot.domain.disk_moves import DiskMoveFacts, Image, SendFacts
 from bot.domain.inventory import PowerFacts, PowerState, Vm, XapiVerdict
-from bot.domain.plan import DiskMap, Flag, Grade, Options, Plan, Reception, Ref, Risk, ceiling, digest, drift
+from bot.domain.plan import Grade, Plan, Risk, ceiling, digest, drift
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain
 from bot.errors import Refused

@@ -12,8 +12,9 @@ import pytest
 from migration_facts import GIB
 from move_world import MAC, planned, read, source, stops, there, way
 
+from bot.domain.calls import Made, Ref
 from bot.domain.inventory import PowerState, XapiVerdict
-from bot.domain.plan import Made, Plan, Ref, Risk, ceiling, digest, drift
+from bot.domain.plan import Plan, Risk, ceiling, digest, drift
 from bot.domain.restores import Holder
 from bot.domain.texts import plain
 from bot.operations import migrate

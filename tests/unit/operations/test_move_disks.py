@@ -8,9 +8,10 @@ import pytest
 from disk_facts import CD, Change, image, moved, read, target, vm, where
 from migration_facts import ALONE, GIB, LOCAL, NFS, POOL, check, decided, facts, guest, host, text, web_local
 
+from bot.domain.calls import Options, Ref
 from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.inventory import PowerFacts, PowerState, Vm, XapiVerdict
-from bot.domain.plan import Grade, Options, Plan, Ref, Risk, ceiling, digest, drift
+from bot.domain.plan import Grade, Plan, Risk, ceiling, digest, drift
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain
 from bot.errors import Refused

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from move_world import copy
 
+from bot.domain.calls import Call, Flag, Ref
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Call, Flag, Ref, Step
+from bot.domain.plan import Step
 from bot.domain.restores import Restored
 from bot.domain.texts import Phrase, plain, say
 from bot.errors import Refused, Unreachable, XenbotError

@@ -9,10 +9,11 @@ import migration_facts as world
 import msgspec
 import pytest
 
+from bot.domain.calls import Call, Flag, Ref
 from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools, Whereabouts, XapiVerdict
 from bot.domain.message import Mark, Verdict
 from bot.domain.plain_text import text_of
-from bot.domain.plan import Call, Check, Flag, Grade, Plan, Ref, Risk, ceiling, digest, drift
+from bot.domain.plan import Check, Grade, Plan, Risk, ceiling, digest, drift
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain
 from bot.jobs import story

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from restore_world import archived
 
+from bot.domain.calls import Call, Options, Ref, Text
 from bot.domain.catalogue import Archived
-from bot.domain.plan import Call, Options, Ref, Step, Text
+from bot.domain.plan import Step
 from bot.domain.restores import Before
 from bot.domain.texts import say
 from bot.errors import TargetFailed

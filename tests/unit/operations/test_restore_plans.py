@@ -10,8 +10,9 @@ import pytest
 from restore_world import DMZ, GIB, LAN, MACS, NOW, SR, archived, facts
 
 from bot.domain.backup import ArchivedDisk, ArchivedNic
+from bot.domain.calls import Flag, Made, Ref
 from bot.domain.catalogue import BackupState, Proof, Verification
-from bot.domain.plan import Check, Flag, Grade, Made, Plan, Ref, Risk, digest
+from bot.domain.plan import Check, Grade, Plan, Risk, digest
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Holder, Nic, Readiness, RestoreFacts
 from bot.domain.texts import plain

@@ -23,7 +23,8 @@ from storing_facts import (
     well,
 )
 
-from bot.domain.plan import Grade, Made, Marked, Ref, Risk, digest
+from bot.domain.calls import Made, Marked, Ref
+from bot.domain.plan import Grade, Risk, digest
 from bot.domain.storing import Defaults, Export, Holder, NfsPlace, Probed
 from bot.domain.texts import plain
 from bot.errors import NotUnderstood
