@@ -18,8 +18,8 @@ import structlog
 from bot.domain.audit import Tag
 from bot.domain.plan import LockKey
 from bot.domain.record import JobRecord, StepState
-from bot.domain.texts import Phrase, say
-from bot.errors import StoreError
+from bot.domain.texts import Phrase, Quote, say
+from bot.errors import CannotTell, NotFound, StoreError, Unreachable, XapiFailure
 from bot.jobs import judging, lanes, story
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace
@@ -188,10 +188,23 @@ class Course(Summing):
             # its steps would keep a guest stopped, or a snapshot growing.
             begun = {step.index for step in now.steps if planned[step.index].lane != lane}
             first = next(number for number, step in enumerate(planned) if step.lane == lane)
-            return await self.gate.judge(now, frozenset(begun)) if index == first else ()
+            return await self.gate.judge(now, frozenset(begun)) if index == first else await self._guarded(now, index)
         by_itself = self.operation.apart and not planned[index].alone
         begun = {step.index for step in now.steps if by_itself or step.state is not StepState.WAITING}
         return await self.gate.judge(now, frozenset(begun - {index}))
+
+    async def _guarded(self, now: JobRecord, index: int) -> Wait | tuple[Phrase, ...]:
+        """What speaks by now against one call of a lane that was agreed to."""
+        if self.operation.guard is None:
+            return ()
+        try:
+            problem = await self.operation.guard(now.filled, now.filled.steps[index], self.facts)
+        except NotFound as gone:
+            return (say("{what}", what=Quote(gone.message)),)
+        except (Unreachable, CannotTell, XapiFailure) as silent:
+            log.info("cannot_tell_yet", job=self.number, step=index, reason=str(silent))
+            return Wait(say("It cannot be told whether this may be done now; it goes on when the pools answer."))
+        return (problem,) if problem is not None else ()
 
     async def _one_ended(self, freed: asyncio.Event) -> None:
         """Waits for a step to end, for news of one, or for a place that a lane of this job may take beside them."""

@@ -66,6 +66,8 @@ class Operation(msgspec.Struct, frozen=True):
     otherwise `sum_up` says how things stand once what was begun is taken back, `NOT_DONE` where they are as before.
     `foreseen` says, of a code that a step failed with, whether a
     check of its plan looks for it. `stays` tells that guests are afterwards where they were before.
+    `guard` says right before each call of a lane what speaks against that one by now, however long its pool was silent;
+    where it cannot tell, the call waits.
     `slow` says what a step waits for that has made no progress for so many seconds, where that is not other work at the
     pool.
     """
@@ -93,6 +95,7 @@ class Operation(msgspec.Struct, frozen=True):
     whole: bool = False
     stays: bool = False
     slow: Callable[[Plan, Step, float], Phrase | None] | None = None
+    guard: Callable[[Plan, Step, Facts], Awaitable[Phrase | None]] | None = None
 
     def rest(self, plan: Plan, begun: frozenset[int]) -> Plan:
         """What remains of an approved plan once the steps `begun` are done or under way."""

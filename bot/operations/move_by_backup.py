@@ -33,6 +33,7 @@ from bot.operations.move_by_backup_steps import (
     RUNS,
     WATCH,
     copy_of,
+    guard,
     look,
     pool_there,
     runs_after,
@@ -291,4 +292,5 @@ OPERATION = Operation(
     table=_table,
     tells=frozenset({COMPARE, WATCH}),
     whole=True,
+    guard=guard,
 )

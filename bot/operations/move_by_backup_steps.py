@@ -13,7 +13,7 @@ from bot.domain.calls import Call, Flag, Made, Ref
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Plan, Step
 from bot.domain.restores import Readiness
-from bot.domain.texts import Code, say
+from bot.domain.texts import Code, Phrase, say
 from bot.domain.words import counted, power_word
 from bot.errors import NotFound
 from bot.operations import backup_steps, restore_look
@@ -124,6 +124,16 @@ async def look(of: Plan, step: Step, facts: Facts) -> Look:
     if step.kind in {backup_steps.SHUTDOWN, backup_steps.START, backup_steps.EXPORT, backup_steps.EXPORT_IN_PLACE}:
         return await backup_steps.look(of, step, facts)
     return await restore_look.look(of, step, facts)
+
+
+async def guard(of: Plan, step: Step, facts: Facts) -> Phrase | None:
+    """Why the copy may not be started any more: somebody has started the guest while its other pool was silent."""
+    if step.kind != START_COPY:
+        return None
+    now = await facts.restored(of.pool, of.targets[0].uuid)
+    if now.power_state is PowerState.HALTED:
+        return None
+    return say("{vm} itself is {state} by now", vm=of.targets[0].name, state=say(power_word(now.power_state)))
 
 
 def _subject(step: Step) -> str:

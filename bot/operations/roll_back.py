@@ -180,6 +180,19 @@ async def _look(of: Plan, step: Step, facts: Facts) -> Look:
     return Look(Seen.DONE if now.power_state is wanted else Seen.NOT_DONE, line, ())
 
 
+async def _guard(of: Plan, step: Step, facts: Facts) -> Phrase | None:
+    """Why the source may not be started any more: somebody has started its copy while the source's pool was silent."""
+    if step.kind != START:
+        return None
+    try:
+        copy = await facts.restored(of.targets[3].uuid, of.targets[1].uuid)
+    except NotFound:
+        return None
+    if copy.power_state is PowerState.HALTED:
+        return None
+    return say("the copy is {state} by now", state=say(power_word(copy.power_state)))
+
+
 async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     vm, host = of.targets[0].name, of.targets[2].name
     source = await facts.restored(of.pool, of.targets[0].uuid)
@@ -224,4 +237,5 @@ OPERATION = Operation(
     settle_s=20.0,
     sum_up=_sum_up,
     whole=True,
+    guard=_guard,
 )

@@ -12,7 +12,7 @@ from bot.domain.calls import Call, Made, Marked, Ref, Text
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Check, Grade, LockKey, Placement, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
-from bot.domain.texts import say
+from bot.domain.texts import Phrase, say
 from bot.errors import OutcomeUnknown, TargetFailed, Unreachable
 from bot.operations.base import Look, Operation, Seen
 from bot.operations.ports import TaskStatus, TaskView
@@ -41,6 +41,7 @@ class Moving(World):
         self.drafts: set[str] = set()
         self.shelf: set[str] = set()
         self.dying = False
+        self.silent_once_imported = False
 
     def _ask(self, pool: str) -> None:
         if pool in self.silence:
@@ -211,6 +212,8 @@ class Moving(World):
             case "import":
                 done = self.copy is not None
                 made = {"copy": "c1"} if done else {}
+                if done and self.silent_once_imported:
+                    self.silence.add(THERE)
             case "start-copy":
                 done = self.copy is ON
             case "stop-copy":
@@ -219,6 +222,10 @@ class Moving(World):
                 done = self.copy is None
         headline = say("{kind} looked at", kind=step.kind)
         return Look(Seen.DONE if done else Seen.NOT_DONE, headline, (), made=made)
+
+    async def guard(self, _plan: Plan, step: Step, _facts: object) -> Phrase | None:
+        self._ask(HERE)
+        return say("v1 runs by now") if step.kind == "start-copy" and self.source is ON else None
 
     async def sum_up(self, plan: Plan, done: frozenset[int], _facts: object) -> Look:
         self._ask(HERE)
@@ -245,6 +252,7 @@ class MoveBench(Bench):
             settle_s=0.05,
             sum_up=world.sum_up,
             whole=True,
+            guard=world.guard,
         )
         self.engine.workers = world.workers()
         self.engine.pace = msgspec.structs.replace(QUICK, crowded=0.01, stubborn=5, stopping=0.02)

@@ -133,6 +133,29 @@ async def test_a_pool_that_falls_silent_in_the_middle_does_not_keep_the_guest_do
     as_before(world)
 
 
+async def test_a_guest_that_somebody_starts_while_the_other_pool_is_silent_gets_no_copy_beside_it(
+    moves: MoveBench, world: Moving
+) -> None:
+    world.shelf_open.set()
+    world.silent_once_imported = True
+    number = await moves.started()
+
+    async def imported() -> bool:
+        steps = (await moves.store.job(number)).steps
+        return any(step.kind == "import" and step.state is StepState.DONE for step in steps)
+
+    await moves.until(imported)
+    assert THERE in world.silence
+    world.source = ON
+    world.silent_once_imported = False
+    world.silence.clear()
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.FAILED, told(record)
+    assert "v1 runs by now" in told(record)
+    assert "VM.start c1" not in world.begun
+    as_before(world)
+
+
 async def test_a_copy_that_may_run_keeps_the_guest_off_until_its_pool_answers(moves: MoveBench, world: Moving) -> None:
     world.lose = "VM.start c1"
     number = await under_way(moves, "start-copy")

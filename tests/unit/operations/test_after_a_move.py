@@ -20,7 +20,7 @@ from bot.domain.schedule import Schedule
 from bot.domain.texts import plain
 from bot.errors import Refused
 from bot.jobs import lanes
-from bot.operations import retire, roll_back, start
+from bot.operations import move_by_backup, retire, roll_back, start
 from bot.operations.base import Seen
 from bot.operations.moved import move_of
 from bot.operations.ports import Facts
@@ -199,3 +199,21 @@ def test_a_pool_that_nobody_has_seen_yet_may_run_the_copy_and_that_is_told_befor
     assert told.grade is Grade.WARNING
     assert plain(told.fact) == "not read since xenbot was started: xenserver2; a copy of centos54 may run there"
     assert not any(check.key == "twin-unseen" for check in start.decide(power(), ApprovalSettings()).checks)
+
+
+async def test_neither_of_the_two_is_started_beside_the_other_however_late() -> None:
+    back, there = rolling(), planned()
+    guards = (roll_back.OPERATION.guard, move_by_backup.OPERATION.guard)
+    assert None not in guards
+    for plan, kind, guard, other in (
+        (back, "VM.start", guards[0], copy()),
+        (there, "move.start-copy", guards[1], source()),
+    ):
+        assert guard is not None
+        (step,) = (step for step in plan.steps if step.kind == kind and not step.undoes)
+        said = await guard(plan, step, cast("Facts", Two(other)))
+        assert said is not None
+        assert "running by now" in plain(said)
+        off = msgspec.structs.replace(other, power_state=PowerState.HALTED)
+        assert await guard(plan, step, cast("Facts", Two(off))) is None
+        assert await guard(plan, plan.steps[0], cast("Facts", Two(other))) is None
