@@ -57,6 +57,7 @@ class StorageBench:
         self.lab = lab
         self.approval = ApprovalSettings()
         self.try_s = 60.0
+        self.probe_s = 60.0
         self._path = path
         self._settings = [pool_settings(lab, *EXPERIMENT, name="experiment")]
         self._awaited = {"experiment", *others}
@@ -64,7 +65,7 @@ class StorageBench:
 
     async def open(self) -> None:
         passwords = {one.name: self.lab.password for one in self._settings}
-        self.pools = Pools(self._settings, passwords=passwords, probe_nfs_s=1.0)
+        self.pools = Pools(self._settings, passwords=passwords, probe_nfs_s=self.probe_s)
         await self.pools.start()
         await until(self.pools, lambda: all(self.pools.pool(one).state == "live" for one in self._awaited))
         self.store = Store(self._path, time.time)

@@ -59,7 +59,6 @@ SWITCHES = [
         "xenserver3 cannot, xenserver1 can: nfsserver exports it, but refuses the mount",
         "It lets in",
     ),
-    ({"gone": True}, "no host can: no answer for 1 s", "no firewall drops"),
 ]
 
 
@@ -75,6 +74,18 @@ async def test_what_is_wrong_with_the_server_is_told_before_anything_is_made(
     assert fix in plain(check.fix)
     jobs.nothing_is_left()
     assert jobs.folders() == []
+
+
+async def test_a_server_that_hangs_is_given_up_before_anything_is_made(lab: Datacentre, jobs: StorageBench) -> None:
+    jobs.probe_s = 1.0
+    await jobs.crash()
+    await jobs.open()
+    await lab.do({"do": "nfs", "server": "nfsserver", "gone": True})
+    (check,) = (await jobs.plan()).blocked
+    assert "no host can: no answer for 1 s" in plain(check.fact)
+    assert check.fix is not None
+    assert "no firewall drops" in plain(check.fix)
+    jobs.nothing_is_left()
 
 
 async def test_version_4_needs_no_rpcbind(lab: Datacentre, jobs: StorageBench) -> None:
