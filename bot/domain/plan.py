@@ -102,9 +102,9 @@ class Step(msgspec.Struct, frozen=True):
     crash of the bot. Nothing of a `certain` one comes about late once the pool says that it failed, as of a shutdown it
     may. With `unless_well` a step runs only where the lane did not go well, with `only_without` only where what steps
     of its lane make under that name cannot be there: it never came about, or was taken back well. An `early` one does
-    not wait until what a failed step has left is cleared away. What the first step of a lane `holds` it holds for the
-    whole lane: so many lanes of all jobs may hold one key at once as the settings say. `pool` (a UUID) is where it is
-    carried out, "" for the pool of the plan.
+    not wait until what a failed step has left is cleared away. What a step of a lane `holds` the lane holds from then
+    on, until a step of it holds something else: so many lanes of all jobs may hold one key at once as the settings say.
+    Only the first step waits until it may. `pool` (a UUID) is where it is carried out, "" for the pool of the plan.
     """
 
     kind: str

@@ -133,7 +133,7 @@ class Course(Summing):
             if lanes.over(record, steps):
                 self.slots.give_back((self.number, lane))
             elif any(step.state is not StepState.WAITING for step in steps):
-                self.slots.take((self.number, lane), record.plan.steps[steps[0].index].holds, anyway=True)
+                self.slots.take((self.number, lane), lanes.held(record, steps), anyway=True)
 
     def _may_open(self, record: JobRecord, first: int) -> bool:
         planned = record.plan.steps[first]
@@ -156,6 +156,9 @@ class Course(Summing):
 
     def _begin(self, record: JobRecord, index: int) -> None:
         planned = record.plan.steps[index]
+        if planned.lane and planned.holds:
+            # Taken without waiting: what the lane has stopped would be kept off for it.
+            self.slots.pass_on((self.number, planned.lane), planned.holds)
         kind = OwnWork if planned.call.own else StepRunner
         runner = kind(self.store, self.driver, self.facts, self.operation, self.words, self.pace, self._judge, index)
         if isinstance(runner, OwnWork):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from bot.domain.calls import Ref
-from bot.domain.plan import Plan
+from bot.domain.plan import LockKey, Plan
 from bot.domain.record import JobRecord, StepRecord, StepState
 
 BEGUN = frozenset({StepState.INTENT, StepState.SENT})
@@ -105,6 +105,12 @@ def of_each(record: JobRecord) -> dict[str, list[StepRecord]]:
     for step in record.steps:
         ways.setdefault(record.plan.steps[step.index].lane, []).append(step)
     return ways
+
+
+def held(record: JobRecord, lane: list[StepRecord]) -> tuple[LockKey, ...]:
+    """The places of a lane that is under way: those of the latest of its begun steps that names any."""
+    begun = (record.plan.steps[step.index].holds for step in reversed(lane) if step.state is not StepState.WAITING)
+    return next((holds for holds in begun if holds), ())
 
 
 def over(record: JobRecord, lane: list[StepRecord]) -> bool:

@@ -36,11 +36,21 @@ class Slots:
             self._held[holder] = tuple(keys)
         return None
 
+    def pass_on(self, holder: Holder, keys: Sequence[LockKey]) -> None:
+        """What the holder has from now on, also beyond the limits; whatever it had besides is given back."""
+        had = self._held.get(holder, ())
+        self._held[holder] = tuple(keys)
+        if set(had) - set(keys):
+            self._ring()
+
     def give_back(self, holder: Holder) -> None:
         """Gives back all that this holder has; nothing where it has nothing."""
         if self._held.pop(holder, None) is not None:
-            self._freed.set()
-            self._freed = asyncio.Event()
+            self._ring()
+
+    def _ring(self) -> None:
+        self._freed.set()
+        self._freed = asyncio.Event()
 
     def leave(self, job: int) -> None:
         """Gives back all that a job holds."""

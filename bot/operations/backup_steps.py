@@ -13,7 +13,7 @@ import msgspec
 from bot.domain.backup_facts import BackupFacts, Snapshot
 from bot.domain.calls import Argument, Call, Flag, Made, Marked, Options, Ref, Rest, Text
 from bot.domain.catalogue import Backup
-from bot.domain.inventory import PowerState, Vm
+from bot.domain.inventory import Host, Pool, PowerState, Vm
 from bot.domain.plan import LockKey, Plan, Step
 from bot.domain.texts import Code, Moment, Phrase, Size, many, say
 from bot.domain.words import power_word
@@ -36,6 +36,8 @@ SHUTDOWN, SNAPSHOT, START, DESTROY, DESTROY_DISK = (
 OTHERS = "backup.others"
 #: What the names of our snapshots begin with; the job's nonce follows.
 SNAPSHOT_NAME = "xenbot backup"
+#: The place that every archive which is written or read takes up.
+ARCHIVE = LockKey("archive", "archive", "the archive")
 _MARK = "backup"
 _HALT, _SNAPPED = "halt", "snapshot"
 _DISK = "disk "
@@ -134,8 +136,13 @@ def _step(
 
 def places(facts: BackupFacts) -> tuple[LockKey, ...]:
     """What an export takes up, of which the settings say how many may be under way at once."""
-    host = (LockKey("host", facts.host.uuid, facts.host.name),) if facts.host is not None else ()
-    return LockKey("pool", facts.pool.uuid, facts.pool.name), *host, LockKey("archive", "archive", "the archive")
+    return *exporters(facts.pool, facts.host), ARCHIVE
+
+
+def exporters(pool: Pool, host: Host | None) -> tuple[LockKey, ...]:
+    """What sends an export, of which the settings say how many it may send at once."""
+    sender = (LockKey("host", host.uuid, host.name),) if host is not None else ()
+    return LockKey("pool", pool.uuid, pool.name), *sender
 
 
 def guests_of(of: Plan) -> list[str]:

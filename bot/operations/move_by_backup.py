@@ -116,7 +116,7 @@ def decide(
         checks=tuple(moving.checks(read, coming, place, there, wish)),
         risk=risk.risk,
         risk_reasons=risk.reasons,
-        steps=steps(read, there.pool.uuid, ready, sr, tools=tools),
+        steps=steps(read, there, ready, sr, tools=tools),
         locks=tuple(_locks(read, there)),
         after=tuple(_after(read, there, outage)),
         estimate_s=sum(seconds) + (RESTART_S if outage else 0.0),

@@ -12,7 +12,7 @@ from bot.domain.backup_facts import BackupFacts
 from bot.domain.calls import Call, Flag, Made, Ref
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Plan, Step
-from bot.domain.restores import Readiness
+from bot.domain.restores import Readiness, RestoreFacts
 from bot.domain.texts import Code, Phrase, say
 from bot.domain.words import counted, power_word
 from bot.errors import NotFound
@@ -29,9 +29,9 @@ START_COPY, STOP_COPY = "move.start-copy", "move.stop-copy"
 HELD, RUNS = "held", "copy runs"
 
 
-def steps(read: BackupFacts, there: str, ready: Readiness, sr: str, *, tools: bool) -> tuple[Step, ...]:
-    """All of it. `there` is the pool (UUID) of the copy; `tools` tells that its tools must answer in the end."""
-    vm, lane = read.vm, read.vm.uuid
+def steps(read: BackupFacts, into: RestoreFacts, ready: Readiness, sr: str, *, tools: bool) -> tuple[Step, ...]:
+    """All of it. `into` is where the copy goes; `tools` tells that its tools must answer in the end."""
+    vm, lane, there = read.vm, read.vm.uuid, into.pool.uuid
     running = vm.power_state is PowerState.RUNNING
     how = How.IN_PLACE if running else How.HALTED
     hold, let_go = aside(
@@ -53,6 +53,8 @@ def steps(read: BackupFacts, there: str, ready: Readiness, sr: str, *, tools: bo
         worker=IMPORT_ONCE if running else IMPORT,
     )
     bring, prepare = arrival(bringing, sr, ready)
+    # From here on the source has nothing to send: the next guest of its host may come.
+    bring = msgspec.structs.replace(bring, holds=(backup_steps.ARCHIVE,))
     prepare = msgspec.structs.replace(prepare, title=say("Make the copy ready: name, networks, addresses"))
     remove = removal(bringing, ready, started=False)
     copy = Made("VM", GUEST)
@@ -62,6 +64,7 @@ def steps(read: BackupFacts, there: str, ready: Readiness, sr: str, *, tools: bo
         Call(COMPARE, (copy, bringing.backup), own=True),
         weight=export.weight,
         lane=lane,
+        holds=backup_steps.exporters(into.pool, into.host),
     )
     flags = (Flag(False), Flag(False))
     on = Call("VM.start_on", (copy, Ref("host", ready.host), *flags))

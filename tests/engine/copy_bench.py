@@ -21,6 +21,7 @@ from bot.operations.work import Errand, Reached, Worker
 
 GUESTS = ("v1", "v2", "v3")
 HOST = LockKey("host", "h1", "host1")
+SHELF = LockKey("archive", "shelf", "the shelf")
 
 
 class Copies(World):
@@ -60,6 +61,7 @@ class Copies(World):
         self.deaf = False
         self.asked_to_stop: list[str] = []
         self.drift = False
+        self.moves_on = False
 
     def clean(self) -> None:
         """Nothing of ours is left, and nothing of others is gone."""
@@ -187,7 +189,7 @@ class Copies(World):
             *cold,
             step("VM.snapshot", Ref("VM", vm), Marked(f"copy of {vm}"), makes="snapshot", holds=(HOST,)),
             *warm,
-            step("copy", snapshot, Text(vm), Marked(vm), own=True),
+            step("copy", snapshot, Text(vm), Marked(vm), own=True, holds=(SHELF,) if self.moves_on else ()),
             step("VM.destroy", snapshot, own=self.own_removal, undoes="snapshot"),
         )
 

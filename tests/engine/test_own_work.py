@@ -205,6 +205,33 @@ async def test_lanes_of_two_jobs_share_the_places_at_a_host(copies: CopyBench, w
     assert sorted(world.runs) == list(GUESTS)
 
 
+async def test_a_lane_that_goes_on_elsewhere_leaves_its_place_at_the_host_to_others(
+    copies: CopyBench, world: Copies
+) -> None:
+    copies.limits = {"host": 1, "archive": 1}
+    await copies.crash()
+    await copies.open()
+    world.moves_on = True
+    world.go_on.clear()
+    first = await copies.started()
+    await copies.at_work()
+    world.guests = GUESTS[1:2]
+    second = await copies.started()
+    # Beyond the limit of the shelf: what is stopped must not wait for it.
+    await copies.at_work(2)
+    await copies.crash()
+    await copies.open()
+    await copies.at_work(2)
+    world.guests = GUESTS[2:]
+    third = await copies.started()
+    await copies.at_work(3)
+    world.guests = GUESTS
+    world.go_on.set()
+    for number in (first, second, third):
+        await copies.ended(number, "SUCCEEDED", "PARTIAL")
+    assert sorted(set(world.runs)) == list(GUESTS)
+
+
 async def test_what_could_not_be_taken_back_is_named(copies: CopyBench, world: Copies) -> None:
     world.bad["VM.destroy"] = ("VDI_IN_USE", "vdi", "destroy")
     record = await copies.ended(await copies.started(), "SUCCEEDED", "PARTIAL", "FAILED")

@@ -43,6 +43,15 @@ def test_each_step_is_done_in_its_pool_and_the_copy_is_compared_before_it_may_st
     assert {step.lane for step in plan.steps} == {"vm-1"}
 
 
+def test_the_host_of_the_source_is_free_for_other_exports_once_its_own_is_in() -> None:
+    held = {step.kind: [f"{key.kind} {key.uuid}" for key in step.holds] for step in planned().steps if step.holds}
+    assert held == {
+        "VM.clean_shutdown": ["pool p-1", "host h-1", "archive archive"],
+        "restore.import": ["archive archive"],
+        "move.compare": ["pool p-2", "host h-2"],
+    }
+
+
 def test_on_the_way_back_the_copy_is_stopped_first_and_the_guest_does_not_wait_for_the_other_pool() -> None:
     plan = planned()
     back = [(step.kind, step.undoes, step.early, step.only_without) for step in plan.steps if step.undoes]
