@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ from bot.cli import main
 from bot.cli.backups import check
 from bot.config.backups_part import load_backups_only
 from bot.domain.catalogue import BackupState
+from bot.store import Store
 
 HOSTILE = '../../etc/passwd\n\x1b[31m\u202e"' + "x" * 300
 DAY = 86400.0
@@ -279,6 +281,28 @@ def test_what_a_bot_has_made_is_left_to_it_until_another_one_claims_it(place: Pl
     assert "left  3 of another xenbot, 0123456789abcdef" in done.out
     assert place.xenbot("claim").err == "There is no store of a bot yet that could claim them: start it once.\n"
     assert {one.manifest.id for one in made} == {one.id for one in place.target.listing().backups}
+
+
+def test_a_bot_with_a_store_claims_what_another_one_has_left_and_prunes_it_from_then_on(place: Place) -> None:
+    now = time.time()
+    made = [keep(place.target, at=now - day * DAY, store="0123456789abcdef") for day in (1, 2, 40)]
+    place = make_place(place.folder, 'keep = "last 2"\n[store]\npath = "bot.db"')
+    asyncio.run(started_once(place.folder.parent / "bot.db"))
+    assert "left  3 of another xenbot, 0123456789abcdef" in place.xenbot("prune").out
+    done = place.xenbot("claim")
+    assert (done.code, done.out, done.err) == (0, "claimed  3 of 0123456789abcdef\n", "")
+    assert place.xenbot("claim").out == ""
+    trashed = json.loads(place.xenbot("prune", "--json").out)["trashed"]
+    assert [one["backup"] for one in trashed] == [made[2].manifest.id]
+
+
+async def started_once(path: Path) -> None:
+    store = Store(path)
+    await store.open()
+    try:
+        await store.identity()
+    finally:
+        await store.close()
 
 
 def test_what_went_to_the_trash_can_be_taken_out_again(place: Place) -> None:

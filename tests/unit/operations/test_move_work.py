@@ -12,8 +12,10 @@ from bot.domain.plan import Step
 from bot.domain.restores import Restored
 from bot.domain.texts import Phrase, plain, say
 from bot.errors import Refused, Unreachable, XenbotError
+from bot.operations import rehearse
 from bot.operations.move_by_backup_steps import WATCH
 from bot.operations.move_work import MoveWork
+from bot.operations.restore_work import RestoreWork
 from bot.operations.work import Errand, Reached, Worker
 
 
@@ -39,6 +41,15 @@ class Seen:
         assert worker.again, "looking once more at what runs changes nothing"
         step = Step(WATCH, say("Watch"), Call(WATCH, (Ref("VM", "vm-9"), Flag(tools)), own=True))
         await worker.run(Errand(1, "0", "p-2", step, "", {}, "U1", "", self.tell, lambda: None))
+
+    async def rehearsed(self) -> None:
+        work = RestoreWork(self, self, self, self, self.no_tags, retry_s=0.001)  # type: ignore[arg-type]  # as above
+        step = Step(rehearse.WATCH, say("Watch"), Call(rehearse.WATCH, (Ref("VM", "vm-9"),), own=True))
+        errand = Errand(1, "0", "p-2", step, "", {}, "U1", "", self.tell, lambda: None)
+        await work.workers()[rehearse.WATCH].run(errand)
+
+    async def no_tags(self) -> frozenset[str]:
+        return frozenset()
 
 
 BOOTING = copy(tools=False)
@@ -70,3 +81,13 @@ async def test_a_copy_that_went_down_is_not_waited_for() -> None:
     seen = Seen(msgspec.structs.replace(DOWN))
     await seen.watched(tools=True)
     assert seen.said == []
+
+
+async def test_a_rehearsed_guest_is_watched_on_where_its_pool_was_silent_for_a_moment() -> None:
+    seen = Seen(BOOTING, Unreachable("nobody answers"), BOOTING, copy())
+    await seen.rehearsed()
+    assert [plain(one) for one in seen.said] == [
+        "it runs; waiting for its tools",
+        "the pool does not answer; watching again when it does",
+        "it runs; waiting for its tools",
+    ]
