@@ -2,7 +2,8 @@
 
 What a disk holds is told by the SHA-256 over the numbers, lengths and XXH64 of its blocks of 1 MiB, in order. Blocks
 that are all zeros are left out, since an export may leave them out, and disks are told by their places in the guest,
-since an export may bring them in another order.
+since an export may bring them in another order. Storage may round a size up: a disk may be larger than in the backup
+where nothing but zeros lies beyond, for which the block in which the backup's disk ends is told in two.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Comparing:
         self._stored = stored
         self._wanted = expected
         self._digests = DiskDigests()
-        self._verifier = Verifier(self._digests)
+        self._verifier = Verifier(self._digests, {one.device: one.size for one in stored.manifest.contents.disks})
         self._stream = Examined("The comparison", self._verifier)
 
     @property
@@ -108,7 +109,7 @@ class Comparing:
             there = next((one for one in found.disks if one.device == disk.device), None)
             if there is None:
                 raise Damaged(f"The copy has no {label}.", disk=label)
-            if there.size != disk.size:
+            if there.size < disk.size:
                 was, now = size(disk.size), size(there.size)
                 raise Damaged(f"{named} has {now} in the copy and {was} in the backup.", disk=label)
             if digests[disk.device] != self._wanted[disk.device]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import xxhash
@@ -34,10 +35,12 @@ class Verifier:
 
     Args:
         record: Takes the records of the proof as they are made (see `proof`); None makes none.
+        ends: See `Walk`.
     """
 
-    def __init__(self, record: Recorder | None = None) -> None:
+    def __init__(self, record: Recorder | None = None, ends: Mapping[str, int] | None = None) -> None:
         self._record = record
+        self._ends = ends
         self._head = bytearray()
         self._tail = b""
         self._size = 0
@@ -136,7 +139,8 @@ class Verifier:
         else:
             self._unpacker = Plain()
         packed = self._unpacker.name != "none"
-        self._walk = Walk(self._record.block if self._record is not None else None, packed=packed)
+        told = self._record.block if self._record is not None else None
+        self._walk = Walk(told, packed=packed, ends=self._ends)
         self._unpack(memoryview(head), 0)
 
     def _unpack(self, piece: memoryview, start: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Final
 
 import xxhash
@@ -33,10 +33,27 @@ OnBlock = Callable[[int, int, int], None]
 """Called after each block that is right: its number, its bytes, its XXH64. A disk begins with number 0."""
 
 
+class _Parts:
+    """The XXH64 of what a block holds up to a place within it, and of what follows."""
+
+    def __init__(self, head: int) -> None:
+        self._left = head
+        self._head, self._rest = xxhash.xxh64(), xxhash.xxh64()
+
+    def update(self, part: memoryview) -> None:
+        self._head.update(part[: self._left])
+        self._rest.update(part[self._left :])
+        self._left = max(0, self._left - len(part))
+
+    def digests(self) -> tuple[int, int]:
+        return self._head.intdigest(), self._rest.intdigest()
+
+
 class Walk:
     """Takes the unpacked bytes of an archive in any pieces, and raises Damaged at the first that cannot be right.
 
-    Blocks that lie whole in a piece are hashed where they lie; nothing of a disk is ever copied.
+    Blocks that lie whole in a piece are hashed where they lie; nothing of a disk is ever copied. `ends` says, by the
+    place of a disk in the guest, after how many bytes a block of it is told in two: what follows has the next number.
 
     Attributes:
         offset: Bytes taken so far.
@@ -48,7 +65,7 @@ class Walk:
         checks: Which hash protects the blocks; "" until the first one.
     """
 
-    def __init__(self, on_block: OnBlock | None, *, packed: bool) -> None:
+    def __init__(self, on_block: OnBlock | None, *, packed: bool, ends: Mapping[str, int] | None = None) -> None:
         self.offset = 0
         self.covered = 0
         self.expected = 0
@@ -60,6 +77,7 @@ class Walk:
         self.disks: list[ArchivedDisk] = []
         self._on_block = on_block
         self._packed = packed
+        self._ends = ends or {}
         self._held = bytearray()
         self._disk: OvaDisk | None = None
         self._name = ""
@@ -184,7 +202,9 @@ class Walk:
             self._reached = reached
             if reached + length > disk.size:
                 raise self._damaged(f"it lies beyond the end of the disk ({disk.size:,} bytes)", self._began)
-            digest, proof = yield from self._read_block(length)
+            head = self._ends.get(disk.device, 0) - reached
+            parts = _Parts(head) if 0 < head < length else None
+            digest, proof = yield from self._read_block(length, parts)
             yield from self._read_companion(digest, proof)
             reached += length
             self._reached = reached
@@ -194,8 +214,12 @@ class Walk:
                 raise self._damaged("the last block of the disk is empty", self._began)
             self.blocks += 1
             self.covered = before + reached
-            if self._on_block is not None:
+            if self._on_block is not None and parts is None:
                 self._on_block(number, length, digest)
+            elif self._on_block is not None and parts is not None:
+                first_digest, rest_digest = parts.digests()
+                self._on_block(number, head, first_digest)
+                self._on_block(number + 1, length - head, rest_digest)
         self.disks.append(
             ArchivedDisk(disk.device, disk.name, disk.uuid, disk.size, stored, disk.sr, disk.sr_name),
         )
@@ -231,13 +255,13 @@ class Walk:
         self.members += 1
         return member
 
-    def _read_block(self, length: int) -> Generator[tuple[int, int], memoryview, tuple[int, str]]:
+    def _read_block(self, length: int, parts: _Parts | None) -> Generator[tuple[int, int], memoryview, tuple[int, str]]:
         """XXH64 of a block, and its SHA-1 ("" where the archive is known to have none)."""
         also_sha1 = self.checks != "XXH64"
         if not length:
             return xxhash.xxh64_intdigest(b""), hashlib.sha1(usedforsecurity=False).hexdigest() if also_sha1 else ""
         part = yield 1, length
-        if len(part) == length and not also_sha1:
+        if len(part) == length and not also_sha1 and parts is None:
             return xxhash.xxh64_intdigest(part), ""
         short = xxhash.xxh64()
         # SHA-1 is the format's choice, against accidents.
@@ -246,6 +270,8 @@ class Walk:
             short.update(part)
             if also_sha1:
                 long.update(part)
+            if parts is not None:
+                parts.update(part)
             length -= len(part)
             del part
             if not length:

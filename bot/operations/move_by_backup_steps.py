@@ -9,11 +9,11 @@ from __future__ import annotations
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts
-from bot.domain.calls import Call, Flag, Made, Ref
+from bot.domain.calls import Call, Flag, Made, Options, Ref
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Plan, Step
 from bot.domain.restores import Readiness, RestoreFacts
-from bot.domain.texts import Code, Phrase, say
+from bot.domain.texts import Code, Phrase, Size, many, say
 from bot.domain.words import counted, power_word
 from bot.errors import NotFound
 from bot.operations import backup_steps, restore_look
@@ -21,7 +21,7 @@ from bot.operations.backup_steps import Manner
 from bot.operations.base import Look, Seen
 from bot.operations.checks.backing import How, disks_of
 from bot.operations.ports import Facts
-from bot.operations.restore_steps import GUEST, IMPORT, IMPORT_ONCE, Bringing, arrival, aside, made_of, removal
+from bot.operations.restore_steps import GUEST, IMPORT, IMPORT_ONCE, Bringing, arrival, aside, made_of, removal, step_of
 
 #: The workers, and the steps of the copy that would otherwise be taken for those of the guest.
 COMPARE, WATCH = "move.compare", "move.watch"
@@ -157,7 +157,20 @@ async def _compared(of: Plan, step: Step, facts: Facts) -> Look:
         n=f"{int(blocks):,}",
         backup=Code(backup),
     )
-    return Look(Seen.DONE, line, ())
+    larger = [
+        say("disk {device} is {more} larger there, all zeros", device=place, more=Size(now.sizes[place] - size))
+        for place, size in _sizes(of).items()
+        if now.sizes.get(place, 0) > size
+    ]
+    told = say("{line}; {larger}", line=line, larger=many(larger)) if larger else line
+    return Look(Seen.DONE, told, ())
+
+
+def _sizes(of: Plan) -> dict[str, int]:
+    """Bytes of each disk of the guest when planned, by its place."""
+    bring = step_of(of, IMPORT)
+    wanted = [one.values for one in bring.call.args if isinstance(one, Options)] if bring is not None else []
+    return {place: int(size) for values in wanted for place, size in values.items()}
 
 
 async def _copy_runs(of: Plan, step: Step, facts: Facts) -> Look:

@@ -88,10 +88,47 @@ async def test_a_disk_that_differs_in_anything_is_named(shelf: Shelf, backup: st
         await compared(shelf, backup, stream)
 
 
-async def test_a_disk_of_another_size_is_not_the_same(shelf: Shelf, backup: str) -> None:
-    larger = Recipe(disks=[DiskSpec("Ref:7", 5 * MIB, {**ROOT, 4: ZERO}, device="0")])
-    with pytest.raises(Damaged, match=r"5 MiB in the copy and 4 MiB in the backup"):
-        await compared(shelf, backup, make_archive(larger))
+def rounded(root: dict[int, bytes], data: dict[int, bytes], *, sizes: tuple[int, int], **more: str) -> bytes:
+    disks = [DiskSpec("Ref:7", sizes[0], root, device="0"), DiskSpec("Ref:9", sizes[1], data, device="3")]
+    return make_archive(Recipe(disks=disks, companions=more.get("companions", "xxhash")), more.get("packed", "none"))
+
+
+async def test_a_disk_that_the_storage_has_made_larger_is_the_same_where_only_zeros_lie_beyond(
+    shelf: Shelf, backup: str
+) -> None:
+    data = {**DATA, 1: DATA[1] + bytes(MIB // 2)}
+    assert await compared(shelf, backup, rounded(ROOT, data, sizes=(4 * MIB, 2 * MIB))) == 6
+    packed = rounded({**ROOT, 4: ZERO}, {**data, 2: ZERO}, sizes=(5 * MIB, 3 * MIB), packed="zstd")
+    assert await compared(shelf, backup, packed) == 8
+    slow = rounded(ROOT, data, sizes=(4 * MIB, 2 * MIB), companions="checksum")
+    assert await compared(shelf, backup, slow) == 6
+
+
+@pytest.mark.parametrize(
+    ("root", "last", "says"),
+    [
+        (ROOT, DATA[1] + bytes(MIB // 2 - 1) + b"x", "Disk 3 .*does not hold"),
+        (ROOT, DATA[1][:-1] + b"\0" + bytes(MIB // 2), "Disk 3 .*does not hold"),
+        ({**ROOT, 3: make_content(9)}, DATA[1] + bytes(MIB // 2), "Disk 0 .*does not hold"),
+    ],
+    ids=["beyond the end", "before the end", "another disk"],
+)
+async def test_a_larger_disk_that_holds_anything_else_is_not_the_same(
+    shelf: Shelf, backup: str, root: dict[int, bytes], last: bytes, says: str
+) -> None:
+    with pytest.raises(Damaged, match=says):
+        await compared(shelf, backup, rounded(root, {0: DATA[0], 1: last}, sizes=(4 * MIB, 2 * MIB)))
+
+
+async def test_a_whole_block_beyond_the_end_of_the_backup_s_disk_must_be_zeros(shelf: Shelf, backup: str) -> None:
+    with pytest.raises(Damaged, match=r"Disk 0 .*does not hold"):
+        await compared(shelf, backup, rounded({**ROOT, 4: make_content(8)}, DATA, sizes=(5 * MIB, MIB + MIB // 2)))
+
+
+async def test_a_disk_that_is_smaller_is_not_the_same(shelf: Shelf, backup: str) -> None:
+    smaller = {0: ROOT[0], 1: ZERO, 2: ROOT[2]}
+    with pytest.raises(Damaged, match=r"3 MiB in the copy and 4 MiB in the backup"):
+        await compared(shelf, backup, rounded(smaller, DATA, sizes=(3 * MIB, MIB + MIB // 2)))
 
 
 async def test_without_its_proof_nothing_is_called_the_same(shelf: Shelf, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ import pytest
 from migration_facts import GIB
 from move_world import MAC, planned, read, source, stops, there, way
 
-from bot.domain.calls import Made, Ref
+from bot.domain.calls import Argument, Made, Options, Ref
 from bot.domain.inventory import PowerState, XapiVerdict
 from bot.domain.plan import Plan, Risk, ceiling, digest, drift
-from bot.domain.restores import Holder
+from bot.domain.restores import Holder, Restored
 from bot.domain.texts import plain
 from bot.operations import migrate
+from bot.operations.move_by_backup_steps import look
 from bot.operations.restore_steps import IMPORT, READY, readiness, step_of
 
 HALTED = read(backups.vm(power_state=PowerState.HALTED, host=None))
@@ -50,6 +51,34 @@ def test_the_host_of_the_source_is_free_for_other_exports_once_its_own_is_in() -
         "restore.import": ["archive archive"],
         "move.compare": ["pool p-2", "host h-2"],
     }
+
+
+async def test_the_card_says_by_how_much_a_disk_is_larger_at_its_new_storage() -> None:
+    plan = planned()
+    step = next(one for one in plan.steps if one.kind == "move.compare")
+    call = msgspec.structs.replace(step.call, args=(Ref("VM", "vm-9"), Ref("backup", "b-1")))
+    step = msgspec.structs.replace(step, call=call)
+    (size,) = next(one.values for one in step_args(plan) if isinstance(one, Options)).values()
+    for more, ends in ((0, "what backup b-1 holds"), (4 << 20, "; disk 0 is 4 MiB larger there, all zeros")):
+        shown = moves.copy(compared="b-1 4000", sizes={"0": int(size) + more})
+        found = await look(plan, step, Shown(shown))  # type: ignore[arg-type]  # as much as is asked
+        assert plain(found.headline).replace("`", "").endswith(ends)
+
+
+def step_args(plan: Plan) -> tuple[Argument, ...]:
+    bring = step_of(plan, IMPORT)
+    assert bring is not None
+    return bring.call.args
+
+
+class Shown:
+    """A pool that shows one guest."""
+
+    def __init__(self, guest: Restored) -> None:
+        self.guest = guest
+
+    async def restored(self, _pool: str, _vm: str) -> Restored:
+        return self.guest
 
 
 def test_on_the_way_back_the_copy_is_stopped_first_and_the_guest_does_not_wait_for_the_other_pool() -> None:
