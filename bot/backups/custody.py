@@ -20,6 +20,8 @@ LONGEST: Final = 1 << 16
 _DAY: Final = 86_400.0
 # A bot prunes every day; it may have been down over a long weekend.
 _PLAUSIBLE: Final = 4 * _DAY
+# Where nobody has pruned yet only the backups have dates; these may be far apart.
+_PLAUSIBLE_FIRST: Final = 30 * _DAY
 
 
 class Custody(msgspec.Struct, frozen=True):
@@ -37,17 +39,21 @@ class Custody(msgspec.Struct, frozen=True):
         owner = self.owner or asking
         return owner if manifest.store in {"", *self.taken} else manifest.store
 
-    def doubt(self, now: float) -> str:
+    def doubt(self, now: float, newest: float | None) -> str:
         """Why a clock that says `now` is not believed; "" where nothing speaks against it.
 
-        A clock that is far ahead makes every backup old at once.
+        A clock that is far ahead makes every backup old at once. `newest` (Unix seconds) is when the newest backup here
+        was made, None for none; it counts where nobody has pruned yet.
         """
-        if self.pruned_at is None or now - self.pruned_at <= _PLAUSIBLE:
+        last, most, what = self.pruned_at, _PLAUSIBLE, "backups were pruned last"
+        if last is None:
+            last, most, what = newest, _PLAUSIBLE_FIRST, "the newest backup was made, and nobody has pruned here yet"
+        if last is None or now - last <= most:
             return ""
-        days, at = (now - self.pruned_at) / _DAY, datetime.fromtimestamp(now, UTC)
+        days, at = (now - last) / _DAY, datetime.fromtimestamp(now, UTC)
         return (
-            f"Nothing was removed: by the clock it is {at:%Y-%m-%d %H:%M} UTC, {days:,.0f} days after backups were "
-            "pruned last. If that is right, `xenbot backups prune --clock-is-right` goes on."
+            f"Nothing was removed: by the clock it is {at:%Y-%m-%d %H:%M} UTC, {days:,.0f} days after {what}. "
+            "If that is right, `xenbot backups prune --clock-is-right` goes on."
         )
 
     def pruned(self, now: float, who: str, *, sure: bool) -> Custody:

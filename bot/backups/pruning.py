@@ -69,7 +69,8 @@ def prune(target: Target, policy: Policy, now: float, who: str, bot: str = "", *
     findings: list[str] = []
     with target.alone():
         custody = target.custody()
-        plan = _plan(target.listing(), policy, now, custody, bot, sure=sure)
+        listing = target.listing()
+        plan = _plan(listing, policy, now, custody, bot, sure=sure)
         before = now - policy.trash_days * _DAY
         try:
             # For good first: what goes to the trash now must stay there for the whole delay.
@@ -80,7 +81,7 @@ def prune(target: Target, policy: Policy, now: float, who: str, bot: str = "", *
                 with contextlib.suppress(NotFound):
                     target.trash(one.id, who, now)
                     dropped.append(one)
-            if sure or not custody.doubt(now):
+            if sure or not custody.doubt(now, _newest(listing)):
                 # Last, since on a full disk there is room for it only now.
                 target.keep_custody(custody.pruned(now, bot, sure=sure))
         except TargetFailed as failed:
@@ -107,7 +108,7 @@ def _plan(listing: Listing, policy: Policy, now: float, custody: Custody, bot: s
     findings = [one.sentence for one in listing.findings]
     others = of_others(custody, (one.manifest for one in listing.stored), bot)
     ours = [one for one in listing.stored if custody.keeper_of(one.manifest, bot) == bot]
-    doubt = "" if sure else custody.doubt(now)
+    doubt = "" if sure else custody.doubt(now, _newest(listing))
     if doubt:
         kept = [one.backup for one in ours if one.backup.state is not BackupState.TRASHED]
         why = "the clock is in doubt"
@@ -129,6 +130,11 @@ def _plan(listing: Listing, policy: Policy, now: float, custody: Custody, bot: s
     )
     purge = _purgeable(ours, now - policy.trash_days * _DAY)
     return Pruning(tuple(keep), tuple(drop), tuple(purge), tuple(findings), others)
+
+
+def _newest(listing: Listing) -> float | None:
+    """When the newest backup was made (Unix seconds), wherever it lies and whoever has made it."""
+    return max((one.backup.at for one in listing.stored), default=None)
 
 
 def _groups(stored: Iterable[Stored]) -> list[tuple[str, list[Backup]]]:

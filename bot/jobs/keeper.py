@@ -116,8 +116,7 @@ class Keeper:
         if pruned.findings:
             await self._tell(_odd(pruned))
         for bot, count in pruned.others.items():
-            if await self.store.is_news(f"backups_of_other_bot:{bot}"):
-                await self._tell(_of_another(bot, count))
+            await self.store.tell_once(f"backups_of_other_bot:{bot}", [self._post(_of_another(bot, count))])
 
     async def _look(self) -> None:
         known = await self.store.backups(limit=_ALL)

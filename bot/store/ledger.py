@@ -107,14 +107,16 @@ class Ledger:
 
         return await self.database.write(work)
 
-    async def is_news(self, key: str) -> bool:
-        """Whether this is asked for `key` for the first time."""
+    async def tell_once(self, key: str, story: Sequence[Outgoing]) -> None:
+        """Says it the first time that this is asked for `key`, and never again."""
 
-        def work(db: sqlite_utils.Database) -> bool:
+        def work(db: sqlite_utils.Database) -> None:
             put = db.execute("INSERT OR IGNORE INTO settings (key, value) VALUES (?, ?)", [key, repr(self.clock())])
-            return put.rowcount == 1
+            if put.rowcount == 1:
+                outbox.put(db, self.clock(), story)
 
-        return await self.database.write(work)
+        await self.database.write(work)
+        self._news.set()
 
     async def day_is_over(self, key: str, day_s: float) -> bool:
         """Whether a day has passed since this last said yes for `key`; the first time only starts the day."""

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import shutil
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
@@ -424,6 +425,34 @@ async def test_a_clock_that_is_suddenly_far_ahead_removes_nothing(bench: Bench) 
         assert {one.state for one in bench.target.listing().backups} == {BackupState.WHOLE, BackupState.TRASHED}
         assert set(kept) < {one.id for one in bench.target.listing().backups}
     bench.clock.now -= 1200 * DAY
+    assert await bench.round(DAY) == []
+
+
+async def test_before_the_first_pruning_the_newest_backup_says_what_a_clock_may_show(bench: Bench) -> None:
+    bench.keeping = Keeping(0, 0.01, 0)
+    for _ in range(3):
+        await bench.kept()
+        bench.clock.now += 60
+    (text,) = await bench.round(800 * DAY)
+    assert "800 days after the newest backup was made, and nobody has pruned here yet" in text
+    assert "xenbot backups prune --clock-is-right" in text
+    assert {one.state for one in bench.target.listing().backups} == {BackupState.WHOLE}
+    bench.clock.now -= 798 * DAY
+    assert await bench.round() == []
+    states = [one.state for one in bench.target.listing().backups]
+    assert sorted(states) == sorted([BackupState.WHOLE, BackupState.TRASHED, BackupState.TRASHED])
+
+
+async def test_the_notice_of_another_bot_is_not_lost_where_it_could_not_be_stored(bench: Bench) -> None:
+    bench.keeping = Keeping(0, 0.01, 0)
+    await _made_by(bench, "fedcba9876543210")
+    full = "CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    await bench.store.database.write(lambda db: db.execute(full))
+    with pytest.raises(sqlite3.Error, match="disk full"):
+        await bench.round(DAY)
+    await bench.store.database.write(lambda db: db.execute("DROP TRIGGER full"))
+    (text,) = await bench.round(DAY)
+    assert "The archive holds 1 backup of another xenbot" in text
     assert await bench.round(DAY) == []
 
 
