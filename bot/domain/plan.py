@@ -235,7 +235,8 @@ def _promised(step: Step) -> tuple[object, ...]:
     # What is taken back, and when, is as much a part of what people agree to as what is done, and where.
     lane = (step.lane, step.makes, step.undoes, step.unless_well) if step.lane else ()
     more = tuple(one for one in (step.only_without, step.pool) if one)
-    return (step.kind, step.call, *lane, *more)
+    # Named, and only where set: what was agreed to before there were any stays agreed to.
+    return (step.kind, step.call, *lane, *more, *["early"] * step.early, *["certain"] * step.certain)
 
 
 def ceiling(plan: Plan) -> Ceiling:

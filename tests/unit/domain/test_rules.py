@@ -77,6 +77,17 @@ def test_anything_that_changes_what_runs_changes_the_promise(changes: dict[str, 
     assert drift(plan(), ceiling(plan()), plan(**changes))
 
 
+@pytest.mark.parametrize("flag", ["early", "certain"])
+def test_when_something_is_taken_back_is_part_of_the_promise(flag: str) -> None:
+    (step,) = plan().steps
+    assert digest(plan()) != digest(plan(steps=(msgspec.structs.replace(step, **{flag: True}),)))
+
+
+def test_what_was_promised_before_there_was_a_choice_stays_promised() -> None:
+    promised = "8e5036b29d93536e87804eb1cd07bbbc4232ab282668a414775eb543d62cbb06"
+    assert digest(plan()) == promised
+
+
 def test_getting_better_never_voids() -> None:
     warned = plan(checks=(Check("memory", Grade.WARNING, "Memory", say("tight")),), risk=Risk.HIGH)
     assert drift(warned, ceiling(warned), plan()) == ()
