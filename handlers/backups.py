@@ -80,12 +80,12 @@ async def _look(context: Context) -> tuple[Sequence[Backup], Sequence[Odd], tupl
     before = await context.journal.backups(limit=_EVERY)
     try:
         async with asyncio.timeout(_GLANCE_S):
-            shown = await context.facts.library.listing()
+            shown = await context.facts.library.glance()
     except TimeoutError:
         doubt = say("The archive has not answered for {s}: this is from memory.", s=Span(_GLANCE_S))
         return before, (), (Facts((doubt,)),)
     except TargetFailed as failed:
-        doubt = say("{why} {fix}", why=Quote(failed.message), fix=Quote(failed.fix))
+        doubt = say("{why} {fix} This is from memory.", why=Quote(failed.message), fix=Quote(failed.fix))
         return before, (), (Facts((doubt,)),)
     ids = {one.id for one in before}
     for one in shown.backups:

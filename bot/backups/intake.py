@@ -16,6 +16,7 @@ from typing import Final, Generic, Self, TypeVar
 from bot.backups.intake_examined import Examined, Examiner
 from bot.backups.intake_file import WholeFile
 from bot.backups.intake_ring import BUFFER_BYTES, BUFFERS
+from bot.errors import TargetFailed
 
 _HASH: Final = 1
 _WRITE: Final = 2
@@ -72,6 +73,12 @@ class Intake(Examined[_F]):
         """Waits until everything is checked and on disk. Raises TargetFailed, Damaged."""
         contents = await self.ended()
         return Received(self._writing.result(), self._hashing.result(), contents)
+
+    def _hangs(self) -> TargetFailed:
+        return TargetFailed(
+            f"{self.path} hangs: a write to it does not come back.",
+            "See that it is mounted and that its server answers.",
+        )
 
     def _hash(self) -> str:
         # Half of all the processor time of an intake, so that it does not share a thread.

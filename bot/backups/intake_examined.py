@@ -110,11 +110,14 @@ class Examined(Generic[_F]):
             one.add_done_callback(lambda done: done.cancelled() or done.exception())
         _, hanging = await asyncio.wait(works, timeout=within_s)
         if hanging:
-            raise TargetFailed(
-                f"{self._name} hangs: a write to it does not come back.",
-                "See that it is mounted and that its server answers.",
-            )
+            raise self._hangs()
         self._ring.free_memory()
+
+    def _hangs(self) -> TargetFailed:
+        return TargetFailed(
+            f"{self._name} hangs: what reads it along does not come to an end.",
+            "See how busy the machine of xenbot is, then run it again.",
+        )
 
     def _examine(self) -> _F:
         while (buffer := self._ring.next(_EXAMINE)) is not None:

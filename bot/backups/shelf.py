@@ -31,6 +31,8 @@ _PROOF_S: Final = 300.0
 _ASKING: Final = 8
 #: Looks at archives take long also when all is well, and are not to keep what is asked waiting.
 _READING: Final = 8
+#: A list that somebody has given up waiting for keeps its thread; more of them would take those that restores need.
+_GLANCES: Final = 2
 
 
 class Shelf(Asking):
@@ -43,10 +45,21 @@ class Shelf(Asking):
         self._turns: dict[str, asyncio.Lock] = {}
         self._waiting: Counter[str] = Counter()
         self._reading = ThreadPoolExecutor(_READING, thread_name_prefix="shelf-reading")
+        self._glances = threading.BoundedSemaphore(_GLANCES)
 
     async def listing(self) -> Shown:
         """See `Library.listing`."""
         return (await asyncio.wrap_future(self._threads.submit(self._target().listing))).shown(self._clock())
+
+    async def glance(self) -> Shown:
+        """See `Library.glance`."""
+        target = self._target()
+        if not self._glances.acquire(blocking=False):
+            raise TargetFailed("The archive is being listed for others already.", "Ask again in a minute.")
+        listing = self._threads.submit(target.listing)
+        # At the end of the thread: whoever asked may be gone long before.
+        listing.add_done_callback(lambda _: self._glances.release())
+        return (await asyncio.wrap_future(listing)).shown(self._clock())
 
     async def archived(self, backup: str) -> Archived:
         """See `Library.archived`."""

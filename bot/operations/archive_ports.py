@@ -113,6 +113,10 @@ class Library(Protocol):
         """All there is, those in the trash included."""
         ...
 
+    async def glance(self) -> Shown:
+        """The same for somebody who may give up waiting. Raises TargetFailed where it is read for others already."""
+        ...
+
     async def archived(self, backup: str, /) -> Archived:
         """What is known of a backup, and what its manifest says is in it. Raises NotFound."""
         ...

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 from backup_keeping import keep
 from xva_making import MIB, DiskSpec, Recipe, make_archive, make_content
 
-from bot.backups import Folder, Shelf
+from bot.backups import Folder, Shelf, intake_examined
+from bot.backups.verifier import Verifier
 from bot.errors import Damaged, NotFound, Refused, TargetFailed
 from bot.operations.archive_ports import Comparison
 
@@ -147,4 +149,26 @@ async def test_a_comparison_that_is_given_up_lets_go_of_whoever_fills_it(shelf: 
         comparison.sink.take()
     with pytest.raises(TargetFailed, match="given up"):
         await comparison.same()
+    await comparison.discard()
+
+
+async def test_a_comparison_that_hangs_is_not_called_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored, begun, end = keep(Folder(tmp_path)), threading.Event(), threading.Event()
+
+    def hang(_verifier: Verifier, _data: memoryview) -> None:
+        begun.set()
+        end.wait()
+
+    monkeypatch.setattr(Verifier, "feed", hang)
+    monkeypatch.setattr(intake_examined, "LINGER_S", 0.05)
+    comparison = await Shelf(Folder(tmp_path)).compare(stored.manifest.id)
+    try:
+        buffer = comparison.sink.take()
+        comparison.sink.give(len(buffer))
+        assert await asyncio.to_thread(begun.wait, 20)
+        with pytest.raises(TargetFailed, match="The comparison hangs: what reads it along") as hangs:
+            await comparison.discard()
+        assert "write" not in str(hangs.value)
+    finally:
+        end.set()
     await comparison.discard()

@@ -12,7 +12,7 @@ from backup_keeping import keep
 
 from bot.backups import Folder, Shelf, asking, shelf
 from bot.backups.target import Listing, Stored
-from bot.domain.catalogue import Proof
+from bot.domain.catalogue import Proof, Shown
 from bot.errors import TargetFailed
 
 #: More than the event loop has threads for everything else, the looking up of names included.
@@ -72,6 +72,41 @@ async def test_a_list_that_never_comes_takes_no_thread_of_others(dead: Dead) -> 
         assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
     dead.back.set()
     assert all(len(found.backups) == 1 for found in await asyncio.gather(*lists))
+
+
+async def test_people_who_give_up_on_lists_leave_the_threads_that_restores_need(
+    dead: Dead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Shelf(dead)
+    (stored,) = Folder(tmp_path).listing().stored
+    lists = [asyncio.ensure_future(asked.glance()) for _ in range(MANY)]
+    async with asyncio.timeout(20):
+        for one in asyncio.as_completed(lists[2:]):
+            with pytest.raises(TargetFailed, match="listed for others already"):
+                await one
+    waiting = [one for one in lists if not one.done()]
+    assert len(waiting) == 2
+    for one in waiting:
+        one.cancel()
+    await asyncio.wait(lists)
+    # Nobody waits any more, but the threads do.
+    with pytest.raises(TargetFailed, match="listed for others already"):
+        await asked.glance()
+    monkeypatch.setattr(dead, "find", Folder(tmp_path).find)
+    async with asyncio.timeout(20):
+        assert await asked.path(stored.manifest.id) == stored.archive
+    dead.back.set()
+    async with asyncio.timeout(20):
+        assert len((await _once_free(asked)).backups) == 1
+
+
+async def _once_free(asked: Shelf) -> Shown:
+    """What the archive shows, as soon as nobody's list stands in the way."""
+    while True:
+        try:
+            return await asked.glance()
+        except TargetFailed:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -76,7 +76,7 @@ class FakeLibrary:
         self.stored: list[Backup] | None = None
         self.failure: TargetFailed | None = None
 
-    async def listing(self) -> Shown:
+    async def glance(self) -> Shown:
         if self.failure is not None:
             raise self.failure
         catalogued = self.catalogue.catalogue if self.catalogue is not None else []
