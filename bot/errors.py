@@ -6,6 +6,7 @@ XenbotError
 │   ├── NotUnderstood    the words
 │   ├── NotFound         no object of that name; carries the nearest ones
 │   ├── Ambiguous        more than one object of that name; carries the candidates
+│   ├── Unnamed          an object was left out of which there are several; carries the candidates
 │   ├── NotAllowed       role, channel, own request
 │   │   └── DirectorySilent  nobody could be asked; not an answer about the person
 │   └── Refused          a rule or the present state says no: frozen, locked, too late
@@ -78,6 +79,16 @@ class Ambiguous(UserError):
         super().__init__(f"{len(candidates)} {kind}s are called “{name}”.", "Choose one.")
         self.kind = kind
         self.name = name
+        self.candidates = tuple(candidates)
+
+
+class Unnamed(UserError):
+    """An object was left out of which there are several; one of `candidates` is to be chosen for argument `slot`."""
+
+    def __init__(self, kind: str, slot: str, candidates: Sequence[Candidate], fix: str) -> None:
+        super().__init__(f"There are {len(candidates)} {kind}s, and none was named.", fix)
+        self.kind = kind
+        self.slot = slot
         self.candidates = tuple(candidates)
 
 

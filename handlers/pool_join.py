@@ -12,6 +12,12 @@ from bot.errors import Refused
 from bot.operations import pool_join
 from bot.operations.joining import newcomer
 
+_NO_EJECT = "`/xen pool-eject` is out of scope: XAPI wipes a host that leaves its pool, its own disks with it."
+_INSTEAD = (
+    "Back up what its own storage holds, empty it with `/xen evacuate <host>`, and see with `/xen pool-check <pool>` "
+    "that the others can do without it. Then, at the pool's console: `xe pool-eject host-uuid=…`."
+)
+
 
 class Arguments(msgspec.Struct, frozen=True):
     """Which host, which pool, and why."""
@@ -38,4 +44,5 @@ COMMAND = Command(
     does=Change(plan),
     topic=Topic.HOSTS,
     absent=newcomer.lacking,
+    undone={"pool-eject": (_NO_EJECT, _INSTEAD)},
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -145,7 +145,8 @@ class Topic(StrEnum):
 class Command(msgspec.Struct, frozen=True):
     """One slash command. `usage` and `example` are written without the leading `/xen`.
 
-    `absent` gives what is told beside an object that was not found, such as what would make it known.
+    `absent` gives what is told beside an object that was not found, such as what would make it known. `undone` holds
+    words that there is no command for on purpose: why there is none, and what to do instead.
     """
 
     word: str
@@ -157,6 +158,7 @@ class Command(msgspec.Struct, frozen=True):
     does: Change | Query | Control
     topic: Topic = Topic.XENBOT
     absent: Callable[[NotFound, Fleet], tuple[Phrase, ...]] | None = None
+    undone: Mapping[str, tuple[str, str]] = {}
 
 
 class Registry:
@@ -167,6 +169,7 @@ class Registry:
         self._by_word = {command.word: command for command in self.commands}
         if len(self._by_word) != len(self.commands):
             raise ValueError("two handlers declare the same word")
+        self._undone = {word: told for command in self.commands for word, told in command.undone.items()}
 
     @property
     def words(self) -> frozenset[str]:
@@ -189,9 +192,11 @@ class Registry:
         return (both, rest) if both in self._by_word else (word, tail)
 
     def find(self, word: str) -> Command:
-        """The command of that word. Raises NotUnderstood with the closest one."""
+        """The command of that word. Raises NotUnderstood with what to do instead, or with the closest one."""
         if word in self._by_word:
             return self._by_word[word]
+        if word in self._undone:
+            raise NotUnderstood(*self._undone[word])
         close = difflib.get_close_matches(word, self._by_word, n=1, cutoff=0.5)
         if close:
             command = self._by_word[close[0]]

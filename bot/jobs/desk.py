@@ -17,6 +17,7 @@ from bot.errors import (
     NotUnderstood,
     Refused,
     StoreError,
+    Unnamed,
     UserError,
 )
 from bot.jobs.acquaintances import Acquaintances
@@ -152,6 +153,8 @@ class Desk(Settling):
             return None if answer is None else await self.asks.bounded(answer, person.id)
         except Ambiguous as several:
             return await self.questions.which(command, written, person, several)
+        except Unnamed as left:
+            return await self.questions.unnamed(command, written, person, left)
         except NotFound as none:
             lacking = command.absent(none, self.fleet) if command.absent is not None else ()
             return await self.questions.nearest(command, written, person, none, lacking)

@@ -1,15 +1,15 @@
-"""Asking back: which of several objects was meant, or whether one of the nearest names was."""
+"""Asking back: which of several objects was meant, whether named or left out, or whether one of the nearest was."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bot.commands import Command
 from bot.domain.message import Facts, Message, Option, Part, Select, Small, Verdict
 from bot.domain.policy import Person
 from bot.domain.texts import Code, Phrase, Quote, many, plain, say
-from bot.errors import Ambiguous, Candidate, NotFound
+from bot.errors import Ambiguous, Candidate, NotFound, Unnamed
 from bot.operations.lookalike import spellings
 from bot.store import Store
 
@@ -34,16 +34,34 @@ class Questions:
 
     async def which(self, command: Command, written: Mapping[str, str], person: Person, several: Ambiguous) -> Message:
         """The candidates in a menu."""
-        pick = await self._keep(command, written, person, several.name)
+        slot = next(iter(_slots(written, several.name)), next(iter(written), ""))
         they = say("people") if several.kind == "person" else say("{kind}s", kind=several.kind)
         line = say(
             "{n} {they} are called “{name}”. Which one?", n=len(several.candidates), they=they, name=several.name
         )
-        options = tuple(
-            Option(label=_told_apart(one), value=f"{pick}:{one.uuid}", note=plain(one.where))
-            for one in several.candidates
-        )
         hint = say("Or write its UUID instead of the name, for example {uuid}.", uuid=Code(several.candidates[0].uuid))
+        return await self._choice(command, written, person, slot, several.candidates, (line, hint))
+
+    async def unnamed(self, command: Command, written: Mapping[str, str], person: Person, left: Unnamed) -> Message:
+        """All that could have been named, in a menu."""
+        line = say("There are {n} {kind}s, and none was named. Which one?", n=len(left.candidates), kind=left.kind)
+        hint = say("{fix}", fix=Quote(left.fix))
+        return await self._choice(command, written, person, left.slot, left.candidates, (line, hint))
+
+    async def _choice(
+        self,
+        command: Command,
+        written: Mapping[str, str],
+        person: Person,
+        slot: str,
+        candidates: Sequence[Candidate],
+        says: tuple[Phrase, Phrase],
+    ) -> Message:
+        pick = await self._store.keep_pick(person.id, command.word, dict(written), slot)
+        options = tuple(
+            Option(label=_told_apart(one), value=f"{pick}:{one.uuid}", note=plain(one.where)) for one in candidates
+        )
+        line, hint = says
         return Message(line, (Verdict(line), Select("Choose one", "pick", options), Small(hint)))
 
     async def nearest(
@@ -61,7 +79,8 @@ class Questions:
                 line = say("{what}", what=Quote(none.message))
                 return Message(line, (Verdict(line), Facts(lacking)))
             raise NotFound(none.kind, none.name, none.nearest, none.fix or _LISTED.get(none.kind, "")) from none
-        pick = await self._keep(command, written, person, none.name)
+        slot = next(iter(_slots(written, none.name)))
+        pick = await self._store.keep_pick(person.id, command.word, dict(written), slot)
         line = say(
             "There is no {kind} called “{name}”. Nearest: {names}", kind=none.kind, name=none.name, names=many(names)
         )
@@ -71,10 +90,6 @@ class Questions:
         if none.fix and not lacking:
             parts.append(Small(say("{fix}", fix=Quote(none.fix))))
         return Message(line, tuple(parts))
-
-    async def _keep(self, command: Command, written: Mapping[str, str], person: Person, name: str) -> str:
-        slot = next(iter(_slots(written, name)), next(iter(written), ""))
-        return await self._store.keep_pick(person.id, command.word, dict(written), slot)
 
 
 def _told_apart(one: Candidate) -> str:

@@ -9,8 +9,9 @@ from typing import Final
 from bot.domain.inventory import PoolView
 from bot.domain.plan import Way
 from bot.domain.storing import NfsFacts, NfsPlace
-from bot.domain.texts import Code, clean, say
-from bot.errors import NotUnderstood, Refused
+from bot.domain.texts import Code, clean, plain, say
+from bot.domain.words import counted
+from bot.errors import Candidate, NotUnderstood, Refused, Unnamed
 from bot.operations.restore import usable_name
 from bot.operations.sr_add_checks import Wish
 from bot.operations.sr_add_found import unheld
@@ -52,10 +53,13 @@ def _bracketed(text: str) -> tuple[str, str, str]:
 
 
 def pool_in(pools: tuple[PoolView, ...], named: PoolView | None) -> str:
-    """The UUID of the pool that is meant: the one named, or the only one there is. Raises Refused."""
+    """The UUID of the pool that is meant: the one named, or the only one there is. Raises Unnamed, Refused."""
     if named is None and len(pools) != 1:
-        names = ", ".join(f"“{view.name}”" for view in pools)
-        raise Refused("Several pools are configured, and none was named.", f"Add `to <pool>`: {names}.")
+        known = [(view.pool.uuid, view) for view in pools if view.pool is not None]
+        if not known:
+            raise Refused("No pool has answered yet.", "`/xen status` says what is known of each.")
+        found = [Candidate(uuid, view.name, plain(counted(len(view.hosts), "host", "hosts"))) for uuid, view in known]
+        raise Unnamed("pool", "pool", found, "Or add `to <pool>`.")
     view = named or pools[0]
     if view.pool is None:
         raise Refused(f"Pool {view.name} has not answered yet.", "`/xen status` says what is known of it.")

@@ -134,6 +134,25 @@ class StoryLab:
             value=element["value"],
         )
 
+    async def choose(self, message: dict[str, Any], words: str, who: str = "operator") -> dict[str, Any]:
+        """Takes the one choice of the menu in which the words stand."""
+        block, menu = next(
+            (block, element)
+            for block in message["blocks"]
+            for element in block.get("elements", [])
+            if element.get("type") == "static_select"
+        )
+        (option,) = [one for one in menu["options"] if words in strings(one)]
+        return await self.call(
+            "blocks.actions",
+            who,
+            channel=self.ops,
+            message_ts=message["ts"],
+            block_id=block["block_id"],
+            action_id=menu["action_id"],
+            selected_option=option,
+        )
+
     async def guest(self, name: str) -> dict[str, Any]:
         state = await self.state()
         names = {host["uuid"]: host["name"] for host in state["hosts"]}

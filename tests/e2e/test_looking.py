@@ -29,21 +29,7 @@ async def test_help_may_follow_the_command_it_is_about(lab: StoryLab) -> None:
 async def test_a_name_nobody_has_is_answered_with_the_nearest_to_choose_from(lab: StoryLab) -> None:
     await lab.xen("migrate centos55 to xenserver3")
     question = await lab.sees("There is no guest called “centos55”", "Nearest: centos54", private=True)
-    block, menu = next(
-        (block, element)
-        for block in question["blocks"]
-        for element in block.get("elements", [])
-        if element.get("type") == "static_select"
-    )
-    await lab.call(
-        "blocks.actions",
-        "operator",
-        channel=lab.ops,
-        message_ts=question["ts"],
-        block_id=block["block_id"],
-        action_id=menu["action_id"],
-        selected_option=menu["options"][0],
-    )
+    await lab.choose(question, "centos54")
     await lab.sees("Migrate centos54: xenserver1 → xenserver3", "Confirm", private=False)
 
 
@@ -59,22 +45,7 @@ async def test_the_beginning_of_a_name_is_answered_with_the_names_and_a_page_too
 async def test_a_shared_name_is_chosen_from_a_menu(lab: StoryLab) -> None:
     await lab.xen("status twin")
     question = await lab.sees("2 guests are called", "twin", private=True)
-    block, menu = next(
-        (block, element)
-        for block in question["blocks"]
-        for element in block.get("elements", [])
-        if element.get("type") == "static_select"
-    )
-    option = next(one for one in menu["options"] if "xenserver3" in one["description"]["text"])
-    await lab.call(
-        "blocks.actions",
-        "operator",
-        channel=lab.ops,
-        message_ts=question["ts"],
-        block_id=block["block_id"],
-        action_id=menu["action_id"],
-        selected_option=option,
-    )
+    await lab.choose(question, "xenserver3")
     await lab.sees("twin is running on xenserver3", private=True)
 
 

@@ -18,7 +18,10 @@ async def added(lab: StoryLab) -> None:
 
 async def test_a_mount_that_is_refused_is_explained_mended_and_done(lab: StoryLab) -> None:
     await nfs(lab, rpcbind="stopped")
-    await lab.xen(ASKED, who="admin")
+    await lab.xen(ASKED.replace(" to experiment", ""), who="admin")
+    which = await lab.sees("There are 4 pools, and none was named. Which one?", who="admin", private=True)
+    assert "Or add" in strings(which)
+    await lab.choose(which, "experiment", who="admin")
     no = await lab.sees("cannot be added to experiment", "mount returned 32", who="admin", private=True)
     assert "as a rule its rpcbind (port 111) is stopped" in strings(no)
     assert "systemctl start rpcbind nfs-server" in strings(no)

@@ -11,7 +11,7 @@ from small_fleet import NFS, SAN, VIEW
 
 from bot.commands import Registry, resolve, split
 from bot.domain.plan import Plan
-from bot.errors import Ambiguous, NotFound, NotUnderstood
+from bot.errors import Ambiguous, NotFound, NotUnderstood, Refused, Unnamed
 
 REGISTRY = Registry.discover()
 
@@ -91,6 +91,30 @@ def test_the_closest_command_is_offered(typed: str, meant: str) -> None:
     with pytest.raises(NotUnderstood) as refusal:
         REGISTRY.find(typed)
     assert f"Did you mean `/xen {meant}" in refusal.value.fix
+
+
+@pytest.mark.parametrize("words", ["pool-eject", "pool-eject xenserver3 from experiment", "POOL-EJECT help"])
+def test_who_wants_a_host_out_of_its_pool_is_told_why_not_and_what_instead(words: str) -> None:
+    with pytest.raises(NotUnderstood) as refusal:
+        REGISTRY.find(REGISTRY.read(words)[0])
+    assert "`/xen pool-eject` is out of scope: XAPI wipes a host" in refusal.value.message
+    assert "`/xen evacuate <host>`" in refusal.value.fix
+    assert "`xe pool-eject host-uuid=…`" in refusal.value.fix
+    assert "Did you mean" not in refusal.value.fix
+
+
+async def test_storage_for_none_of_several_pools_asks_which_of_those_that_have_answered() -> None:
+    silent = msgspec.structs.replace(VIEW, name="silent", pool=None)
+    other = msgspec.structs.replace(VIEW, name="other", pool=msgspec.structs.replace(VIEW.pool, uuid="p-2"))
+    room = Room()
+    room.fleet = FakeFleet(VIEW, silent, other)
+    with pytest.raises(Unnamed) as left:
+        await room.type("sr-add nfs nfsserver:/home/vms as nfs-vms")
+    assert left.value.slot == "pool"
+    assert [one.uuid for one in left.value.candidates] == [VIEW.pool.uuid, "p-2"]
+    room.fleet = FakeFleet(silent, silent)
+    with pytest.raises(Refused, match="No pool has answered yet"):
+        await room.type("sr-add nfs nfsserver:/home/vms as nfs-vms")
 
 
 async def test_unknown_and_ambiguous_names_are_told() -> None:
