@@ -50,6 +50,7 @@ class Archive(Asking):
         self._reserve = reserve
         self._identity = identity
         self._coming: set[Incoming] = set()
+        self._expected: dict[str, int] = {}
         self._clock = clock
 
     async def receive(self, guest: str, mark: str, likely: int) -> Incoming:
@@ -67,7 +68,15 @@ class Archive(Asking):
             raise
         coming = Incoming(self, target, draft, at, likely)
         self._coming.add(coming)
+        self.expect(mark, 0)
         return coming
+
+    def expect(self, mark: str, likely: int) -> None:
+        """See `Archives.expect`."""
+        if likely > 0:
+            self._expected[mark] = likely
+        else:
+            self._expected.pop(mark, None)
 
     def arrived(self, coming: Incoming) -> None:
         """It is over, and room is kept for it no longer."""
@@ -94,7 +103,7 @@ class Archive(Asking):
     async def room(self) -> Room:
         """See `Archives.room`."""
         space = await self._asked(self._target().space)
-        promised = sum(one.outstanding for one in self._coming)
+        promised = sum(one.outstanding for one in self._coming) + sum(self._expected.values())
         return Room(max(0, space.free - self._reserve - promised), space.total, promised)
 
     async def shares_server(self, config: Mapping[str, str]) -> bool:

@@ -71,6 +71,7 @@ class Course(Summing):
         self._crowded: LockKey | None = None
         self._others: dict[str, int] = {}
         self._news = asyncio.Event()
+        self._kept: dict[str, str] = {}
 
     async def run(self) -> tuple[JobRecord, End]:
         """Carries the job from wherever it stands to its end; gives it as last stored, and how it ended.
@@ -99,6 +100,8 @@ class Course(Summing):
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
+            for lane in list(self._kept):
+                self._let_go(lane)
 
     def _next(self, record: JobRecord, *, may_open: Callable[[int], bool] = lambda _first: True) -> list[int]:
         """The steps that may begin, or be taken up, beside those that run."""
@@ -132,8 +135,20 @@ class Course(Summing):
         for lane, steps in lanes.of_each(record).items():
             if lanes.over(record, steps):
                 self.slots.give_back((self.number, lane))
+                self._let_go(lane)
             elif any(step.state is not StepState.WAITING for step in steps):
                 self.slots.take((self.number, lane), lanes.held(record, steps), anyway=True)
+
+    async def _keep(self, record: JobRecord, lane: str) -> None:
+        """Keeps for a lane that is about to begin what it was just seen to have."""
+        if self.operation.ahead is not None:
+            self._kept[lane] = record.nonce
+            await self.operation.ahead.keep(lane, record.nonce, self.facts)
+
+    def _let_go(self, lane: str) -> None:
+        nonce = self._kept.pop(lane, None)
+        if nonce is not None and self.operation.ahead is not None:
+            self.operation.ahead.let_go(lane, nonce, self.facts)
 
     def _may_open(self, record: JobRecord, first: int) -> bool:
         planned = record.plan.steps[first]
@@ -175,6 +190,8 @@ class Course(Summing):
     async def _kept_together(self, runner: StepRunner, record: JobRecord) -> End:
         """Runs a step of a lane; where a defect of ours ends it, what the lane has begun is taken back all the same."""
         try:
+            if runner.just_judged:
+                await self._keep(record, record.plan.steps[runner.index].lane)
             return await runner.run(record)
         except StoreError:
             raise
@@ -191,7 +208,14 @@ class Course(Summing):
             # its steps would keep a guest stopped, or a snapshot growing.
             begun = {step.index for step in now.steps if planned[step.index].lane != lane}
             first = next(number for number, step in enumerate(planned) if step.lane == lane)
-            return await self.gate.judge(now, frozenset(begun)) if index == first else await self._guarded(now, index)
+            if index != first:
+                return await self._guarded(now, index)
+            # What was kept for this lane itself is not taken from it.
+            self._let_go(lane)
+            found = await self.gate.judge(now, frozenset(begun))
+            if found == ():
+                await self._keep(now, lane)
+            return found
         by_itself = self.operation.apart and not planned[index].alone
         begun = {step.index for step in now.steps if by_itself or step.state is not StepState.WAITING}
         return await self.gate.judge(now, frozenset(begun - {index}))

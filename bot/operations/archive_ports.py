@@ -58,6 +58,13 @@ class Archives(Protocol):
         """Makes room for a new backup of a guest (UUID); it will take up about `likely` bytes (0: nobody knows)."""
         ...
 
+    def expect(self, mark: str, likely: int, /) -> None:
+        """Keeps room for what will be received under this mark, until it is; 0 bytes for none any more. Never raises.
+
+        What is kept lives as long as the bot.
+        """
+        ...
+
     async def made(self, guest: str, mark: str, /) -> Backup | None:
         """The backup that was committed under this mark."""
         ...
@@ -67,7 +74,7 @@ class Archives(Protocol):
         ...
 
     async def room(self) -> Room:
-        """How much may still be written, with what backups under way will take kept for them."""
+        """How much may still be written, with what backups under way or expected will take kept for them."""
         ...
 
     async def shares_server(self, config: Mapping[str, str], /) -> bool:

@@ -21,6 +21,7 @@ from bot.domain.texts import Code, Phrase, Quote, Size, Span, clean, many, say
 from bot.domain.words import counted
 from bot.errors import NotFound, Refused, TargetFailed, UserError, XenError
 from bot.operations import backup_words as words
+from bot.operations.backup_room import ROOM
 from bot.operations.backup_steps import (
     Manner,
     export_of,
@@ -308,4 +309,5 @@ OPERATION = Operation(
     table=words.table,
     renew=_renew,
     stays=True,
+    ahead=ROOM,
 )

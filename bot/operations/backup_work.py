@@ -14,11 +14,10 @@ import structlog
 
 from bot.domain.backup_facts import Label
 from bot.domain.calls import Call, Ref
-from bot.domain.catalogue import newest_good
 from bot.errors import Damaged, StoreError, TargetFailed, XapiFailure
 from bot.operations.archive_ports import Archives, Arrival, Catalogue
+from bot.operations.backup_room import likely
 from bot.operations.backup_steps import DESTROY_DISK, EXPORT, EXPORT_IN_PLACE, OTHERS, how_of, manner_of, mark
-from bot.operations.checks.backing import GROWN
 from bot.operations.exporting import Exporting
 from bot.operations.ports import Driver, TaskStatus, TaskView
 from bot.operations.stream_ports import Streams
@@ -94,9 +93,9 @@ class BackupWork:
 
     async def _receive(self, errand: Errand) -> None:
         guest = errand.step.lane
-        likely = await self._likely(guest)
+        size = await likely(guest, self._catalogue)
         try:
-            arrival = await self._archives.receive(guest, mark(errand.nonce, guest), likely)
+            arrival = await self._archives.receive(guest, mark(errand.nonce, guest), size)
         except (TargetFailed, asyncio.CancelledError):
             errand.spare()
             raise
@@ -118,16 +117,6 @@ class BackupWork:
             # Why it failed is worth more than that it could not be removed either, which the clearing finds again.
             with contextlib.suppress(TargetFailed):
                 await arrival.discard()
-
-    async def _likely(self, guest: str) -> int:
-        """What the backup will take up, by the last one; 0 where there is none."""
-        try:
-            last = newest_good(await self._catalogue.backups(guest=guest))
-        except StoreError as doubt:
-            # Room is kept for it by how it goes, then.
-            log.warning("no_earlier_backup_known", guest=guest, reason=str(doubt))
-            return 0
-        return int(last.size * GROWN) if last is not None else 0
 
     async def _keep(self, arrival: Arrival, label: Label) -> None:
         backup = await arrival.commit(label)

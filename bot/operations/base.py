@@ -41,6 +41,16 @@ class Look(msgspec.Struct, frozen=True):
     made: dict[str, str] = {}
 
 
+class Ahead(msgspec.Struct, frozen=True):
+    """What a lane needs later on, kept for it from the last look before it begins. Kept in memory.
+
+    Both get the lane, the job's nonce and the facts, and never raise. Letting go of what is not kept is harmless.
+    """
+
+    keep: Callable[[str, str, Facts], Awaitable[None]]
+    let_go: Callable[[str, str, Facts], None]
+
+
 class Operation(msgspec.Struct, frozen=True):
     """One kind of work.
 
@@ -69,7 +79,7 @@ class Operation(msgspec.Struct, frozen=True):
     `guard` says right before each call of a lane what speaks against that one by now, however long its pool was silent;
     where it cannot tell, the call waits.
     `slow` says what a step waits for that has made no progress for so many seconds, where that is not other work at the
-    pool.
+    pool. `ahead` keeps for each lane what it needs until it is over, or the job.
     """
 
     name: str
@@ -96,6 +106,7 @@ class Operation(msgspec.Struct, frozen=True):
     stays: bool = False
     slow: Callable[[Plan, Step, float], Phrase | None] | None = None
     guard: Callable[[Plan, Step, Facts], Awaitable[Phrase | None]] | None = None
+    ahead: Ahead | None = None
 
     def rest(self, plan: Plan, begun: frozenset[int]) -> Plan:
         """What remains of an approved plan once the steps `begun` are done or under way."""

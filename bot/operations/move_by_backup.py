@@ -23,6 +23,7 @@ from bot.domain.restores import Restored, RestoreFacts
 from bot.domain.texts import Phrase, Size, Span, plain, say
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.operations import backup, restore
+from bot.operations.backup_room import ROOM
 from bot.operations.backup_words import RESTART_S
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks import moving
@@ -292,5 +293,6 @@ OPERATION = Operation(
     table=_table,
     tells=frozenset({COMPARE, WATCH}),
     whole=True,
+    ahead=ROOM,
     guard=guard,
 )

@@ -15,7 +15,7 @@ from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain, say
 from bot.errors import OutcomeUnknown, TargetFailed, Unreachable
 from bot.jobs.slots import Slots
-from bot.operations.base import Look, Operation, Seen
+from bot.operations.base import Ahead, Look, Operation, Seen
 from bot.operations.ports import TaskStatus, TaskView
 from bot.operations.work import Errand, Reached, Worker
 
@@ -62,6 +62,8 @@ class Copies(World):
         self.asked_to_stop: list[str] = []
         self.drift = False
         self.moves_on = False
+        self.room: list[str] = []
+        self.judged_with: list[list[str]] = []
 
     def clean(self) -> None:
         """Nothing of ours is left, and nothing of others is gone."""
@@ -193,8 +195,16 @@ class Copies(World):
             step("VM.destroy", snapshot, own=self.own_removal, undoes="snapshot"),
         )
 
+    # What is kept for a lane
+    async def keep(self, lane: str, nonce: str, _facts: object) -> None:
+        self.room.append(f"{lane} {nonce}")
+
+    def let_go(self, lane: str, nonce: str, _facts: object) -> None:
+        self.room.remove(f"{lane} {nonce}")
+
     async def replan(self, plan: Plan, _facts: object, _approval: ApprovalSettings, homes: Mapping[str, str]) -> Plan:
         left = {place.vm for place in plan.placements}
+        self.judged_with.append([one.split()[0] for one in self.room])
         places = tuple(place for place in self.plan().placements if place.vm in left)
         return msgspec.structs.replace(plan, placements=places)
 
@@ -253,6 +263,7 @@ class CopyBench(Bench):
             advanced=world.advanced,
             sum_up=world.sum_up,
             crowded=frozenset({"VDI_IN_USE"}),
+            ahead=Ahead(world.keep, world.let_go),
         )
         self.engine.workers = {
             "copy": Worker(world.run, world.clear, again=world.again, lasting=world.lasting),

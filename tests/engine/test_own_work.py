@@ -232,6 +232,30 @@ async def test_a_lane_that_goes_on_elsewhere_leaves_its_place_at_the_host_to_oth
     assert sorted(set(world.runs)) == list(GUESTS)
 
 
+@pytest.mark.parametrize("how", ["well", "full", "cancelled", "defect"])
+async def test_what_a_lane_needs_is_kept_from_the_last_look_to_its_end_however_that_comes(
+    copies: CopyBench, world: Copies, how: str
+) -> None:
+    world.guests = GUESTS[:2]
+    world.full = "v2" if how == "full" else ""
+    world.defect = "copy" if how == "defect" else ""
+    world.released.clear()
+    number = await copies.started()
+
+    async def both() -> bool:
+        return len(world.begun) == len(world.guests)
+
+    await copies.until(both)
+    # Both are only being shut down; what is kept for the first is no part of what the second finds.
+    assert sorted(one.split()[0] for one in world.room) == ["v1", "v2"]
+    assert world.judged_with[-1] == ["v1"]
+    if how == "cancelled":
+        await copies.control.cancel(number, await world.person("T", OPERATOR))
+    world.released.set()
+    await copies.ended(number, "SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED", "NEEDS_ATTENTION")
+    assert world.room == []
+
+
 async def test_what_could_not_be_taken_back_is_named(copies: CopyBench, world: Copies) -> None:
     world.bad["VM.destroy"] = ("VDI_IN_USE", "vdi", "destroy")
     record = await copies.ended(await copies.started(), "SUCCEEDED", "PARTIAL", "FAILED")

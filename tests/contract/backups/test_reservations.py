@@ -63,3 +63,15 @@ async def test_how_much_still_comes_of_a_first_backup_is_guessed_from_what_has_c
     assert (await archive.room()).promised == 2 * len(ARCHIVE)
     await coming.discard()
     assert (await archive.room()).promised == 0
+
+
+async def test_room_is_kept_for_what_is_expected_and_once_only_when_it_comes(archive: Archive) -> None:
+    archive.expect("01" * 8, 40 * MIB)
+    archive.expect("02" * 8, 30 * MIB)
+    assert await archive.room() == Room(20 * MIB, 200 * MIB, promised=70 * MIB)
+    first = await archive.receive(GUEST, "01" * 8, 40 * MIB)
+    assert (await archive.room()).promised == 70 * MIB
+    await first.discard()
+    archive.expect("02" * 8, 0)
+    archive.expect("02" * 8, 0)
+    assert await archive.room() == Room(90 * MIB, 200 * MIB)

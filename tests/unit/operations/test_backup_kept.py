@@ -10,8 +10,10 @@ from backup_world import earlier
 
 from bot.domain.catalogue import Backup
 from bot.errors import StoreError
+from bot.operations import backup, move_by_backup
 from bot.operations.backup_steps import EXPORT, mark
 from bot.operations.backup_work import BackupWork
+from bot.operations.base import Operation
 from bot.operations.work import Errand
 
 
@@ -68,3 +70,29 @@ async def test_a_store_that_cannot_be_asked_keeps_no_backup_from_beginning() -> 
     with pytest.raises(InterruptedError):
         await work(place).run(errand())
     assert place.likely == 0
+
+
+class Full:
+    """An archive in which backups of a guest lie, and the room that is kept in it."""
+
+    def __init__(self, *made: Backup) -> None:
+        self.lie_there = made
+        self.kept: dict[str, int] = {}
+        self.archives = self.catalogue = self
+
+    def expect(self, one: str, likely: int) -> None:
+        self.kept[one] = likely
+
+    async def backups(self, *, guest: str) -> list[Backup]:
+        assert guest == "vm-1"
+        return list(self.lie_there)
+
+
+@pytest.mark.parametrize("operation", [backup.OPERATION, move_by_backup.OPERATION], ids=lambda one: one.name)
+async def test_room_is_kept_by_the_size_of_the_last_backup_and_given_up_again(operation: Operation) -> None:
+    full: Any = Full(earlier(0, 1 << 30))
+    assert operation.ahead is not None
+    await operation.ahead.keep("vm-1", "01", full)
+    assert full.kept[mark("01", "vm-1")] >= 1 << 30
+    operation.ahead.let_go("vm-1", "01", full)
+    assert full.kept == {mark("01", "vm-1"): 0}
