@@ -67,3 +67,12 @@ def no_stream_is_left() -> Iterator[None]:
             return
         waiting.wait(0.01)
     raise AssertionError("a stream's thread goes on")
+
+
+@pytest.fixture
+async def both(lab: Datacentre) -> AsyncIterator[Pools]:
+    """The pool and the host that fits it."""
+    settings = (pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver4"))
+    async with following(*settings) as pools:
+        await loaded(pools)
+        yield pools
