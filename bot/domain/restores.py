@@ -67,8 +67,8 @@ class Restored(msgspec.Struct, frozen=True):
     the mark of a template, automatic power-on, a priority in high availability, keys, blocks and tags of the bot; also
     what belongs to the host that it was on: devices passed through, a place for its memory when it is suspended.
     `kept_off` tells that neither its host's boot nor high availability would start it, `remembered` what was taken
-    away for that, as "auto_poweron" and "ha". `compared` is the note of a comparison: the id of the backup, and how
-    many blocks. `tags` are in order.
+    away for that, as "auto_poweron" and "ha", and "tags" by which schedules found it. `compared` is the note of a
+    comparison: the id of the backup, and how many blocks. `tags` are in order.
     """
 
     uuid: str

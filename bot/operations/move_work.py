@@ -13,7 +13,7 @@ from bot.operations.archive_ports import Library
 from bot.operations.exporting import Exporting
 from bot.operations.move_by_backup_steps import COMPARE, WATCH
 from bot.operations.ports import Driver
-from bot.operations.retire import HAND_OVER, HAND_TAGS
+from bot.operations.retire import HAND_OVER, HAND_TAGS, TAKE_TAGS
 from bot.operations.stream_ports import Compression, Restoring, Streams
 from bot.operations.work import Errand, Reached, Worker
 
@@ -54,6 +54,7 @@ class MoveWork:
             WATCH: Worker(self._watch, _nothing, again=True, tasked=False),
             HAND_OVER: Worker(self._hand_over, _nothing, again=True, tasked=False),
             HAND_TAGS: Worker(self._hand_tags, _nothing, again=True, tasked=False),
+            TAKE_TAGS: Worker(self._take_tags, _nothing, again=True, tasked=False),
         }
 
     async def _compare(self, errand: Errand) -> None:
@@ -92,12 +93,18 @@ class MoveWork:
         await self._restoring.start_with_host(errand.pool, _uuid(errand, "VM"), value)
 
     async def _hand_tags(self, errand: Errand) -> None:
-        tags = next(one.values for one in errand.step.call.args if isinstance(one, Options))
-        await self._restoring.add_tags(errand.pool, _uuid(errand, "VM"), frozenset(tags))
+        await self._restoring.add_tags(errand.pool, _uuid(errand, "VM"), _tags(errand))
+
+    async def _take_tags(self, errand: Errand) -> None:
+        await self._restoring.take_tags(errand.pool, _uuid(errand, "VM"), _tags(errand))
 
 
 def _uuid(errand: Errand, kind: str) -> str:
     return next(one.uuid for one in errand.step.call.args if isinstance(one, Ref) and one.kind == kind)
+
+
+def _tags(errand: Errand) -> frozenset[str]:
+    return frozenset(next(one.values for one in errand.step.call.args if isinstance(one, Options)))
 
 
 async def _nothing(_errand: Errand) -> None:

@@ -32,6 +32,8 @@ NAME = "retire"
 HAND_OVER = "move.hand-over"
 #: Gives the copy the tags by which schedules find the source: a restored guest has none of them.
 HAND_TAGS = "move.hand-tags"
+#: Takes them from the source, which would else be backed up for ever; a roll back gives them back.
+TAKE_TAGS = "move.take-tags"
 _MARK = "(moved to "
 _DAYS: Final = 30
 _DAY_S: Final = 86_400.0
@@ -69,8 +71,13 @@ def decide(move: Moved, source: Restored, copy: Restored | None, later: str, sch
         steps.append(Step(HAND_OVER, hand, call, lane=source.uuid, pool=move.there))
     if scheduled and copy is not None:
         hand = say("Give the copy on {host} the tags by which schedules find the source", host=move.host.name)
-        call = Call(HAND_TAGS, (Ref("VM", copy.uuid), Options(dict.fromkeys(scheduled, ""))), own=True)
+        tags = Options(dict.fromkeys(scheduled, ""))
+        call = Call(HAND_TAGS, (Ref("VM", copy.uuid), tags), own=True)
         steps.append(Step(HAND_TAGS, hand, call, lane=source.uuid, pool=move.there))
+        # Only once the copy has them: one of the two is always found.
+        take = say("Take these tags from the source")
+        call = Call(TAKE_TAGS, (Ref("VM", source.uuid), tags), own=True)
+        steps.append(Step(TAKE_TAGS, take, call, lane=source.uuid))
     return Plan(
         operation=NAME,
         pool=move.here,
@@ -120,7 +127,11 @@ def _after(move: Moved, source: Restored, later: str, scheduled: tuple[str, ...]
     if "auto_poweron" in source.remembered:
         yield say("The copy starts with its host from then on, as {vm} did.", vm=vm)
     if scheduled:
-        yield say("Schedules back the copy up from then on too: it gets tag {tags}.", tags=many(list(scheduled)))
+        yield say(
+            "Schedules back up the copy from then on, and no longer the source: tag {tags} goes over to it."
+            " A roll back gives it back.",
+            tags=many(list(scheduled)),
+        )
     if "ha" in source.remembered:
         yield say(
             "High availability protected {vm} ({priority}): give the copy a priority in its own pool if you want it.",
@@ -138,11 +149,15 @@ async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _hom
 
 
 async def _look(of: Plan, step: Step, facts: Facts) -> Look:
-    if step.kind not in {HAND_OVER, HAND_TAGS}:
+    if step.kind not in {HAND_OVER, HAND_TAGS, TAKE_TAGS}:
         return await restore_look.look(of, step, facts)
     now = await facts.restored(of.pool, next(one.uuid for one in step.call.args if isinstance(one, Ref)))
-    if step.kind == HAND_TAGS:
+    if step.kind != HAND_OVER:
         tags = next(one.values for one in step.call.args if isinstance(one, Options))
+        if step.kind == TAKE_TAGS:
+            found = sorted(set(tags) & set(now.tags))
+            line = say("the source has tag {tags}", tags=many(found)) if found else say("schedules leave the source")
+            return Look(Seen.NOT_DONE if found else Seen.DONE, line, ())
         missing = many(sorted(set(tags) - set(now.tags)))
         if set(tags) <= set(now.tags):
             return Look(Seen.DONE, say("schedules find the copy"), ())

@@ -149,7 +149,7 @@ def _after(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Phr
             host=host,
             vm=vm,
         )
-    back = {"auto_poweron": "automatic power-on", "ha": "its priority in high availability"}
+    back = {"auto_poweron": "automatic power-on", "ha": "its priority in high availability", "tags": "its tags"}
     given = [say(words) for key, words in back.items() if key in source.remembered]
     if given:
         yield say("{vm} gets back {what}.", vm=vm, what=many(given))

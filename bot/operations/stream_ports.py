@@ -160,6 +160,10 @@ class Restoring(Protocol):
         """Gives a guest these tags. Raises NotFound, Unreachable, XapiFailure."""
         ...
 
+    async def take_tags(self, pool: str, vm: str, tags: frozenset[str]) -> None:
+        """Takes these tags from a guest, which `bring_back` gives back. Raises NotFound, Unreachable, XapiFailure."""
+        ...
+
     async def start_with_host(self, pool: str, vm: str, value: str) -> None:
         """Gives a guest automatic power-on. Raises NotFound, Unreachable, XapiFailure."""
         ...

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from bot.errors import NotFound, Refused, XapiFailure
 from bot.xen.classes import convert
 from bot.xen.faults import GONE
@@ -12,7 +14,11 @@ from bot.xen.pool import LivePool
 from bot.xen.restoring_parts import AUTO_START, OURS, Guest
 
 #: The keys under which a guest that is set aside keeps what it lost.
-WAS: Final = {AUTO_START: f"{OURS}-was-auto_poweron", "ha": f"{OURS}-was-ha_restart_priority"}
+WAS: Final = {
+    AUTO_START: f"{OURS}-was-auto_poweron",
+    "ha": f"{OURS}-was-ha_restart_priority",
+    "tags": f"{OURS}-was-tags",
+}
 #: The key of the note of a comparison.
 COMPARED: Final = f"{OURS}-compared"
 _HALTED: Final = "Halted"
@@ -38,6 +44,19 @@ class Guests:
         for tag in sorted(tags):
             # A tag that is there stays: they are a set.
             await live.sessions.read("VM.add_tags", ref, tag)
+
+    async def take_tags(self, pool: str, vm: str, tags: frozenset[str]) -> None:
+        """Takes these tags from a guest, which `bring_back` gives back. Raises NotFound, Unreachable, XapiFailure."""
+        live = self._by_uuid(pool)
+        ref, guest = await self._guest(live, vm)
+        here = sorted(tags & set(guest.tags))
+        if not here:
+            return
+        # Noted before they go, since they must be known after a crash.
+        kept = sorted({*here, *_noted(guest)})
+        await self._write(pool, vm, WAS["tags"], msgspec.json.encode(kept).decode())
+        for tag in here:
+            await live.sessions.read("VM.remove_tags", ref, tag)
 
     async def start_with_host(self, pool: str, vm: str, value: str) -> None:
         """Gives a guest automatic power-on. Raises NotFound, Unreachable, XapiFailure."""
@@ -81,7 +100,9 @@ class Guests:
             await live.sessions.read("VM.add_to_other_config", ref, AUTO_START, was[WAS[AUTO_START]])
         if was.get(WAS["ha"]) and not guest.ha_restart_priority:
             await live.sessions.read("VM.set_ha_restart_priority", ref, was[WAS["ha"]])
-        for key in (WAS[AUTO_START], WAS["ha"]):
+        for tag in _noted(guest):
+            await live.sessions.read("VM.add_tags", ref, tag)
+        for key in WAS.values():
             if key in was:
                 await live.sessions.read("VM.remove_from_other_config", ref, key)
         await live.sessions.read("VM.set_name_label", ref, name)
@@ -107,3 +128,11 @@ class Guests:
                 return None
             raise
         return guest
+
+
+def _noted(guest: Guest) -> list[str]:
+    """The tags that were taken from it; none where somebody has spoilt the note."""
+    try:
+        return msgspec.json.decode(guest.other_config.get(WAS["tags"], "[]"), type=list[str])
+    except msgspec.DecodeError:
+        return []

@@ -105,6 +105,9 @@ async def test_a_guest_goes_where_no_migration_leads_is_retired_and_comes_back_w
     assert await asyncio.to_thread(found, lab, "centos54") == []
     (copy,) = await asyncio.to_thread(copies, lab, "centos54")
     assert (copy["other_config"]["auto_poweron"], copy["tags"]) == ("true", ["nightly"])
+    with opened(lab) as api:
+        (kept,) = [one for one in api.VM.get_all_records().values() if one["uuid"] == source["uuid"]]
+    assert kept["tags"] == []
     await lab.press(done, "Retire source")
     await lab.sees("Nothing has to be done", "is retired", private=True)
 
@@ -117,6 +120,7 @@ async def test_a_guest_goes_where_no_migration_leads_is_retired_and_comes_back_w
     assert again["power_state"] == "Running"
     assert again["ha_restart_priority"] == "restart"
     assert again["other_config"] == before["other_config"]
+    assert again["tags"] == before["tags"] == ["nightly"]
     assert (again["cards"], disks(again)) == (before["cards"], disks(before))
     assert await asyncio.to_thread(there, lab) == nothing
     await lab.xen("roll-back centos54")

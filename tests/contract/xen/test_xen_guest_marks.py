@@ -53,6 +53,29 @@ async def test_the_note_of_a_comparison_tags_and_automatic_power_on_are_written_
     assert (now.compared, now.tags, now.kept_off) == ("b2 7", ("nightly", "夜"), False)
 
 
+async def test_tags_that_were_taken_come_back_with_all_else_also_after_a_crash_in_between(
+    lab: Datacentre, pools: Pools
+) -> None:
+    pool = pools.pool("experiment").pool
+    assert pool is not None
+    made, base, restoring = imported(lab), database(lab), pools.restoring
+    ref = ref_of(lab, "VM", uuid=made)
+    base.set("VM", ref, tags=["nightly", "web", 'a "b"\n夜'])
+    before = await restoring.restored(pool.uuid, made)
+    await restoring.set_aside(pool.uuid, made, "later")
+    gone = frozenset({"nightly", 'a "b"\n夜', "never there"})
+    await restoring.take_tags(pool.uuid, made, gone)
+    # As a crash after the first of them leaves it.
+    base.set("VM", ref, tags=["nightly", "web"])
+    for _ in range(2):
+        await restoring.take_tags(pool.uuid, made, gone)
+    assert (await restoring.restored(pool.uuid, made)).tags == ("web",)
+    for _ in range(2):
+        await restoring.bring_back(pool.uuid, made, before.name)
+    assert await restoring.restored(pool.uuid, made) == before
+    assert base.get("VM", ref, "other_config") == {}
+
+
 async def test_a_guest_of_another_pool_that_runs_with_all_its_addresses_is_told_before_a_start(lab: Datacentre) -> None:
     both = [pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver2")]
     base = database(lab)

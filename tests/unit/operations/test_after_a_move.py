@@ -58,8 +58,27 @@ class Pools:
 
 def test_a_copy_gets_the_tags_by_which_schedules_found_its_source() -> None:
     plan = retire.decide(MOVED, kept(remembered={}), copy(), "later", ("nightly",))
-    assert [(step.kind, step.pool) for step in plan.steps] == [("restore.aside", ""), ("move.hand-tags", "p-2")]
+    assert [(step.kind, step.pool) for step in plan.steps] == [
+        ("restore.aside", ""),
+        ("move.hand-tags", "p-2"),
+        ("move.take-tags", ""),
+    ]
     assert plan.steps[1].call.args == (Ref("VM", "vm-9"), Options({"nightly": ""}))
+    # Only then the source loses them: it would be backed up for ever beside its copy.
+    assert plan.steps[2].call.args == (Ref("VM", "vm-1"), Options({"nightly": ""}))
+    assert "and no longer the source: tag nightly goes over to it" in " ".join(map(plain, plan.after))
+
+
+async def test_a_source_has_lost_its_tags_once_no_schedule_finds_it() -> None:
+    plan = retire.decide(MOVED, kept(remembered={}), copy(), "later", ("nightly",))
+    for tags, seen in ((("nightly", "web"), Seen.NOT_DONE), (("web",), Seen.DONE)):
+        look = await retire.OPERATION.look(plan, plan.steps[2], cast("Facts", Two(kept(tags=tags))))
+        assert look.seen is seen
+
+
+def test_a_roll_back_says_that_the_source_gets_its_tags_back() -> None:
+    told = " ".join(map(plain, rolling(kept(remembered={"tags": '["nightly"]'})).after))
+    assert "centos54 gets back its tags." in told
 
 
 def test_a_source_that_runs_or_is_the_last_one_is_not_retired() -> None:
