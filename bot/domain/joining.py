@@ -68,14 +68,14 @@ class Membership(msgspec.Struct, frozen=True):
     """How far a host is a member of a pool.
 
     `whole` is False for one that joined only half-way: its record is there without an address, and whatever is asked of
-    it hangs. `unplugged` are the shared storages (names) that are not attached to it, `alone` tells that it still
-    answers as a pool of its own, `joining` that it then works on a join.
+    it hangs. `unplugged` are the shared storages that are not attached to it, names by UUID, in order of the names;
+    `alone` tells that it still answers as a pool of its own, `joining` that it then works on a join.
     """
 
     known: bool
     whole: bool
     live: bool
     enabled: bool
-    unplugged: tuple[str, ...]
+    unplugged: dict[str, str]
     alone: bool
     joining: bool = False

@@ -154,7 +154,7 @@ def _reached(name: str, now: Membership | None, waited: float, *, long: bool) ->
         phase = say("the pool does not answer; {host} joins without us", host=name)
         return Reached(0, 0, phase, stalled=phase)
     if state == "live":
-        what = many(now.unplugged) if now.unplugged else say("it to be enabled")
+        what = many(list(now.unplugged.values())) if now.unplugged else say("it to be enabled")
         phase = say("{host} is a member; waiting for {what}", host=name, what=what)
         return Reached(0, 0, phase, stalled=phase)
     if now.joining:

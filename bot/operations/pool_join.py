@@ -115,7 +115,7 @@ def judged(host: Target, pool: Target, now: Membership) -> Look:
             "At the console of {host}: look at its network, then {command}. {check} tells when it is live.",
             host=host.name,
             command=Code("xe-toolstack-restart"),
-            check=Code(f"/xen status {host.name}"),
+            check=Code(f"/xen status {host.uuid}"),
         )
         return Look(Seen.HARMED, headline, (seen, way))
     return _member(host, pool, now)
@@ -137,13 +137,15 @@ def _member(host: Target, pool: Target, now: Membership) -> Look:
     if not now.unplugged:
         lines.append(say("Every shared storage is attached to it"))
     else:
-        headline = say("{joined}, but {srs} did not attach there", joined=headline, srs=many(now.unplugged))
+        headline = say(
+            "{joined}, but {srs} did not attach there", joined=headline, srs=many(list(now.unplugged.values()))
+        )
     if not now.enabled:
         headline = say("{joined}, but it takes no guests yet", joined=headline)
-        lines.append(say("{command} lets it take guests", command=Code(f"/xen enable {host.name}")))
+        lines.append(say("{command} lets it take guests", command=Code(f"/xen enable {host.uuid}")))
     lines += [
-        say("{command} tries it again and says why it fails", command=Code(f"/xen plug {sr} on {host.name}"))
-        for sr in now.unplugged[:_SHOWN]
+        say("{command} tries {sr} again and says why it fails", command=Code(f"/xen plug {uuid} on {host.uuid}"), sr=sr)
+        for uuid, sr in list(now.unplugged.items())[:_SHOWN]
     ]
     return Look(Seen.DONE, headline, tuple(lines))
 

@@ -82,11 +82,10 @@ class LiveMembers:
         joining = alone and here is not None and join_facts.joins_now(here)
         if known is None:
             return Membership(
-                known=False, whole=False, live=False, enabled=False, unplugged=(), alone=alone, joining=joining
+                known=False, whole=False, live=False, enabled=False, unplugged={}, alone=alone, joining=joining
             )
-        unplugged = tuple(
-            sorted(sr.name for sr in there.model.inventory.srs if sr.shared and sr.hosts and host not in sr.hosts)
-        )
+        srs = sorted(there.model.inventory.srs, key=lambda sr: (sr.name, sr.uuid))
+        unplugged = {sr.uuid: sr.name for sr in srs if sr.shared and sr.hosts and host not in sr.hosts}
         return Membership(
             known=True,
             whole=not known.half_joined,
