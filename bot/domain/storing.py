@@ -67,12 +67,16 @@ class Probed(msgspec.Struct, frozen=True):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """A pool that holds a storage: the UUID of that, the pool's UUID, and both names."""
+    """A pool that holds a storage: the UUID of that, the pool's UUID, and both names.
+
+    `unplugged` are the hosts (UUIDs) of the pool that it is not attached to.
+    """
 
     sr: str
     pool: str
     sr_name: str
     pool_name: str
+    unplugged: tuple[str, ...] = ()
 
 
 class Defaults(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bot.domain.plan import Check
-from bot.domain.storing import NfsFacts
+from bot.domain.storing import Holder, NfsFacts
 from bot.domain.texts import Code, Value, many, say
 from bot.domain.words import counted
 from bot.operations.checks.grading import already, blocked, fine, warning
@@ -30,6 +30,8 @@ def again(read: NfsFacts, existing: str) -> Check:
     if holder is not None:
         pool, sr = holder.pool_name, holder.sr_name
         if holder.pool == read.pool.uuid:
+            if holder.unplugged:
+                return _to_be_plugged(read, holder)
             return already(key, title, say("{pool} has it attached as {sr}", pool=pool, sr=sr))
         fact = say("{pool} holds it as {sr}; two pools on one storage destroy it", pool=pool, sr=sr)
         return blocked(key, title, fact, say("Detach and forget it there first, with everything on it halted."))
@@ -38,6 +40,15 @@ def again(read: NfsFacts, existing: str) -> Check:
         fix = say("Ask again when every configured pool answers: {c}.", c=Code("/xen status"))
         return blocked(key, title, fact, fix)
     return fine(key, title, say("{uuid} lies there, and no configured pool holds it", uuid=uuid))
+
+
+def _to_be_plugged(read: NfsFacts, holder: Holder) -> Check:
+    names = {one.uuid: one.name for one in read.hosts}
+    away = many([names.get(one, one) for one in holder.unplugged[:_NAMED]])
+    words = "{pool} knows it as {sr} already, not attached to {hosts}"
+    fact = say(words, pool=holder.pool_name, sr=holder.sr_name, hosts=away)
+    plug = Code(f"/xen plug {holder.sr} on {holder.unplugged[0]}")
+    return blocked("existing", "Storage there", fact, say("Attach it there, one host after the other: {c}.", c=plug))
 
 
 def beside(read: NfsFacts, *, anew: bool) -> Check:

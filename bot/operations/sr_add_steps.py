@@ -50,7 +50,7 @@ def steps(
     back = Step(
         REMOVE,
         title,
-        Call(REMOVE, (_MADE, Marked(MARK), Flag(not existing)), own=True),
+        Call(REMOVE, (_MADE, Marked(MARK), Flag(not existing), Text(name)), own=True),
         undoes=SR,
         unless_well=True,
     )

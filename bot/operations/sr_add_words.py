@@ -112,4 +112,8 @@ def _words(read: NfsFacts, wish: Wish, place: NfsPlace | None = None) -> str:
     parts += [f"version {there.version}"] if there.version else []
     parts += ["default"] if wish.default else []
     parts += ["all-defaults"] if wish.everything else []
+    if place is None:
+        # What was decided of what lies there says nothing of another folder.
+        parts += [f"existing {wish.existing}"] if wish.existing else []
+        parts += ["beside"] if wish.beside else []
     return " ".join(parts)

@@ -23,6 +23,8 @@ from bot.operations.xapi_words import explain
 _T = TypeVar("_T")
 #: Hosts at once: each of them keeps a connection and a thread of ours, and the server behind them is one.
 _AT_ONCE: Final = 4
+#: Where so many hosts fell silent the server behind them hangs: the others would each wait for minutes as well.
+_SILENT: Final = 2
 #: A disk of some mebibytes takes a second; a file server that is gone takes for ever.
 _TRY_S: Final = 90.0
 
@@ -50,18 +52,27 @@ class SrWork:
         (sr,), hosts = uuids(errand.step, "SR"), uuids(errand.step, "host")
         config = next(one.values for one in errand.step.call.args if isinstance(one, Options))
 
+        silent, untried = 0, 0
+
         async def one(host: str) -> str:
+            nonlocal silent, untried
+            if silent >= _SILENT:
+                untried += 1
+                return ""
             try:
                 await self._storing.attach(errand.pool, sr, host)
             except XapiFailure as refusal:
                 return f"{errand.names.get(host, host)}: {_sentence(refusal, config)}"
-            except CannotTell as silent:
-                return f"{errand.names.get(host, host)}: {silent}."
+            except CannotTell as lost:
+                silent += 1
+                return f"{errand.names.get(host, host)}: {lost}."
             return ""
 
         errand.tell(Reached(0, 0, say("plugging it in")))
         await self._storing.fit(errand.pool, sr, config)
         refused = [why for why in await _beside(hosts, one) if why]
+        if untried:
+            refused.append(f"After that it was not tried on the other {untried}.")
         if refused:
             raise Refused(" ".join(refused))
         # What lies in storage that is attached again has no records yet.
@@ -136,15 +147,17 @@ class SrWork:
     async def _remove(self, errand: Errand) -> None:
         """What this job made is deleted; what it only attached again is let go of, and never deleted."""
         (sr,), mark = uuids(errand.step, "SR"), mark_of(errand.step)
+        # Its mark, and the name that it may have been given while the pool was silent.
+        names = frozenset(one.value for one in errand.step.call.args if isinstance(one, Text))
         made_here = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
         with _named_where_silent():
             await self._storing.remove_disks(errand.pool, sr, mark)
             if made_here:
                 errand.tell(Reached(0, 0, say("waiting until the storage has freed what lay below the snapshots")))
-                await self._storing.freed(errand.pool, sr, mark)
+                await self._storing.freed(errand.pool, sr, names)
             await self._storing.detach(errand.pool, sr)
             if made_here:
-                await self._storing.destroy(errand.pool, sr, mark)
+                await self._storing.destroy(errand.pool, sr, names)
             else:
                 await self._storing.forget(errand.pool, sr)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from bot.domain.storing import NfsFacts, NfsPlace, SrFacts, SrNow, Tried
@@ -74,7 +75,7 @@ class Storing(Protocol):
         """Pulls every plug of the storage."""
         ...
 
-    async def freed(self, pool: str, sr: str, name: str) -> None:
+    async def freed(self, pool: str, sr: str, names: AbstractSet[str]) -> None:
         """Has the storage free the hidden copies that deleted snapshots leave; waits for that for a few minutes.
 
         Raises Refused as `destroy`.
@@ -85,8 +86,8 @@ class Storing(Protocol):
         """Removes its records; what lies in it stays."""
         ...
 
-    async def destroy(self, pool: str, sr: str, name: str) -> None:
-        """Deletes it where it is still called so and holds nothing; its plugs are pulled.
+    async def destroy(self, pool: str, sr: str, names: AbstractSet[str]) -> None:
+        """Deletes it where it is still called by one of these names and holds nothing; its plugs are pulled.
 
         Raises Refused for one that has another name or holds a disk by now, which is somebody else's then.
         """

@@ -16,10 +16,12 @@ from typing import Final
 
 import msgspec
 
-from bot.domain.inventory import Host
-from bot.domain.storing import Export, NfsPlace, Probed
+from bot.domain.inventory import Host, Pool
+from bot.domain.storing import Export, Holder, NfsPlace, Probed
 from bot.errors import CannotTell, Unreachable, XapiFailure
+from bot.xen.classes import convert
 from bot.xen.pool import LivePool
+from bot.xen.records import HostRecord, PbdRecord, SrRecord
 from bot.xen.storage_tasks import NoAnswer, finished
 
 _FOUND: Final = re.compile(r"<UUID>\s*([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\s*</UUID>")
@@ -70,15 +72,16 @@ def _export(text: str) -> Export:
     return Export(html.unescape(path[1]) if path else "", html.unescape(access[1]) if access else "")
 
 
-async def holding(live: LivePool, sr: str, within_s: float) -> tuple[str, str] | None:
-    """UUID and name of the storage of that UUID in a pool, None where the pool has none.
+async def holding(live: LivePool, pool: Pool, sr: str, within_s: float) -> Holder | None:
+    """How a pool holds the storage of that UUID, None where it has none.
 
     Raises Unreachable, CannotTell where the pool does not say so in time, XapiFailure.
     """
     try:
         async with asyncio.timeout(within_s):
             ref = await live.sessions.read("SR.get_by_uuid", sr)
-            return sr, str(await live.sessions.read("SR.get_name_label", ref))
+            record: SrRecord = convert(SrRecord, await live.sessions.read("SR.get_record", ref))
+            plugs = await asyncio.gather(*(live.sessions.read("PBD.get_record", one) for one in record.pbds))
     except TimeoutError:
         raise CannotTell(f"pool {live.name} did not answer within {within_s:.0f} s") from None
     except XapiFailure as refusal:
@@ -87,3 +90,11 @@ async def holding(live: LivePool, sr: str, within_s: float) -> tuple[str, str] |
         if refusal.code == "HANDLE_INVALID":
             raise Unreachable(f"pool {live.name} changed while it was asked") from refusal
         raise
+    known = live.model.tables
+    attached = {
+        known.uuid(HostRecord, one.host)
+        for one in (convert(PbdRecord, each) for each in plugs)
+        if one.currently_attached
+    }
+    unplugged = tuple(one.uuid for one in live.model.inventory.hosts if one.uuid not in attached)
+    return Holder(sr, pool.uuid, record.name_label, live.name, unplugged)

@@ -179,11 +179,11 @@ async def _held(live: LivePool, wanted: Sequence[str]) -> list[Holder] | None:
     found = []
     for uuid in wanted:
         try:
-            held = await holding(live, uuid, _HOLDER_S)
+            held = await holding(live, live.pool, uuid, _HOLDER_S)
         except (Unreachable, CannotTell, XapiFailure):
             return None
         if held is not None:
-            found.append(Holder(uuid, live.pool.uuid, held[1], live.pool.name))
+            found.append(held)
     return found
 
 

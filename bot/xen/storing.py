@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
@@ -70,7 +71,7 @@ class LiveStoring:
         held = [ref for ref, one in plugs.items() if one.currently_attached]
         await asyncio.gather(*(finished(live, "PBD.unplug", ref, within_s=_PLUG_S) for ref in held))
 
-    async def freed(self, pool: str, sr: str, name: str) -> None:
+    async def freed(self, pool: str, sr: str, names: AbstractSet[str]) -> None:
         """See `Storing.freed`.
 
         As a real server does: below each snapshot lies a hidden copy, which the driver's own garbage collection frees
@@ -78,7 +79,7 @@ class LiveStoring:
         """
         live, until = self._by_uuid(pool), time.monotonic() + _FREED_S
         ref = await self._ref(live, sr)
-        if ref is None or not await self._only_hidden(live, ref, name):
+        if ref is None or not await self._only_hidden(live, ref, names):
             return
         try:
             # It starts with a look at what is there.
@@ -86,7 +87,7 @@ class LiveStoring:
         except (NoAnswer, XapiFailure):
             return
         while True:
-            if not await self._only_hidden(live, ref, name) or time.monotonic() > until:
+            if not await self._only_hidden(live, ref, names) or time.monotonic() > until:
                 return
             await asyncio.sleep(1.0)
 
@@ -94,13 +95,13 @@ class LiveStoring:
         """See `Storing.forget`."""
         await self._end(self._by_uuid(pool), sr, "SR.forget")
 
-    async def destroy(self, pool: str, sr: str, name: str) -> None:
+    async def destroy(self, pool: str, sr: str, names: AbstractSet[str]) -> None:
         """See `Storing.destroy`."""
         live = self._by_uuid(pool)
         ref = await self._ref(live, sr)
         if ref is None:
             return
-        await self._only_hidden(live, ref, name)
+        await self._only_hidden(live, ref, names)
         await self._end(live, sr, "SR.destroy")
 
     async def rename(self, pool: str, sr: str, name: str) -> None:
@@ -178,10 +179,10 @@ class LiveStoring:
                 return
             await asyncio.sleep(1.0)
 
-    async def _only_hidden(self, live: LivePool, ref: str, name: str) -> list[str]:
+    async def _only_hidden(self, live: LivePool, ref: str, names: AbstractSet[str]) -> list[str]:
         """What the driver keeps there for itself, which goes with the storage. Raises Refused as `Storing.destroy`."""
         now = await live.sessions.read("SR.get_name_label", ref)
-        if now != name:
+        if now not in names:
             raise Refused(f"It is called “{clean(now)}” by now, so somebody else works with it.", "Look at it.")
         disks = await live.sessions.read("SR.get_VDIs", ref)
         managed = [one for one in disks if await live.sessions.read("VDI.get_managed", one)]

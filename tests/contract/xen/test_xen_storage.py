@@ -190,9 +190,26 @@ async def test_what_somebody_else_has_put_there_meanwhile_is_kept_and_named(
     assert [disk["name_label"] for disk in kept["disks"] if disk["managed"]] == ["of somebody else"]
 
 
+async def test_what_somebody_else_has_renamed_meanwhile_is_kept_and_named(lab: Datacentre, jobs: StorageBench) -> None:
+    fault = await arm(lab, "Async.VDI.snapshot", "hold", "before", times=1)
+    number = await jobs.asked(await jobs.plan())
+    await held(lab)
+    (made,) = [one for one in jobs.storage() if one["name_label"].startswith("xenbot")]
+    await jobs.pools.storing.rename(jobs.uuid(), made["uuid"], "of somebody else")
+    await jobs.cancel(number)
+    await lab.do({"do": "release", "name": fault})
+    assert "so somebody else works with it" in told(await jobs.ended(number))
+    assert jobs.folders() == [made["uuid"]]
+
+
 @pytest.mark.parametrize(
     ("method", "when"),
-    [("Async.SR.create", "during"), ("Async.VDI.create", "end"), ("Async.VDI.snapshot", "before")],
+    [
+        ("Async.SR.create", "during"),
+        ("Async.VDI.create", "end"),
+        ("Async.VDI.snapshot", "before"),
+        ("SR.set_name_label", "after"),
+    ],
 )
 async def test_a_job_that_is_stopped_leaves_nothing(
     lab: Datacentre, jobs: StorageBench, method: str, when: str

@@ -57,7 +57,9 @@ async def test_a_pool_that_is_away_keeps_storage_from_being_attached(jobs: Stora
     assert "xenserver4 does not say whether it holds this storage" in reasons(await jobs.plan(existing=uuid))
 
 
-async def test_it_is_attached_again_with_what_lies_in_it_once_two_have_vouched_for_it(jobs: StorageBench) -> None:
+async def test_it_is_attached_again_with_what_lies_in_it_once_two_have_vouched_for_it(
+    lab: Datacentre, jobs: StorageBench
+) -> None:
     uuid = await let_go(jobs)
     plan = await jobs.plan(existing=uuid)
     assert plan.risk is Risk.CRITICAL
@@ -69,6 +71,10 @@ async def test_it_is_attached_again_with_what_lies_in_it_once_two_have_vouched_f
     assert [disk["virtual_size"] for disk in now["disks"] if disk["managed"]] == [1 << 20]
     (idle,) = (await jobs.plan(existing=uuid, name="another")).blocked
     assert idle.idle
+    await lab.do({"do": "unplug_pbd", "sr": "nfs-second", "host": "xenserver3"})
+    (check,) = (await jobs.plan(existing=uuid, name="another")).blocked
+    assert not check.idle
+    assert plain(check.fact) == "experiment knows it as nfs-second already, not attached to xenserver3"
 
 
 @pytest.mark.parametrize("how", ["existing", "beside"])

@@ -123,6 +123,18 @@ def test_a_folder_that_is_not_exported_is_told_with_those_that_are_and_a_button_
     assert other.words == 'sr-add nfs nfsserver:/home/test as "nfs-vms" to p-1 default'
 
 
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [({"existing": FOUND}, f"existing {FOUND}"), ({"beside": True, "default": True}, "default beside")],
+)
+def test_to_try_again_asks_for_all_that_was_chosen(wish: dict[str, object], words: str) -> None:
+    probes = (Probed(FIRST, found=(FOUND,)), Probed(THIRD, **NOT_GRANTED, exports=LISTED[:1]))
+    again, other = decided(facts(*probes), **wish).ways
+    assert again.words == f'sr-add nfs nfsserver:/home/vms as "nfs-vms" to p-1 {words}'
+    assert "existing" not in other.words, "another folder holds something else"
+    assert "beside" not in other.words, "another folder holds something else"
+
+
 def test_a_folder_that_is_exported_to_others_is_told_with_whom_it_lets_in() -> None:
     text = told(decided(facts(well()[0], Probed(THIRD, **NOT_GRANTED, exports=LISTED))))
     assert "nfsserver exports it, but refuses the mount" in text
@@ -245,6 +257,15 @@ def test_what_the_pool_has_attached_needs_nothing() -> None:
     (idle,) = decided(found(OWN), existing=FOUND).blocked
     assert idle.idle
     assert plain(idle.fact) == "experiment has it attached as nfs-old"
+
+
+def test_what_the_pool_knows_but_has_not_plugged_is_not_called_attached() -> None:
+    unplugged = msgspec.structs.replace(OWN, unplugged=("h-3",))
+    (check,) = decided(found(unplugged), existing=FOUND).blocked
+    assert not check.idle
+    assert plain(check.fact) == "experiment knows it as nfs-old already, not attached to xenserver3"
+    assert check.fix is not None
+    assert f"/xen plug {FOUND} on h-3" in plain(check.fix)
 
 
 def test_a_uuid_that_is_not_there_is_told_with_what_is() -> None:
