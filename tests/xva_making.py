@@ -47,6 +47,7 @@ class Recipe:
 
     disks: Sequence[DiskSpec] = ()
     guest: str = "web1"
+    snapshot_of: str | None = None
     companions: str = "xxhash"
     style: str = "v7"
     export_version: int = 2
@@ -88,17 +89,22 @@ def make_block(name: str, content: bytes, recipe: Recipe) -> list[Member]:
 
 
 def make_ova(recipe: Recipe) -> bytes:
+    taken: dict[str, object] = {}
+    if recipe.snapshot_of is not None:
+        info = {"disk-snapshot-type": "crash_consistent", "power-state-at-snapshot": "Running"}
+        taken = {"snapshot_info": info, "snapshot_metadata": recipe.snapshot_of}
     objects = [
         _object(
             "VM",
             "Ref:0",
             uuid="2f0b2b0e-0001-4000-8000-000000000001",
             name_label=recipe.guest,
-            is_a_template=False,
+            is_a_template=recipe.snapshot_of is not None,
             power_state="Halted",
             memory_static_max="536870912",
             VCPUs_max="2",
             other_config={"mac_seed": "5eed0001-0001-4000-8000-000000000001"},
+            **taken,
         ),
         _object("VIF", "Ref:1", VM="Ref:0", device="0", MAC="02:00:00:00:00:01", network="Ref:2"),
         _object("network", "Ref:2", uuid="net-1", name_label="Network 0"),

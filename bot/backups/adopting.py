@@ -18,6 +18,7 @@ from bot.backups.manifest import Manifest, is_uuid, make_id
 from bot.backups.target import Draft, Stored, Target, Verified
 from bot.backups.trouble import target_failed
 from bot.backups.verifier import Verifier
+from bot.domain.backup import ArchivedGuest
 from bot.errors import Damaged, TargetFailed
 
 _PIECE: Final = 4 << 20
@@ -104,7 +105,7 @@ def _manifest(draft: Draft, found: Verified, size: int, sha256: str, who: str, a
     return Manifest(
         id=draft.id,
         guest=draft.guest,
-        name=found.contents.guest.name,
+        name=_name_of(found.contents.guest),
         pool="",
         pool_name="",
         at=at,
@@ -118,3 +119,10 @@ def _manifest(draft: Draft, found: Verified, size: int, sha256: str, who: str, a
         who=who,
         bot=version("xenbot"),
     )
+
+
+def _name_of(guest: ArchivedGuest) -> str:
+    """What people call the guest; where only the snapshot's name is known, that, said to be one."""
+    if guest.of or not guest.snapshot:
+        return guest.of or guest.name
+    return f"{guest.name} (a snapshot)"

@@ -6,6 +6,7 @@ It is read as it comes, and of a hostile one no more is kept than of an honest o
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,9 @@ from bot.backups.ova_values import BadOva, Object, Objects, Values
 from bot.domain.backup import LONGEST_NAME, ArchivedGuest, ArchivedNic, disk_label
 
 LONGEST: Final = 16 << 20
+# Quotes within values are escaped, so that no name or description can hold this.
+_NAME_LABEL: Final = re.compile(r"\('name_label' '((?:[^'\\]|\\.)*)'\)", re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 """Bytes of the longest `ova.xml` that is read. A guest with 255 disks has one of about 1 MiB."""
 
 _LARGEST_DISK: Final = 1 << 62
@@ -69,6 +73,8 @@ class OvaReader:
         if not guests:
             raise BadOva("it describes no guest")
         guest = next(iter(guests.values()))
+        # A guest that was restored from a snapshot may keep what is told of that, but is no template.
+        snapshot = _text(guest, "is_a_template") == "1" and bool(_struct(guest, "snapshot_info"))
         return Ova(
             guest=ArchivedGuest(
                 uuid=_text(guest, "uuid"),
@@ -83,6 +89,8 @@ class OvaReader:
                 nics=tuple(_nics(objects)),
                 pci=_text(_struct(guest, "other_config"), "pci"),
                 vgpus=len(objects.get("VGPU", {})),
+                snapshot=snapshot,
+                of=_name_of_guest(guest) if snapshot else "",
             ),
             disks=tuple(_disks(objects)),
             xapi_major=_number(version, "xapi_major", 0),
@@ -124,6 +132,13 @@ def _nics(objects: Objects) -> Iterator[ArchivedNic]:
     for nic in sorted(objects.get("VIF", {}).values(), key=lambda one: (_number(one, "device", 0), _text(one, "MAC"))):
         network = networks.get(_text(nic, "network"), {})
         yield ArchivedNic(_text(nic, "device"), _text(nic, "MAC"), _text(network, "uuid"), _text(network, "name_label"))
+
+
+def _name_of_guest(snapshot: Object) -> str:
+    """The name of the guest, from the record of it that a real server keeps with a snapshot, printed as text."""
+    record = snapshot.get("snapshot_metadata", "")
+    found = _NAME_LABEL.search(record) if isinstance(record, str) else None
+    return _ESCAPED.sub(r"\1", found[1])[:LONGEST_NAME] if found is not None else ""
 
 
 def _domain_type(guest: Object) -> str:

@@ -37,6 +37,8 @@ _KEPT: Final[Mapping[str, tuple[str, ...]]] = {
         "HVM_boot_policy",
         "other_config",
         "is_control_domain",
+        "snapshot_info",
+        "snapshot_metadata",
     ),
     "VBD": ("VM", "VDI", "type", "userdevice"),
     "VDI": ("uuid", "name_label", "virtual_size", "SR"),

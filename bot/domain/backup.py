@@ -46,7 +46,8 @@ class ArchivedGuest(msgspec.Struct, frozen=True):
 
     Memory in bytes; `mac_seed` is what XAPI derives MACs from ("" when it has none), `domain_type` "hvm", "pv" or
     another kind as XAPI names them. `pci` names the devices of its host that were passed through ("" for none), as its
-    settings have them; `vgpus` counts its virtual GPUs.
+    settings have them; `vgpus` counts its virtual GPUs. `snapshot` tells that it was exported from a snapshot, whose
+    name it has then; `of` is the name of the guest that was taken of, "" where the archive does not say.
     """
 
     uuid: str
@@ -61,6 +62,8 @@ class ArchivedGuest(msgspec.Struct, frozen=True):
     nics: tuple[ArchivedNic, ...] = ()
     pci: str = ""
     vgpus: int = 0
+    snapshot: bool = False
+    of: str = ""
 
 
 class Contents(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -326,6 +326,27 @@ def test_an_archive_from_elsewhere_is_taken_in_when_all_of_it_is_right(place: Pl
     assert stored.archive.read_bytes() == file.read_bytes()
     assert stored.backup.good
     assert place.xenbot("verify", row["backup"], "--sample", "50").code == 0
+
+
+TOLD = r"(('name_description' '(\'name_label\' \'evil\')') ('name_label' 'db <b>\'1\'\\') ('tags' '()'))"
+
+
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        (TOLD, "db <b>'1'\\"),
+        ("", "nightly (a snapshot)"),
+        ("(('name_label' 'cut", "nightly (a snapshot)"),
+        (None, "nightly"),
+    ],
+    ids=["told", "not told", "cut", "no snapshot"],
+)
+def test_an_archive_of_a_snapshot_is_listed_by_the_name_of_its_guest(
+    place: Place, record: str | None, name: str
+) -> None:
+    file = place.folder.parent / "snapshot.xva"
+    file.write_bytes(make_archive(replace(BIG, guest="nightly", snapshot_of=record)))
+    assert json.loads(place.xenbot("adopt", str(file), "--json").out)["name"] == name
 
 
 @pytest.mark.parametrize(
