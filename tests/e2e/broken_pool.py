@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import xmlrpc.client
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from story_lab import StoryLab, strings
 
 Sets = tuple[str, str, str, Any]
 GIB = 1 << 30
+
+
+def xapi_date(days: float) -> str:
+    """A moment so many days from now, as XAPI writes it."""
+    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y%m%dT%H:%M:%SZ")
 
 
 class Pool:

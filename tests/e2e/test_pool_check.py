@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from broken_pool import GIB, Pool, check
+from broken_pool import GIB, Pool, check, xapi_date
 from story_lab import StoryLab, opened, strings
-
-
-def _xapi_date(days: float) -> str:
-    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y%m%dT%H:%M:%SZ")
 
 
 @pytest.fixture
@@ -60,13 +55,13 @@ TOGETHER: tuple[tuple[tuple[Callable[[Pool], tuple[str, str]], str, Any, tuple[s
         (
             lambda pool: ("Certificate", pool.of_host("Certificate", "xenserver3")[0]),
             "not_after",
-            _xapi_date(20),
+            xapi_date(20),
             ("Certificates", "ends in"),
         ),
         (
             _host(),
             "license_params",
-            {"edition": "standard", "expiry": _xapi_date(-1)},
+            {"edition": "standard", "expiry": xapi_date(-1)},
             ("Licence", "xenserver3: the licence ended", "Renew"),
         ),
         (_the_pool, "default_SR", "OpaqueRef:NULL", ("Default storage", "the pool has none")),
@@ -130,7 +125,7 @@ TOGETHER: tuple[tuple[tuple[Callable[[Pool], tuple[str, str]], str, Any, tuple[s
         (
             lambda pool: ("Certificate", pool.of_host("Certificate", "xenserver3")[0]),
             "not_after",
-            _xapi_date(-1),
+            xapi_date(-1),
             ("Certificates", "xenserver3: ", " ended "),
         ),
         (_host(), "other_config", {"mpath-boot": "[1, 2]"}, ("xenserver3 has 1 of 2 paths to its own disk",)),
@@ -179,9 +174,9 @@ async def test_what_hands_and_machines_broke_is_found_and_gone_once_it_is_mended
     paused = pool.named("VM", "web-local")
     xapi.VM.pause(paused)
     old = xapi.VM.snapshot(centos, "before the upgrade")
-    await pool.set("VM", xapi.VM.get_uuid(old), "snapshot_time", _xapi_date(-40))
+    await pool.set("VM", xapi.VM.get_uuid(old), "snapshot_time", xapi_date(-40))
     left = xapi.VM.snapshot(centos, "[XO Backup Nightly] centos54")
-    await pool.set("VM", xapi.VM.get_uuid(left), "snapshot_time", _xapi_date(-3))
+    await pool.set("VM", xapi.VM.get_uuid(left), "snapshot_time", xapi_date(-3))
     lone = pool.disk("nobody's")
     held = pool.disk("half copied")
     xapi.VBD.create(

@@ -19,7 +19,7 @@ _LIMITS: Final = ("memory_static_min", "memory_dynamic_min", "memory_dynamic_max
 
 
 def pull_cable(pool: Pool, machine: Machine, control: PullCable) -> None:
-    """Pulls the cable of a physical interface or puts it back.
+    """Pulls the cable of a physical interface or puts it back; the bond that it is a part of counts its links.
 
     Raises:
         ValueError: The host has no such interface.
@@ -30,6 +30,11 @@ def pull_cable(pool: Pool, machine: Machine, control: PullCable) -> None:
         if record["physical"] and record["device"] == control.device:
             is_up = control.link == "up"
             database.set("PIF_metrics", record["metrics"], carrier=is_up, speed=1000 if is_up else 0)
+            bond = record["bond_slave_of"]
+            if database.has("Bond", bond):
+                parts = [database.get("PIF", part, "metrics") for part in database.get("Bond", bond, "slaves")]
+                up = sum(bool(database.get("PIF_metrics", one, "carrier")) for one in parts)
+                database.set("Bond", bond, links_up=up)
             return
     raise ValueError(f"Host {machine.name!r} has no network card {control.device!r}.")
 

@@ -6,12 +6,14 @@ from typing import Final
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.population_guest import add_dom0, add_guest
 from bot.lab.xapi.population_host import (
+    add_authority,
     add_devices,
     add_drivers,
     add_pool_records,
     add_processors,
     describe_licence,
 )
+from bot.lab.xapi.population_network import add_interfaces
 from bot.lab.xapi.rules.half_joined import add_half_joined
 from bot.lab.xapi.rules.memory import MIB, rebalance
 from bot.lab.xapi.values import Value, past, stable_uuid
@@ -65,8 +67,10 @@ def _populate_pool(world: World, name: str, coordinator: str, members: list[Worl
     )
     telemetry = add_pool_records(database, name)
     add_drivers(database, name)
-    ha = next((pool.ha for pool in world.pools if pool.name == name), None)
-    pool = Populated(name, database, network=network, ha=ha)
+    own = next((pool for pool in world.pools if pool.name == name), None)
+    for authority in own.authorities if own is not None else ():
+        add_authority(database, name, authority)
+    pool = Populated(name, database, network=network, ha=own.ha if own is not None else None)
     for host in members:
         _add_host(pool, world, host)
     default_sr = ""
@@ -165,7 +169,7 @@ def _add_host(pool: Populated, world: World, host: WorldHost) -> None:
     pool.hosts[host.name] = ref
     add_dom0(database, ref, host)
     add_processors(database, ref, world.cpus[host.cpu])
-    _add_interface(pool, ref, host, address, add_devices(database, ref))
+    add_interfaces(database, ref, host, pool.network, add_devices(database, ref))
     local = database.create(
         "SR",
         uuid=stable_uuid("SR", host.name),
@@ -177,38 +181,6 @@ def _add_host(pool: Populated, world: World, host: WorldHost) -> None:
     )
     _plug(database, ref, local, {"device": "/dev/sda3"})
     pool.storage[f"local/{host.name}"] = local
-
-
-def _add_interface(pool: Populated, ref: str, host: WorldHost, address: str, card: str) -> None:
-    metrics = pool.database.create(
-        "PIF_metrics",
-        carrier=True,
-        speed=1000,
-        duplex=True,
-        vendor_name="Intel Corporation",
-        device_name="I350 Gigabit Network Connection",
-        pci_bus_path="0000:02:00.0",
-        last_updated=past(),
-    )
-    pool.database.create(
-        "PIF",
-        uuid=stable_uuid("PIF", host.name),
-        device="eth0",
-        network=pool.network,
-        host=ref,
-        MAC=f"02:00:00:00:{host.number:02x}:00",
-        MTU=1500,
-        VLAN=-1,
-        metrics=metrics,
-        physical=True,
-        management=True,
-        ip_configuration_mode="Static",
-        IP=address,
-        netmask="255.255.0.0",
-        primary_address_type="IPv4",
-        properties={"gro": "on"},
-        PCI=card,
-    )
 
 
 def _add_shared_storage(pool: Populated, storage: WorldStorage, members: list[WorldHost]) -> str:

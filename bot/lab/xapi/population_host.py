@@ -1,11 +1,12 @@
 """Makes what belongs to a host or a pool beside its main records: processors, devices, storage drivers, licence."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 from bot.lab.xapi.database import Database
-from bot.lab.xapi.values import Date, stable_uuid
+from bot.lab.xapi.values import Date, past, stable_uuid
 from bot.lab.xapi.world import Cpu
 
 _HOST_NETWORK: Final = "Host internal management network"
@@ -193,6 +194,20 @@ def add_pool_records(database: Database, name: str) -> str:
     )
     database.create("user", uuid=stable_uuid("user", name), short_name="root", fullname="Administrator")
     return database.create("secret", uuid=stable_uuid("telemetry", name), value=stable_uuid("telemetry value", name))
+
+
+def add_authority(database: Database, pool: str, name: str) -> None:
+    """Makes the record of an authority's certificate that a pool trusts; it is good for as long as the lab may run."""
+    digest = hashlib.sha256(f"{pool} {name}".encode()).hexdigest().upper()
+    database.create(
+        "Certificate",
+        uuid=stable_uuid("Certificate", pool, name),
+        type="ca",
+        name=name,
+        fingerprint=":".join(digest[index : index + 2] for index in range(0, len(digest), 2)),
+        not_before=past(),
+        not_after=Date("20991231T00:00:00Z"),
+    )
 
 
 def add_certificates(database: Database, host: str, fingerprint: str, valid: tuple[datetime, datetime]) -> None:

@@ -47,11 +47,16 @@ class WorldHa(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WorldPool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A pool of several hosts; a host without a pool is a pool of its own."""
+    """A pool of several hosts; a host without a pool is a pool of its own.
+
+    Attributes:
+        authorities: Names of the authorities whose certificates its hosts trust.
+    """
 
     name: str
     coordinator: str
     ha: WorldHa | None = None
+    authorities: tuple[str, ...] = ()
 
 
 class WorldHost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +66,7 @@ class WorldHost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         number: The last part of its address 127.0.1.N.
         unplugged: Shared storage of its pool that it is not attached to.
         power_on_mode: How `host.power_on` wakes it, for example `wake-on-lan`; empty for not at all.
+        bonded: Whether it is reached over a bond of two cards instead of one card.
         half_joined: A pool that it failed to join: it stands alone, and a useless record of it is left there.
     """
 
@@ -75,6 +81,7 @@ class WorldHost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = True
     unplugged: tuple[str, ...] = ()
     power_on_mode: str = ""
+    bonded: bool = False
     half_joined: str = ""
 
     @property
