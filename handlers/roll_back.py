@@ -21,9 +21,8 @@ class Arguments(msgspec.Struct, frozen=True):
 
 async def plan(arguments: Arguments, context: Context) -> Plan:
     """The plan; nothing is changed yet."""
-    move = move_of(
-        arguments.vm.uuid, arguments.vm.name, await context.journal.jobs(limit=1000, target=arguments.vm.uuid)
-    )
+    jobs = await context.journal.jobs(limit=1000, target=arguments.vm.uuid)
+    move = move_of(arguments.vm.uuid, arguments.vm.name, jobs, failed=True)
     return await roll_back.plan(move, context.facts)
 
 

@@ -8,18 +8,18 @@ import msgspec
 
 from bot.domain.job import JobState
 from bot.domain.plan import Placement, Plan, Target
-from bot.domain.record import JobRecord
+from bot.domain.record import JobRecord, StepState
 from bot.domain.restores import Restored
 from bot.domain.texts import clean
 from bot.errors import NotFound, Refused
 from bot.operations.move_by_backup import NAME
 from bot.operations.move_by_backup_steps import copy_of, pool_there, runs_after
 from bot.operations.ports import Facts
-from bot.operations.restore_steps import made_of
+from bot.operations.restore_steps import REMOVE, made_of
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """A move that went well.
+    """A move whose copy there is.
 
     `here` is the pool (UUID) of the source, `there` that of the copy; `disks` are the UUIDs of the copy's disks as the
     move stored them. `ran` tells that the guest ran before, `at` (Unix seconds) when the move ended.
@@ -43,11 +43,15 @@ class Moved(msgspec.Struct, frozen=True):
         return (self.source, copy, self.host, Target("pool", self.there, self.names.get(self.there, "")))
 
 
-def move_of(uuid: str, name: str, jobs: Iterable[JobRecord]) -> Moved:
-    """The newest move by backup of a guest: that of the source, or of the copy. Raises Refused for none."""
+def move_of(uuid: str, name: str, jobs: Iterable[JobRecord], *, failed: bool = False) -> Moved:
+    """The newest move by backup of a guest: that of the source, or of the copy. Raises Refused for none.
+
+    With `failed` also one that did not go well and has not removed its copy.
+    """
     for job in jobs:
         # One that ended partly has its copy too, which may have gone down right after it was started.
-        if job.operation == NAME and job.state in {JobState.SUCCEEDED, JobState.PARTIAL}:
+        went = job.state in {JobState.SUCCEEDED, JobState.PARTIAL}
+        if job.operation == NAME and (went or (failed and _left(job))):
             found = _moved(job)
             if found.copy and uuid in {found.source.uuid, found.copy}:
                 return found
@@ -55,6 +59,13 @@ def move_of(uuid: str, name: str, jobs: Iterable[JobRecord]) -> Moved:
         f"“{clean(name)}” was not moved by backup, as far as my records go.",
         "`/xen move-by-backup <vm> to <host>` does that; `/xen jobs` lists what was done.",
     )
+
+
+def _left(job: JobRecord) -> bool:
+    """Whether a move that went wrong may have left its copy. One in need of attention holds its guest until closed."""
+    if job.state not in {JobState.FAILED, JobState.CANCELLED, JobState.NEEDS_ATTENTION}:
+        return False
+    return not any(step.kind == REMOVE and step.state is StepState.DONE for step in job.steps)
 
 
 def _moved(job: JobRecord) -> Moved:

@@ -1,6 +1,7 @@
 """Rolling a move by backup back: `/xen roll-back <vm>`. The copy is switched off and removed, the source runs again.
 
 The copy is removed only once the source runs. Where that does not start, it is held off again, and the copy is started.
+Where the source runs by now and the copy is off, as after a removal that failed, only the rest is done.
 """
 
 from __future__ import annotations
@@ -69,6 +70,14 @@ def decide(move: Moved, source: Restored, copy: Restored | None, power: PowerFac
 def _steps(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Step]:
     lane, vm = source.uuid, move.source.name
     there, here, flags = Ref("VM", move.copy), Ref("VM", source.uuid), (Flag(False), Flag(False))
+    given = say("Give {vm} back its name, and what would start it by itself", vm=vm)
+    held = say("Keep {vm} off again", vm=vm)
+    hold, give = aside(lane, here, (vm, source.name), held, given)
+    if _rest(move, source, copy):
+        if source.remembered or source.name != vm:
+            yield msgspec.structs.replace(give, undoes="")
+        yield _removal(move, lane)
+        return
     running = copy is not None and copy.power_state is PowerState.RUNNING
     if running:
         off = say("Switch the copy off")
@@ -81,9 +90,6 @@ def _steps(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Ste
         keep, let_go = aside(lane, there, (copy.name, copy.name), kept, free, makes=_KEPT_OFF)
         yield msgspec.structs.replace(keep, kind=HOLD_COPY, pool=move.there)
         let_go = msgspec.structs.replace(let_go, kind=LET_COPY, pool=move.there)
-    given = say("Give {vm} back its name, and what would start it by itself", vm=vm)
-    held = say("Keep {vm} off again", vm=vm)
-    hold, give = aside(lane, here, (vm, source.name), held, given)
     yield msgspec.structs.replace(give, undoes="", makes=_GIVEN)
     if move.ran:
         yield Step(
@@ -100,14 +106,29 @@ def _steps(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Ste
         again = Step(START_COPY, say("Start the copy again"), start, lane=lane, pool=move.there)
         yield msgspec.structs.replace(again, undoes=_OFF, unless_well=True, only_without=_RUNS)
     if copy is not None:
-        disks = tuple(Ref("VDI", disk) for disk in move.disks)
-        call = Call(REMOVE, (there, Marked(MARK), Flag(False), *disks), own=True)
-        yield Step(REMOVE, say("Remove the copy, with the disks that the move made"), call, lane=lane, pool=move.there)
+        yield _removal(move, lane)
+
+
+def _rest(move: Moved, source: Restored, copy: Restored | None) -> bool:
+    """Whether only the copy is left to be removed: the source runs as before, and the copy is off."""
+    if copy is None or not move.ran:
+        return False
+    return source.power_state is PowerState.RUNNING and copy.power_state is PowerState.HALTED
+
+
+def _removal(move: Moved, lane: str) -> Step:
+    disks = tuple(Ref("VDI", disk) for disk in move.disks)
+    # It refuses a copy that somebody has started meanwhile.
+    call = Call(REMOVE, (Ref("VM", move.copy), Marked(MARK), Flag(False), *disks), own=True)
+    return Step(REMOVE, say("Remove the copy, with the disks that the move made"), call, lane=lane, pool=move.there)
 
 
 def _checks(move: Moved, source: Restored, copy: Restored | None, power: PowerFacts) -> Iterator[Check]:
     vm, host = move.source.name, move.host.name
-    if move.ran:
+    rest = _rest(move, source, copy)
+    if rest:
+        yield fine("power", "The source", say("{vm} of {pool} runs already", vm=vm, pool=power.pool.name))
+    elif move.ran:
         yield from before_start(power, "start")
     elif source.power_state is not PowerState.HALTED:
         state = say(power_word(source.power_state))
@@ -117,7 +138,8 @@ def _checks(move: Moved, source: Restored, copy: Restored | None, power: PowerFa
         yield warning("copy", "The copy", say("the copy on {host} is gone already", host=host))
         return
     state = say(power_word(copy.power_state))
-    fact = say("the copy on {host} is {state}; it is switched off and removed", host=host, state=state)
+    goes = say("removed" if rest else "switched off and removed")
+    fact = say("the copy on {host} is {state}; it is {what}", host=host, state=state, what=goes)
     if copy.power_state in {PowerState.RUNNING, PowerState.HALTED}:
         yield fine("copy", "The copy", fact)
     else:
@@ -132,17 +154,22 @@ def _checks(move: Moved, source: Restored, copy: Restored | None, power: PowerFa
 def _after(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Phrase]:
     vm, host = move.source.name, move.host.name
     since = say(" since {when}", when=Moment(move.at)) if move.at else say(" since the move")
+    rest = _rest(move, source, copy)
     if copy is not None:
         size = Size(sum(copy.sizes.values()))
+        goes_on = "{vm} runs already." if rest else "{vm} goes on from its last shutdown."
         yield say(
-            "What was written on the copy{since} is lost with its disks ({size}): {vm} goes on from its last shutdown."
-            " To keep it, back the copy up first: {backup}.",
+            "What was written on the copy{since} is lost with its disks ({size}): "
+            + goes_on
+            + " To keep it, back the copy up first: {backup}.",
             since=since,
             size=size,
             vm=vm,
             backup=Code(f"/xen backup {copy.uuid}"),
         )
-    if move.ran:
+    if rest:
+        yield say("{vm} goes on running in its own pool; only the copy on {host} is removed.", vm=vm, host=host)
+    elif move.ran:
         yield say(
             "The copy on {host} is switched off hard, {vm} is started in its own pool; only when it runs the copy is"
             " removed. They never run side by side.",
@@ -158,7 +185,13 @@ def _after(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Phr
 async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _homes: Homes) -> Plan:
     remove = step_of(earlier, REMOVE)
     disks = [one.uuid for one in remove.call.args if isinstance(one, Ref) and one.kind == "VDI"] if remove else []
-    return await plan(told_by(earlier, ran=step_of(earlier, START) is not None, disks=tuple(disks)), facts)
+    return await plan(told_by(earlier, ran=_ran(earlier), disks=tuple(disks)), facts)
+
+
+def _ran(of: Plan) -> bool:
+    """Whether the guest ran before the move: then a roll back starts it, unless it runs already."""
+    own = next(place for place in of.placements if place.vm == of.targets[0].uuid)
+    return step_of(of, START) is not None or own.power_state == PowerState.RUNNING
 
 
 async def _look(of: Plan, step: Step, facts: Facts) -> Look:
@@ -204,7 +237,7 @@ async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     state = say(power_word(source.power_state))
     running = source.power_state is PowerState.RUNNING
     runs = say("runs again on {on}", on=on) if running else say("is {state}", state=state)
-    ran = step_of(of, START) is not None
+    ran = _ran(of)
     settled = source.name == vm and not source.remembered
     if settled and running is ran and copy is None:
         gone = say("The copy on {host} is gone, with its disks", host=host)

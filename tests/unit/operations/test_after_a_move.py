@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import cast
 
+import migration_facts as world
 import msgspec
 import pytest
 from move_world import MOVED, copy, kept, planned, power, retiring, rolling, source, stops, way
 from test_golden_cards import job
 
 from bot.domain.calls import Options, Ref
-from bot.domain.inventory import PowerState
+from bot.domain.inventory import PowerFacts, PowerState
 from bot.domain.job import JobState
-from bot.domain.plan import Grade, Plan, Target
+from bot.domain.plan import Grade, Plan, Target, digest
 from bot.domain.policy import ApprovalSettings
-from bot.domain.record import StepRecord, StepState
+from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.restores import Restored
 from bot.domain.schedule import Schedule
 from bot.domain.texts import plain
-from bot.errors import Refused
+from bot.errors import NotFound, Refused
 from bot.jobs import lanes
 from bot.operations import move_by_backup, retire, roll_back, start
-from bot.operations.base import Seen
+from bot.operations.base import NOBODY, Seen
 from bot.operations.moved import move_of
 from bot.operations.ports import Facts
 from bot.operations.restore_steps import renamed
@@ -199,6 +200,79 @@ def test_the_newest_move_of_a_guest_is_found_by_its_source_and_by_its_copy() -> 
         assert (found.here, found.there, found.ran) == ("p-1", "p-2", True)
     with pytest.raises(Refused, match="was not moved by backup"):
         move_of("vm-5", "web", [failed, done])
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED, JobState.NEEDS_ATTENTION])
+def test_a_move_that_failed_and_has_left_its_copy_can_be_rolled_back_and_not_retired(state: JobState) -> None:
+    left, gone = (failed_move(state, end) for end in (StepState.FAILED, StepState.DONE))
+    found = move_of("vm-1", "centos54", [left], failed=True)
+    assert (found.source.uuid, found.copy, found.disks, found.ran) == ("vm-1", "vm-9", ("v-9",), True)
+    for jobs, failed in (([left], False), ([gone], True)):
+        with pytest.raises(Refused, match="was not moved by backup"):
+            move_of("vm-1", "centos54", jobs, failed=failed)
+
+
+def failed_move(state: JobState, removal: StepState) -> JobRecord:
+    """A move that did not go well after the import, whose last step ended so."""
+    plan = planned()
+    steps = tuple(
+        StepRecord(
+            7,
+            at,
+            step.kind,
+            removal if step.kind == "restore.remove" else StepState.DONE,
+            made={"guest": "vm-9", "disk 0": "v-9"} if at == 3 else {},
+        )
+        for at, step in enumerate(plan.steps)
+    )
+    return job(plan, state, number=7, steps=steps, finished_at=9_000.0)
+
+
+async def test_a_roll_back_whose_removal_failed_is_finished_by_a_second_one() -> None:
+    off = copy(power_state=PowerState.HALTED, host="")
+    running = power(vm=world.guest(host="h-1"))
+    plan = roll_back.decide(MOVED, source(), off, running)
+    assert stops(plan) == {}
+    assert [(step.kind, step.pool) for step in plan.steps] == [("restore.remove", "p-2")]
+    assert plan.steps[0].call == rolling().steps[-1].call
+    told = " ".join(map(plain, plan.after))
+    assert "centos54 goes on running in its own pool; only the copy on xenserver2 is removed." in told
+    assert "switched off" not in told
+    again = await roll_back.OPERATION.replan(plan, cast("Facts", Gone(source(), off)), ApprovalSettings(), NOBODY)
+    assert digest(again) == digest(plan)
+    # What did not come back to the source before comes back now.
+    plan = roll_back.decide(MOVED, source(remembered={"ha": "restart"}), off, running)
+    assert [step.kind for step in plan.steps] == ["restore.back", "restore.remove"]
+    assert roll_back.OPERATION.sum_up is not None
+    look = await roll_back.OPERATION.sum_up(plan, frozenset(), cast("Facts", Gone(source())))
+    assert (look.seen, plain(look.headline)) == (
+        Seen.DONE,
+        "centos54 runs again on xenserver1: the move is rolled back",
+    )
+
+
+class Gone(Two):
+    """Those two, of which one is gone."""
+
+    async def restored(self, pool: str, vm: str) -> Restored:
+        try:
+            return await super().restored(pool, vm)
+        except KeyError:
+            raise NotFound("guest", vm) from None
+
+    async def power(self, _vm: str, _wanted: tuple[str, ...], *, placing: bool) -> PowerFacts:
+        assert placing
+        return power(vm=world.guest(host="h-1"))
+
+
+def test_a_source_and_a_copy_that_both_run_are_no_rest_of_a_roll_back() -> None:
+    on = world.guest(host="h-1")
+    plan = roll_back.decide(MOVED, source(), copy(), power(vm=on))
+    assert plan.blocked
+    # Nor is a guest that was off before it was moved, and that somebody has started.
+    off = copy(power_state=PowerState.HALTED, host="")
+    plan = roll_back.decide(msgspec.structs.replace(MOVED, ran=False), source(), off, power(vm=on))
+    assert "power" in stops(plan)
 
 
 def test_a_source_is_not_started_beside_its_copy_but_by_a_roll_back() -> None:
