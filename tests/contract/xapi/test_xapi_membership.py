@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 from datacentre_client import PASSWORD, Rpc, RpcError, host_of, running
 
+import bot.lab
 from bot.lab.xapi import Datacentre
 
 COORDINATOR = ("127.0.1.1", "root", PASSWORD)
@@ -185,3 +187,27 @@ async def test_an_ejected_host_is_a_fresh_pool_of_its_own(http: aiohttp.ClientSe
         assert joining.result() == ""
         await pass_time(lab, 10)
         assert await rpc.call("host.get_enabled", await rpc.find("host", "host003")) is True
+
+
+async def test_an_ejected_host_leaves_its_bond_and_is_reached_over_the_first_card(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    world = tmp_path / "bonded.toml"
+    article = (Path(bot.lab.__file__).parent / "worlds" / "article.toml").read_text(encoding="utf-8")
+    world.write_text(article.replace('pool = "experiment"\ncpu', 'bonded = true\npool = "experiment"\ncpu'))
+    async with running(str(world), http, manual_clock=True) as (lab, rpc):
+        host = await rpc.find("host", "xenserver3")
+        for guest in [one for one in lab.state()["guests"] if one["host"] == host_of(lab, "xenserver3")["uuid"]]:
+            await lab.do({"do": "stop_guest", "guest": guest["uuid"]})
+        assert len(await rpc.call("Bond.get_all")) == 2
+        assert await rpc.call("pool.eject", host) == ""
+        await pass_time(lab, 200)
+        [left] = (await rpc.call("Bond.get_all_records")).values()
+        assert await rpc.call("PIF.get_host", left["master"]) == await rpc.find("host", "xenserver1")
+        alone = await at(lab, rpc, "xenserver3")
+        assert await alone.call("Bond.get_all") == []
+        cards = {one["device"]: one for one in (await alone.call("PIF.get_all_records")).values()}
+        assert {name: (one["management"], one["IP"]) for name, one in cards.items()} == {
+            "eth0": (True, "127.0.1.3"),
+            "eth1": (False, ""),
+        }

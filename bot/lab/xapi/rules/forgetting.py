@@ -10,6 +10,9 @@ def forget_host(database: Database, host: str) -> None:
     seen = [database.get("PBD", pbd, "SR") for pbd in database.get("host", host, "PBDs")]
     control = database.get("host", host, "control_domain")
     metrics = database.get("host", host, "metrics")
+    bonds = [bond for pif in database.get("host", host, "PIFs") for bond in database.get("PIF", pif, "bond_master_of")]
+    for bond in bonds:
+        database.delete("Bond", bond)
     for class_name, kind in CLASSES.items():
         if kind.fields.get("host") and kind.fields["host"].type == FieldType("ref", "host"):
             for ref in [one for one, record in database.items(class_name) if record["host"] == host]:

@@ -107,6 +107,17 @@ async def found_pool(pool: Pool, machine: Machine) -> None:
     restart_toolstack(new, machine)
 
 
+def _undo_bond(database: Database, bond: str) -> None:
+    """Has a host reached over the first card of a bond alone, as a fresh installation is."""
+    master, first = database.get("Bond", bond, "master"), database.get("Bond", bond, "primary_slave")
+    kept = ("network", "management", "ip_configuration_mode", "IP", "netmask", "gateway", "DNS")
+    database.set("PIF", first, **{name: database.get("PIF", master, name) for name in kept})
+    for part in database.get("Bond", bond, "slaves"):
+        database.set("PIF", part, bond_slave_of=NULL_REF)
+    database.delete("Bond", bond)
+    database.delete("PIF", master)
+
+
 def _carry_off(source: Database, host: str) -> tuple[Database, dict[str, str]]:
     """Returns the records of a fresh installation on a host, and what those it kept are called there."""
     target, known = Database(), dict[str, str]()
@@ -129,7 +140,10 @@ def _carry_off(source: Database, host: str) -> tuple[Database, dict[str, str]]:
         "user": source.refs("user"),
         "pool": source.refs("pool"),
     }
+    wanted["Bond"] = [bond for pif in record["PIFs"] for bond in source.get("PIF", pif, "bond_master_of")]
     transplant(source, target, wanted, known)
+    for bond in wanted["Bond"]:
+        _undo_bond(target, known[bond])
     here = known[host]
     local = target.create(
         "SR", name_label="Local storage", type="ext", content_type="user", physical_size=_find_size(source, host)
