@@ -152,6 +152,7 @@ async def test_an_archive_from_elsewhere_is_taken_in_listed_at_once_and_restored
     code, said = await adopted(lab, elsewhere)
     assert code == 0, said
     made = json.loads(said)["backup"]
+    assert json.loads(said)["name"] == "centos54", "a backup is the export of a snapshot, which has a name of its own"
     await lab.xen("backups")
     listed = await lab.sees(made, "every block, as it was made", "2 backups", "1 found whole", private=True)
     assert "is gone from the archive" in strings(listed)
