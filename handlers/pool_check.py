@@ -43,7 +43,8 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         if len(views) == 1:
             then = await context.journal.checkup(view.pool.uuid, context.now - _DAY_S)
             changes = news.since(found, then, context.now)
-            return report.message(facts, found, whole=arguments.everything, news=changes)
+            shown = news.marked(found, then, context.now)
+            return report.message(facts, shown, whole=arguments.everything, news=changes)
         checked.append((view, found))
     return report.several(checked)
 

@@ -92,7 +92,8 @@ class NfsFacts(msgspec.Struct, frozen=True):
 
     `probes` has every host that lives; `holders` are the configured pools that hold storage which was found there,
     `unsure` the names of those that could not be asked. `names` are the names of the pool's storage, `listed` the hosts
-    (UUIDs) whose addresses the configuration lists: no other is given a session.
+    (UUIDs) whose addresses the configuration lists: no other is given a session. `users` are the hosts (UUIDs) that
+    have other storage of that server attached.
     """
 
     pool: Pool
@@ -104,6 +105,7 @@ class NfsFacts(msgspec.Struct, frozen=True):
     names: frozenset[str]
     listed: frozenset[str]
     defaults: Defaults
+    users: frozenset[str] = frozenset()
 
     @property
     def found(self) -> tuple[str, ...]:

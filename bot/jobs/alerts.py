@@ -135,7 +135,7 @@ def _buttons(view: PoolView, ordered: Sequence[Alert]) -> list[Button]:
         Button("Status", "ask", f"status {about}", says=say("Show what is known of it")),
         Button("Pool check", "ask", f"pool-check {pool}", says=say("Check {pool}", pool=view.name)),
     ]
-    if host is not None:
+    if host is not None and any(one.about == host.uuid and alert_words.moving_helps(one.name) for one in ordered):
         plan = say("Plan: move every guest away from {host}", host=host.name)
         buttons.append(Button("Migrate away", "ask", f"evacuate {host.uuid}", says=plan))
     if len(ordered) == 1 and muting.is_kind(worst.name):

@@ -20,7 +20,6 @@ _WORDS = {
     "HA_XAPI_HEALTHCHECK_APPROACHING_TIMEOUT": "the toolstack is nearly too slow for HA",
     "HOST_CLOCK_SKEW_DETECTED": "the host's clock differs from the coordinator's",
     "HOST_CLOCK_WENT_BACKWARDS": "the host's clock went backwards",
-    "HOST_SERVER_CERTIFICATE_EXPIRED": "the host's certificate has expired",
     "HOST_SYNC_DATA_FAILED": "the pool's data could not be copied to the host",
     "IP_CONFIGURED_PIF_CAN_UNPLUG": "a network interface with an address may be unplugged",
     "LICENSE_EXPIRED": "the licence has expired",
@@ -31,7 +30,42 @@ _WORDS = {
     "REDO_LOG_BROKEN": "the redo log is broken",
     "VM_CRASHED": "the guest crashed",
 }
+_CERTIFICATES = {
+    "HOST_INTERNAL_CERTIFICATE": "the certificate that the pool's hosts know the host by",
+    "HOST_SERVER_CERTIFICATE": "the host's certificate",
+    "POOL_CA_CERTIFICATE": "the certificate of a trusted authority",
+}
+_ENDS = {
+    "EXPIRED": "has expired",
+    "EXPIRING_07": "expires within 7 days",
+    "EXPIRING_14": "expires within 14 days",
+    "EXPIRING_30": "expires within 30 days",
+}
+_WORDS |= {f"{of}_{ends}": f"{what} {when}" for of, what in _CERTIFICATES.items() for ends, when in _ENDS.items()}
+#: What a host complains of that its guests are spared elsewhere: of a certificate or a clock no move rids anybody.
+_SPARED = frozenset(
+    {
+        "ALARM",
+        "BOND_STATUS_CHANGED",
+        "HA_HEARTBEAT_APPROACHING_TIMEOUT",
+        "HA_NETWORK_BONDING_ERROR",
+        "HA_STATEFILE_APPROACHING_TIMEOUT",
+        "HA_STATEFILE_LOST",
+        "HA_XAPI_HEALTHCHECK_APPROACHING_TIMEOUT",
+        "MULTIPATH_PERIODIC_ALERT",
+    }
+)
 _SHORT_BODY = 120
+
+
+def moving_helps(name: str) -> bool:
+    """Whether guests are better off elsewhere while a host complains with this code."""
+    return name in _SPARED
+
+
+def of_certificate(name: str) -> bool:
+    """Whether this code tells that a certificate ends, or has ended."""
+    return name.startswith(tuple(_CERTIFICATES))
 
 
 def kind(name: str) -> Phrase:

@@ -61,11 +61,24 @@ def pools(
 
 
 def _buttons(views: Sequence[PoolView]) -> tuple[Button, ...]:
-    look = [Button("Jobs", "ask", "jobs"), Button("Guests", "ask", "vms"), Button("Tools", "ask", "tools")]
+    look = _checks(views)
+    look += [Button("Jobs", "ask", "jobs"), Button("Guests", "ask", "vms"), Button("Tools", "ask", "tools")]
     if len(views) > 1:
         troubled = [view for view in views if view.pool is not None][:_HOST_LINES]
         look += [Button(view.name, "ask", f"status {view.pool.uuid}") for view in troubled if view.pool is not None]
     return tuple(look)
+
+
+def _checks(views: Sequence[PoolView]) -> list[Button]:
+    """The way to all that a status does not look at."""
+    known = [view for view in views if view.pool is not None]
+    if len(known) > 1:
+        return [Button("Check pools", "ask", "pool-check", says=say("Check every pool"))]
+    return [
+        Button(f"Check {view.name}", "ask", f"pool-check {view.pool.uuid}", says=say("Check {pool}", pool=view.name))
+        for view in known
+        if view.pool is not None
+    ]
 
 
 def _bounded(lines: Sequence[Phrase], most: int) -> list[Phrase]:
@@ -79,16 +92,16 @@ def _pools_summary(views: Sequence[PoolView], troubled: Sequence[Phrase]) -> Phr
         return say("{pools}", pools=many(troubled))
     if not views:
         return say("No pool is configured")
-    return say("Nothing needs you: {pools}", pools=many([view.name for view in views]))
+    return say("No host silent, no job waits for you: {pools}", pools=many([view.name for view in views]))
 
 
 def _pool_headline(view: PoolView, needs: int, *, frozen: bool) -> Phrase:
     if view.state is FeedState.LOADING:
         return say("{pool}: not known yet, still loading", pool=view.name)
     if not needs and frozen:
-        return say("{pool}: frozen, else in order", pool=view.name)
+        return say("{pool}: frozen, no host silent, no job waits for you", pool=view.name)
     if not needs:
-        return say("{pool}: nothing needs you", pool=view.name)
+        return say("{pool}: no host silent, no job waits for you", pool=view.name)
     return say("{pool}: {n} you", pool=view.name, n=counted(needs, "thing needs", "things need"))
 
 

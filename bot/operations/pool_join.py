@@ -16,7 +16,7 @@ from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import already, blocked, fine
 from bot.operations.checks.target import supported
 from bot.operations.joining.membership import remedy
-from bot.operations.joining.rules import rules
+from bot.operations.joining.rules import told
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_join
 
@@ -41,7 +41,7 @@ def decide(read: JoinFacts, approval: ApprovalSettings) -> Plan:
         operation=NAME,
         pool=pool.uuid,
         title=title,
-        refusal=say("{host} cannot join {pool}", host=host.name, pool=pool.name),
+        refusal=_refusal(read),
         targets=(Target("host", host.uuid, host.name), Target("pool", pool.uuid, pool.name)),
         placements=(),
         checks=(supported(pool, (host, *read.pool.hosts)), _live(read), *_rules(read)),
@@ -67,6 +67,12 @@ def decide(read: JoinFacts, approval: ApprovalSettings) -> Plan:
     )
 
 
+def _refusal(read: JoinFacts) -> Phrase:
+    final = any(one.final for one in told(read))
+    words = "{host} can never join {pool} as it is" if final else "{host} cannot join {pool}"
+    return say(words, host=read.joining.coordinator.name, pool=read.pool.pool.name)
+
+
 def _live(read: JoinFacts) -> Check:
     key, title = "live", "Hosts live"
     for host in (read.joining.coordinator, read.pool.coordinator):
@@ -78,7 +84,7 @@ def _live(read: JoinFacts) -> Check:
 
 def _rules(read: JoinFacts) -> list[Check]:
     found = []
-    for one in rules(read):
+    for one in told(read):
         if one.key == _ALONE and read.joining.pool.uuid == read.pool.pool.uuid:
             host, pool = read.joining.coordinator.name, read.pool.pool.name
             found.append(already(one.key, one.title, say("{host} is a member of {pool}", host=host, pool=pool)))

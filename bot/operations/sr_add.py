@@ -85,8 +85,17 @@ def _factors(read: NfsFacts, wish: Wish) -> Iterator[Factor]:
                 "whoever approves says that no other pool uses this storage: two coordinators on one storage destroy it"
             ),
         )
-    n = counted(len(read.hosts), "host", "hosts")
-    yield Factor(Risk.MEDIUM, say("{n} of {pool} mount a server that is new to them", n=n, pool=read.pool.name))
+    new = len([host for host in read.hosts if host.uuid not in read.users])
+    if new:
+        words = (
+            "{n} of {pool} mounts a server that is new to it"
+            if new == 1
+            else "{n} of {pool} mount a server that is new to them"
+        )
+        yield Factor(Risk.MEDIUM, say(words, n=counted(new, "host", "hosts"), pool=read.pool.name))
+    else:
+        words = "the hosts of {pool} mount one more folder of {server}, which they use already"
+        yield Factor(Risk.MEDIUM, say(words, pool=read.pool.name, server=Code(read.place.server)))
 
 
 def _preferred(read: NfsFacts, wish: Wish) -> tuple[bool, bool, bool] | None:

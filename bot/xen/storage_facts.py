@@ -73,6 +73,7 @@ class StorageFacts:
             names=frozenset(sr.name for sr in live.model.inventory.srs),
             listed=_listed(live, hosts.values()),
             defaults=defaults,
+            users=_users(live, place.server),
         )
 
     async def trying(self, sr: str) -> SrFacts:
@@ -196,6 +197,17 @@ async def _defaults(live: LivePool) -> Defaults:
         for ref in (record.disks, record.suspend_image_SR, record.crash_dump_SR)
     )
     return Defaults(disks, suspend, crash)
+
+
+def _users(live: LivePool, server: str) -> frozenset[str]:
+    """The hosts that have storage of this server attached, as far as it is called there as it is called here."""
+    tables = live.model.tables
+    there = {
+        one.host
+        for one in tables.of(PbdRecord).values()
+        if one.currently_attached and one.device_config.get("server", "").casefold() == server.casefold()
+    }
+    return frozenset(uuid for ref in there if (uuid := tables.uuid(HostRecord, ref)))
 
 
 def _listed(live: LivePool, hosts: Iterable[Host]) -> frozenset[str]:

@@ -60,7 +60,7 @@ async def test_a_schedule_is_approved_once_and_makes_up_once_for_what_it_missed(
         store.execute("UPDATE schedules SET next_run = strftime('%s', 'now') - 1.0 WHERE number = 2")
     await lab.lab("datacentre", do="plug_pbd", sr="nfs-vhd", host="xenserver3")
     await lab.lab("bot", do="start")
-    await lab.sees("experiment:", "1 gone", "Gone: nfs-vhd is not attached to xenserver3", private=False)
+    await lab.sees("experiment:", "1 gone", "No longer so: nfs-vhd is not attached to xenserver3", private=False)
     await lab.sees("Backups: 1 thing needs you", "3 runs were missed", "1 made and verified", private=False)
     await lab.xen("audit by schedule:1")
     await lab.sees("schedule:run", "job:confirm", private=True)

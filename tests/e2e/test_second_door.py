@@ -48,7 +48,7 @@ async def xenbot(lab: StoryLab, *arguments: str) -> Ended:
 async def test_on_call_looks_freezes_and_cancels_without_slack(near: StoryLab) -> None:
     seen = await xenbot(near, "status")
     assert seen.code == 0, seen.err
-    assert "experiment: nothing needs you" in seen.out
+    assert "experiment: no host silent, no job waits for you" in seen.out
     assert "winxp is running on xenserver1" in (await xenbot(near, "status", "winxp")).out
 
     await near.xen("migrate centos54 to xenserver3")

@@ -91,7 +91,7 @@ async def test_the_first_look_tells_everything_and_later_ones_only_what_changed(
     scene.held = {}
     (gone,) = await scene.next_day()
     assert "1 gone" in gone
-    assert "Gone: root is attached to a control domain" in gone
+    assert "No longer so: root is attached to a control domain" in gone
     assert scene.looked == 4, "once a day, though it was looked for more often"
     runs = [entry for entry in await bench.store.audit(limit=50) if entry.tag == Tag.SCHEDULE_RUN]
     assert len(runs) == 4

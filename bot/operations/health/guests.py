@@ -13,7 +13,7 @@ from bot.domain.texts import Code, Moment, Size, many, say
 from bot.domain.words import counted
 from bot.operations import alert_words, cpu_features
 from bot.operations.drivers import Drivers, drivers
-from bot.operations.health.hosts import DAY_S
+from bot.operations.health.hosts import DAY_S, certificates_end
 from bot.operations.health.row import Item, Row, row
 from bot.operations.survival import Layout, leftover
 
@@ -220,6 +220,9 @@ def _stuck(facts: HealthFacts) -> Row:
 
 def _alerts(facts: HealthFacts) -> Row:
     recent = [alert for alert in facts.alerts if facts.read_at - alert.at <= DAY_S]
+    if certificates_end(facts):
+        # The row of certificates tells which, and until when: one cause is one thing.
+        recent = [alert for alert in recent if not alert_words.of_certificate(alert.name)]
     newest: dict[str, float] = {}
     for alert in recent:
         newest[alert.name] = max(alert.at, newest.get(alert.name, 0.0))

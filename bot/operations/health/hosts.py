@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from bot.domain.health import Expiry, HealthFacts, HostState
 from bot.domain.plan import Grade
 from bot.domain.texts import Code, Moment, Phrase, Size, Span, many, say
 from bot.domain.words import counted
 from bot.operations.health.row import Item, Row, row
+from bot.operations.health.untold import untold
 
 DAY_S = 86_400.0
 _SOON_S = 30 * DAY_S
@@ -27,7 +28,6 @@ _CONTROL_TIGHT = 0.1
 _CONTROL_FULL = 0.05
 #: So many times as much to do as it has processors.
 _CONTROL_BUSY = 2
-_NAMED = 3
 
 
 def rows(facts: HealthFacts) -> Iterator[Row]:
@@ -97,7 +97,7 @@ def _versions(facts: HealthFacts) -> Row:
         for one in facts.hosts
         if coordinator and found[one.host.uuid] not in {"", coordinator}
     ]
-    items += _untold(facts, "version", say("its version"), [one for one in facts.hosts if not found[one.host.uuid]])
+    items += untold(facts, "version", say("its version"), [one for one in facts.hosts if not found[one.host.uuid]])
     if facts.pool.upgrading:
         items.append(Item("upgrading", say("a rolling upgrade is in progress")))
     well = say("{version} everywhere", version=coordinator or "one version")
@@ -138,7 +138,7 @@ def _updates(facts: HealthFacts) -> Row:
 
 def _clocks(facts: HealthFacts) -> Row:
     told = [one for one in facts.hosts if one.clock_ahead_s is not None]
-    items = _untold(facts, "clock", say("its time"), [one for one in facts.hosts if one.clock_ahead_s is None])
+    items = untold(facts, "clock", say("its time"), [one for one in facts.hosts if one.clock_ahead_s is None])
     middle = _middle(told)
     for one in told:
         off = (one.clock_ahead_s or 0.0) - middle
@@ -176,7 +176,7 @@ def _vendors(facts: HealthFacts) -> Row:
         for one in facts.hosts
         if one.host.cpu_vendor not in {"", usual}
     ]
-    items += _untold(facts, "vendor", say("its CPU"), [one for one in facts.hosts if not one.host.cpu_vendor])
+    items += untold(facts, "vendor", say("its CPU"), [one for one in facts.hosts if not one.host.cpu_vendor])
     fix = say("Guests cannot move between CPU vendors: such a host belongs into a pool of its own.")
     return row("cpu-vendor", "CPU vendor", items, say("{vendor} everywhere", vendor=usual or "one vendor"), fix)
 
@@ -195,8 +195,8 @@ def _hvm(facts: HealthFacts) -> Row:
         for one in facts.hosts
         if one.host.hvm_capable is False
     ]
-    untold = [one for one in facts.hosts if one.host.hvm_capable is None]
-    items += _untold(facts, "hvm", say("whether it can run HVM guests"), untold)
+    unclear = [one for one in facts.hosts if one.host.hvm_capable is None]
+    items += untold(facts, "hvm", say("whether it can run HVM guests"), unclear)
     fix = say("Switch on virtualisation (VT-x, AMD-V) in the host's firmware.")
     return row("hvm", "HVM capability", items, say("every host can run HVM guests"), fix)
 
@@ -220,7 +220,7 @@ def _control_memory(facts: HealthFacts) -> Row:
             )
             grave = free < host.control_memory * _CONTROL_FULL
             items.append(Item(f"dom0-free:{host.uuid}", says, Grade.BLOCKED if grave else Grade.WARNING))
-    items += _untold(
+    items += untold(
         facts, "dom0-free", say("the memory left to dom0"), [one for one in facts.hosts if one.control is None]
     )
     fix = say("Give the control domain (dom0) more memory and reboot the host: storage and tools run in it.")
@@ -241,25 +241,13 @@ def _control_load(facts: HealthFacts) -> Row:
                 n=counted(control.processors, "processor", "processors"),
             )
             items.append(Item(f"dom0-load:{one.host.uuid}", says))
-    items += _untold(facts, "dom0-load", say("the load of dom0"), [one for one in facts.hosts if one.control is None])
+    items += untold(facts, "dom0-load", say("the load of dom0"), [one for one in facts.hosts if one.control is None])
     told = [one.control.load for one in facts.hosts if one.control is not None and one.control.load is not None]
     well = say("at most {load}", load=f"{max(told):.1f}") if told else say("this server does not measure it")
     fix = say(
         "Disks and networks of its guests wait for dom0: see what runs there, move guests away, do not back up now."
     )
     return row("dom0-load", "dom0 load", items, well, fix)
-
-
-def _untold(facts: HealthFacts, subject: str, what: Phrase, hosts: Sequence[HostState]) -> list[Item]:
-    """What could not be looked at, in one line: nobody takes it for green."""
-    if not hosts:
-        return []
-    names = [one.host.name for one in hosts]
-    more = say(" and {n} more", n=len(names) - _NAMED) if len(names) > _NAMED else say("")
-    says = say("{hosts}{more} did not tell {what}", hosts=many(names[:_NAMED]), more=more, what=what)
-    if len(hosts) == len(facts.hosts) > 1:
-        says = say("no host told {what}", what=what)
-    return [Item(f"{subject}:unknown", says, Grade.UNKNOWN)]
 
 
 def _certificates(facts: HealthFacts) -> Row:
@@ -269,12 +257,18 @@ def _certificates(facts: HealthFacts) -> Row:
         for expiry in one.certificates
         for item in _ending(expiry, say("{host}: {what}", host=one.host.name, what=expiry.what), one.host.uuid, facts)
     ]
-    untold = [one for one in facts.hosts if not one.certificates]
-    items += _untold(facts, "ends", say("until when its certificate is good"), untold)
+    unclear = [one for one in facts.hosts if not one.certificates]
+    items += untold(facts, "ends", say("until when its certificate is good"), unclear)
     for expiry in facts.authorities:
         items += _ending(expiry, say("trusted authority {what}", what=expiry.what), expiry.what, facts)
     fix = say("Put a new certificate in place before it ends; then tell xenbot its fingerprint.")
     return row("certificates", "Certificates", items, say("good for more than 30 days"), fix)
+
+
+def certificates_end(facts: HealthFacts) -> bool:
+    """Whether the row of certificates names one that ends soon, or has ended."""
+    ends = [*(one for host in facts.hosts for one in host.certificates), *facts.authorities]
+    return any(one.at - facts.read_at <= _SOON_S for one in ends)
 
 
 def _licences(facts: HealthFacts) -> Row:

@@ -14,6 +14,7 @@ from bot.domain.texts import Code, Moment, Phrase, Value, many, say
 from bot.operations import overview
 from bot.operations.health import report
 from bot.operations.health.row import Item, Row
+from bot.operations.health.untold import checks
 
 _SHOWN = 4
 _GONE_SHOWN = 8
@@ -67,18 +68,44 @@ def _subject(name: str) -> str:
 
 
 def since(found: Sequence[Row], then: Checkup | None, now: float) -> list[Phrase]:
-    """What changed since an earlier check, in lines; nothing where there is none worth comparing with."""
+    """What changed since an earlier check, in lines; nothing where there is none worth comparing with.
+
+    What is new or worse is told by its row alone: `marked` marks the finding itself.
+    """
     if then is None or now - then.at < _WORTH_S:
         return []
     news, at = compare(found, then), Moment(then.at)
     if not news:
         return [say("Nothing new since {at}.", at=at)]
     told = (
-        (say("New since {at}", at=at), [item.says for item in news.new]),
-        (say("Worse since {at}", at=at), [item.says for item in news.worse]),
-        (say("Gone since {at}", at=at), list(news.gone)),
+        (say("New since {at}", at=at), _titles(found, news.new)),
+        (say("Worse since {at}", at=at), _titles(found, news.worse)),
+        (say("No longer so, compared with {at}", at=at), list(news.gone)),
     )
     return [say("{words}: {all}", words=words, all=many(_first(lines, _SHOWN))) for words, lines in told if lines]
+
+
+def marked(found: Sequence[Row], then: Checkup | None, now: float) -> list[Row]:
+    """The rows with each finding that is new or worse since an earlier check marked so, and before its equals."""
+    if then is None or now - then.at < _WORTH_S:
+        return list(found)
+    said = _said(compare(found, then))
+    rows = []
+    for row in found:
+        ordered = sorted(row.items, key=lambda item: item.id not in said)
+        told_as = tuple(msgspec.structs.replace(item, says=said.get(item.id, item.says)) for item in ordered)
+        rows.append(msgspec.structs.replace(row, items=told_as))
+    return rows
+
+
+def _said(news: News) -> dict[str, Phrase]:
+    said = {item.id: say("new: {what}", what=item.says) for item in news.new}
+    return said | {item.id: say("worse: {what}", what=item.says) for item in news.worse}
+
+
+def _titles(found: Sequence[Row], items: Sequence[Item]) -> list[Phrase]:
+    names = {item.id for item in items}
+    return [say("{title}", title=row.title) for row in found if any(item.id in names for item in row.items)]
 
 
 def _first(lines: Sequence[Phrase], most: int) -> list[Phrase]:
@@ -100,9 +127,9 @@ def told(facts: HealthFacts, found: Sequence[Row], then: Checkup | None, number:
     beside = [say("first look")] if then is None else [say(words, n=n) for n, words in counts if n]
     parts: list[Part] = [Verdict(headline, tuple(beside), report.mark(found))]
     if amiss:
-        parts.append(Checks(tuple(row.check() for row in amiss)))
+        parts.append(Checks(checks(amiss)))
     if news.gone:
-        parts.append(Facts((say("Gone: {all}", all=many(_first(news.gone, _GONE_SHOWN))),)))
+        parts.append(Facts((say("No longer so: {all}", all=many(_first(news.gone, _GONE_SHOWN))),)))
     parts += report.buttons(facts, amiss, whole=False)
     of: Value = Code(str(number))
     parts.append(
@@ -115,8 +142,7 @@ def told(facts: HealthFacts, found: Sequence[Row], then: Checkup | None, number:
 
 def _changed(found: Sequence[Row], news: News, *, first: bool) -> list[Row]:
     """The rows with something new or worse, and in them that alone."""
-    said = {} if first else {item.id: say("new: {what}", what=item.says) for item in news.new}
-    said |= {item.id: say("worse: {what}", what=item.says) for item in news.worse}
+    said = {} if first else _said(news)
     shown = {item.id for item in (*news.new, *news.worse)}
     rows = []
     for row in found:

@@ -12,6 +12,7 @@ from bot.domain.texts import Phrase, Span, Value, many, say
 from bot.domain.words import counted
 from bot.operations.health import guests, hosts, network, storage
 from bot.operations.health.row import Row
+from bot.operations.health.untold import checks
 
 _BUTTONS = 4
 _STALE_S = 10.0
@@ -93,7 +94,7 @@ def message(facts: HealthFacts, found: Sequence[Row], *, whole: bool, news: Sequ
     # One screen of a telephone: whoever has mended the worst asks again, or for all.
     shown = amiss if whole or len(amiss) <= _SHOWN + 1 else amiss[:_SHOWN]
     if shown:
-        parts.append(Checks(tuple(row.check() for row in shown)))
+        parts.append(Checks(checks(shown)))
     if len(amiss) > len(shown):
         parts.append(Small(say("Also not fine: {rows}", rows=many([row.title for row in amiss[len(shown) :]]))))
     parts += buttons(facts, amiss, whole=whole)

@@ -18,13 +18,15 @@ _SHOWN = 3
 class Item(msgspec.Struct, frozen=True):
     """One thing that is wrong. `id` names it the same way tomorrow, so that new and gone can be told apart.
 
-    `button` asks for what would mend it.
+    `button` asks for what would mend it. `silent` are the hosts that do not answer, where that alone is why nobody can
+    tell.
     """
 
     id: str
     says: Phrase
     grade: Grade = Grade.WARNING
     button: Button | None = None
+    silent: tuple[str, ...] = ()
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -50,7 +52,9 @@ class Row(msgspec.Struct, frozen=True):
         left = len(ordered) - len(shown)
         if left:
             shown.append(say("and {n}", n=counted(left, "more", "more")))
-        return Check(self.key, self.grade, self.title, functools.reduce(_beside, shown), self.fix)
+        # What mends a fault is no advice where nobody knows of one.
+        fix = self.fix if any(item.grade is not Grade.UNKNOWN for item in self.items) else None
+        return Check(self.key, self.grade, self.title, functools.reduce(_beside, shown), fix)
 
 
 def _beside(one: Phrase, other: Phrase) -> Phrase:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from bot.domain.joining import JoinFacts
 from bot.domain.message import Button, Checks, Choices, Facts, Mark, Message, Part, Table, Verdict
 from bot.domain.plan import SIGNS, Grade
-from bot.domain.texts import plain, say
+from bot.domain.texts import many, plain, say
 from bot.domain.words import counted
-from bot.operations.joining.rules import rules
+from bot.operations.joining.rules import told
 
 
 def message(facts: JoinFacts, *, whole: bool) -> Message:
     """The answer to a check before a join; `whole` shows the rules that are kept as well."""
     host, pool = facts.joining.coordinator.name, facts.pool.pool.name
-    judged = rules(facts)
+    judged = told(facts)
     broken = [one for one in judged if one.grade is Grade.BLOCKED]
     amiss = [one for one in judged if one.grade is not Grade.OK]
-    if broken:
+    final = [one.title for one in broken if one.final]
+    if final:
+        headline = say("{host} can never join {pool} as it is: {rules}", host=host, pool=pool, rules=many(final))
+    elif broken:
         obstacles = counted(len(broken), "obstacle", "obstacles")
         headline = say("{host} cannot join {pool}: {n}", host=host, pool=pool, n=obstacles)
     else:

@@ -15,7 +15,10 @@ _SHOWN = 4
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A rule, judged. `mine` is the value of the joining host, `theirs` that of the pool."""
+    """A rule, judged. `mine` is the value of the joining host, `theirs` that of the pool.
+
+    `final` tells that it is broken for good: nothing that anybody could set at either side mends it.
+    """
 
     key: str
     title: str
@@ -23,6 +26,7 @@ class Rule(msgspec.Struct, frozen=True):
     mine: Phrase
     theirs: Phrase
     fix: Phrase | None = None
+    final: bool = False
 
     def check(self, facts: JoinFacts) -> Check:
         """The rule as a check, with the two values side by side."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from bot.domain.joining import JoinFacts, Side
 from bot.domain.plan import Grade
 from bot.domain.texts import Code, Phrase, many, say
@@ -23,6 +25,18 @@ def rules(facts: JoinFacts) -> tuple[Rule, ...]:
         *_processors(facts),
         *settings.rules(facts),
     )
+
+
+def told(facts: JoinFacts) -> tuple[Rule, ...]:
+    """Every rule in the order to be read in: one that is broken for good comes first.
+
+    Beside it no other has a fix: whoever shut guests down for it would have done so for nothing.
+    """
+    found = rules(facts)
+    if not any(one.final for one in found):
+        return found
+    others = (msgspec.structs.replace(one, fix=None) for one in found if not one.final)
+    return (*(one for one in found if one.final), *others)
 
 
 def _guests(facts: JoinFacts) -> Iterator[Rule]:
@@ -138,7 +152,7 @@ def _software(facts: JoinFacts) -> Iterator[Rule]:
 
 def _processors(facts: JoinFacts) -> Iterator[Rule]:
     host, pool = facts.joining.coordinator, facts.pool.coordinator
-    yield rule(
+    vendor = rule(
         "cpu-vendor",
         "CPU vendor",
         well=host.cpu_vendor == pool.cpu_vendor,
@@ -150,6 +164,8 @@ def _processors(facts: JoinFacts) -> Iterator[Rule]:
             host=host.name,
         ),
     )
+    apart = vendor.grade is not Grade.OK and bool(host.cpu_vendor and pool.cpu_vendor)
+    yield msgspec.structs.replace(vendor, final=apart)
     yield _features(facts)
 
 

@@ -34,6 +34,9 @@ async def test_storage_is_added_tried_on_every_host_and_made_the_default(jobs: S
     now = await jobs.pools.storage.now(jobs.uuid(), made["uuid"])
     assert now is not None
     assert now.defaults.disks == made["uuid"]
+    for server, users in (("NFSserver", {one.uuid for one in jobs.pools.pools()[0].hosts}), ("elsewhere", set())):
+        read = await jobs.pools.storage.nfs(jobs.uuid(), NfsPlace(server, "/home/third"))
+        assert read.users == users, "who uses that server already"
 
 
 async def test_the_second_of_two_for_one_folder_is_refused(lab: Datacentre, jobs: StorageBench) -> None:

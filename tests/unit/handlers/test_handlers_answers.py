@@ -98,10 +98,11 @@ async def test_power_commands_make_plans(words: str, method: str, title: str) ->
     assert (plan.steps[0].call.method, plain(plan.title)) == (method, title)
 
 
-async def test_status_says_nothing_needs_you_and_how_old_that_is() -> None:
+async def test_status_says_what_it_looked_at_and_how_old_that_is() -> None:
     text = await Room().read("status")
-    assert "experiment: nothing needs you" in text
+    assert "experiment: no host silent, no job waits for you" in text
     assert "facts 2 s old" in text
+    assert "pool-check p-1" in text, "what a status does not look at is a button away"
     assert "xenserver1: coordinator, 4 guests, 38 GiB of 64 GiB free" in text
 
 

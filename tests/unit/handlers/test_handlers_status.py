@@ -189,13 +189,13 @@ async def test_a_freeze_and_what_waits_for_the_one_who_asks_come_first() -> None
     room.journal.freeze = Freeze("U9", NOW, "storage work")
     text = await card(room, "status")
     assert "Frozen by" in text.splitlines()[0]
-    assert "nothing needs you" not in text
+    assert "experiment: frozen, no host silent" in text
 
 
 async def test_what_waits_for_an_approval_is_told_to_those_who_can_give_it() -> None:
     room = Room()
     room.journal.records = [record(7, JobState.AWAITING_APPROVAL, requester="U2")]
-    assert "nothing needs you" in await card(room, "status")
+    assert "no host silent" in await card(room, "status")
     room.person = msgspec.structs.replace(room.person, roles=frozenset({Role.VIEWER, Role.APPROVER}))
     assert "Job 7 waits for your approval" in await card(room, "status")
 

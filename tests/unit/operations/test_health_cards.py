@@ -12,7 +12,7 @@ from migration_facts import GIB, READ_AT, guest, host
 from test_golden_cards import GOLDEN, job
 from test_golden_cards import read as shown
 
-from bot.domain.health import Bond, Checkup, ControlDomain, Finding, HealthFacts
+from bot.domain.health import Bond, Checkup, ControlDomain, Expiry, Finding, HealthFacts
 from bot.domain.inventory import Alert, FeedState, PoolView, PowerFacts
 from bot.domain.job import JobState
 from bot.domain.message import Message
@@ -21,7 +21,7 @@ from bot.domain.policy import ApprovalSettings
 from bot.domain.schedule import Covered
 from bot.domain.texts import Code, plain, say
 from bot.jobs import alerts, story
-from bot.operations import clean_up, pool_join, schedule
+from bot.operations import alert_words, clean_up, pool_join, schedule
 from bot.operations.health import news, report
 from bot.operations.joining import report as joining
 
@@ -66,7 +66,8 @@ def since_yesterday() -> Message:
         },
     )
     found = report.rows(facts)
-    return report.message(facts, found, whole=False, news=news.since(found, then, READ_AT))
+    shown = news.marked(found, then, READ_AT)
+    return report.message(facts, shown, whole=False, news=news.since(found, then, READ_AT))
 
 
 def told(then: Checkup | None, facts: HealthFacts) -> Message:
@@ -106,6 +107,14 @@ CARDS: dict[str, Callable[[], Message]] = {
     "pool-check-green-all": lambda: check(healthy(), whole=True),
     "pool-check-red": lambda: check(bad_night()),
     "pool-check-red-all": lambda: check(bad_night(), whole=True),
+    "pool-check-silent-host": lambda: check(
+        healthy(
+            hosts=(
+                state(1),
+                state(3, host={"silent_since": READ_AT - 120.0}, clock_ahead_s=None, control=None),
+            )
+        )
+    ),
     "pool-check-since-yesterday": since_yesterday,
     "pool-check-scheduled-proposed": _standing,
     "pool-check-scheduled-first": lambda: told(None, WORSE),
@@ -125,6 +134,9 @@ CARDS: dict[str, Callable[[], Message]] = {
     ),
     "clean-up-proposed": _clean_up,
     "alert-one": lambda: alerts.message(VIEW, [Alert(READ_AT, "VM_CRASHED", 2, "vm-1", "", "a-1")]),
+    "alert-certificate": lambda: alerts.message(
+        VIEW, [Alert(READ_AT, "HOST_SERVER_CERTIFICATE_EXPIRING_07", 1, "h-3", "", "a-1")]
+    ),
     "alert-several": lambda: alerts.message(
         VIEW,
         [
@@ -162,3 +174,27 @@ def test_the_size_of_a_control_domain_follows_its_host() -> None:
     small = healthy(hosts=(state(1, host={"control_memory": 3 * GIB, "memory_total": 64 * GIB}), state(3)))
     (row,) = [row for row in report.rows(small) if row.key == "dom0"]
     assert row.grade is Grade.OK, "a little less than usual is no finding"
+
+
+def test_nobody_is_told_to_mend_what_nobody_knows_to_be_broken() -> None:
+    mute = state(3, clock_ahead_s=None, control=None)
+    for facts in (healthy(hosts=(state(1), mute)), healthy(hosts=(mute,))):
+        unclear = [row.check() for row in report.rows(facts) if row.grade is Grade.UNKNOWN]
+        assert {one.key for one in unclear} == {"clocks", "dom0", "dom0-load"}
+        assert [one.fix for one in unclear] == [None, None, None]
+
+
+def test_a_certificate_that_ends_is_one_thing_however_many_tell_of_it() -> None:
+    alert = Alert(READ_AT, "HOST_SERVER_CERTIFICATE_EXPIRING_07", 1, "h-3", "", "a-1")
+    ends = state(3, certificates=(Expiry("server certificate", READ_AT + 5 * DAY_S),))
+    found = report.rows(healthy(hosts=(state(1), ends), alerts=(alert,)))
+    assert [row.key for row in found if row.grade is not Grade.OK] == ["certificates"]
+    # A certificate that was replaced since: the alert alone tells of it.
+    found = report.rows(healthy(alerts=(alert,)))
+    assert [row.key for row in found if row.grade is not Grade.OK] == ["alerts"]
+
+
+@pytest.mark.parametrize("of", ["HOST_SERVER_CERTIFICATE", "HOST_INTERNAL_CERTIFICATE", "POOL_CA_CERTIFICATE"])
+def test_every_alert_of_a_certificate_has_words(of: str) -> None:
+    for ends in ("EXPIRED", "EXPIRING_07", "EXPIRING_14", "EXPIRING_30"):
+        assert "certificate" in plain(alert_words.kind(f"{of}_{ends}"))

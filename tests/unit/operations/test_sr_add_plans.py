@@ -342,3 +342,12 @@ def test_a_version_that_no_driver_takes_is_refused() -> None:
         place_of("nfs nfsserver:/x", "5")
     assert PLACE.config == {"server": "nfsserver", "serverpath": "/home/vms"}
     assert storage_words.returned(MOUNT_32) == 32
+
+
+def test_a_server_is_called_new_to_those_hosts_alone_that_use_nothing_of_it() -> None:
+    def why(*users: str) -> str:
+        return " ".join(plain(one) for one in decided(facts(users=frozenset(users))).risk_reasons)
+
+    assert "2 hosts of experiment mount a server that is new to them" in why()
+    assert "1 host of experiment mounts a server that is new to it" in why("h-1")
+    assert "one more folder of nfsserver, which they use already" in why("h-1", "h-3")
