@@ -2,6 +2,7 @@
 // answer. A click that nobody acknowledged leaves the message as it is and a warning beside the control.
 
 import { call } from "./api.js";
+import { expectAnswer } from "./follow.js";
 import { me, state, update } from "./store.js";
 
 /** The name of one control, for its busy and failed marks. */
@@ -20,6 +21,7 @@ async function send(context, blockId, element, chosen) {
   const name = controlName(context, blockId, element);
   if (state.busy[name] === "busy") return;
   mark(name, "busy");
+  expectAnswer();
   const answer = await call("blocks.actions", me().token, {
     ...context.where,
     block_id: blockId,

@@ -5,6 +5,7 @@ import { call } from "./api.js";
 import { suggest } from "./commands.js";
 import { classes, h, icon } from "./dom.js";
 import { isEnter } from "./elements.js";
+import { showEnd } from "./follow.js";
 import { rememberSent, walkSent } from "./history.js";
 import { me, state, update } from "./store.js";
 
@@ -171,6 +172,9 @@ async function submit(channel, threadTs, place) {
   const field = fieldOf(place);
   if (field) field.value = "";
   update({ toast: null });
+  showEnd(`${state.me}/${threadTs ?? channel}`);
+  // A command is answered in the channel, from wherever it is given.
+  if (text.startsWith("/")) showEnd(`${state.me}/${channel}`);
   const answer = text.startsWith("/") ? await command(channel, threadTs, text) : await post(channel, threadTs, text);
   const isUnsent = answer.error === "lab_unreachable";
   if (!answer.ok && !answer.notice && !text.startsWith("/")) update({ toast: `Your message was not sent (${isUnsent ? "the lab does not answer" : answer.error}).` });

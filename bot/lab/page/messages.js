@@ -1,18 +1,18 @@
 // The list of messages of a channel or a thread. Every message is one keyed node, so that an edit changes only what
-// changed; the list follows new messages only while its end is in sight.
+// changed; the list follows new messages only while its end is in sight (follow.js).
 
 import { use } from "./actions.js";
 import { drawContent } from "./blocks.js";
 import { dayHeading, messageTime } from "./dates.js";
 import { classes, h, icon } from "./dom.js";
 import { isLookedInto } from "./files.js";
+import { drawNewBelow, followEnd } from "./follow.js";
 import { collect, enter, entered } from "./form.js";
 import { drawMrkdwn } from "./mrkdwn.js";
 import { authorOf, drawAvatar } from "./people.js";
 import { state } from "./store.js";
 
 const SAME_BREATH_S = 300;
-const NEAR_END_PX = 48;
 
 /** Draws messages, oldest first. `options`: channel, pane ("main" | "thread"), openThread(ts), notices, and readTo: the
  *  ts above which the messages of others than readBy are new. */
@@ -38,7 +38,8 @@ export function drawMessages(messages, options) {
     drawings.push(drawMessage(message, !isNewDay && !isFirstNew && isContinued(before, message), options));
     before = message;
   }
-  return h("div", { key: options.place, class: "messages", role: "log", "aria-label": options.label, "aria-live": "polite", "aria-relevant": "additions", tabindex: "0", hook: followEnd, onkeydown: walk }, drawings);
+  const list = h("div", { key: options.place, class: "messages", role: "log", "aria-label": options.label, "aria-live": "polite", "aria-relevant": "additions", tabindex: "0", "data-place": options.place, hook: followEnd, onkeydown: walk }, drawings);
+  return [list, drawNewBelow(options.place)];
 }
 
 // Up and down walk from message to message, Enter opens the thread of one.
@@ -148,26 +149,4 @@ function drawNotice(notice) {
     h("span", { class: "avatar tint-system", "data-initials": "!", "aria-hidden": "true" }),
     h("div", { class: "message-main" }, h("p", { class: "only-you" }, icon("eye"), "Only visible to you"), h("p", { class: "byline" }, h("strong", {}, "Slackbot")), h("div", { class: "text" }, notice.text)),
   );
-}
-
-/** A hook: the end of a list stays in sight when it was in sight, or the first line of a last message that is taller
- *  than the list; a reader further up is not moved. */
-export function followEnd(node, isNew) {
-  if (isNew) {
-    node.atEnd = true;
-    node.addEventListener("scroll", () => {
-      node.atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < NEAR_END_PX || Math.abs(node.scrollTop - node.placedAt) < 2;
-      // Further up the browser holds on to what is being read while something above it grows or shrinks.
-      node.style.overflowAnchor = node.atEnd ? "none" : "auto";
-    });
-    new ResizeObserver(() => node.atEnd && toEnd(node)).observe(node);
-  }
-  if (node.atEnd) toEnd(node);
-}
-
-function toEnd(node) {
-  const last = node.lastElementChild;
-  const isTall = last !== null && last.offsetHeight > node.clientHeight;
-  node.scrollTop = isTall ? node.scrollTop + last.getBoundingClientRect().top - node.getBoundingClientRect().top : node.scrollHeight;
-  node.placedAt = node.scrollTop;
 }

@@ -6,6 +6,7 @@ import { drawBlocks } from "./blocks.js";
 import { findLoose } from "./combobox.js";
 import { classes, h, icon } from "./dom.js";
 import { plainText, drawText } from "./elements.js";
+import { expectAnswer } from "./follow.js";
 import { collect, enter, entered, forget } from "./form.js";
 import { me, state, update } from "./store.js";
 
@@ -99,6 +100,7 @@ async function submit(view) {
     document.getElementById(loose)?.focus();
     return;
   }
+  expectAnswer();
   const answer = await call("views.submit", me().token, { view_id: view.id, values: collect(view) });
   const busy = { ...state.busy };
   delete busy[view.id];

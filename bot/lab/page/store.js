@@ -33,6 +33,7 @@ export const state = {
   workplace: null, // what the lab tells of Slack's faults and switches
   status: "", // what a screen reader hears
   toast: null,
+  newBelow: {}, // lists with something new below what is in sight: person/place → true
 };
 
 const drawers = [];

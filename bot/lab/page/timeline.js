@@ -1,7 +1,7 @@
 // The timeline of what crossed the wire: filters, a search, and the details of each entry.
 
 import { classes, h, icon } from "./dom.js";
-import { followEnd } from "./messages.js";
+import { followEnd } from "./follow.js";
 import { rove } from "./rove.js";
 import { update } from "./store.js";
 import { clearWire, watchWire, wireEntries } from "./wire.js";
