@@ -34,7 +34,7 @@ export function drawGuide(channel) {
       h("button", { type: "button", class: "icon-button guide-close", "aria-label": "Close the guide", title: "Close the guide; the button at the top brings it back", onclick: () => showGuide(false) }, icon("close")),
     ),
     !isShort && drawIntroduction(),
-    drawRole(),
+    current !== null && drawRole(),
     h("ol", {}, steps.map((step, index) => drawStep(step, index, step === current, channel))),
     current === null && drawMore(),
   );
@@ -87,7 +87,7 @@ function drawMore() {
     h("button", { type: "button", class: "link-button", onclick: look("faults") }, "kill the bot in the middle of a move"),
     ", or ",
     h("button", { type: "button", class: "link-button", onclick: look("wire") }, "see the frames and calls behind it"),
-    `. ${state.command} help lists everything.`,
+    `. ${state.command} help all lists everything.`,
   );
 }
 

@@ -78,7 +78,7 @@ function sayMove(truth, guest, to) {
     return `Watch the datacentre: ${guest.name} is on its way to ${to.name}.${part}`;
   }
   const isWaiting = Object.values(state.screens).some((screen) => screen.messages.some((message) => hasConfirm(message, guest.name, to.name)));
-  return isWaiting ? "Now press Confirm on the card below." : "";
+  return isWaiting ? "Now press Confirm on the card below; a dialogue asks once more, so Confirm there too." : "";
 }
 
 // A card of something else about that guest, such as its backup, is none that moves it.
