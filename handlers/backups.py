@@ -60,9 +60,9 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         parts.append(Facts(tuple(_damage(one) for one in bad[:_NAMED])))
     parts.append(
         Table(
-            # A phone shows the first columns alone: what was lost, how much of it, and whether it can be had again.
-            ("Guest", "Age", "Verified", "Size", "Kept until", "By", "Backup"),
-            tuple(_row(one, context.now) for one in shown),
+            # A phone shows the first columns alone: what was lost, how much of it, and what gives it back.
+            ("Guest", "Age", "Backup", "Verified", "Size", "Kept until", *(("How", "By") if arguments.what else ())),
+            tuple(_row(one, context.now, whole=bool(arguments.what)) for one in shown),
         )
     )
     parts += beside
@@ -149,23 +149,29 @@ def _damage(one: Backup) -> Phrase:
     return say("{backup} of {guest} is damaged: {what}", backup=Code(one.id), guest=one.name, what=what)
 
 
-def _row(one: Backup, now: float) -> tuple[Value, ...]:
+def _row(one: Backup, now: float, *, whole: bool) -> tuple[Value, ...]:
     kept = Moment(one.kept_until) if one.kept_until is not None else say("no end set")
     if one.state is BackupState.TRASHED:
         kept = say("in the trash")
-    verified, who = _verified(one)
-    return one.name, Span(max(0.0, now - one.at)), verified, Size(one.size), kept, who, Code(one.id)
+    row = (one.name, Span(max(0.0, now - one.at)), Code(one.id), _verified(one), Size(one.size), kept)
+    return (*row, *_looked(one)) if whole else row
 
 
-def _verified(one: Backup) -> tuple[Value, Value]:
+def _verified(one: Backup) -> Value:
     look = one.verified
     if look is None:
-        return say("never"), say("nobody")
-    who: Value = Who(look.who) if look.who.startswith(("U", "W")) else say("xenbot")
-    state = "damaged" if look.damage else "whole"
+        return say("never")
     if one.state is BackupState.GONE:
-        return say("gone from the archive"), who
-    return say("{state} {at}, {how}", state=say(state), at=Moment(look.at), how=say(_HOW[look.how])), who
+        return say("gone from the archive")
+    return say("{state}, {at}", state=say("damaged" if look.damage else "whole"), at=Moment(look.at))
+
+
+def _looked(one: Backup) -> tuple[Value, Value]:
+    """How it was looked at last, and by whom."""
+    look = one.verified
+    if look is None:
+        return say("not at all"), say("nobody")
+    return say(_HOW[look.how]), Who(look.who) if look.who.startswith(("U", "W")) else say("xenbot")
 
 
 def _next(found: list[Backup]) -> tuple[Button, ...]:
@@ -197,7 +203,8 @@ def _turns(what: str, page: int, pages: int) -> tuple[Button, ...]:
 COMMAND = Command(
     word="backups",
     usage="backups [vm|backup] [page <number>]",
-    help="Lists the backups: age, size, when and how each was verified and by whom, and until when it is kept.",
+    help="Lists the backups: age, size, when each was verified, and until when it is kept; of one guest also how it "
+    "was verified and by whom.",
     example="backups centos54",
     role=Role.VIEWER,
     arguments=Arguments,

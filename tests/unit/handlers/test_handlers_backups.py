@@ -24,10 +24,25 @@ async def test_the_list_tells_age_size_what_was_proved_and_until_when_each_is_ke
     said = await where.read("backups")
     assert "2 backups of centos54, 1 found whole" in said
     assert "20261126-000001 of <!channel> is damaged: disk 0: block 7 differs" in said
-    assert "every block, as it was made" in said
     assert "10 d" in said
     assert "2 GiB" in said
-    assert "@U2" in said
+
+
+async def test_what_a_phone_shows_of_the_list_holds_the_id_and_how_and_by_whom_is_told_of_one_guest() -> None:
+    where = Room(VIEW)
+    where.journal.catalogue = [backup(2), backup(1, verified=HURT, state=BackupState.DAMAGED), backup(3, verified=None)]
+    (short,) = (part for part in (await where.type("backups")).parts if isinstance(part, Table))
+    assert short.columns == ("Guest", "Age", "Backup", "Verified", "Size", "Kept until")
+    assert [plain(row[2]) for row in short.rows] == [f"20261126-00000{number}" for number in (2, 1, 3)]
+    whole, hurt, never = (plain(row[3]) for row in short.rows)
+    assert whole.startswith("whole, ")
+    assert hurt.startswith("damaged, ")
+    assert never == "never"
+    (one,) = (part for part in (await where.type("backups centos54")).parts if isinstance(part, Table))
+    assert one.columns[:6] == short.columns
+    last = [tuple(map(plain, row[6:])) for row in one.rows]
+    assert ("every block, read again", "@U2") in last
+    assert ("not at all", "nobody") in last
 
 
 async def test_an_empty_archive_says_how_a_backup_is_made() -> None:
@@ -114,7 +129,7 @@ async def test_a_long_list_is_read_page_by_page_and_no_backup_twice() -> None:
     while words:
         answer = await where.type(words)
         parts = answer.parts
-        seen += [plain(row[-1]) for part in parts if isinstance(part, Table) for row in part.rows]
+        seen += [plain(row[2]) for part in parts if isinstance(part, Table) for row in part.rows]
         buttons = [one for part in parts if isinstance(part, Choices) for one in part.buttons]
         words = next((one.target for one in buttons if one.label == "Next"), "")
     assert seen == [f"20261126-{number:06}" for number in range(50, 0, -1)]
