@@ -32,6 +32,10 @@ def _left(record: JobRecord, fraction: float, elapsed: float) -> float | None:
     ways = lanes.of_each(record)
     if len(ways) == 1 and any(step.said and "left" in step.said.values for step in record.steps):
         return None
+    begun = [step for step in record.steps if step.state in lanes.BEGUN]
+    if begun and fraction > 0.05 and all(step.said is not None and not step.progress for step in begun):
+        # All that is under way waits for something, and the time so far tells nothing of that.
+        return None
     if fraction > 0.05:
         return elapsed * (1 - fraction) / fraction
     plan = record.plan

@@ -17,6 +17,9 @@ from bot.errors import OutcomeUnknown, Unreachable
 from bot.operations.pool_join import JOIN
 from bot.operations.work import Errand, Reached, Worker
 
+# So many seconds a join has gone on before it is said for how long.
+_TOLD_S = 10.0
+
 _log = structlog.get_logger()
 
 
@@ -98,7 +101,10 @@ class JoinWork:
         joining = asyncio.create_task(work, name=f"join of job {errand.job}")
         try:
             while not joining.done():
-                phase = say("{host} joins, for {t}", host=errand.names.get(host, host), t=Span(self._clock() - began))
+                phase = say("{host} is joining", host=errand.names.get(host, host))
+                # A card is drawn anew every few seconds only, and would stay at a time that is over by then.
+                if (waited := self._clock() - began) >= _TOLD_S:
+                    phase = say("{phase}, for {t}", phase=phase, t=Span(waited))
                 errand.tell(Reached(0, 0, phase, stalled=phase))
                 await asyncio.wait({joining}, timeout=self._patience.pause)
             await joining

@@ -41,7 +41,7 @@ def test_a_host_that_fits_is_let_in_from_the_check_to_the_member_that_lives(
     # Stopped where the toolstack of the host is down and the pool knows it already.
     story.turn("stop_clock")
     person.presses_and_says_yes(card, "Approve")
-    person.sees("xenserver4 joins, for", private=False)
+    person.sees("xenserver4 is joining", private=False)
     story.turn("advance", seconds=9)
     away = person.sees("xenserver4 restarts its toolstack", private=False)
     pictured(person, away, folder, "join-away")

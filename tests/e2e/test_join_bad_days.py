@@ -144,7 +144,7 @@ async def test_a_bot_that_is_killed_four_times_in_one_join_still_joins_the_host_
         await lab.until(pending, "a join that has begun")
         await lab.lab("datacentre", do="advance", seconds=2)
         await life.strike()
-        await lab.sees("xenserver4 joins, for", who="admin", private=False)
+        await lab.sees("xenserver4 is joining", who="admin", private=False)
         # The toolstack of the host is down, and it is a member already.
         await lab.lab("datacentre", do="advance", seconds=7)
         await life.strike()

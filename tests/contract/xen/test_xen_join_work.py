@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -122,6 +123,17 @@ async def test_a_join_that_breaks_off_names_the_record_it_left_and_keeps_a_secon
         await until(pools, lambda: all(one.address for one in pools.pool("experiment").hosts))
         await joining.run()
         assert (await joining.look()).seen is Seen.DONE
+
+
+async def test_for_how_long_a_join_goes_on_is_said_only_once_that_is_more_than_a_moment(lab: Datacentre) -> None:
+    forever = msgspec.structs.replace(SOON, whole=1e6, long=1e6, plugged=1e6, apart=1e6)
+    async with both(lab) as joining:
+        # Each look at this clock is four seconds after the one before.
+        clock = itertools.count(0.0, 4.0).__next__
+        joining.worker = JoinWork(joining.pools.members, forever, clock).workers()[pool_join.JOIN]
+        await joining.run()
+        first = [plain(one.phase) for one in joining.told[:3]]
+        assert first == ["xenserver4 is joining", "xenserver4 is joining", "xenserver4 is joining, for 12 s"]
 
 
 async def test_a_lost_answer_of_a_join_that_happened_is_made_up_for_by_looking(lab: Datacentre) -> None:

@@ -36,11 +36,18 @@ def ended(plan: Plan, state: JobState, outcome: str, *evidence: str) -> Message:
     )
 
 
-def under_way(plan: Plan, at: int, said: Phrase) -> tuple[StepRecord, ...]:
+def under_way(plan: Plan, at: int, said: Phrase, progress: float = 0.0) -> tuple[StepRecord, ...]:
     """The steps of which that one is under way."""
     states = ["DONE"] * at + ["SENT"] + ["WAITING"] * len(plan.steps)
     return tuple(
-        StepRecord(120, index, step.kind, StepState(states[index]), said=said if index == at else None)
+        StepRecord(
+            120,
+            index,
+            step.kind,
+            StepState(states[index]),
+            said=said if index == at else None,
+            progress=progress if index == at else 0.0,
+        )
         for index, step in enumerate(plan.steps)
     )
 
@@ -59,6 +66,7 @@ CARDS: dict[str, Callable[[], Message]] = {
                 planned(),
                 4,
                 say("{phase}: {done} of {all}", phase=say("compared"), done=Size(3 * GIB), all=Size(8 * GIB)),
+                3 / 8,
             ),
         ),
         move_by_backup.OPERATION,
@@ -105,3 +113,12 @@ def test_the_card_reads_as_reviewed(name: str) -> None:
         path.write_text(text)
         pytest.fail(f"{path.name} was written; review it and run again")
     assert text == path.read_text()
+
+
+def test_a_move_that_only_waits_says_no_time_that_is_left() -> None:
+    waiting = under_way(planned(), len(planned().steps) - 1, say("it runs; waiting for its tools"))
+    moving = job(planned(), JobState.RUNNING, started_at=10_000.0, steps=waiting)
+    text = shown(story.card(moving, move_by_backup.OPERATION, now=10_120.0))
+    assert "% · 2 min" in text
+    assert "it runs; waiting for its tools" in text
+    assert " left" not in text
