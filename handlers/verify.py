@@ -22,8 +22,8 @@ class Arguments(msgspec.Struct, frozen=True):
     """A backup, a guest (all of its backups) or all; all of each archive, or a random part."""
 
     backup: BackupWords
-    full: Annotated[bool, flag("full")] = False
-    sample: Annotated[bool, flag("sample")] = False
+    full: Annotated[bool, flag("full", "extent")] = False
+    sample: Annotated[bool, flag("sample", "extent")] = False
     reason: Annotated[str, rest("reason")] = ""
 
 
@@ -35,7 +35,7 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
         raise Refused("There is no backup to verify.", "`/xen backup <vm>` makes one.")
     if len(found) > _MOST:
         raise Refused(f"These are {len(found)} backups; I verify at most {_MOST} in one job.", "Name a guest.")
-    how = Proof.SAMPLE if arguments.sample and not arguments.full else Proof.FULL
+    how = Proof.SAMPLE if arguments.sample else Proof.FULL
     return verify.decide(found, how, context.now)
 
 

@@ -30,6 +30,7 @@ _LABELS = {
     "start": "Start it afterwards",
     "full": "All of it",
     "sample": "Only a random part",
+    "extent": "How much of it",
     "replace": "Rename the guest it replaces, and keep that",
     "keep_mac": "Keep its MAC addresses",
     "place": "Where it lies",
@@ -40,6 +41,15 @@ _LABELS = {
     "all_defaults": "Suspended guests and crash dumps too",
 }
 
+
+_TITLES = {
+    "pool-check": "Check a pool",
+    "pool-join": "Join a pool",
+    "schedule pool-check": "Schedule pool checks",
+    "sr-add": "Add storage",
+    "sr-check": "Check storage",
+    "vms": "Guests",
+}
 
 _HINTS = {
     "guests": "The name of a guest, or tag:nightly for every guest with that tag when the time comes.",
@@ -59,7 +69,7 @@ _BEST = "Left empty, the best host for it is chosen, and the card says why."
 
 
 class FieldKind(StrEnum):
-    """How a field is filled in: chosen from the live inventory, typed, or ticked."""
+    """How a field is filled in: chosen from the live inventory, typed, ticked, or one of a few."""
 
     GUEST = "guest"
     HOST = "host"
@@ -71,12 +81,14 @@ class FieldKind(StrEnum):
     TEXT = "text"
     LONG = "long"
     YES = "yes"
+    ONE = "one"
 
 
 class Field(msgspec.Struct, frozen=True):
     """One argument. `name` is the slot's, `hint` what helps to fill it in.
 
     For GUEST, HOST, STORAGE, POOL and NETWORK the value that comes back is a UUID, for BACKUP an id.
+    ONE has `choices`, the arguments of which one is meant, each with its label; the first holds where none is chosen.
     """
 
     name: str
@@ -84,6 +96,7 @@ class Field(msgspec.Struct, frozen=True):
     kind: FieldKind
     required: bool
     hint: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -97,16 +110,31 @@ class Form(msgspec.Struct, frozen=True):
 
 def form_of(command: Command) -> Form:
     """The form of a command."""
-    fields = tuple(
-        Field(slot.name, _LABELS.get(slot.name, slot.name.capitalize()), _kind(slot), slot.required, _hint(slot))
-        for slot in slots(command.arguments)
-    )
-    return Form(command.word, command.help, fields, isinstance(command.does, Change))
+    fields: dict[str, Field] = {}
+    declared = slots(command.arguments)
+    for slot in declared:
+        if slot.choice:
+            choices = tuple((one.name, _label(one.name)) for one in declared if one.choice == slot.choice)
+            fields[slot.choice] = Field(
+                slot.choice, _label(slot.choice), FieldKind.ONE, required=False, choices=choices
+            )
+        else:
+            fields[slot.name] = Field(slot.name, _label(slot.name), _kind(slot), slot.required, _hint(slot))
+    return Form(command.word, command.help, tuple(fields.values()), isinstance(command.does, Change))
 
 
 def needs_form(command: Command, tail: str) -> bool:
     """Whether a command was typed without words though it cannot do without."""
     return not tail.strip() and any(slot.required for slot in slots(command.arguments))
+
+
+def title_of(word: str) -> str:
+    """What a command is called where a person chooses it: in words, where its own is none."""
+    return _TITLES.get(word, word.replace("-", " ").capitalize())
+
+
+def _label(name: str) -> str:
+    return _LABELS.get(name, name.capitalize())
 
 
 def _hint(slot: Slot) -> str:

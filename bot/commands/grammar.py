@@ -31,7 +31,8 @@ NetworkWords = typing.NewType("NetworkWords", str)
 class Slot(msgspec.Struct, frozen=True):
     """How one argument is written: after which keyword ("" for the words right after the command), and what it is.
 
-    `takes_all` for one that is all the rest; `alone` for a word that says yes by being there.
+    `takes_all` for one that is all the rest; `alone` for a word that says yes by being there; of those words that share
+    a `choice` one alone may stand.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Slot(msgspec.Struct, frozen=True):
     takes_all: bool
     required: bool
     alone: bool = False
+    choice: str = ""
 
 
 class Keyword(msgspec.Struct, frozen=True):
@@ -48,11 +50,12 @@ class Keyword(msgspec.Struct, frozen=True):
     word: str
     takes_all: bool
     alone: bool = False
+    choice: str = ""
 
 
-def flag(word: str) -> Keyword:
-    """The argument is yes where this word stands."""
-    return Keyword(word, takes_all=False, alone=True)
+def flag(word: str, choice: str = "") -> Keyword:
+    """The argument is yes where this word stands; of the words of one `choice` only one may."""
+    return Keyword(word, takes_all=False, alone=True, choice=choice)
 
 
 def after(word: str) -> Keyword:
@@ -77,7 +80,7 @@ def slots(arguments: type[msgspec.Struct]) -> tuple[Slot, ...]:
             hint, marker = hint.__origin__, hint.__metadata__[0]
         if isinstance(hint, types.UnionType):
             hint = next(option for option in hint.__args__ if option is not type(None))
-        found.append(Slot(field.name, hint, marker.word, marker.takes_all, field.required, marker.alone))
+        found.append(Slot(field.name, hint, marker.word, marker.takes_all, field.required, marker.alone, marker.choice))
     return tuple(found)
 
 
@@ -99,6 +102,9 @@ def split(command: Command, text: str) -> dict[str, str]:
         if slot is not None and slot.alone:
             if value is not None:
                 raise _usage(command, f"“{slot.keyword}” takes no value")
+            rivals = [one for one in declared if slot.choice and one.choice == slot.choice and one != slot]
+            if rival := next((one for one in rivals if one.name in given), None):
+                raise _usage(command, f"either “{rival.keyword}” or “{slot.keyword}”, not both")
             given[slot.name] = [word]
             continue
         if slot is not None and slot.name not in given:

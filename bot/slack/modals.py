@@ -16,10 +16,11 @@ from slack_sdk.models.blocks import (
     Option,
     PlainTextInputElement,
     PlainTextObject,
+    RadioButtonsElement,
 )
 from slack_sdk.models.views import View
 
-from bot.commands import Field, FieldKind, Form
+from bot.commands import Field, FieldKind, Form, title_of
 from bot.domain.message import Message
 from bot.domain.message import Option as Choice
 from bot.jobs.ports import Asking
@@ -50,11 +51,6 @@ class Kept(msgspec.Struct, frozen=True):
     word: str
     channel: str
     values: dict[str, str] = {}
-
-
-def title_of(word: str) -> str:
-    """The title of a dialogue about a command."""
-    return cut(word.capitalize(), _TITLE_LIMIT)
 
 
 def waiting(word: str, line: str) -> dict[str, Any]:
@@ -122,7 +118,7 @@ def _view(
 ) -> dict[str, Any]:
     return View(
         type="modal",
-        title=_plain(title_of(word)),
+        title=_plain(cut(title_of(word), _TITLE_LIMIT)),
         blocks=blocks[:_BLOCK_LIMIT],
         callback_id=callback or "said",
         submit=_plain(submit) if submit else None,
@@ -151,6 +147,9 @@ def _element(field: Field) -> InputInteractiveElement:
         case FieldKind.YES:
             yes = Option(text=PlainTextObject(text="Yes", emoji=False), value="yes")
             return CheckboxesElement(action_id=field.name, options=[yes])
+        case FieldKind.ONE:
+            ways = [Option(text=_plain(label), value=name) for name, label in field.choices]
+            return RadioButtonsElement(action_id=field.name, options=ways, initial_option=ways[0])
         case kind:
             multiline = kind is FieldKind.LONG
             return PlainTextInputElement(action_id=field.name, multiline=multiline, max_length=_TEXT_LIMIT)

@@ -63,6 +63,7 @@ class _Command(msgspec.Struct, frozen=True):
 
 
 class _Entered(msgspec.Struct, frozen=True):
+    type: str = ""
     value: str | None = None
     selected_option: _Choice | None = None
     selected_options: tuple[_Choice, ...] | None = None
@@ -285,7 +286,10 @@ def _values(state: _State) -> dict[str, str]:
             chosen = entered.selected_option.value if entered.selected_option is not None else entered.value
             if entered.selected_options:
                 chosen = entered.selected_options[0].value
-            if chosen and chosen.strip():
+            if chosen and entered.type == "radio_buttons":
+                # Each way to choose from is an argument of its own, which is yes where it is chosen.
+                found[chosen] = "yes"
+            elif chosen and chosen.strip():
                 found[name] = chosen.strip()
     return found
 

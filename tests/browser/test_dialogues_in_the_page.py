@@ -41,6 +41,22 @@ def test_migrate_without_words_is_filled_in_and_looked_over(person: Person, stor
     person.sees("centos54 now runs on xenserver3", private=False)
 
 
+def test_how_much_is_verified_is_one_choice_of_two(person: Person) -> None:
+    person.types("/xen backup centos54")
+    person.presses_and_says_yes(person.sees("Back up centos54", "Confirm", private=False), "Confirm")
+    person.sees("Backed up centos54", private=False)
+    person.types("/xen verify")
+    dialog = person.page.get_by_role("dialog")
+    full = dialog.get_by_role("radio", name="All of it")
+    expect(full).to_be_checked(timeout=ARRIVES_MS)
+    dialog.get_by_role("radio", name="Only a random part").check()
+    expect(full).not_to_be_checked()
+    choose(dialog, "Backup", "cent", "centos54")
+    dialog.get_by_role("button", name="Look it over").click()
+    expect(dialog.get_by_text("picked at random")).to_be_visible(timeout=ARRIVES_MS)
+    dialog.get_by_role("button", name="Cancel").first.click()
+
+
 def test_home_shows_the_pools_and_opens_a_dialogue(person: Person, tmp_path: Path) -> None:
     page = person.page
     page.get_by_role("button", name="xenbot home").or_(page.get_by_role("link", name="xenbot home")).first.click()

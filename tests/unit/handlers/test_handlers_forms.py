@@ -7,9 +7,11 @@ import pytest
 from ports import FakeFleet, Room
 from small_fleet import NOW, POOL, VIEW, backup, guest, host
 
-from bot.commands import Field, FieldKind, Registry, form_of, mistakes, needs_form, slots
+from bot.commands import Field, FieldKind, Registry, form_of, mistakes, needs_form, slots, split, title_of
 from bot.domain.inventory import Network, PoolView
+from bot.errors import NotUnderstood
 from bot.operations import lookup
+from bot.slack import modals
 
 REGISTRY = Registry.discover()
 OTHER = PoolView(
@@ -40,7 +42,8 @@ def test_the_form_of_migrate_asks_for_what_its_words_ask_for() -> None:
 
 def test_every_argument_of_every_command_has_a_field() -> None:
     for one in REGISTRY.commands:
-        assert [field.name for field in form_of(one).fields] == [slot.name for slot in slots(one.arguments)]
+        names_of = dict.fromkeys(slot.choice or slot.name for slot in slots(one.arguments))
+        assert [field.name for field in form_of(one).fields] == list(names_of)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +137,6 @@ def test_what_is_ticked_says_what_it_means() -> None:
         "hard": "The hard way, without asking the guest",
         "movable": "Only the guests that can go",
         "start": "Start it afterwards",
-        "full": "All of it",
-        "sample": "Only a random part",
         "keep_mac": "Keep its MAC addresses",
         "replace": "Rename the guest it replaces, and keep that",
         "everything": "Everything",
@@ -143,6 +144,29 @@ def test_what_is_ticked_says_what_it_means() -> None:
         "default": "New disks go there",
         "all_defaults": "Suspended guests and crash dumps too",
     }
+
+
+def test_ways_that_exclude_each_other_are_one_field_of_the_form_and_one_word_of_the_line() -> None:
+    command = REGISTRY.find("verify")
+    (extent,) = (field for field in form_of(command).fields if field.kind is FieldKind.ONE)
+    assert extent.choices == (("full", "All of it"), ("sample", "Only a random part"))
+    assert not {"full", "sample"} & {field.name for field in form_of(command).fields}
+    shown = modals.form(form_of(command), modals.Kept("verify", "C1"))
+    (asked,) = (block["element"] for block in shown["blocks"] if block.get("block_id") == extent.name)
+    assert asked["type"] == "radio_buttons"
+    assert asked["initial_option"]["value"] == "full"
+    assert split(command, "centos54 sample") == {"backup": "centos54", "sample": "sample"}
+    for both in ("centos54 full sample", "centos54 sample full"):
+        with pytest.raises(NotUnderstood, match="not both"):
+            split(command, both)
+
+
+def test_every_title_of_a_dialogue_is_in_words_and_of_the_length_that_slack_shows() -> None:
+    titles = {command.word: title_of(command.word) for command in REGISTRY.commands}
+    assert titles["sr-check"] == "Check storage"
+    assert titles["move-by-backup"] == "Move by backup"
+    assert not [title for title in titles.values() if "-" in title or len(title) > 24]
+    assert len(set(titles.values())) == len(titles)
 
 
 def test_a_move_by_backup_is_a_form_too_that_asks_for_guest_and_host_and_offers_the_rest() -> None:
