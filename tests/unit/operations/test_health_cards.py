@@ -198,3 +198,21 @@ def test_a_certificate_that_ends_is_one_thing_however_many_tell_of_it() -> None:
 def test_every_alert_of_a_certificate_has_words(of: str) -> None:
     for ends in ("EXPIRED", "EXPIRING_07", "EXPIRING_14", "EXPIRING_30"):
         assert "certificate" in plain(alert_words.kind(f"{of}_{ends}"))
+
+
+def test_a_join_that_no_setting_mends_is_refused_for_that_first_and_offers_no_other_fix() -> None:
+    plan = pool_join.decide(joins(OTHER_VENDOR), ApprovalSettings())
+    assert plan.refusal is not None
+    assert plain(plan.refusal) == "xenserver2 can never join experiment as it is"
+    assert [(one.key, one.fix is not None) for one in plan.blocked] == [("cpu-vendor", True), ("running", False)]
+    # A processor that the server does not tell is no processor of another vendor.
+    mute = side(2, host={"name": "xenserver2", "cpu_vendor": ""})
+    unclear = pool_join.decide(joins(mute), ApprovalSettings())
+    assert plain(unclear.refusal or say("")) == "xenserver2 cannot join experiment"
+
+
+def test_what_a_silent_host_hides_is_one_line_for_a_schedule_as_well() -> None:
+    silent = state(3, host={"silent_since": READ_AT - 120.0}, clock_ahead_s=None, control=None)
+    lines = shown(told(Checkup(READ_AT - DAY_S, {}), healthy(hosts=(state(1), silent))))
+    assert "? Not judged: Clocks, dom0 memory, dom0 load, since xenserver3 is silent" in lines
+    assert "time servers" not in lines
