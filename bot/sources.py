@@ -8,9 +8,11 @@ import msgspec
 
 from bot.config import Config
 from bot.domain.disk_moves import SendFacts
-from bot.domain.inventory import Backed, LeavingFacts, MigrationFacts
+from bot.domain.inventory import Backed, LeavingFacts, MigrationFacts, PowerFacts, PowerState
 from bot.jobs.standing_plans import StandingPlans
+from bot.operations import restore
 from bot.operations.archive_ports import Archives, Catalogue, Library
+from bot.operations.restore_steps import made_of
 from bot.store import Store
 from bot.xen import Pools, own_uuids
 
@@ -23,6 +25,7 @@ class Sources(Pools):
         self.archives = archives
         self.library = library
         self.catalogue: Catalogue = store
+        self._store = store
         self.schedules = StandingPlans(store, self, config.backups.time_zone)
         self._asked = bool(config.approval.backup_days and config.backups.path)
 
@@ -46,6 +49,18 @@ class Sources(Pools):
         """See `Facts.sending`."""
         found = await super().sending(vm, host, goals)
         return msgspec.structs.replace(found, move=await self._with_backups(found.move))
+
+    async def power(self, vm: str, operations: tuple[str, ...], *, placing: bool = False) -> PowerFacts:
+        """See `Facts.power`."""
+        found = await super().power(vm, operations, placing=placing)
+        return msgspec.structs.replace(found, origins=await self._origins(vm)) if placing else found
+
+    async def _origins(self, vm: str) -> tuple[str, ...]:
+        """The names of the running guests from whose backup a guest was restored."""
+        jobs = [one for one in await self._store.jobs(limit=1000, target=vm) if one.operation == restore.NAME]
+        copied = {one.plan.targets[0].uuid for one in jobs if vm in made_of(one.filled)} - {vm}
+        guests = (guest for pool in self.pools() for guest in pool.vms) if copied else ()
+        return tuple(one.name for one in guests if one.uuid in copied and one.power_state is PowerState.RUNNING)
 
     async def _with_backups(self, facts: MigrationFacts) -> MigrationFacts:
         return msgspec.structs.replace(facts, backed_up=await self._backed(facts.vm.uuid))

@@ -328,7 +328,8 @@ class PowerFacts(msgspec.Struct, frozen=True):
     XAPI would let it begin. `own` says that the bot itself runs inside this guest; `auto_start` that XAPI starts it
     whenever its pool comes up (auto_poweron, of guest and pool). `twins` are the running guests of any pool that have
     all of its MAC addresses: name and pool by UUID, as the feeds last had it; `unseen` the pools that no feed has had
-    yet, by name. `read_at` in Unix seconds.
+    yet, by name. `origins` are the names of the running guests from whose backup it was restored. `read_at` in Unix
+    seconds.
     """
 
     pool: Pool
@@ -342,3 +343,4 @@ class PowerFacts(msgspec.Struct, frozen=True):
     auto_start: bool = False
     twins: dict[str, tuple[str, str]] = {}
     unseen: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()

@@ -68,7 +68,8 @@ class JobRecord(msgspec.Struct, frozen=True):
     `outcome` is the final sentence; `cancel_by` is who asked to stop it; `attention` what is known where a person must
     look; `expires_at` bounds the time for a decision and, once it is made, the time to start. `glass` tells that
     breaking glass is offered, `reminded_at` when the approvers were reminded, `back_closed` that the time for the way
-    back is over. `card_link` is the address of the card's message, "" until Slack has told it.
+    back is over, or that a later job has settled what may follow. `card_link` is the address of the card's message, ""
+    until Slack has told it.
     """
 
     number: int

@@ -50,6 +50,11 @@ class Deadlines:
             for record in await self.store.overtaken(by, self._both_ways):
                 await self._close_back(record)
 
+    async def settled(self, by: JobRecord) -> None:
+        """A job went well that leaves nothing to follow from earlier ones, such as the roll back of a move."""
+        for record in await self.store.settled(by, sorted(self.operations[by.operation].settles)):
+            await self._close_back(record)
+
     async def _close_back(self, record: JobRecord) -> None:
         await self.store.annotate(record.number, {"back_closed": 1}, story=self._card)
 

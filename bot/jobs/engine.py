@@ -268,6 +268,8 @@ class Engine:
             step=end.step,
         )
         log.info("job_ended", job=record.number, how=end.kind.value)
+        if end.kind is EndKind.DONE:
+            await self.deadlines.settled(record)
         await self._tidy()
 
     async def _tidy(self) -> None:

@@ -252,6 +252,8 @@ def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
 
 def _next(record: JobRecord, operation: Operation) -> tuple[Button, ...]:
     """What can be pressed once the job is over, or needs a person."""
+    if record.back_closed and operation.reverse is None:
+        return ()  # A later job has settled what may follow.
     buttons: list[Button] = []
     onward = operation.onward if record.state is JobState.PARTIAL else None
     again = {JobState.STALE, JobState.EXPIRED, JobState.FAILED, JobState.PARTIAL}

@@ -78,6 +78,7 @@ class Operation(msgspec.Struct, frozen=True):
     check of its plan looks for it. `stays` tells that guests are afterwards where they were before.
     `guard` says right before each call of a lane what speaks against that one by now, however long its pool was silent;
     where it cannot tell, the call waits.
+    `settles` are the operations whose earlier jobs about its guests offer nothing more once it went well.
     `slow` says what a step waits for that has made no progress for so many seconds, where that is not other work at the
     pool. `ahead` keeps for each lane what it needs until it is over, or the job.
     """
@@ -104,6 +105,7 @@ class Operation(msgspec.Struct, frozen=True):
     unstoppable: bool = False
     whole: bool = False
     stays: bool = False
+    settles: frozenset[str] = frozenset()
     slow: Callable[[Plan, Step, float], Phrase | None] | None = None
     guard: Callable[[Plan, Step, Facts], Awaitable[Phrase | None]] | None = None
     ahead: Ahead | None = None

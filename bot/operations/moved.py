@@ -17,10 +17,14 @@ from bot.operations.move_by_backup_steps import copy_of, pool_there, runs_after
 from bot.operations.ports import Facts
 from bot.operations.restore_steps import REMOVE, made_of
 
+#: What undoes a move, and what makes it final.
+ROLL_BACK, RETIRE = "roll-back", "retire"
+
 
 class Moved(msgspec.Struct, frozen=True):
     """A move whose copy there is.
 
+    `was` is the host that the guest ran on before the move, None where it did not run or nobody knows any more.
     `here` is the pool (UUID) of the source, `there` that of the copy; `disks` are the UUIDs of the copy's disks as the
     move stored them. `ran` tells that the guest ran before, `at` (Unix seconds) when the move ended.
     """
@@ -35,6 +39,7 @@ class Moved(msgspec.Struct, frozen=True):
     names: dict[str, str]
     ran: bool
     at: float = 0.0
+    was: Target | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -44,11 +49,19 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 def move_of(uuid: str, name: str, jobs: Iterable[JobRecord], *, failed: bool = False) -> Moved:
-    """The newest move by backup of a guest: that of the source, or of the copy. Raises Refused for none.
+    """The newest move by backup of a guest: that of the source, or of the copy.
 
-    With `failed` also one that did not go well and has not removed its copy.
+    With `failed` also one that did not go well and has not removed its copy. `jobs` are the newest first. Raises
+    Refused for none, and where the newest was rolled back.
     """
     for job in jobs:
+        if job.operation == ROLL_BACK and job.state is JobState.SUCCEEDED:
+            if uuid in {one.uuid for one in job.plan.targets[:2]}:
+                raise Refused(
+                    f"The move of “{clean(name)}” was rolled back by job {job.number}: nothing to retire or roll back.",
+                    f"`/xen job {job.number}` tells what was done.",
+                )
+            continue
         # One that ended partly has its copy too, which may have gone down right after it was started.
         went = job.state in {JobState.SUCCEEDED, JobState.PARTIAL}
         if job.operation == NAME and (went or (failed and _left(job))):
@@ -81,13 +94,19 @@ def _moved(job: JobRecord) -> Moved:
         names=plan.names,
         ran=runs_after(plan),
         at=job.finished_at or job.updated_at,
+        was=_was(plan),
     )
+
+
+def _was(plan: Plan) -> Target | None:
+    host = next((one.host for one in plan.placements if one.vm == plan.targets[0].uuid), None)
+    return Target("host", host, plan.names.get(host, host)) if host else None
 
 
 def told_by(plan: Plan, *, ran: bool, disks: tuple[str, ...] = ()) -> Moved:
     """The move that a plan made from it is about."""
-    source, copy, host, there = plan.targets
-    return Moved(0, source, copy.uuid, plan.pool, there.uuid, host, disks, plan.names, ran)
+    source, copy, host, there, *was = plan.targets
+    return Moved(0, source, copy.uuid, plan.pool, there.uuid, host, disks, plan.names, ran, was=was[0] if was else None)
 
 
 async def copy_now(move: Moved, facts: Facts) -> Restored | None:

@@ -20,7 +20,7 @@ from bot.domain.message import Button
 from bot.domain.plan import LockKey, Placement, Plan, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Coming, Holder, Nic, Readiness, RestoreFacts
-from bot.domain.texts import Code, Moment, Phrase, Size, say
+from bot.domain.texts import Code, Moment, Phrase, Size, many, say
 from bot.domain.words import counted
 from bot.operations.base import Homes, Operation
 from bot.operations.checks import restoring
@@ -37,6 +37,8 @@ NAME = "restore"
 _BYTES_PER_S = 80_000_000
 _LEAST_S = 15.0
 _LONGEST_NAME = 512
+# As many as a guest of a pool can have.
+_CARDS = 7
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -176,10 +178,28 @@ def _locks(archived: Archived, facts: RestoreFacts, wish: Wish, old: Holder | No
 def _after(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[Phrase]:
     """What will be new, and what will not happen."""
     contents, backup = archived.contents, archived.backup
-    yield say("From backup {id}, made {at}", id=Code(backup.id), at=Moment(backup.at))
+    look, named = backup.verified, {network.uuid: network.name for network in facts.networks}
+    yield say(
+        "From backup {id}, made {at}; {found}",
+        id=Code(backup.id),
+        at=Moment(backup.at),
+        found=say("last found whole {at}: {how}", at=Moment(look.at), how=say(restoring.HOW[look.how]))
+        if look is not None and not look.damage
+        else say("not found whole so far"),
+    )
+    host = facts.host.name if facts.host is not None else say("XAPI chooses the host")
+    yield say("To pool {pool}: {host}", pool=facts.pool.name, host=host)
     if facts.sr is not None:
         disks = counted(len(contents.disks), "disk", "disks")
         yield say("{disks} of {size} on {sr}", disks=disks, size=Size(size_of(contents)), sr=facts.sr.name)
+    if not wish.rehearsal:
+        nics = contents.guest.nics
+        cards = [
+            say("{n} to {network}", n=nic.device, network=named.get(wish.networks.get(nic.device, ""), "none yet"))
+            for nic in nics[:_CARDS]
+        ]
+        more = [say("{n} more", n=len(nics) - _CARDS)] if len(nics) > _CARDS else []
+        yield say("Network cards: {cards}", cards=many([*cards, *more]) if cards else say("none"))
     addresses = say("MAC addresses kept") if wish.keep_mac else say("new MAC addresses")
     yield say("New: the guest and its disks have new UUIDs; {addresses}", addresses=addresses)
     yield say(

@@ -23,11 +23,11 @@ from bot.operations import restore_look
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import already, blocked, fine, warning
 from bot.operations.lookalike import folded
-from bot.operations.moved import Moved, copy_now, standing, told_by
+from bot.operations.moved import RETIRE, Moved, copy_now, standing, told_by
 from bot.operations.ports import Facts
 from bot.operations.restore_steps import ASIDE, aside, renamed, step_of
 
-NAME = "retire"
+NAME = RETIRE
 #: Gives the copy the automatic power-on that the source had.
 HAND_OVER = "move.hand-over"
 #: Gives the copy the tags by which schedules find the source: a restored guest has none of them.

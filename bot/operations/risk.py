@@ -16,12 +16,13 @@ from bot.domain.plan import RISK_ORDER, Check, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.restores import Holder, RestoreFacts
 from bot.domain.storing import NfsFacts, SrFacts
-from bot.domain.texts import Phrase, Span, many, say
+from bot.domain.texts import Phrase, Span, say
 from bot.domain.words import counted
 from bot.operations.risk_reasons import (
     LOW_PERCENT,
     VERY_LOW_PERCENT,
     Factor,
+    beside,
     copying,
     filling,
     frailty,
@@ -173,9 +174,7 @@ def assess_restore(
     if old is not None:
         factors.append(Factor(Risk.CRITICAL, say("it takes the place of {guest}", guest=old.name)))
     if twin:
-        names = many([one.name for one in facts.names if one.running])
-        why = say("it starts while {guests} runs: inside, both have the same name and addresses", guests=names)
-        factors.append(Factor(Risk.HIGH, why))
+        factors.append(Factor(Risk.HIGH, beside([one.name for one in facts.names if one.running])))
     if facts.sr is not None and left is not None and left < LOW_PERCENT:
         risk = Risk.HIGH if left < VERY_LOW_PERCENT else Risk.MEDIUM
         factors.append(Factor(risk, say("{sr} keeps {n} % of its room free", sr=facts.sr.name, n=max(0, left))))

@@ -125,3 +125,8 @@ def traffic(facts: MigrationFacts, homes: Mapping[str, str]) -> Iterator[Factor]
         touched = [ends[uuid] for uuid in dict.fromkeys((vm.host, vm.scheduled_host)) if uuid in ends]
         if touched:
             yield Factor(Risk.MEDIUM, say("{vm} is being migrated on {hosts} too", vm=vm.name, hosts=many(touched)))
+
+
+def beside(names: Sequence[str]) -> Phrase:
+    """Why a restored guest is not simply started while these run, which it is a copy of."""
+    return say("it starts while {guests} runs: inside, both have the same name and addresses", guests=many(list(names)))

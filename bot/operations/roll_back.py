@@ -16,18 +16,20 @@ from bot.domain.inventory import PowerFacts, PowerState
 from bot.domain.plan import Check, LockKey, Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Restored
-from bot.domain.texts import Code, Moment, Phrase, Size, many, say
+from bot.domain.texts import Code, Moment, Phrase, Size, Span, many, say
 from bot.domain.words import power_word
 from bot.errors import NotFound
 from bot.operations import restore_look
+from bot.operations.backup_words import RESTART_S
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import blocked, fine, warning
-from bot.operations.moved import Moved, copy_now, standing, told_by
+from bot.operations.move_by_backup import NAME as MOVE
+from bot.operations.moved import RETIRE, ROLL_BACK, Moved, copy_now, standing, told_by
 from bot.operations.ports import Facts
-from bot.operations.power.checks import before_start
+from bot.operations.power.checks import before_start, fitting
 from bot.operations.restore_steps import BACK, MARK, REMOVE, START, aside, step_of
 
-NAME = "roll-back"
+NAME = ROLL_BACK
 STOP_COPY, START_COPY, STOP_SOURCE = "roll-back.stop-copy", "roll-back.start-copy", "roll-back.stop-source"
 HOLD_SOURCE, HOLD_COPY, LET_COPY = "roll-back.hold-source", "roll-back.hold-copy", "roll-back.let-copy"
 _OFF, _KEPT_OFF, _GIVEN, _RUNS = "copy off", "copy kept off", "given back", "source runs"
@@ -54,15 +56,15 @@ def decide(move: Moved, source: Restored, copy: Restored | None, power: PowerFac
         pool=move.here,
         title=say("Roll back the move of {vm} to {host}", vm=vm, host=move.host.name),
         refusal=say("The move of {vm} cannot be rolled back", vm=vm),
-        targets=move.targets,
+        targets=(*move.targets, *((move.was,) if move.was is not None else ())),
         placements=tuple(standing(one) for one in (source, copy) if one is not None),
         checks=tuple(_checks(move, source, copy, power)),
         risk=Risk.HIGH,
         risk_reasons=(say("what was written on the copy since the move is lost"),),
         steps=tuple(_steps(move, source, copy)),
         locks=(LockKey("VM", move.source.uuid, vm), LockKey("VM", move.copy, vm)),
-        after=tuple(_after(move, source, copy)),
-        names={**move.names, move.source.uuid: vm, move.copy: vm},
+        after=tuple(_after(move, source, copy, power)),
+        names={**move.names, **{one.uuid: one.name for one in power.hosts}, move.source.uuid: vm, move.copy: vm},
         approvers=1,
     )
 
@@ -151,7 +153,7 @@ def _checks(move: Moved, source: Restored, copy: Restored | None, power: PowerFa
         yield warning("added", "Disks that came later", fact, say("Keep or delete it yourself afterwards."))
 
 
-def _after(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Phrase]:
+def _after(move: Moved, source: Restored, copy: Restored | None, power: PowerFacts) -> Iterator[Phrase]:
     vm, host = move.source.name, move.host.name
     since = say(" since {when}", when=Moment(move.at)) if move.at else say(" since the move")
     rest = _rest(move, source, copy)
@@ -176,6 +178,10 @@ def _after(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Phr
             host=host,
             vm=vm,
         )
+        yield say("Outage: {vm} is off for about {time}, until the source has booted.", vm=vm, time=Span(RESTART_S))
+        able = many([one.name for one in fitting(power)]) if fitting(power) else say("no host for now")
+        was = say("; before the move it ran on {was}", was=move.was.name) if move.was is not None else say("")
+        yield say("{vm} can run on {able}; XAPI chooses{was}.", vm=vm, able=able, was=was)
     back = {"auto_poweron": "automatic power-on", "ha": "its priority in high availability", "tags": "its tags"}
     given = [say(words) for key, words in back.items() if key in source.remembered]
     if given:
@@ -236,7 +242,10 @@ async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     on = of.names.get(source.host, source.host)
     state = say(power_word(source.power_state))
     running = source.power_state is PowerState.RUNNING
-    runs = say("runs again on {on}", on=on) if running else say("is {state}", state=state)
+    was = next((one for one in of.targets[4:] if one.uuid != source.host), None)
+    other_host = say(" (before the move it ran on {was})", was=was.name) if was is not None else say("")
+    again = say("runs again on {on}{other}", on=on, other=other_host)
+    runs = again if running else say("is {state}", state=state)
     ran = _ran(of)
     settled = source.name == vm and not source.remembered
     if settled and running is ran and copy is None:
@@ -271,4 +280,5 @@ OPERATION = Operation(
     sum_up=_sum_up,
     whole=True,
     guard=_guard,
+    settles=frozenset({MOVE, RETIRE}),
 )

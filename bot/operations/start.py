@@ -12,6 +12,7 @@ from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.ports import Facts
 from bot.operations.power import checks
 from bot.operations.power.making import Way, evidence, going_on, guest_of, make
+from bot.operations.risk_reasons import beside
 
 NAME = "start"
 _OPERATIONS = {PowerState.SUSPENDED: "resume", PowerState.PAUSED: "unpause"}
@@ -37,8 +38,8 @@ def decide(facts: PowerFacts, approval: ApprovalSettings) -> Plan:
         call=Call(f"VM.{operation}", args),
         title=titles[operation],
         refusal=say("{vm} cannot be started", vm=vm.name),
-        risk=Risk.LOW,
-        because=None,
+        risk=Risk.HIGH if facts.origins else Risk.LOW,
+        because=beside(facts.origins) if facts.origins else None,
         after=_after(facts, operation),
     )
     return make(NAME, facts, way, checks.before_start(facts, operation), approval)

@@ -162,6 +162,16 @@ def overtaken(db: sqlite_utils.Database, by: JobRecord, operations: Sequence[str
     return [to_record(db, row) for row in rows]
 
 
+def settled(db: sqlite_utils.Database, by: JobRecord, operations: Sequence[str]) -> list[JobRecord]:
+    """The jobs of these operations about the guest of a later one whose cards still offer what may follow."""
+    rows = db.execute(
+        f"SELECT * FROM jobs WHERE state IN ('SUCCEEDED', 'PARTIAL') AND operation IN ({','.join('?' for _ in operations)})"  # noqa: S608, E501  marks
+        " AND back_closed = 0 AND target_uuid = ? AND number < ? ORDER BY number",
+        [*operations, by.plan.targets[0].uuid, by.number],
+    ).fetchall()
+    return [to_record(db, row) for row in rows]
+
+
 def homes(db: sqlite_utils.Database, of: JobRecord) -> dict[str, str]:
     """Where the guests of other jobs of the pool were that ran, or run, since `of` was planned; the earliest counts."""
     rows = db.execute(

@@ -242,6 +242,10 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts):
         """Jobs of these operations that still offer the way back, about guests that another job holds now."""
         return await self.database.write(lambda db: rows.overtaken(db, by, operations))
 
+    async def settled(self, by: JobRecord, operations: Sequence[str]) -> Sequence[JobRecord]:
+        """Jobs of these operations about the guest of a later one whose cards still offer what may follow."""
+        return await self.database.write(lambda db: rows.settled(db, by, operations))
+
     async def homes(self, of: JobRecord) -> dict[str, str]:
         """Guests that other jobs of the pool have moved since this one was planned, each with the host it was on."""
         return await self.database.write(lambda db: rows.homes(db, of))

@@ -122,7 +122,7 @@ async def test_a_copy_beside_the_living_guest_has_new_addresses_and_stays_off(la
     assert new["cards"]["0"][1] == old["cards"]["0"][1]
     assert await asyncio.to_thread(found, lab, "centos54") == [old]
     await lab.press(done, "Plan: start")
-    await lab.sees("Start centos54-copy", "Confirm", private=False)
+    await lab.sees("Start centos54-copy", "high risk", "it starts while centos54 runs", "must approve", private=False)
 
 
 async def test_what_would_make_a_twin_is_refused_or_needs_somebody_else(lab: StoryLab) -> None:

@@ -23,7 +23,8 @@ from bot.operations.space import THICK, free_on, holds_disks
 # A guest has at most seven cards; an archive that names more is no server's.
 _MOST_NICS = 16
 _PLACE = re.compile(r"[0-9]{1,3}")
-_HOW = {
+#: How a backup was verified, in words.
+HOW = {
     Proof.STREAM: "every block, as it was made",
     Proof.FULL: "every block, read again",
     Proof.SAMPLE: "a random part of it",
@@ -71,9 +72,7 @@ def _proved(archived: Archived) -> Check:
     if look is None:
         fact = say("{backup} was never verified; it is checked while it is sent", backup=_id(archived))
         return warning(key, title, fact, say("{verify} first.", verify=Code(f"/xen verify {backup.id}")))
-    fact = say(
-        "{backup} was found whole {at}: {how}", backup=_id(archived), at=Moment(look.at), how=say(_HOW[look.how])
-    )
+    fact = say("{backup} was found whole {at}: {how}", backup=_id(archived), at=Moment(look.at), how=say(HOW[look.how]))
     return fine(key, title, fact)
 
 

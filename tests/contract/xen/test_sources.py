@@ -1,30 +1,44 @@
-"""What plans are made from, put together: a guest's facts know when its newest whole backup was made."""
+"""What plans are made from, put together: the pools, the catalogue of backups, and the jobs of the past."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
-from xen_lab import EXPERIMENT, PASSWORD, loaded, pool_settings
+from xen_lab import EXPERIMENT, PASSWORD, loaded, pool_settings, until
 
+from bot.domain.audit import Tag
+from bot.domain.calls import Ref
 from bot.domain.catalogue import Backup, BackupState, Proof, Verification
+from bot.domain.inventory import PowerState
+from bot.domain.job import JobState
+from bot.domain.plan import Plan, Risk, Target, ceiling, digest
 from bot.domain.policy import ApprovalSettings
+from bot.domain.record import JobRecord, StepRecord, StepState
+from bot.domain.restores import Readiness
+from bot.domain.texts import say
 from bot.lab.xapi import Datacentre
+from bot.operations.restore_steps import GUEST, REMOVE, Bringing, removal
 from bot.sources import Sources
-from bot.store import Store
+from bot.store import Note, Store
+from bot.store.store import silent
 
 DAY_S = 86_400.0
 
 
-async def test_a_guests_newest_whole_backup_is_known_where_a_rule_goes_by_it(lab: Datacentre, tmp_path: Path) -> None:
-    store = Store(tmp_path / "store.db")
+@asynccontextmanager
+async def sources(lab: Datacentre, folder: Path) -> AsyncIterator[tuple[Sources, Store]]:
+    """Both, with the pool experiment loaded."""
+    store = Store(folder / "store.db")
     await store.open()
     config: Any = SimpleNamespace(
         pools=[pool_settings(lab, *EXPERIMENT, name="experiment")],
         secrets=SimpleNamespace(pool_passwords={"experiment": PASSWORD}),
-        backups=SimpleNamespace(path=str(tmp_path), time_zone="UTC"),
+        backups=SimpleNamespace(path=str(folder), time_zone="UTC"),
         approval=ApprovalSettings(backup_days=7),
     )
     nothing: Any = None
@@ -32,6 +46,14 @@ async def test_a_guests_newest_whole_backup_is_known_where_a_rule_goes_by_it(lab
     await pools.start()
     try:
         await loaded(pools)
+        yield pools, store
+    finally:
+        await pools.stop()
+        await store.close()
+
+
+async def test_a_guests_newest_whole_backup_is_known_where_a_rule_goes_by_it(lab: Datacentre, tmp_path: Path) -> None:
+    async with sources(lab, tmp_path) as (pools, store):
         guest, target = pools.vm("centos54"), pools.host("xenserver3")
         now = store.clock()
         old = Backup(
@@ -55,6 +77,53 @@ async def test_a_guests_newest_whole_backup_is_known_where_a_rule_goes_by_it(lab
         assert {one.backed_up.at for one in await pools.placements(guest.uuid)} == {old.at}
         leaving = await pools.leaving(guest.host or "")
         assert {one.vm.name: one.backed_up.at for one in leaving.guests}["centos54"] == old.at
-    finally:
-        await pools.stop()
-        await store.close()
+
+
+async def test_a_restored_guest_is_known_by_the_job_that_made_it_while_its_origin_runs(
+    lab: Datacentre, tmp_path: Path
+) -> None:
+    async with sources(lab, tmp_path) as (pools, store):
+        origin, restored = pools.vm("centos54"), pools.vm("winxp")
+        bringing = Bringing("lane", Ref("backup", "b"), Ref("archive", "a"), "b", {}, 1.0)
+        plan = Plan(
+            operation="restore",
+            pool=origin.pool,
+            title=say("Restore centos54"),
+            targets=(Target("VM", origin.uuid, "centos54-r"), Target("backup", "b", "centos54")),
+            placements=(),
+            checks=(),
+            risk=Risk.MEDIUM,
+            risk_reasons=(),
+            steps=(removal(bringing, Readiness("centos54-r", ()), started=False),),
+            locks=(),
+        )
+        record = JobRecord(
+            number=0,
+            state=JobState.PROPOSED,
+            pool=plan.pool,
+            operation=plan.operation,
+            plan=plan,
+            digest=digest(plan),
+            ceiling=ceiling(plan),
+            team="T1",
+            requester="U2",
+            reason="",
+            channel="C1",
+            card_ts="",
+            target="t",
+            created_at=1.0,
+            updated_at=1.0,
+            expires_at=2.0,
+            started_at=None,
+            finished_at=None,
+            approvers_needed=0,
+        )
+        job = (await store.create(record, Note(Tag.JOB_PROPOSED, "T1", "U2"), silent)).number
+        assert (await pools.power(restored.uuid, ("start",), placing=True)).origins == ()
+        await store.save_step(StepRecord(job, 0, REMOVE, StepState.DONE, made={GUEST: restored.uuid}))
+        assert (await pools.power(restored.uuid, ("start",), placing=True)).origins == ("centos54",)
+        assert (await pools.power(origin.uuid, ("start",), placing=True)).origins == (), "it is nobody's copy"
+        # Once the origin is off nobody is disturbed.
+        await lab.do({"do": "set", "class": "VM", "uuid": origin.uuid, "field": "power_state", "value": "Halted"})
+        await until(pools, lambda: pools.vm(origin.uuid).power_state is PowerState.HALTED)
+        assert (await pools.power(restored.uuid, ("start",), placing=True)).origins == ()

@@ -108,6 +108,7 @@ MOVED = Moved(
     names={"p-1": "experiment", "p-2": "xenserver2", "h-1": "xenserver1", "h-2": "xenserver2"},
     ran=True,
     at=9_000.0,
+    was=Target("host", "h-1", "xenserver1"),
 )
 
 

@@ -344,3 +344,12 @@ def test_a_guest_on_a_silent_host_is_stopped_only_with_a_warning(
     assert warned.fix is not None
     fresh = operation.decide(facts(), SETTINGS, hard=hard)
     assert any("silent" in plain(line) for line in drift(fresh, ceiling(fresh), plan))
+
+
+def test_a_restored_guest_is_not_started_beside_the_one_it_is_a_copy_of_without_an_approval() -> None:
+    plan = start.decide(msgspec.structs.replace(halted(), origins=("web",)), SETTINGS)
+    assert not plan.blocked
+    assert plan.risk is Risk.HIGH
+    assert [plain(one) for one in plan.risk_reasons] == [
+        "it starts while web runs: inside, both have the same name and addresses"
+    ]

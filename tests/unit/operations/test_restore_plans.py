@@ -268,3 +268,15 @@ def test_hardware_of_the_host_of_before_is_told_of() -> None:
     assert of(plan, "pci").grade is of(plan, "vgpu").grade is Grade.WARNING
     assert "0/0000:04:00.0" in plain(of(plan, "pci").fact)
     assert plain(of(plan, "vgpu").fact) == "it has 1 virtual GPU, and starts only on a host with a GPU of that kind"
+
+
+def test_the_plan_tells_when_the_backup_was_found_whole_where_it_goes_and_to_which_networks() -> None:
+    told = [plain(line) for line in planned(facts(host=world.host(1))).after]
+    assert "; last found whole " in told[0]
+    assert told[0].endswith(": every block, as it was made")
+    assert "To pool experiment: xenserver1" in told
+    assert "Network cards: 0 to lan, 1 to dmz" in told
+    other = [plain(line) for line in planned(facts(networks=(LAN,)), of=archived(verified=None)).after]
+    assert other[0].endswith("; not found whole so far")
+    assert "To pool experiment: XAPI chooses the host" in other
+    assert "Network cards: 0 to lan, 1 to none yet" in other
