@@ -23,10 +23,11 @@ from bot.operations.checks.backing import How
 
 def steps(plan: Plan, *states: str, **said: Phrase) -> tuple[StepRecord, ...]:
     """The steps that far; what one says is given by the lane and its place in the plan, as in `vm1_0`."""
-    every = [*states, *["WAITING"] * len(plan.steps)]
+    every, told = [*states, *["WAITING"] * len(plan.steps)], [said.get(f"s{index}") for index in range(len(plan.steps))]
     return tuple(
-        StepRecord(120, index, step.kind, StepState(every[index]), said=said.get(f"s{index}"))
-        for index, step in enumerate(plan.steps)
+        # Three of eight GiB.
+        StepRecord(120, at, step.kind, StepState(every[at]), said=told[at], progress=0.375 * (told[at] is FAR))
+        for at, step in enumerate(plan.steps)
     )
 
 
