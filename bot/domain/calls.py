@@ -94,3 +94,22 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     method: str
     args: tuple[Argument, ...]
     own: bool = False
+
+    def uuids(self, kind: str = "") -> tuple[str, ...]:
+        """The UUIDs of the objects that it names, in order, all or those of one class; none that is not made yet."""
+        return tuple(one.uuid for one in self.args if isinstance(one, Ref) and kind in {"", one.kind})
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its strings, in order."""
+        return tuple(one.value for one in self.args if isinstance(one, Text))
+
+    @property
+    def options(self) -> tuple[dict[str, str], ...]:
+        """Its maps of strings, in order."""
+        return tuple(one.values for one in self.args if isinstance(one, Options))
+
+    @property
+    def flags(self) -> tuple[bool, ...]:
+        """What is yes or no, in order."""
+        return tuple(one.value for one in self.args if isinstance(one, Flag))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from bot.domain.calls import Ref
 from bot.domain.plan import LockKey, Plan
 from bot.domain.record import JobRecord, StepRecord, StepState
 
@@ -69,10 +68,9 @@ def _of_all(
 
 def sites(plan: Plan, index: int) -> frozenset[str]:
     """The hosts (UUIDs) that a step burdens: those it names, and those its guests ran on when planned."""
-    named = [one for one in plan.steps[index].call.args if isinstance(one, Ref)]
     homes = {place.vm: place.host for place in plan.placements if place.host is not None}
-    hosts = {one.uuid for one in named if one.kind == "host"}
-    return frozenset(hosts | {homes[one.uuid] for one in named if one.kind == "VM" and one.uuid in homes})
+    call = plan.steps[index].call
+    return frozenset({*call.uuids("host"), *(homes[vm] for vm in call.uuids("VM") if vm in homes)})
 
 
 def _of_lanes(

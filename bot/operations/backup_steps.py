@@ -11,7 +11,7 @@ import hashlib
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
-from bot.domain.calls import Argument, Call, Flag, Made, Marked, Options, Ref, Rest, Text
+from bot.domain.calls import Argument, Call, Flag, Made, Marked, Options, Ref, Rest
 from bot.domain.catalogue import Backup
 from bot.domain.inventory import Host, Pool, PowerState, Vm
 from bot.domain.plan import LockKey, Plan, Step
@@ -157,7 +157,7 @@ def export_of(steps: tuple[Step, ...], guest: str) -> Step | None:
 
 def options_of(step: Step) -> dict[str, str]:
     """What an export step was planned with."""
-    return next((one.values for one in step.call.args if isinstance(one, Options)), {})
+    return next(iter(step.call.options), {})
 
 
 def how_of(step: Step) -> How:
@@ -181,7 +181,7 @@ def mark(nonce: str, guest: str) -> str:
 
 def nonce_of(step: Step) -> str:
     """The job's nonce, from a step with everything filled in; "" from one without."""
-    marked = next((one.value for one in step.call.args if isinstance(one, Text)), "")
+    marked = next(iter(step.call.texts), "")
     return marked.rpartition(" ")[2]
 
 
@@ -194,13 +194,13 @@ async def look(of: Plan, step: Step, facts: Facts) -> Look:
         case "VM.clean_shutdown" | "VM.start":
             return await _power(of, step, facts, name)
         case "VM.destroy":
-            uuid = _subject(step, "VM")
+            uuid = step.call.uuids("VM")[0]
             if await facts.exists(of.pool, "VM", uuid):
                 line = say("the snapshot of {vm} is still there, {uuid}", vm=name, uuid=Code(uuid))
                 return Look(Seen.NOT_DONE, line, ())
             return Look(Seen.DONE, say("the snapshot of {vm} is removed", vm=name), ())
         case "VDI.destroy":
-            uuid = _subject(step, "VDI")
+            uuid = step.call.uuids("VDI")[0]
             if await facts.exists(of.pool, "VDI", uuid):
                 line = say("a disk of the snapshot of {vm} is still there, {uuid}", vm=name, uuid=Code(uuid))
                 return Look(Seen.NOT_DONE, line, ())
@@ -212,7 +212,7 @@ async def look(of: Plan, step: Step, facts: Facts) -> Look:
 
 
 async def _others(of: Plan, step: Step, facts: Facts, name: str) -> Look:
-    disks = [one.uuid for one in step.call.args if isinstance(one, Ref)]
+    disks = step.call.uuids()
     left = [uuid for uuid in disks if await facts.exists(of.pool, "VDI", uuid)]
     if left:
         line = say("the snapshot of {vm} has left {disks} behind", vm=name, disks=many([Code(one) for one in left]))
@@ -220,12 +220,8 @@ async def _others(of: Plan, step: Step, facts: Facts, name: str) -> Look:
     return Look(Seen.DONE, say("what else the snapshot of {vm} held is removed", vm=name), ())
 
 
-def _subject(step: Step, kind: str) -> str:
-    return next(one.uuid for one in step.call.args if isinstance(one, Ref) and one.kind == kind)
-
-
 async def _snapshot(of: Plan, step: Step, facts: Facts, name: str) -> Look:
-    wanted = next(one.value for one in step.call.args if isinstance(one, Text))
+    wanted = step.call.texts[0]
     found = [one for one in await facts.snapshots(of.pool, step.lane) if one.name == wanted]
     if len(found) == 1:
         line = say("there is a snapshot of {vm}, {uuid}", vm=name, uuid=Code(found[0].uuid))

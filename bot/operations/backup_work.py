@@ -57,15 +57,15 @@ class BackupWork:
         return {
             EXPORT: Worker(self._receive, self._clear, again=True),
             EXPORT_IN_PLACE: Worker(self._receive, self._clear),
-            OTHERS: Worker(self._remove_others, _nothing, again=True),
+            OTHERS: Worker(self._remove_others, again=True),
         }
 
     async def _remove_others(self, errand: Errand) -> None:
         """Destroys disks of a snapshot; one that is gone already is fine."""
-        for disk in (one for one in errand.step.call.args if isinstance(one, Ref)):
+        for disk in errand.step.call.uuids():
             await self._destroy(errand, disk)
 
-    async def _destroy(self, errand: Errand, disk: Ref) -> None:
+    async def _destroy(self, errand: Errand, disk: str) -> None:
         for left in range(_PATIENT, -1, -1):
             error = await self._destroyed(errand, disk)
             if error[0] in _GONE:
@@ -75,10 +75,10 @@ class BackupWork:
             # It is still being detached from the export.
             await asyncio.sleep(self._retry_s)
 
-    async def _destroyed(self, errand: Errand, disk: Ref) -> tuple[str, ...]:
+    async def _destroyed(self, errand: Errand, disk: str) -> tuple[str, ...]:
         """Why the pool did not destroy it; ("",) where it did."""
         try:
-            call = Call(DESTROY_DISK, (disk,))
+            call = Call(DESTROY_DISK, (Ref("VDI", disk),))
             task = await self._driver.begin(errand.pool, call, parent=errand.task, job=str(errand.job))
         except XapiFailure as failure:
             return failure.code, *failure.params
@@ -100,7 +100,7 @@ class BackupWork:
             errand.spare()
             raise
         try:
-            sent = next(one.uuid for one in errand.step.call.args if isinstance(one, Ref))
+            sent = errand.step.call.uuids()[0]
             await self._exporting.fill(errand, arrival, sent, manner_of(errand.step).compress)
             await arrival.whole()
             await self._exporting.called_success(errand, arrival)
@@ -138,10 +138,6 @@ class BackupWork:
         if kept is not None:
             # The disk failed after it had become a backup: it is one, and belongs into the catalogue.
             await self._catalogue.keep_backup(kept)
-
-
-async def _nothing(_errand: Errand) -> None:
-    """What is begun again goes on with what is left."""
 
 
 def _label(errand: Errand, guest: str) -> Label:

@@ -54,7 +54,7 @@ def estimate(going: Sequence[Way]) -> float:
 
 def subject(step: Step, kind: str) -> str:
     """The UUID of the object of that class which a step is about; "" where it is about none."""
-    return next((one.uuid for one in step.call.args if isinstance(one, Ref) and one.kind == kind), "")
+    return next(iter(step.call.uuids(kind)), "")
 
 
 def goals(plan: Plan) -> dict[str, str]:

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from bot.domain.calls import Ref
 from bot.domain.joining import Membership
 from bot.domain.texts import Phrase, Span, many, say
 from bot.errors import OutcomeUnknown, Unreachable
@@ -72,7 +71,8 @@ class JoinWork:
 
     def workers(self) -> dict[str, Worker]:
         """By the name that plans call it by. A join is never begun twice: the first may still take effect."""
-        return {JOIN: Worker(self._join, _nothing, tasked=False, lasting=True, follow=self._follow)}
+        # XAPI ends by itself what it has begun; a half-joined host is named, never removed by us.
+        return {JOIN: Worker(self._join, tasked=False, lasting=True, follow=self._follow)}
 
     async def _join(self, errand: Errand) -> None:
         await self._watched(errand, self._begun(errand))
@@ -137,7 +137,7 @@ class JoinWork:
 
 
 def _ends(errand: Errand) -> tuple[str, str]:
-    host, pool = (arg.uuid for arg in errand.step.call.args if isinstance(arg, Ref))
+    host, pool = errand.step.call.uuids()
     return host, pool
 
 
@@ -172,7 +172,3 @@ def _reached(name: str, now: Membership | None, waited: float, *, long: bool) ->
     if long:
         phase = say("{phase}. Look at the console of {host}: power, network, toolstack", phase=phase, host=name)
     return Reached(0, 0, phase, stalled=phase)
-
-
-async def _nothing(_errand: Errand) -> None:
-    """What XAPI has begun it ends by itself; a half-joined host is named, never removed by us."""

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts
-from bot.domain.calls import Ref
 from bot.domain.catalogue import Archived
 from bot.domain.inventory import Host, PowerState, Tools, Vm
 from bot.domain.message import Button, Table
@@ -186,7 +185,7 @@ async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _home
     assert ready_step is not None  # noqa: S101  every plan of this operation has both
     assert bring is not None  # noqa: S101  as above
     ready = readiness(ready_step)
-    sr = next(one.uuid for one in bring.call.args if isinstance(one, Ref) and one.kind == "SR")
+    sr = bring.call.uuids("SR")[0]
     read, now = await _source(vm.uuid, earlier.pool, facts)
     coming = moving.foreseen(read, now)
     there = await _target(read, coming, pool_there(earlier), ready.host, sr, facts)

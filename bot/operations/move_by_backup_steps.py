@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts
-from bot.domain.calls import Call, Flag, Made, Options, Ref
+from bot.domain.calls import Call, Flag, Made, Ref
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Plan, Step
 from bot.domain.restores import Readiness, RestoreFacts
@@ -97,8 +97,8 @@ def _last(step: Step, *, early: bool = False) -> Step:
 
 def tools_wanted(of: Plan) -> bool:
     """Whether the tools of the copy must answer in the end."""
-    watch = next((step for step in of.steps if step.kind == WATCH), None)
-    return watch is not None and any(one.value for one in watch.call.args if isinstance(one, Flag))
+    watch = step_of(of, WATCH)
+    return watch is not None and any(watch.call.flags)
 
 
 def pool_there(of: Plan) -> str:
@@ -139,14 +139,10 @@ async def guard(of: Plan, step: Step, facts: Facts) -> Phrase | None:
     return say("{vm} itself is {state} by now", vm=of.targets[0].name, state=say(power_word(now.power_state)))
 
 
-def _subject(step: Step) -> str:
-    return next(one.uuid for one in step.call.args if isinstance(one, Ref) and one.kind == "VM")
-
-
 async def _compared(of: Plan, step: Step, facts: Facts) -> Look:
     """The worker leaves a note on the copy, which stays a template until it is ready: nobody writes to its disks."""
-    now = await facts.restored(of.pool, _subject(step))
-    backup = next(one.uuid for one in step.call.args if isinstance(one, Ref) and one.kind == "backup")
+    now = await facts.restored(of.pool, step.call.uuids("VM")[0])
+    backup = step.call.uuids("backup")[0]
     noted, _, blocks = now.compared.partition(" ")
     if noted != backup:
         return Look(Seen.NOT_DONE, say("the copy was not compared with the backup"), ())
@@ -169,12 +165,12 @@ async def _compared(of: Plan, step: Step, facts: Facts) -> Look:
 def _sizes(of: Plan) -> dict[str, int]:
     """Bytes of each disk of the guest when planned, by its place."""
     bring = step_of(of, IMPORT)
-    wanted = [one.values for one in bring.call.args if isinstance(one, Options)] if bring is not None else []
+    wanted = bring.call.options if bring is not None else ()
     return {place: int(size) for values in wanted for place, size in values.items()}
 
 
 async def _copy_runs(of: Plan, step: Step, facts: Facts) -> Look:
-    now = await facts.restored(of.pool, _subject(step))
+    now = await facts.restored(of.pool, step.call.uuids("VM")[0])
     line = say("the copy of {vm} is {state}", vm=of.targets[0].name, state=say(power_word(now.power_state)))
     if now.power_state is PowerState.RUNNING and now.host:
         # XAPI shows a guest as running while its start may still fail, and names its start until then.
@@ -184,7 +180,7 @@ async def _copy_runs(of: Plan, step: Step, facts: Facts) -> Look:
 
 async def _copy_off(of: Plan, step: Step, facts: Facts) -> Look:
     try:
-        now = await facts.restored(of.pool, _subject(step))
+        now = await facts.restored(of.pool, step.call.uuids("VM")[0])
     except NotFound:
         return Look(Seen.DONE, say("the copy of {vm} is gone", vm=of.targets[0].name), ())
     line = say("the copy of {vm} is {state}", vm=of.targets[0].name, state=say(power_word(now.power_state)))
@@ -194,8 +190,8 @@ async def _copy_off(of: Plan, step: Step, facts: Facts) -> Look:
 
 
 async def _watched(of: Plan, step: Step, facts: Facts) -> Look:
-    wants_tools = any(one.value for one in step.call.args if isinstance(one, Flag))
-    now = await facts.restored(of.pool, _subject(step))
+    wants_tools = any(step.call.flags)
+    now = await facts.restored(of.pool, step.call.uuids("VM")[0])
     name = of.targets[0].name
     if now.power_state is not PowerState.RUNNING:
         state = say(power_word(now.power_state))

@@ -174,7 +174,7 @@ def _up(vm: Vm, what: Phrase) -> Phrase:
 
 
 def _seen(disk: Disk, step: Step) -> Phrase:
-    before = next((one.uuid for one in step.call.args if isinstance(one, Ref) and one.kind == "VDI"), "")
+    before = next(iter(step.call.uuids("VDI")), "")
     if before in {"", disk.vdi}:
         return say("Looked at: disk {device} is {now}", device=disk.userdevice, now=Code(disk.vdi))
     return say(

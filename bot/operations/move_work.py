@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-from bot.domain.calls import Flag, Options, Ref, Text
 from bot.domain.inventory import PowerState
 from bot.domain.texts import say
 from bot.errors import CannotTell, Refused, Unreachable
@@ -50,16 +49,16 @@ class MoveWork:
     def workers(self) -> dict[str, Worker]:
         """By the names that plans call them by. What takes long is not begun again while a guest is kept off for it."""
         return {
-            COMPARE: Worker(self._compare, _nothing),
-            WATCH: Worker(self._watch, _nothing, again=True, tasked=False),
-            HAND_OVER: Worker(self._hand_over, _nothing, again=True, tasked=False),
-            HAND_TAGS: Worker(self._hand_tags, _nothing, again=True, tasked=False),
-            TAKE_TAGS: Worker(self._take_tags, _nothing, again=True, tasked=False),
+            COMPARE: Worker(self._compare),
+            WATCH: Worker(self._watch, again=True, tasked=False),
+            HAND_OVER: Worker(self._hand_over, again=True, tasked=False),
+            HAND_TAGS: Worker(self._hand_tags, again=True, tasked=False),
+            TAKE_TAGS: Worker(self._take_tags, again=True, tasked=False),
         }
 
     async def _compare(self, errand: Errand) -> None:
         """Reads the copy back by an export of its own, and keeps nothing of it but that its disks are the same."""
-        vm, backup = _uuid(errand, "VM"), _uuid(errand, "backup")
+        vm, backup = errand.step.call.uuids("VM")[0], errand.step.call.uuids("backup")[0]
         comparison = await self._library.compare(backup)
         try:
             await self._exporting.fill(errand, comparison, vm, Compression.ZSTD)
@@ -71,8 +70,8 @@ class MoveWork:
 
     async def _watch(self, errand: Errand) -> None:
         """Until the tools answer or the copy no longer runs; one without tools for a while."""
-        vm, since = _uuid(errand, "VM"), time.monotonic()
-        wanted = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
+        vm, since = errand.step.call.uuids("VM")[0], time.monotonic()
+        wanted = any(errand.step.call.flags)
         longest = self._watch_s if wanted else self._quiet_s
         while time.monotonic() - since < longest:
             try:
@@ -89,23 +88,15 @@ class MoveWork:
             raise Refused(f"Its tools did not answer within {longest:.0f} s, as they did before the move.")
 
     async def _hand_over(self, errand: Errand) -> None:
-        value = next(one.value for one in errand.step.call.args if isinstance(one, Text))
-        await self._restoring.start_with_host(errand.pool, _uuid(errand, "VM"), value)
+        value = errand.step.call.texts[0]
+        await self._restoring.start_with_host(errand.pool, errand.step.call.uuids("VM")[0], value)
 
     async def _hand_tags(self, errand: Errand) -> None:
-        await self._restoring.add_tags(errand.pool, _uuid(errand, "VM"), _tags(errand))
+        await self._restoring.add_tags(errand.pool, errand.step.call.uuids("VM")[0], _tags(errand))
 
     async def _take_tags(self, errand: Errand) -> None:
-        await self._restoring.take_tags(errand.pool, _uuid(errand, "VM"), _tags(errand))
-
-
-def _uuid(errand: Errand, kind: str) -> str:
-    return next(one.uuid for one in errand.step.call.args if isinstance(one, Ref) and one.kind == kind)
+        await self._restoring.take_tags(errand.pool, errand.step.call.uuids("VM")[0], _tags(errand))
 
 
 def _tags(errand: Errand) -> frozenset[str]:
-    return frozenset(next(one.values for one in errand.step.call.args if isinstance(one, Options)))
-
-
-async def _nothing(_errand: Errand) -> None:
-    """Nothing is left behind: the stream ends with the work."""
+    return frozenset(errand.step.call.options[0])

@@ -90,7 +90,7 @@ def _moved(job: JobRecord) -> Moved:
         here=plan.pool,
         there=pool_there(plan),
         host=plan.targets[1],
-        disks=tuple(made_of(plan, "VDI")),
+        disks=made_of(plan, "VDI"),
         names=plan.names,
         ran=runs_after(plan),
         at=job.finished_at or job.updated_at,

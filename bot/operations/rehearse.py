@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.domain.calls import Call, Made, Ref
+from bot.domain.calls import Call, Made
 from bot.domain.catalogue import Archived
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Plan, Step, Target
@@ -89,14 +89,14 @@ async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _home
     assert ready_step is not None  # noqa: S101  every plan of this operation has both
     assert bring is not None  # noqa: S101  as above
     ready = readiness(ready_step)
-    sr = next(one.uuid for one in bring.call.args if isinstance(one, Ref) and one.kind == "SR")
+    sr = bring.call.uuids("SR")[0]
     return await plan(archived, restore.Where(earlier.pool, ready.host, sr), facts, approval, ready.name)
 
 
 async def _look(of: Plan, step: Step, facts: Facts) -> Look:
     if step.kind != WATCH:
         return await restore_look.look(of, step, facts)
-    vm = next(one.uuid for one in step.call.args if isinstance(one, Ref))
+    vm = step.call.uuids()[0]
     now = await facts.restored(of.pool, vm)
     if now.power_state is not PowerState.RUNNING:
         state = say(power_word(now.power_state))

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 import msgspec
 
 from bot.domain.backup import Contents
-from bot.domain.calls import Ref
 from bot.domain.catalogue import Archived
 from bot.domain.inventory import PowerState
 from bot.domain.message import Button
@@ -218,7 +217,7 @@ async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _home
     assert ready_step is not None  # noqa: S101  every plan of this operation has both
     assert bring is not None  # noqa: S101  as above
     ready = readiness(ready_step)
-    sr = next(one.uuid for one in bring.call.args if isinstance(one, Ref) and one.kind == "SR")
+    sr = bring.call.uuids("SR")[0]
     wish = Wish(
         ready.name,
         replace=step_of(earlier, ASIDE) is not None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.domain.calls import Made, Ref
+from bot.domain.calls import Made
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Plan, Step
 from bot.domain.restores import Readiness, Restored
@@ -50,7 +50,7 @@ async def sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     running = _seen_running(of, now)
     if step_of(of, START) is not None or running.seen is Seen.DONE:
         return running
-    srs = [one.uuid for one in of.steps[0].call.args if isinstance(one, Ref) and one.kind == "SR"]
+    srs = of.steps[0].call.uuids("SR")
     sr = next((of.names.get(one, one) for one in srs), "")
     headline = say(
         "{guest} is restored to {sr}, {state}", guest=now.name, sr=sr, state=say(power_word(now.power_state))
@@ -81,16 +81,12 @@ async def _imported(of: Plan, step: Step, facts: Facts) -> Look:
 
 async def _ready(of: Plan, step: Step, facts: Facts) -> Look:
     ready = readiness(step)
-    now = await facts.restored(of.pool, _guest_of(step))
+    now = await facts.restored(of.pool, step.call.uuids("VM")[0])
     wrong = list(_wrong(now, ready))
     if wrong:
         headline = say("{guest} is not ready: {why}", guest=ready.name, why=many(wrong))
         return Look(Seen.NOT_DONE, headline, ())
     return Look(Seen.DONE, say("{guest} is ready", guest=ready.name), _cards(of, now))
-
-
-def _guest_of(step: Step) -> str:
-    return next(one.uuid for one in step.call.args if isinstance(one, Ref) and one.kind == "VM")
 
 
 def _wrong(now: Restored, ready: Readiness) -> Iterator[Phrase]:
@@ -123,7 +119,7 @@ def _cards(of: Plan, now: Restored) -> tuple[Phrase, ...]:
 async def _removed(of: Plan, step: Step, facts: Facts) -> Look:
     name = of.targets[0].name
     try:
-        now = await facts.restored(of.pool, _guest_of(step))
+        now = await facts.restored(of.pool, step.call.uuids("VM")[0])
     except NotFound:
         return Look(Seen.DONE, say("what was imported of {guest} is removed, with its disks", guest=name), ())
     return Look(

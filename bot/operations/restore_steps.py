@@ -89,8 +89,8 @@ def aside(
 
 def renamed(step: Step) -> tuple[str, str, str]:
     """Which guest (UUID) a step sets aside or brings back, its own name, and the one it has meanwhile."""
-    own, later = (one.value for one in step.call.args if isinstance(one, Text))
-    return next(one.uuid for one in step.call.args if isinstance(one, Ref)), own, later
+    own, later = step.call.texts
+    return step.call.uuids()[0], own, later
 
 
 def arrival(bringing: Bringing, sr: str, ready: Readiness) -> tuple[Step, Step]:
@@ -116,8 +116,8 @@ def arrival(bringing: Bringing, sr: str, ready: Readiness) -> tuple[Step, Step]:
 
 def archive_of(step: Step) -> tuple[str, str]:
     """The id of the backup that a step imports, and the SHA-256 (hex) of its archive; everything filled in."""
-    known = {one.kind: one.uuid for one in step.call.args if isinstance(one, Ref)}
-    return known["backup"], known["archive"]
+    (backup,), (archive,) = step.call.uuids("backup"), step.call.uuids("archive")
+    return backup, archive
 
 
 def removal(bringing: Bringing, ready: Readiness, *, started: bool) -> Step:
@@ -163,8 +163,8 @@ def _written(ready: Readiness) -> tuple[Text | Options, ...]:
 
 def readiness(step: Step) -> Readiness:
     """What a step that makes ready was planned to reach."""
-    texts = [one.value for one in step.call.args if isinstance(one, Text)]
-    networks, macs, old = (one.values for one in step.call.args if isinstance(one, Options))
+    texts = step.call.texts
+    networks, macs, old = step.call.options
     nics = tuple(Nic(device, network, macs[device], old[device]) for device, network in networks.items())
     # The mark, filled in, is a text too and the first.
     return Readiness(texts[-2], nics, texts[-1])
@@ -183,10 +183,10 @@ def step_of(of: Plan, kind: str) -> Step | None:
     return next((step for step in of.steps if step.kind == kind), None)
 
 
-def made_of(of: Plan, kind: str = "VM") -> list[str]:
+def made_of(of: Plan, kind: str = "VM") -> tuple[str, ...]:
     """The UUIDs of what has been made, in a plan where they are filled in."""
     remove = step_of(of, REMOVE)
-    return [one.uuid for one in remove.call.args if isinstance(one, Ref) and one.kind == kind] if remove else []
+    return remove.call.uuids(kind) if remove else ()
 
 
 def subject_of(of: Plan) -> str:
@@ -196,4 +196,4 @@ def subject_of(of: Plan) -> str:
 
 def mark_of(step: Step) -> str:
     """The name that what the job makes bears, in a step where it is filled in."""
-    return next((one.value for one in step.call.args if isinstance(one, Text) and one.value.startswith(MARK)), "")
+    return next((one for one in step.call.texts if one.startswith(MARK)), "")

@@ -19,7 +19,6 @@ from typing import Final
 
 import msgspec
 
-from bot.domain.calls import Flag, Options, Ref
 from bot.domain.inventory import PowerState
 from bot.domain.restores import Before
 from bot.domain.texts import Span, say
@@ -87,11 +86,11 @@ class RestoreWork:
         return {
             IMPORT: Worker(self._import, self._clear, again=True),
             IMPORT_ONCE: Worker(self._import, self._clear),
-            READY: Worker(self._ready, _nothing, again=True, tasked=False),
-            REMOVE: Worker(self._remove, _nothing, again=True, tasked=False),
-            ASIDE: Worker(self._aside, _nothing, again=True, tasked=False),
-            BACK: Worker(self._back, _nothing, again=True, tasked=False),
-            WATCH: Worker(self._watch, _nothing, again=True, tasked=False),
+            READY: Worker(self._ready, again=True, tasked=False),
+            REMOVE: Worker(self._remove, again=True, tasked=False),
+            ASIDE: Worker(self._aside, again=True, tasked=False),
+            BACK: Worker(self._back, again=True, tasked=False),
+            WATCH: Worker(self._watch, again=True, tasked=False),
         }
 
     # Import
@@ -130,7 +129,7 @@ class RestoreWork:
             await asyncio.wait({digest}, timeout=_LINGER_S)
 
     async def _streamed(self, errand: Errand, path: Path, size: int) -> None:
-        sr = next(one.uuid for one in errand.step.call.args if isinstance(one, Ref) and one.kind == "SR")
+        sr = errand.step.call.uuids("SR")[0]
         told = partial(_told, errand, size)
         cut: StreamCut | None = None
         try:
@@ -170,7 +169,7 @@ class RestoreWork:
         if len(found) != 1:
             raise Refused(f"The archive made {len(found)} guests instead of one.", "What it made is removed again.")
         now = await self._restoring.restored(errand.pool, found[0])
-        (wanted,) = (one.values for one in errand.step.call.args if isinstance(one, Options))
+        (wanted,) = errand.step.call.options
         # Storage may round a size up.
         if set(now.disks) != set(wanted) or any(now.sizes[place] < int(size) for place, size in wanted.items()):
             raise Refused("The archive made other disks than its manifest says.", "What it made is removed again.")
@@ -201,7 +200,7 @@ class RestoreWork:
     # Before the first start, and back
 
     async def _ready(self, errand: Errand) -> None:
-        vm = _uuids(errand, "VM")[0]
+        vm = errand.step.call.uuids("VM")[0]
         tags = await self._scheduled()
         await self._restoring.prepare(errand.pool, vm, readiness(errand.step), _mark(errand), tags)
 
@@ -215,7 +214,7 @@ class RestoreWork:
 
     async def _watch(self, errand: Errand) -> None:
         """Until the tools answer, the guest no longer runs, or it has been watched for long enough."""
-        vm, since = _uuids(errand, "VM")[0], time.monotonic()
+        vm, since = errand.step.call.uuids("VM")[0], time.monotonic()
         while time.monotonic() - since < self._watch_s:
             try:
                 now = await self._restoring.restored(errand.pool, vm)
@@ -228,19 +227,11 @@ class RestoreWork:
             await asyncio.sleep(self._retry_s)
 
     async def _remove(self, errand: Errand) -> None:
-        started = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
-        vm, disks = _uuids(errand, "VM")[0], _uuids(errand, "VDI")
+        started = any(errand.step.call.flags)
+        vm, disks = errand.step.call.uuids("VM")[0], errand.step.call.uuids("VDI")
         left = await self._restoring.remove(errand.pool, vm, disks, _mark(errand), running=started)
         if left:
             raise Refused(f"Not removed: {'; '.join(left)}.", "Look at it, and remove it where it is not needed.")
-
-
-async def _nothing(_errand: Errand) -> None:
-    """What is begun again goes on from what is there."""
-
-
-def _uuids(errand: Errand, kind: str) -> list[str]:
-    return [one.uuid for one in errand.step.call.args if isinstance(one, Ref) and one.kind == kind]
 
 
 def _mark(errand: Errand) -> str:

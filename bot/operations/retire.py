@@ -151,9 +151,9 @@ async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _hom
 async def _look(of: Plan, step: Step, facts: Facts) -> Look:
     if step.kind not in {HAND_OVER, HAND_TAGS, TAKE_TAGS}:
         return await restore_look.look(of, step, facts)
-    now = await facts.restored(of.pool, next(one.uuid for one in step.call.args if isinstance(one, Ref)))
+    now = await facts.restored(of.pool, step.call.uuids()[0])
     if step.kind != HAND_OVER:
-        tags = next(one.values for one in step.call.args if isinstance(one, Options))
+        tags = step.call.options[0]
         if step.kind == TAKE_TAGS:
             found = sorted(set(tags) & set(now.tags))
             line = say("the source has tag {tags}", tags=many(found)) if found else say("schedules leave the source")

@@ -27,7 +27,7 @@ from bot.operations.move_by_backup import NAME as MOVE
 from bot.operations.moved import RETIRE, ROLL_BACK, Moved, copy_now, standing, told_by
 from bot.operations.ports import Facts
 from bot.operations.power.checks import before_start, fitting
-from bot.operations.restore_steps import BACK, MARK, REMOVE, START, aside, step_of
+from bot.operations.restore_steps import BACK, MARK, REMOVE, START, aside, made_of, step_of
 
 NAME = ROLL_BACK
 STOP_COPY, START_COPY, STOP_SOURCE = "roll-back.stop-copy", "roll-back.start-copy", "roll-back.stop-source"
@@ -189,9 +189,7 @@ def _after(move: Moved, source: Restored, copy: Restored | None, power: PowerFac
 
 
 async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _homes: Homes) -> Plan:
-    remove = step_of(earlier, REMOVE)
-    disks = [one.uuid for one in remove.call.args if isinstance(one, Ref) and one.kind == "VDI"] if remove else []
-    return await plan(told_by(earlier, ran=_ran(earlier), disks=tuple(disks)), facts)
+    return await plan(told_by(earlier, ran=_ran(earlier), disks=made_of(earlier, "VDI")), facts)
 
 
 def _ran(of: Plan) -> bool:
@@ -205,7 +203,7 @@ async def _look(of: Plan, step: Step, facts: Facts) -> Look:
         return await restore_look.look(of, step, facts)
     if step.kind in {BACK, HOLD_SOURCE, HOLD_COPY, LET_COPY}:
         return await restore_look.set_aside(of, step, facts)
-    uuid = next(one.uuid for one in step.call.args if isinstance(one, Ref))
+    uuid = step.call.uuids()[0]
     which = say("{vm}", vm=of.targets[0].name) if uuid == of.targets[0].uuid else say("the copy")
     runs = step.kind in {START, START_COPY}
     try:

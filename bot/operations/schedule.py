@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bot.domain import recurrence
-from bot.domain.calls import Call, Marked, Options, Text
+from bot.domain.calls import Call, Marked, Options
 from bot.domain.plan import Check, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.recurrence import Recurrence
@@ -211,7 +211,7 @@ def _clock(rule: Recurrence, now: float) -> Check:
 
 def covered_by(step: Step) -> tuple[Covered, Mapping[str, str]]:
     """What a step's schedule covers, and its other words: rule, zone, keep."""
-    options = next(one.values for one in step.call.args if isinstance(one, Options))
+    options = step.call.options[0]
     # Plans of before there were checks know nothing of them.
     check = options.get("check", "") == "yes"
     return Covered(options["vm"], options["name"], options["tag"], options.get("pool", ""), check), options
@@ -219,7 +219,7 @@ def covered_by(step: Step) -> tuple[Covered, Mapping[str, str]]:
 
 def mark_of(step: Step) -> str:
     """The mark of a step with everything filled in; "" for one without."""
-    return next((one.value for one in step.call.args if isinstance(one, Text)), "")
+    return next(iter(step.call.texts), "")
 
 
 async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _homes: Homes) -> Plan:
@@ -262,16 +262,12 @@ class ScheduleWork:
 
     def workers(self) -> dict[str, Worker]:
         """By the name that plans call it by."""
-        return {SCHEDULE: Worker(self._begin, _nothing, again=True, tasked=False)}
+        return {SCHEDULE: Worker(self._begin, again=True, tasked=False)}
 
     async def _begin(self, errand: Errand) -> None:
         covered, words = covered_by(errand.step)
         mark = mark_of(errand.step)
         await self._facts.schedules.begin(mark, covered, words["rule"], words["zone"], words["keep"], errand.job)
-
-
-async def _nothing(_errand: Errand) -> None:
-    """It is in force or not; nothing lies between."""
 
 
 OPERATION = Operation(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from bot.domain.calls import Flag, Options, Ref, Text
+from bot.domain.calls import Ref
 from bot.domain.inventory import Host
 from bot.domain.plan import LockKey, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
@@ -26,7 +26,7 @@ from bot.operations.sr_add_checks import Wish, checks, up
 from bot.operations.sr_add_steps import ATTACH, CREATE, INTRODUCE, NAME, PREFER, REMOVE, SR, steps
 from bot.operations.sr_add_words import ways
 from bot.operations.storage_words import trouble
-from bot.operations.trying import SWEEP, TRY, look_at_sweep, look_at_trial, mark_of, uuids
+from bot.operations.trying import SWEEP, TRY, look_at_sweep, look_at_trial, mark_of
 
 OPERATION_NAME: Final = "sr-add"
 _NAMED: Final = 6
@@ -138,19 +138,19 @@ def asked(of: Plan) -> tuple[NfsPlace, Wish]:
     config = _config(of)
     place = NfsPlace(config["server"], config["serverpath"], config.get("nfsversion", ""))
     first, last = of.steps[0], of.steps[-1]
-    existing = next(one.value for one in first.call.args if isinstance(one, Text)) if first.kind == INTRODUCE else ""
+    existing = first.call.texts[0] if first.kind == INTRODUCE else ""
     beside = any(check.key == "existing" for check in of.checks) and not existing
-    preferred = [one.value for one in last.call.args if isinstance(one, Flag)] if last.kind == PREFER else []
+    preferred = last.call.flags if last.kind == PREFER else []
     wish = Wish(_name(of), existing, beside, default=bool(preferred), everything=any(preferred[2:]))
     return place, wish
 
 
 def _config(of: Plan) -> dict[str, str]:
-    return next(one.values for one in _step(of, ATTACH).call.args if isinstance(one, Options))
+    return _step(of, ATTACH).call.options[0]
 
 
 def _name(of: Plan) -> str:
-    return next(one.value for one in _step(of, NAME).call.args if isinstance(one, Text))
+    return _step(of, NAME).call.texts[0]
 
 
 def _step(of: Plan, kind: str) -> Step:
@@ -167,7 +167,7 @@ async def _look(of: Plan, step: Step, facts: Facts) -> Look:
         return await look_at_trial(of, step, _name(of), facts)
     if step.kind == SWEEP:
         return await look_at_sweep(of, step, _name(of), facts)
-    (sr,) = uuids(step, "SR")
+    (sr,) = step.call.uuids("SR")
     now = await facts.storage.now(of.pool, sr)
     if step.kind == REMOVE:
         return _gone(of, now)
@@ -194,7 +194,7 @@ async def _made(of: Plan, step: Step, facts: Facts) -> Look:
 
 
 def _attached(of: Plan, step: Step, now: SrNow) -> Look:
-    wanted = uuids(step, "host")
+    wanted = step.call.uuids("host")
     missing = [of.names.get(host, host) for host in wanted if host not in now.attached]
     n = counted(len(wanted), "host", "hosts")
     if missing:
@@ -214,7 +214,7 @@ def _gone(of: Plan, now: SrNow | None) -> Look:
 async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
     """The storage as the pool has it, whatever the steps said."""
     name, kinds = _name(of), {of.steps[index].kind for index in done}
-    made = uuids(_step(of, ATTACH), "SR")
+    made = _step(of, ATTACH).call.uuids("SR")
     now = await facts.storage.now(of.pool, made[0]) if made else None
     pool = of.targets[0].name
     if now is None:

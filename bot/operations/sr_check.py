@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from bot.domain.calls import Flag, Ref
+from bot.domain.calls import Ref
 from bot.domain.inventory import Host
 from bot.domain.plan import Check, LockKey, Plan, Step, Target, Way
 from bot.domain.policy import ApprovalSettings
@@ -18,7 +18,7 @@ from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_storage
 from bot.operations.storage_words import trouble
-from bot.operations.trying import SWEEP, TRY, look_at_sweep, look_at_trial, trial, uuids
+from bot.operations.trying import SWEEP, TRY, look_at_sweep, look_at_trial, trial
 
 OPERATION_NAME: Final = "sr-check"
 _NAMED: Final = 6
@@ -154,14 +154,14 @@ async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     if swept.seen is not Seen.DONE:
         return Look(Seen.NOT_DONE, swept.headline, ())
     left = say("The disks are removed; what lies below their snapshots the storage frees by itself within minutes")
-    if not any(isinstance(one, Flag) and one.value for one in of.steps[0].call.args):
+    if not any(of.steps[0].call.flags):
         left = say("The disks are removed; nothing is left there")
     return Look(Seen.DONE, say("{sr} works on {n}", sr=name, n=n), (left,))
 
 
 def _named(of: Plan) -> tuple[str, ...]:
     attempt = next(step for step in of.steps if step.kind == TRY)
-    return uuids(attempt, "host")
+    return attempt.call.uuids("host")
 
 
 def _foreseen(of: Plan, code: str) -> Phrase:

@@ -9,14 +9,13 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from bot.domain.calls import Flag, Options, Text
 from bot.domain.storing import TRIED_BYTES, Tried, Wrong
 from bot.domain.texts import plain, say
 from bot.errors import CannotTell, OutcomeUnknown, Refused, StreamCut, Unreachable, XapiFailure
 from bot.operations.sr_add_steps import ATTACH, NAME, PREFER, REMOVE
 from bot.operations.storage_ports import RawDisks, Storing
 from bot.operations.storage_words import detail, trouble
-from bot.operations.trying import SWEEP, TRY, mark_of, uuids
+from bot.operations.trying import SWEEP, TRY, mark_of
 from bot.operations.work import Errand, Reached, Worker
 from bot.operations.xapi_words import explain
 
@@ -40,17 +39,17 @@ class SrWork:
     def workers(self) -> dict[str, Worker]:
         """By the names that plans call them by. All may be begun again: each goes on from what is there."""
         return {
-            ATTACH: Worker(self._attach, _nothing, again=True, tasked=False),
+            ATTACH: Worker(self._attach, again=True, tasked=False),
             TRY: Worker(self._try, self._sweep, again=True, tasked=False),
-            SWEEP: Worker(self._sweep, _nothing, again=True, tasked=False),
-            NAME: Worker(self._name, _nothing, again=True, tasked=False),
-            REMOVE: Worker(self._remove, _nothing, again=True, tasked=False),
-            PREFER: Worker(self._prefer, _nothing, again=True, tasked=False),
+            SWEEP: Worker(self._sweep, again=True, tasked=False),
+            NAME: Worker(self._name, again=True, tasked=False),
+            REMOVE: Worker(self._remove, again=True, tasked=False),
+            PREFER: Worker(self._prefer, again=True, tasked=False),
         }
 
     async def _attach(self, errand: Errand) -> None:
-        (sr,), hosts = uuids(errand.step, "SR"), uuids(errand.step, "host")
-        config = next(one.values for one in errand.step.call.args if isinstance(one, Options))
+        (sr,), hosts = errand.step.call.uuids("SR"), errand.step.call.uuids("host")
+        config = errand.step.call.options[0]
 
         silent, untried = 0, 0
 
@@ -81,8 +80,8 @@ class SrWork:
     # Trying
 
     async def _try(self, errand: Errand) -> None:
-        (sr,), hosts, mark = uuids(errand.step, "SR"), uuids(errand.step, "host"), mark_of(errand.step)
-        snapshot = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
+        (sr,), hosts, mark = errand.step.call.uuids("SR"), errand.step.call.uuids("host"), mark_of(errand.step)
+        snapshot = any(errand.step.call.flags)
         total = len(hosts) * TRIED_BYTES
         made = {}
         for host in hosts:
@@ -128,28 +127,28 @@ class SrWork:
         return Tried(host, wrote_s=wrote - began, read_s=read - wrote, snapshot=snapshot)
 
     async def _sweep(self, errand: Errand) -> None:
-        (sr,) = uuids(errand.step, "SR")
+        (sr,) = errand.step.call.uuids("SR")
         with _named_where_silent():
             await self._storing.remove_disks(errand.pool, sr, mark_of(errand.step))
 
     # Naming it, and taking it back
 
     async def _name(self, errand: Errand) -> None:
-        (sr,) = uuids(errand.step, "SR")
-        name = next(one.value for one in errand.step.call.args if isinstance(one, Text))
+        (sr,) = errand.step.call.uuids("SR")
+        name = errand.step.call.texts[0]
         await self._storing.rename(errand.pool, sr, name)
 
     async def _prefer(self, errand: Errand) -> None:
-        (sr,) = uuids(errand.step, "SR")
-        suspend, crash, _ = (one.value for one in errand.step.call.args if isinstance(one, Flag))
+        (sr,) = errand.step.call.uuids("SR")
+        suspend, crash, _ = errand.step.call.flags
         await self._storing.prefer(errand.pool, sr, suspend=suspend, crash=crash)
 
     async def _remove(self, errand: Errand) -> None:
         """What this job made is deleted; what it only attached again is let go of, and never deleted."""
-        (sr,), mark = uuids(errand.step, "SR"), mark_of(errand.step)
+        (sr,), mark = errand.step.call.uuids("SR"), mark_of(errand.step)
         # Its mark, and the name that it may have been given while the pool was silent.
-        names = frozenset(one.value for one in errand.step.call.args if isinstance(one, Text))
-        made_here = any(one.value for one in errand.step.call.args if isinstance(one, Flag))
+        names = frozenset(errand.step.call.texts)
+        made_here = any(errand.step.call.flags)
         with _named_where_silent():
             await self._storing.remove_disks(errand.pool, sr, mark)
             if made_here:
@@ -177,10 +176,6 @@ def _sentence(refusal: XapiFailure, config: dict[str, str]) -> str:
     if known is None:
         return f"{plain(explain(refusal.code, refusal.params))}."
     return f"{plain(known.what)} ({refusal.code}: {detail(refusal.params)}). {plain(known.fix)}"
-
-
-async def _nothing(_errand: Errand) -> None:
-    """What is begun again goes on from what is there."""
 
 
 async def _beside(hosts: Sequence[str], work: Callable[[str], Coroutine[Any, Any, _T]]) -> list[_T]:

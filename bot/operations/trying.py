@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from bot.domain.calls import Call, Flag, Made, Marked, Ref, Text
+from bot.domain.calls import Call, Flag, Made, Marked, Ref
 from bot.domain.plan import Plan, Step
 from bot.domain.storing import TRIED_BYTES, Tried, Wrong
 from bot.domain.texts import Code, Phrase, Quote, Size, Span, many, say
@@ -49,19 +49,14 @@ def trial(sr: Ref | Made, hosts: Sequence[str], name: str, lane: str, *, snapsho
     return attempt, sweep
 
 
-def uuids(step: Step, kind: str) -> tuple[str, ...]:
-    """The UUIDs of one class that a step names, where they are filled in."""
-    return tuple(one.uuid for one in step.call.args if isinstance(one, Ref) and one.kind == kind)
-
-
 def mark_of(step: Step) -> str:
     """What bears the mark of the job, in a step where it is filled in."""
-    return next((one.value for one in step.call.args if isinstance(one, Text) and one.value.startswith(MARK)), "")
+    return next((one for one in step.call.texts if one.startswith(MARK)), "")
 
 
 async def look_at_trial(of: Plan, step: Step, name: str, facts: Facts) -> Look:
     """How the hosts of a step did, by what is written on the disks."""
-    (sr,), hosts = uuids(step, "SR"), uuids(step, "host")
+    (sr,), hosts = step.call.uuids("SR"), step.call.uuids("host")
     found = await facts.storage.tried(of.pool, sr, mark_of(step))
     known = {one.host: one for one in found or ()}
     names = {host: of.names.get(host, host) for host in hosts}
@@ -81,7 +76,7 @@ async def look_at_trial(of: Plan, step: Step, name: str, facts: Facts) -> Look:
 
 async def look_at_sweep(of: Plan, step: Step, name: str, facts: Facts) -> Look:
     """Whether the disks are gone."""
-    (sr,) = uuids(step, "SR")
+    (sr,) = step.call.uuids("SR")
     if await facts.storage.tried(of.pool, sr, mark_of(step)) is None:
         return Look(Seen.DONE, say("The disks that {sr} was tried with are removed", sr=name), ())
     left = say("Disks are left on {sr}, called {mark}", sr=name, mark=Code(mark_of(step)))

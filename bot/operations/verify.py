@@ -89,7 +89,7 @@ def _step(backup: Backup, how: Proof, since: float) -> Step:
 
 def asked(step: Step) -> tuple[str, Proof, float]:
     """Which backup a step looks at, how, and since when a look counts."""
-    identity, how, since = (one.value for one in step.call.args if isinstance(one, Text))
+    identity, how, since = step.call.texts
     return identity, Proof(how), float(since)
 
 

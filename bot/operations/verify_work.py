@@ -17,7 +17,7 @@ class VerifyWork:
 
     def workers(self) -> dict[str, Worker]:
         """By the name that plans call it by."""
-        return {VERIFY: Worker(self._verify, _nothing, again=True, tasked=False)}
+        return {VERIFY: Worker(self._verify, again=True, tasked=False)}
 
     async def _verify(self, errand: Errand) -> None:
         identity, how, _ = asked(errand.step)
@@ -28,7 +28,3 @@ class VerifyWork:
 
         found = await self._library.check(identity, how, SAMPLE, errand.who, reached)
         await self._catalogue.verified_backup(found, errand.job)
-
-
-async def _nothing(_errand: Errand) -> None:
-    """A look leaves nothing behind."""

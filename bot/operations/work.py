@@ -19,6 +19,10 @@ async def _forget(_text: str) -> None:
     """Work that belongs to no job has nowhere to keep it."""
 
 
+async def _nothing(_errand: Errand) -> None:
+    """Nothing is left behind, or what is begun again goes on from it."""
+
+
 class Reached(msgspec.Struct, frozen=True):
     """How far work is: `done` of about `total`, in bytes; `phase` says what goes on, for the card.
 
@@ -63,14 +67,14 @@ class Worker(msgspec.Struct, frozen=True):
 
     `run` returns when it is done, which the operation's `look` then confirms; it raises errors of `bot.errors`. To stop
     it, it is cancelled, and it ends within seconds with nothing left under way. `clear` takes away what an earlier
-    `run` of the same step has left when the bot died in it, and nothing else. `again` tells that it may then be begun
-    from the start; `tasked` that the pool is to have a task for it; `lasting` that what it has begun goes on without
-    the bot, so that nobody stops it, and only what is seen later tells how it ended. `follow`, where there is one,
-    waits for that end in place of `run` when the bot was started again meanwhile.
+    `run` of the same step has left when the bot died in it, and nothing else; it is left out where nothing must go.
+    `again` tells that it may then be begun from the start; `tasked` that the pool is to have a task for it; `lasting`
+    that what it has begun goes on without the bot, so that nobody stops it, and only what is seen later tells how it
+    ended. `follow`, where there is one, waits for that end in place of `run` when the bot was started again meanwhile.
     """
 
     run: Run
-    clear: Run
+    clear: Run = _nothing
     again: bool = False
     tasked: bool = True
     lasting: bool = False
