@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.domain.inventory import FeedState, PowerState, Tools
 from bot.domain.job import JobState
 from bot.domain.record import JobRecord, StepState
-from bot.domain.texts import Code, Link, Phrase, Value, say
+from bot.domain.texts import Code, Link, Phrase, Value, many, say
 
 _JOB_WORDS = {
     JobState.PROPOSED: "waiting for confirmation",
@@ -94,3 +96,9 @@ def at_card(record: JobRecord) -> tuple[Phrase, ...]:
 def counted(number: int, one: str, several: str) -> Phrase:
     """A number and its noun: "1 guest", "4 guests". Both nouns are our own words."""
     return say("{n} " + (one if number == 1 else several), n=number)
+
+
+def first(names: Sequence[str], most: int) -> Phrase:
+    """The first of several names, the others counted: "xenserver1, xenserver3 and 2 more"."""
+    shown = say("{names}", names=many(names[:most]))
+    return say("{names} and {n} more", names=shown, n=len(names) - most) if len(names) > most else shown

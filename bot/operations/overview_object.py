@@ -9,7 +9,7 @@ from bot.domain.job import FINAL
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Verdict, Ways
 from bot.domain.record import JobRecord
 from bot.domain.texts import Moment, Phrase, Size, Span, many, say
-from bot.domain.words import power_word, state_word
+from bot.domain.words import first, power_word, state_word
 from bot.operations import drivers
 from bot.operations.overview import age, answered, doubts, host_line, job_line, silent
 
@@ -74,10 +74,7 @@ def _hvm(one: Host) -> Phrase:
 
 
 def _guests(names: Sequence[str]) -> Phrase:
-    shown = many(list(names[:_NAMED]))
-    if len(names) <= _NAMED:
-        return say("Guests: {guests}", guests=shown)
-    return say("Guests: {guests} and {n} more", guests=shown, n=len(names) - _NAMED)
+    return say("Guests: {guests}", guests=first(names, _NAMED))
 
 
 def guest(vm: Vm, view: PoolView, jobs: Sequence[JobRecord], now: float) -> Message:

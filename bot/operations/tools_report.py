@@ -14,8 +14,8 @@ from enum import IntEnum
 import msgspec
 
 from bot.domain.inventory import PoolView, PowerState, Vm
-from bot.domain.texts import Phrase, many, say
-from bot.domain.words import counted
+from bot.domain.texts import Phrase, say
+from bot.domain.words import counted, first
 from bot.operations.drivers import Drivers, drivers, emulated
 from bot.operations.guests import Found
 
@@ -143,10 +143,10 @@ def incapable(views: Sequence[PoolView], found: Sequence[Found]) -> list[Phrase]
             lines.append(
                 say(
                     "{hosts} cannot run HVM guests (VT-x or AMD-V is off or missing); {n} of {pool} need it: {names}",
-                    hosts=_few(without),
+                    hosts=first(without, _NAMED),
                     n=counted(len(needing), "guest", "guests"),
                     pool=view.name,
-                    names=_few(needing),
+                    names=first(needing, _NAMED),
                 )
             )
     return lines
@@ -161,7 +161,7 @@ def ending(found: Sequence[Found]) -> list[Phrase]:
     return [
         say(
             "{names} {verb} in PV mode, which ends with newer servers: convert to HVM before the next upgrade",
-            names=_few(names),
+            names=first(names, _NAMED),
             verb=verb,
         )
     ]
@@ -169,10 +169,3 @@ def ending(found: Sequence[Found]) -> list[Phrase]:
 
 def _uuid(view: PoolView) -> str:
     return view.pool.uuid if view.pool is not None else ""
-
-
-def _few(names: Sequence[str]) -> Phrase:
-    more = len(names) - _NAMED
-    if more <= 0:
-        return say("{names}", names=many(names))
-    return say("{names} and {n} more", names=many(names[:_NAMED]), n=more)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bot.domain.health import HealthFacts, HostState
 from bot.domain.plan import Check, Grade
 from bot.domain.texts import Phrase, many, say
+from bot.domain.words import first
 from bot.operations.health.row import Item, Row
 
 _NAMED = 3
@@ -17,7 +18,7 @@ def untold(facts: HealthFacts, subject: str, what: Phrase, hosts: Sequence[HostS
     if not hosts:
         return []
     names = [one.host.name for one in hosts]
-    says = say("{hosts} did not tell {what}", hosts=_named(names), what=what)
+    says = say("{hosts} did not tell {what}", hosts=first(names, _NAMED), what=what)
     if len(hosts) == len(facts.hosts) > 1:
         says = say("no host told {what}", what=what)
     away = all(not one.host.live or one.host.silent_since is not None for one in hosts)
@@ -38,15 +39,10 @@ def checks(found: Sequence[Row]) -> tuple[Check, ...]:
             names = sorted({name for one in unjudged for item in one.items for name in item.silent})
             verb = say("is silent") if len(names) == 1 else say("are silent")
             what = many([one.title for one in unjudged])
-            fact = say("{rows}, since {hosts} {verb}", rows=what, hosts=_named(names), verb=verb)
+            fact = say("{rows}, since {hosts} {verb}", rows=what, hosts=first(names, _NAMED), verb=verb)
             told.append(Check("unjudged", Grade.UNKNOWN, "Not judged", fact))
     return tuple(told)
 
 
 def _silenced(row: Row) -> bool:
     return bool(row.items) and all(item.silent for item in row.items)
-
-
-def _named(names: Sequence[str]) -> Phrase:
-    more = say(" and {n} more", n=len(names) - _NAMED) if len(names) > _NAMED else say("")
-    return say("{hosts}{more}", hosts=many(names[:_NAMED]), more=more)

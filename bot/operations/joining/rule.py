@@ -8,7 +8,8 @@ import msgspec
 
 from bot.domain.joining import JoinFacts
 from bot.domain.plan import Check, Grade
-from bot.domain.texts import Phrase, many, say
+from bot.domain.texts import Phrase, say
+from bot.domain.words import first
 
 NONE = say("none")
 _SHOWN = 4
@@ -53,12 +54,8 @@ def yes(value: object) -> Phrase:
 
 
 def listed(names: Sequence[str]) -> Phrase:
-    """The first of several names, the others counted."""
-    if not names:
-        return NONE
-    left = len(names) - _SHOWN
-    shown = say("{names}", names=many(names[:_SHOWN]))
-    return say("{names} and {n} more", names=shown, n=left) if left > 0 else shown
+    """The first of several names, the others counted, or that there is none."""
+    return first(names, _SHOWN) if names else NONE
 
 
 def text(value: str) -> Phrase:
