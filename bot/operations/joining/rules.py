@@ -15,6 +15,9 @@ from bot.operations import cpu_features
 from bot.operations.joining import membership, settings
 from bot.operations.joining.rule import Rule, listed, rule, text, yes
 
+#: What XAPI compares of the software of both coordinators.
+_SAME = ("platform_version", "product_brand", "xapi_build", "git_id", "linux")
+
 
 def rules(facts: JoinFacts) -> tuple[Rule, ...]:
     """Every rule, judged."""
@@ -105,19 +108,7 @@ def _numbers(side: Side) -> list[int]:
 def _software(facts: JoinFacts) -> Iterator[Rule]:
     host, pool = facts.joining, facts.pool
     name, fix = facts.joining.coordinator.name, _same_version(host, pool)
-    same = {
-        key: host.software.get(key) == pool.software.get(key)
-        for key in (
-            "platform_version",
-            "product_brand",
-            "product_version",
-            "xapi_build",
-            "git_id",
-            "linux",
-            "db_schema",
-        )
-    }
-    alike = all(same[key] for key in ("platform_version", "product_brand", "xapi_build", "git_id", "linux"))
+    alike = all(host.software.get(key) == pool.software.get(key) for key in _SAME)
     yield rule("version", "Version", well=alike, mine=text(_version(host)), theirs=text(_version(pool)), fix=fix)
     yield rule(
         "api",
