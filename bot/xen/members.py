@@ -69,7 +69,7 @@ class LiveMembers:
 
     def _joined(self, pool: str, host: str) -> bool:
         try:
-            return self.membership(pool, host).whole
+            return join_facts.lives_in(self._live(pool), host)
         except Unreachable:
             return False
 
