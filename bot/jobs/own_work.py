@@ -33,13 +33,11 @@ from bot.jobs.pulse import Pulse
 from bot.jobs.sending import before
 from bot.jobs.steps import StepRunner
 from bot.operations.base import Look, Seen
-from bot.operations.ports import TaskStatus
 from bot.operations.work import Errand, Run, Worker
 from bot.store import Note
 
 log = structlog.get_logger()
 
-_OVER = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 _OWN = "xenbot"
 _BROKEN_OFF = "xenbot was restarted in the middle of it."
 
@@ -232,7 +230,7 @@ class OwnWork(StepRunner):
             pause = self.pace.retry / 4
             try:
                 view = await self.driver.task(record.pool_of(self.index), step.parent)
-                if view is None or view.status in _OVER:
+                if view is None or view.status.over:
                     return
                 if time.monotonic() >= asks_at:
                     await self.driver.cancel(record.pool_of(self.index), step.parent)

@@ -100,7 +100,7 @@ class StepRunner(Sending, Undoing):
             if view.progress or self.hints.get(self.index) == _AWAY:
                 self._card_at = 0.0 if self.hints.pop(self.index, None) is not None else self._card_at
             seen = view
-            if view.status in {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}:
+            if view.status.over:
                 error = view.error if view.status is not TaskStatus.SUCCESS else ("",)
                 if error[:1] and error[0] in self.operation.crowded and self._may_wait(plan_step):
                     return await self._later(record, step, error)

@@ -31,7 +31,6 @@ _PUTS: Final = 5
 _PATIENT: Final = 120
 _NOT_YET: Final = {"VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS"}
 _GONE: Final = {"", "HANDLE_INVALID", "UUID_INVALID"}
-_OVER: Final = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 #: What is to be done about an archive that did not come whole.
 _ADVICE: Final = "Ask again; if the same place is wrong again, suspect the host, its disk or the network."
 
@@ -83,7 +82,7 @@ class BackupWork:
         except XapiFailure as failure:
             return failure.code, *failure.params
         seen: TaskView | None = None
-        while seen is None or seen.status not in _OVER:
+        while seen is None or not seen.status.over:
             seen = await self._driver.wait(errand.pool, task, seen=seen, at_most_s=self._retry_s)
             if seen is None:
                 # The look at the disk tells.

@@ -19,7 +19,6 @@ from bot.operations.work import Errand, Reached
 STALLED_S: Final = 20.0
 # A host that cut a stream names the reason in the task right then.
 _REASON_S: Final = 5.0
-_OVER: Final = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 #: What XAPI says of an export whose receiver went away: that was us, so that our own reason is the true one.
 _OURS: Final = {"CLIENT_ERROR", "TASK_CANCELLED", ""}
 
@@ -106,7 +105,7 @@ class Exporting:
                 waits()
                 await asyncio.sleep(self._retry_s)
                 continue
-            if view is None or view.status in _OVER:
+            if view is None or view.status.over:
                 return view
             seen, heard = view, time.monotonic()
             waits()

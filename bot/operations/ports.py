@@ -49,6 +49,11 @@ class TaskStatus(StrEnum):
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
 
+    @property
+    def over(self) -> bool:
+        """Whether the task has ended, well or not."""
+        return self in {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
+
 
 class TaskView(msgspec.Struct, frozen=True):
     """A task as just read. `error` holds code and parameters after a failure, names in place of references."""

@@ -44,7 +44,6 @@ from bot.operations.work import Errand, Reached, Worker
 _PIECE: Final = 4 << 20
 _STALLED_S: Final = 20.0
 _LINGER_S: Final = 1.0
-_OVER: Final = {TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCELLED}
 
 
 class RestoreWork:
@@ -160,7 +159,7 @@ class RestoreWork:
                     raise
                 await asyncio.sleep(self._retry_s)
                 continue
-            if seen is None or seen.status in _OVER:
+            if seen is None or seen.status.over:
                 return (seen.status, seen.error) if seen is not None else (None, ())
 
     async def _marked(self, errand: Errand, before: Before) -> None:
@@ -191,7 +190,7 @@ class RestoreWork:
         until = time.monotonic() + self._rest_s
         while errand.task and time.monotonic() < until:
             view = await self._driver.task(errand.pool, errand.task)
-            over = view is not None and view.status in _OVER
+            over = view is not None and view.status.over
             # One whose task the pool has forgotten may go on all the same: the guest then says so.
             if over or not self._restoring.importing(errand.pool, errand.task):
                 return
