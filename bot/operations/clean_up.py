@@ -14,7 +14,7 @@ import msgspec
 from bot.domain.calls import Call, Ref
 from bot.domain.inventory import PowerFacts
 from bot.domain.job import FINAL
-from bot.domain.plan import Check, LockKey, Plan, Risk, Step, Target
+from bot.domain.plan import RISK_ORDER, Check, LockKey, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Phrase, say
@@ -102,8 +102,7 @@ def decide(title: Phrase, left: Sequence[tuple[PowerFacts, Left]], approval: App
     """The plan that follows from the facts. Never raises."""
     first = left[0][0]
     risks = [assess_power(read, Risk.LOW, None, approval) for read, _ in left]
-    order = tuple(Risk)
-    worst = max(risks, key=lambda one: order.index(one.risk))
+    worst = max(risks, key=lambda one: RISK_ORDER[one.risk])
     checks = [supported(first.pool, first.hosts)]
     for read, one in left:
         checks += [_there(read, one), foreign_work(read)]
