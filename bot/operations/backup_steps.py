@@ -40,7 +40,8 @@ SNAPSHOT_NAME = "xenbot backup"
 ARCHIVE = LockKey("archive", "archive", "the archive")
 _MARK = "backup"
 _HALT, _SNAPPED = "halt", "snapshot"
-_DISK = "disk "
+#: How the names begin under which a lane's snapshot and each of its disks are stored; the guest's UUID ends them.
+SNAPSHOT_OF, DISK_OF = "snapshot ", "disk "
 
 
 class Manner(msgspec.Struct, frozen=True):
@@ -83,7 +84,7 @@ def exporting(facts: BackupFacts, how: How, manner: Manner, sent: Ref | Made) ->
 def lane(facts: BackupFacts, how: How, manner: Manner) -> tuple[Step, ...]:
     """The steps for one guest."""
     vm, uuid = facts.vm, facts.vm.uuid
-    guest, snapshot = Ref("VM", uuid), Made("VM", f"snapshot {uuid}")
+    guest, snapshot = Ref("VM", uuid), Made("VM", f"{SNAPSHOT_OF}{uuid}")
     steps: list[Step] = []
     if how.stops:
         steps.append(shutting_down(vm))
@@ -110,7 +111,7 @@ def _removing_others(facts: BackupFacts) -> Step:
     """Removes the disks of a snapshot that were plugged in after the last look at them."""
     uuid = facts.vm.uuid
     planned = tuple(_disk(disk.userdevice, uuid) for disk in disks_of(facts))
-    rest = Rest("VDI", _DISK, f" {uuid}", planned)
+    rest = Rest("VDI", DISK_OF, f" {uuid}", planned)
     title = say("Remove what else a snapshot of {vm} holds", vm=facts.vm.name)
     step = _step(OTHERS, uuid, title, rest, own=True, undoes=_SNAPPED, weight=0)
     return msgspec.structs.replace(step, unless_well=True)
@@ -118,7 +119,7 @@ def _removing_others(facts: BackupFacts) -> Step:
 
 def _disk(device: str, guest: str) -> str:
     """Under which name the disk of a snapshot is stored that was taken of the guest's disk in this place."""
-    return f"{_DISK}{device} {guest}"
+    return f"{DISK_OF}{device} {guest}"
 
 
 def _step(
@@ -244,7 +245,7 @@ async def _snapshot(of: Plan, step: Step, facts: Facts, name: str) -> Look:
 
 def _made(guest: str, snapshot: Snapshot) -> dict[str, str]:
     disks = {_disk(device, guest): uuid for device, uuid in snapshot.disks.items()}
-    return {f"snapshot {guest}": snapshot.uuid, **disks}
+    return {f"{SNAPSHOT_OF}{guest}": snapshot.uuid, **disks}
 
 
 def _moved(of: Plan, guest: str, snapshot: Snapshot) -> list[Phrase]:
@@ -255,7 +256,7 @@ def _moved(of: Plan, guest: str, snapshot: Snapshot) -> list[Phrase]:
         return []
     there = {_disk(device, guest): device for device in snapshot.disks}
     came = [say("disk {device} was plugged in", device=there[one]) for one in sorted(set(there) - set(rest.but))]
-    planned = {one: one.removeprefix(_DISK).removesuffix(f" {guest}") for one in rest.but}
+    planned = {one: one.removeprefix(DISK_OF).removesuffix(f" {guest}") for one in rest.but}
     gone = [say("disk {device} is gone", device=planned[one]) for one in sorted(set(planned) - set(there))]
     return [*came, *gone]
 

@@ -20,7 +20,7 @@ from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Phrase, say
 from bot.domain.words import counted, numbered
 from bot.errors import Refused
-from bot.operations.backup_steps import DESTROY, DESTROY_DISK, look
+from bot.operations.backup_steps import DESTROY, DESTROY_DISK, DISK_OF, SNAPSHOT_OF, look
 from bot.operations.base import Homes, Operation
 from bot.operations.checks.grading import already, fine
 from bot.operations.checks.guest import foreign_work
@@ -29,7 +29,6 @@ from bot.operations.ports import Facts
 from bot.operations.risk import assess_power
 
 NAME = "clean-up"
-_SNAPSHOT, _DISK = "snapshot ", "disk "
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -52,17 +51,17 @@ def left_by(job: JobRecord) -> tuple[Left, ...]:
     made = job.made
     return tuple(
         Left(
-            name.removeprefix(_SNAPSHOT),
+            name.removeprefix(SNAPSHOT_OF),
             uuid,
-            tuple(disk for key, disk in sorted(made.items()) if _is_disk(key, name.removeprefix(_SNAPSHOT))),
+            tuple(disk for key, disk in sorted(made.items()) if _is_disk(key, name.removeprefix(SNAPSHOT_OF))),
         )
         for name, uuid in sorted(made.items())
-        if name.startswith(_SNAPSHOT)
+        if name.startswith(SNAPSHOT_OF)
     )
 
 
 def _is_disk(key: str, guest: str) -> bool:
-    return key.startswith(_DISK) and key.endswith(f" {guest}")
+    return key.startswith(DISK_OF) and key.endswith(f" {guest}")
 
 
 async def plan(job: JobRecord, facts: Facts, approval: ApprovalSettings) -> Plan:
