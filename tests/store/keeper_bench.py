@@ -82,5 +82,13 @@ class Bench:
         await self.store.keep_backup(stored.backup)
         return stored
 
+    async def kept_hourly(self, count: int) -> list[Stored]:
+        """So many backups of one guest, an hour between each two."""
+        kept = [await self.kept()]
+        for _ in range(count - 1):
+            self.clock.now += 3600
+            kept.append(await self.kept())
+        return kept
+
     async def entries(self) -> list[tuple[str, str, str]]:
         return [(one.tag, one.target_uuid, one.actor) for one in reversed(await self.store.audit(limit=100))]

@@ -24,9 +24,7 @@ from bot.store import Store
 
 
 async def test_once_a_day_what_no_rule_keeps_goes_to_the_trash_and_a_week_later_for_good(bench: Bench) -> None:
-    old = await bench.kept()
-    bench.clock.now += 3600
-    new = await bench.kept()
+    old, new = await bench.kept_hourly(2)
     await bench.round()
     assert (await bench.store.backup(old.manifest.id)).state is BackupState.WHOLE
     await bench.round(DAY)
@@ -43,11 +41,7 @@ async def test_once_a_day_what_no_rule_keeps_goes_to_the_trash_and_a_week_later_
 async def test_a_backup_that_is_taken_away_by_hand_while_it_is_pruned_stops_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = await bench.kept()
-    bench.clock.now += 3600
-    second = await bench.kept()
-    bench.clock.now += 3600
-    await bench.kept()
+    first, second, _ = await bench.kept_hourly(3)
     trash = bench.target.trash
 
     def beaten(identity: str, who: str, at: float) -> None:
@@ -131,11 +125,7 @@ async def test_whether_a_backup_was_kept_is_not_denied_where_it_cannot_be_seen(
 async def test_a_place_that_fails_while_it_is_pruned_hides_nothing_of_what_went(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = await bench.kept()
-    bench.clock.now += 3600
-    second = await bench.kept()
-    bench.clock.now += 3600
-    await bench.kept()
+    first, second, _ = await bench.kept_hourly(3)
     trash = bench.target.trash
 
     def fills(identity: str, who: str, at: float) -> None:
