@@ -72,4 +72,5 @@ COMMAND = Command(
     does=Query(answer),
     topic=Topic.LOOK,
     absent=newcomer.lacking,
+    title="Check a pool",
 )

@@ -45,4 +45,5 @@ COMMAND = Command(
     topic=Topic.HOSTS,
     absent=newcomer.lacking,
     undone={"pool-eject": (_NO_EJECT, _INSTEAD)},
+    title="Join a pool",
 )

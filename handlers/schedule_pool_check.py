@@ -53,4 +53,5 @@ COMMAND = Command(
     arguments=Arguments,
     does=Change(plan),
     topic=Topic.SCHEDULES,
+    title="Schedule pool checks",
 )

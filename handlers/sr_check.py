@@ -33,4 +33,5 @@ COMMAND = Command(
     arguments=Arguments,
     does=Change(plan),
     topic=Topic.STORAGE,
+    title="Check storage",
 )

@@ -124,4 +124,5 @@ COMMAND = Command(
     arguments=Arguments,
     does=Query(answer),
     topic=Topic.LOOK,
+    title="Guests",
 )

@@ -23,7 +23,7 @@ from bot.commands.declare import (
     Registry,
     Topic,
 )
-from bot.commands.forms import Field, FieldKind, Form, form_of, needs_form, title_of
+from bot.commands.forms import Field, FieldKind, Form, form_of, needs_form
 from bot.commands.grammar import BackupWords, NetworkWords, Slot, after, flag, mistakes, resolve, rest, slots, split
 from bot.commands.words import first_word
 
@@ -55,5 +55,4 @@ __all__ = [
     "rest",
     "slots",
     "split",
-    "title_of",
 ]

@@ -145,6 +145,7 @@ class Topic(StrEnum):
 class Command(msgspec.Struct, frozen=True):
     """One slash command. `usage` and `example` are written without the leading `/xen`.
 
+    `title` is its name in words, for the title of a dialogue and the buttons of Home, where its word is none.
     `absent` gives what is told beside an object that was not found, such as what would make it known. `undone` holds
     words that there is no command for on purpose: why there is none, and what to do instead.
     """
@@ -159,6 +160,12 @@ class Command(msgspec.Struct, frozen=True):
     topic: Topic = Topic.XENBOT
     absent: Callable[[NotFound, Fleet], tuple[Phrase, ...]] | None = None
     undone: Mapping[str, tuple[str, str]] = {}
+    title: str = ""
+
+    @property
+    def called(self) -> str:
+        """What it is called where a person chooses it."""
+        return self.title or self.word.replace("-", " ").capitalize()
 
 
 class Registry:
@@ -190,6 +197,11 @@ class Registry:
         second, rest = first_word(tail)
         both = f"{word} {second}"
         return (both, rest) if both in self._by_word else (word, tail)
+
+    def called(self, word: str) -> str:
+        """What the command of that word is called where a person chooses it; a word of no command is its own name."""
+        command = self._by_word.get(word)
+        return command.called if command is not None else word
 
     def find(self, word: str) -> Command:
         """The command of that word. Raises NotUnderstood with what to do instead, or with the closest one."""

@@ -41,16 +41,6 @@ _LABELS = {
     "all_defaults": "Suspended guests and crash dumps too",
 }
 
-
-_TITLES = {
-    "pool-check": "Check a pool",
-    "pool-join": "Join a pool",
-    "schedule pool-check": "Schedule pool checks",
-    "sr-add": "Add storage",
-    "sr-check": "Check storage",
-    "vms": "Guests",
-}
-
 _HINTS = {
     "guests": "The name of a guest, or tag:nightly for every guest with that tag when the time comes.",
     "daily": "A time such as 02:00. One of daily, weekly and monthly is needed.",
@@ -102,7 +92,7 @@ class Field(msgspec.Struct, frozen=True):
 class Form(msgspec.Struct, frozen=True):
     """All arguments of a command; `changes` says that what comes of it is a plan to be confirmed."""
 
-    word: str
+    title: str
     help: str
     fields: tuple[Field, ...]
     changes: bool
@@ -120,17 +110,12 @@ def form_of(command: Command) -> Form:
             )
         else:
             fields[slot.name] = Field(slot.name, _label(slot.name), _kind(slot), slot.required, _hint(slot))
-    return Form(command.word, command.help, tuple(fields.values()), isinstance(command.does, Change))
+    return Form(command.called, command.help, tuple(fields.values()), isinstance(command.does, Change))
 
 
 def needs_form(command: Command, tail: str) -> bool:
     """Whether a command was typed without words though it cannot do without."""
     return not tail.strip() and any(slot.required for slot in slots(command.arguments))
-
-
-def title_of(word: str) -> str:
-    """What a command is called where a person chooses it: in words, where its own is none."""
-    return _TITLES.get(word, word.replace("-", " ").capitalize())
 
 
 def _label(name: str) -> str:

@@ -49,6 +49,10 @@ class Counter:
             return ""
         return word if commands.needs_form(command, tail) else ""
 
+    def title(self, word: str) -> str:
+        """The title of a dialogue about that command; of one about something else, the word itself."""
+        return self.desk.registry.called(word)
+
     async def form(self, sender: Sender, word: str) -> Form:
         """The form, for a person who may use the command. A refusal is audited as a typed command's would be."""
         command, _ = await self._admitted(sender, word)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bot.commands import Change, Journal, Registry, form_of, title_of
+from bot.commands import Change, Journal, Registry, form_of
 from bot.domain.inventory import FeedState, PoolView
 from bot.domain.job import FINAL, JobState
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Small, Verdict
@@ -133,7 +133,7 @@ def _ended_line(record: JobRecord) -> Phrase:
 def _forms(person: Person, registry: Registry) -> list[Button]:
     """One button for each command that changes something and that this person may give."""
     return [
-        Button(f"{title_of(command.word)} …", "form", command.word)
+        Button(f"{command.called} …", "form", command.word)
         for command in registry.commands
         if isinstance(command.does, Change) and command.role in person.roles and form_of(command).fields
     ]

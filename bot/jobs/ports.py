@@ -138,6 +138,10 @@ class FormDesk(Protocol):
         """The command word, where it was typed without the words it needs; else ""."""
         ...
 
+    def title(self, word: str) -> str:
+        """The title of a dialogue about that command; of one about something else, the word itself."""
+        ...
+
     async def form(self, sender: Sender, word: str) -> Form:
         """The form. Raises UserError with a sentence for a person who may not use the command."""
         ...

@@ -56,7 +56,9 @@ class Dialogues:
     async def begin(self, trigger: str, word: str, line: str) -> str:
         """Opens a view that says what is being done; its id, "" where Slack would not. Never raises."""
         try:
-            answer = await self._client.views_open(trigger_id=trigger, view=modals.waiting(word, line))
+            answer = await self._client.views_open(
+                trigger_id=trigger, view=modals.waiting(self._desk.title(word), line)
+            )
         except CALL_ERRORS as error:
             log.info("dialogue_not_opened", word=word, error=code_of(error))
             return ""
@@ -119,7 +121,7 @@ class Dialogues:
         """The view for as long as the outcome is not there."""
         lines = {modals.FORM: "Asking the pool …", modals.WHY: "Telling it …", modals.GLASS: "Breaking the glass …"}
         line = lines.get(handed_in.callback, "Asking for it …")
-        return modals.waiting(handed_in.kept.word, line)
+        return modals.waiting(self._desk.title(handed_in.kept.word), line)
 
     async def outcome(self, handed_in: Submission) -> dict[str, Any]:
         """The view that comes of a submission: the plan to look over, an answer, or what became of the request."""
@@ -128,14 +130,14 @@ class Dialogues:
         async def looked_over() -> dict[str, Any]:
             review = await self._desk.review(sender, word, handed_in.values)
             kept = Kept(word, sender.channel, handed_in.values) if review.may_ask else None
-            return modals.said(word, _rendered(review.message), kept=kept)
+            return self._said(word, _rendered(review.message), kept=kept)
 
         async def asked_for() -> dict[str, Any]:
-            return modals.said(word, _rendered(await self._desk.ask(sender, word, handed_in.kept.values)))
+            return self._said(word, _rendered(await self._desk.ask(sender, word, handed_in.kept.values)))
 
         async def explained() -> dict[str, Any]:
             reason, key = handed_in.values.get(modals.REASON, ""), handed_in.kept.values["key"]
-            return modals.said(word, _rendered(await self._reasons.explain(sender, key, reason)))
+            return self._said(word, _rendered(await self._reasons.explain(sender, key, reason)))
 
         made = {modals.FORM: looked_over, modals.WHY: explained}
         return await self._safely(word, made.get(handed_in.callback, asked_for))
@@ -147,7 +149,7 @@ class Dialogues:
         async def shown() -> dict[str, Any]:
             answer = await work()
             line = say("It runs without approval once it was checked again. Everyone who could approve is told.")
-            return modals.said(word, _rendered(answer or Message(line, (Verdict(line, mark=Mark.ATTENTION),))))
+            return self._said(word, _rendered(answer or Message(line, (Verdict(line, mark=Mark.ATTENTION),))))
 
         return await self._safely(word, shown)
 
@@ -159,16 +161,19 @@ class Dialogues:
             # Closed meanwhile, most likely. What was asked for stands all the same, and its card says so.
             log.info("dialogue_not_updated", word=word, error=code_of(error))
 
+    def _said(self, word: str, rendered: Rendered, *, kept: Kept | None = None) -> dict[str, Any]:
+        return modals.said(self._desk.title(word), rendered, kept=kept)
+
     async def _safely(self, word: str, made: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
         try:
             return await made()
         except UserError as refusal:
-            return modals.said(word, render_refusal(refusal.message, refusal.fix))
+            return self._said(word, render_refusal(refusal.message, refusal.fix))
         except Exception:  # the edge: a person gets a sentence and a number, the log the rest
             mark = secrets.token_hex(4)
             log.exception("dialogue_broke", word=word, mark=mark)
             sorry = f"Something went wrong on my side, and I do not know more here. It is in my log as `{mark}`."
-            return modals.said(word, render_refusal(sorry, "Look at `/xen jobs` before you try again."))
+            return self._said(word, render_refusal(sorry, "Look at `/xen jobs` before you try again."))
 
 
 def _rendered(message: Message) -> Rendered:

@@ -20,7 +20,7 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.commands import Field, FieldKind, Form, title_of
+from bot.commands import Field, FieldKind, Form
 from bot.domain.message import Message
 from bot.domain.message import Option as Choice
 from bot.jobs.ports import Asking
@@ -53,9 +53,9 @@ class Kept(msgspec.Struct, frozen=True):
     values: dict[str, str] = {}
 
 
-def waiting(word: str, line: str) -> dict[str, Any]:
+def waiting(title: str, line: str) -> dict[str, Any]:
     """What is shown at once, while something is looked up."""
-    return _view(word, [ContextBlock(elements=[_plain(line)], block_id="wait")], close="Close")
+    return _view(title, [ContextBlock(elements=[_plain(line)], block_id="wait")], close="Close")
 
 
 def form(asked: Form, kept: Kept) -> dict[str, Any]:
@@ -63,14 +63,14 @@ def form(asked: Form, kept: Kept) -> dict[str, Any]:
     blocks: list[Block] = [ContextBlock(elements=[_plain(asked.help)], block_id="help")]
     blocks += [_input(field) for field in asked.fields]
     submit = "Look it over" if asked.changes else "Go on"
-    return _view(asked.word, blocks, callback=FORM, submit=submit, kept=kept)
+    return _view(asked.title, blocks, callback=FORM, submit=submit, kept=kept)
 
 
-def said(word: str, rendered: Rendered, *, kept: Kept | None = None) -> dict[str, Any]:
+def said(title: str, rendered: Rendered, *, kept: Kept | None = None) -> dict[str, Any]:
     """A message in a dialogue; with `kept`, a plan that may be asked for."""
     if kept is None:
-        return _view(word, rendered.blocks, close="Close")
-    return _view(word, rendered.blocks, callback=REVIEW, submit="Ask for it", kept=kept)
+        return _view(title, rendered.blocks, close="Close")
+    return _view(title, rendered.blocks, callback=REVIEW, submit="Ask for it", kept=kept)
 
 
 def asking(question: Asking, callback: str, channel: str, message_ts: str = "") -> dict[str, Any]:
@@ -108,7 +108,7 @@ def options(choices: tuple[Choice, ...]) -> list[dict[str, Any]]:
 
 
 def _view(
-    word: str,
+    title: str,
     blocks: list[Any],
     *,
     callback: str = "",
@@ -118,7 +118,7 @@ def _view(
 ) -> dict[str, Any]:
     return View(
         type="modal",
-        title=_plain(cut(title_of(word), _TITLE_LIMIT)),
+        title=_plain(cut(title, _TITLE_LIMIT)),
         blocks=blocks[:_BLOCK_LIMIT],
         callback_id=callback or "said",
         submit=_plain(submit) if submit else None,

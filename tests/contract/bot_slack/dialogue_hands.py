@@ -45,6 +45,9 @@ class FakeCounter:
     def asked(self, text: str) -> str:
         return text if text in {"migrate", "stop"} else ""
 
+    def title(self, word: str) -> str:
+        return word.capitalize()
+
     async def form(self, sender: Sender, word: str) -> Form:
         await self.open_to.wait()
         if self.refusal is not None:

@@ -7,7 +7,7 @@ import pytest
 from ports import FakeFleet, Room
 from small_fleet import NOW, POOL, VIEW, backup, guest, host
 
-from bot.commands import Field, FieldKind, Registry, form_of, mistakes, needs_form, slots, split, title_of
+from bot.commands import Field, FieldKind, Registry, form_of, mistakes, needs_form, slots, split
 from bot.domain.inventory import Network, PoolView
 from bot.errors import NotUnderstood
 from bot.operations import lookup
@@ -162,7 +162,7 @@ def test_ways_that_exclude_each_other_are_one_field_of_the_form_and_one_word_of_
 
 
 def test_every_title_of_a_dialogue_is_in_words_and_of_the_length_that_slack_shows() -> None:
-    titles = {command.word: title_of(command.word) for command in REGISTRY.commands}
+    titles = {command.word: command.called for command in REGISTRY.commands}
     assert titles["sr-check"] == "Check storage"
     assert titles["move-by-backup"] == "Move by backup"
     assert not [title for title in titles.values() if "-" in title or len(title) > 24]
