@@ -12,8 +12,9 @@ from bot.domain.policy import Role
 from bot.domain.retention import read_rule
 from bot.domain.schedule import TAG, Covered
 from bot.errors import NotFound, NotUnderstood
-from bot.operations import schedule, schedule_words
+from bot.operations import schedule
 from bot.operations.lookalike import spellings
+from bot.operations.schedule_words import rule_of
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -30,9 +31,9 @@ class Arguments(msgspec.Struct, frozen=True):
 
 async def plan(arguments: Arguments, context: Context) -> Plan:
     """The standing plan; nothing is in force yet. Raises NotUnderstood, NotFound, Ambiguous."""
+    zone = arguments.zone or context.schedules.zone
     try:
-        zone = schedule_words.zone_of(arguments.zone or context.schedules.zone)
-        rule = schedule_words.rule_of(arguments.daily, arguments.weekly, arguments.monthly, zone)
+        rule = rule_of(arguments.daily, arguments.weekly, arguments.monthly, zone)
     except ValueError as error:
         raise _misread(str(error)) from error
     if arguments.keep:

@@ -10,7 +10,8 @@ from bot.domain.plan import Plan
 from bot.domain.policy import Role
 from bot.domain.schedule import Covered
 from bot.errors import NotUnderstood, Refused
-from bot.operations import schedule, schedule_words
+from bot.operations import schedule
+from bot.operations.schedule_words import rule_of
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -26,9 +27,9 @@ class Arguments(msgspec.Struct, frozen=True):
 
 async def plan(arguments: Arguments, context: Context) -> Plan:
     """The standing plan; nothing is in force yet. Raises NotUnderstood, Refused."""
+    zone = arguments.zone or context.schedules.zone
     try:
-        zone = schedule_words.zone_of(arguments.zone or context.schedules.zone)
-        rule = schedule_words.rule_of(arguments.daily, arguments.weekly, arguments.monthly, zone)
+        rule = rule_of(arguments.daily, arguments.weekly, arguments.monthly, zone)
     except ValueError as error:
         raise NotUnderstood(
             f"`/xen {COMMAND.word}`: {error}.", f"Write `/xen {COMMAND.usage}`, for example `/xen {COMMAND.example}`."
