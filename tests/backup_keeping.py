@@ -7,6 +7,7 @@ import hashlib
 from xva_making import MIB, DiskSpec, Recipe, make_archive, make_content
 
 from bot.backups import Draft, Manifest, Stored, Target, make_id
+from bot.operations.stream_ports import Sink
 
 GUEST = "4012229d-7e4a-e395-922f-7129e84bac9b"
 OTHER = "76e23786-df5c-4820-fb41-5dacd026caa4"
@@ -43,3 +44,14 @@ def write(draft: Draft, archive: bytes = ARCHIVE, **known: object) -> Manifest:
 def keep(target: Target, guest: str = GUEST, at: float = AT, archive: bytes = ARCHIVE, **known: object) -> Stored:
     draft = target.begin(make_id(at), guest)
     return target.commit(draft, write(draft, archive, at=at, **known))
+
+
+def fill(sink: Sink, content: bytes, step: int | None = None) -> None:
+    """As the thread of a stream does it; `step` gives less than there is room for."""
+    at = 0
+    while at < len(content):
+        room = sink.take()
+        count = min(len(room), len(content) - at, step or len(room))
+        room[:count] = content[at : at + count]
+        sink.give(count)
+        at += count

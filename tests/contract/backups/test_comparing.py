@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from backup_keeping import keep
+from backup_keeping import fill, keep
 from xva_making import MIB, DiskSpec, Recipe, make_archive, make_content
 
 from bot.backups import Folder, Shelf, intake_examined
@@ -38,21 +38,10 @@ async def compared(shelf: Shelf, backup: str, stream: bytes) -> int:
     """What comes of it when that stream comes."""
     comparison: Comparison = await shelf.compare(backup)
     try:
-        await asyncio.to_thread(poured, comparison, stream)
+        await asyncio.to_thread(fill, comparison.sink, stream, 700_000)
         return await comparison.same()
     finally:
         await comparison.discard()
-
-
-def poured(comparison: Comparison, stream: bytes) -> None:
-    left = memoryview(stream)
-    while left:
-        room = comparison.sink.take()
-        count = min(len(room), len(left), 700_000)
-        room[:count] = left[:count]
-        room.release()
-        comparison.sink.give(count)
-        left = left[count:]
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from backup_keeping import ARCHIVE, GUEST, OTHER
+from backup_keeping import ARCHIVE, GUEST, OTHER, fill
 
 from bot.backups import Archive, Checker, Folder, Space
 from bot.domain.backup_facts import Label, Room
-from bot.operations.stream_ports import Sink
 
 MIB = 1 << 20
 
@@ -19,15 +18,6 @@ class Still(Folder):
 
     def space(self) -> Space:
         return Space(100 * MIB, 200 * MIB)
-
-
-def fill(sink: Sink, content: bytes) -> None:
-    while content:
-        room = sink.take()
-        count = min(len(room), len(content))
-        room[:count] = content[:count]
-        sink.give(count)
-        content = content[count:]
 
 
 @pytest.fixture

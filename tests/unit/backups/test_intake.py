@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from backup_keeping import fill
 from xva_making import MIB, DiskSpec, Recipe, make_archive, make_content
 
 from bot.backups import Verifier
@@ -48,17 +49,6 @@ def _threads() -> list[str]:
 
 def _open() -> int:
     return len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").is_dir() else 0
-
-
-def fill(intake: Intake, archive: bytes, step: int | None = None) -> None:
-    """As the thread of a stream does it; `step` gives less than there is room for."""
-    at = 0
-    while at < len(archive):
-        room = intake.take()
-        count = min(len(room), len(archive) - at, step or len(room))
-        room[:count] = archive[at : at + count]
-        intake.give(count)
-        at += count
 
 
 async def take_in(path: Path, archive: bytes, step: int | None = None, **sizes: int) -> Received:
