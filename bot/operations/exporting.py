@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -13,6 +12,7 @@ from bot.errors import CannotTell, Damaged, StreamCut, Unreachable, XapiFailure
 from bot.operations.archive_ports import Filling
 from bot.operations.ports import Driver, TaskStatus, TaskView
 from bot.operations.stream_ports import Compression, Flow, Phase, Streams
+from bot.operations.waiting import task_end
 from bot.operations.work import Errand, Reached
 
 #: So long nothing comes before the card says what is waited for.
@@ -94,21 +94,7 @@ class Exporting:
         return view.error if view is not None and view.status is TaskStatus.FAILURE and view.error else ("",)
 
     async def _ended(self, errand: Errand, waits: Callable[[], None]) -> TaskView | None:
-        seen: TaskView | None = None
-        heard = time.monotonic()
-        while True:
-            try:
-                view = await self._driver.wait(errand.pool, errand.task, seen=seen, at_most_s=self._retry_s)
-            except (Unreachable, CannotTell):
-                if self._patience_s is not None and time.monotonic() - heard >= self._patience_s:
-                    raise
-                waits()
-                await asyncio.sleep(self._retry_s)
-                continue
-            if view is None or view.status.over:
-                return view
-            seen, heard = view, time.monotonic()
-            waits()
+        return await task_end(self._driver, errand, retry_s=self._retry_s, patience_s=self._patience_s, waits=waits)
 
 
 def _words(flow: Flow, host: str, going: Phrase) -> tuple[Phrase, Phrase | None]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-
-from bot.domain.inventory import PowerState
 from bot.domain.texts import say
-from bot.errors import CannotTell, Refused, Unreachable
+from bot.errors import Refused
 from bot.operations.archive_ports import Library
 from bot.operations.exporting import Exporting
 from bot.operations.move_by_backup_steps import COMPARE, WATCH
 from bot.operations.ports import Driver
 from bot.operations.retire import HAND_OVER, HAND_TAGS, TAKE_TAGS
 from bot.operations.stream_ports import Compression, Restoring, Streams
-from bot.operations.work import Errand, Reached, Worker
+from bot.operations.waiting import booted
+from bot.operations.work import Errand, Worker
 
 
 class MoveWork:
@@ -70,21 +67,17 @@ class MoveWork:
 
     async def _watch(self, errand: Errand) -> None:
         """Until the tools answer or the copy no longer runs; one without tools for a while."""
-        vm, since = errand.step.call.uuids("VM")[0], time.monotonic()
         wanted = any(errand.step.call.flags)
         longest = self._watch_s if wanted else self._quiet_s
-        while time.monotonic() - since < longest:
-            try:
-                now = await self._restoring.restored(errand.pool, vm)
-            except (Unreachable, CannotTell):
-                phase = say("its pool does not answer; looking again")
-            else:
-                if now.tools or now.power_state is not PowerState.RUNNING:
-                    return
-                phase = say("it runs; waiting for its tools" if wanted else "it runs; watched for a while")
-            errand.tell(Reached(0, 0, phase))
-            await asyncio.sleep(self._retry_s)
-        if wanted:
+        seen = await booted(
+            self._restoring,
+            errand,
+            within_s=longest,
+            retry_s=self._retry_s,
+            runs=say("it runs; waiting for its tools" if wanted else "it runs; watched for a while"),
+            silent=say("its pool does not answer; looking again"),
+        )
+        if wanted and not seen:
             raise Refused(f"Its tools did not answer within {longest:.0f} s, as they did before the move.")
 
     async def _hand_over(self, errand: Errand) -> None:

@@ -19,10 +19,9 @@ from typing import Final
 
 import msgspec
 
-from bot.domain.inventory import PowerState
 from bot.domain.restores import Before
 from bot.domain.texts import Span, say
-from bot.errors import CannotTell, Damaged, Refused, StreamCut, TargetFailed, Unreachable, XapiFailure
+from bot.errors import Damaged, Refused, StreamCut, TargetFailed, XapiFailure
 from bot.operations.archive_ports import Library
 from bot.operations.ports import Driver, TaskStatus
 from bot.operations.rehearse import WATCH
@@ -39,6 +38,7 @@ from bot.operations.restore_steps import (
     renamed,
 )
 from bot.operations.stream_ports import Flow, Phase, Restoring, Streams
+from bot.operations.waiting import booted, task_end
 from bot.operations.work import Errand, Reached, Worker
 
 _PIECE: Final = 4 << 20
@@ -137,30 +137,15 @@ class RestoreWork:
             # Only the task tells what the pool made of it.
             cut = broken
         errand.tell(Reached(size, size, say("the pool is finishing the import")))
-        status, error = await self._over(errand)
+        # Where a guest is kept off for it, a pool that is silent for too long ends it.
+        patience = self._patience_s if errand.step.call.method == IMPORT_ONCE else None
+        view = await task_end(self._driver, errand, retry_s=self._retry_s, patience_s=patience)
+        status, error = (view.status, view.error) if view is not None else (None, ())
         if status is TaskStatus.SUCCESS:
             return
         if cut is not None and error[:1] in {(), ("IMPORT_ERROR_PREMATURE_EOF",)}:
             raise cut
         raise XapiFailure(*_failure(status, error))
-
-    async def _over(self, errand: Errand) -> tuple[TaskStatus | None, tuple[str, ...]]:
-        """How the import's task ended; None for its status when the pool no longer knows it.
-
-        Raises Unreachable where a guest is kept off for it and the pool is silent for too long.
-        """
-        seen, heard, once = None, time.monotonic(), errand.step.call.method == IMPORT_ONCE
-        while True:
-            try:
-                seen = await self._driver.wait(errand.pool, errand.task, seen=seen, at_most_s=self._retry_s)
-                heard = time.monotonic()
-            except (Unreachable, CannotTell):
-                if once and time.monotonic() - heard >= self._patience_s:
-                    raise
-                await asyncio.sleep(self._retry_s)
-                continue
-            if seen is None or seen.status.over:
-                return (seen.status, seen.error) if seen is not None else (None, ())
 
     async def _marked(self, errand: Errand, before: Before) -> None:
         """Gives what was imported the mark of the job. An archive of several guests is none of ours."""
@@ -213,17 +198,14 @@ class RestoreWork:
 
     async def _watch(self, errand: Errand) -> None:
         """Until the tools answer, the guest no longer runs, or it has been watched for long enough."""
-        vm, since = errand.step.call.uuids("VM")[0], time.monotonic()
-        while time.monotonic() - since < self._watch_s:
-            try:
-                now = await self._restoring.restored(errand.pool, vm)
-            except (Unreachable, CannotTell):
-                errand.tell(Reached(0, 0, say("the pool does not answer; watching again when it does")))
-            else:
-                if now.tools or now.power_state is not PowerState.RUNNING:
-                    return
-                errand.tell(Reached(0, 0, say("it runs; waiting for its tools")))
-            await asyncio.sleep(self._retry_s)
+        await booted(
+            self._restoring,
+            errand,
+            within_s=self._watch_s,
+            retry_s=self._retry_s,
+            runs=say("it runs; waiting for its tools"),
+            silent=say("the pool does not answer; watching again when it does"),
+        )
 
     async def _remove(self, errand: Errand) -> None:
         started = any(errand.step.call.flags)
