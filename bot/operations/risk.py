@@ -19,14 +19,13 @@ from bot.domain.storing import NfsFacts, SrFacts
 from bot.domain.texts import Phrase, Span, say
 from bot.domain.words import counted
 from bot.operations.risk_reasons import (
-    LOW_PERCENT,
-    VERY_LOW_PERCENT,
     Factor,
     beside,
     copying,
     filling,
     frailty,
     guest,
+    narrow,
     room,
     traffic,
     unproved,
@@ -175,9 +174,7 @@ def assess_restore(
         factors.append(Factor(Risk.CRITICAL, say("it takes the place of {guest}", guest=old.name)))
     if twin:
         factors.append(Factor(Risk.HIGH, beside([one.name for one in facts.names if one.running])))
-    if facts.sr is not None and left is not None and left < LOW_PERCENT:
-        risk = Risk.HIGH if left < VERY_LOW_PERCENT else Risk.MEDIUM
-        factors.append(Factor(risk, say("{sr} keeps {n} % of its room free", sr=facts.sr.name, n=max(0, left))))
+    factors += narrow(facts.sr, left)
     return _assessed(factors, [facts], approval, None)
 
 
@@ -191,9 +188,7 @@ def assess_move_by_backup(
     factors.append(Factor(Risk.MEDIUM, twin))
     why = say("{vm} is off for about {time}", vm=vm.name, time=Span(outage))
     factors.append(Factor(Risk.HIGH, why if outage else say("{vm} moves to another pool for good", vm=vm.name)))
-    if there.sr is not None and left is not None and left < LOW_PERCENT:
-        risk = Risk.HIGH if left < VERY_LOW_PERCENT else Risk.MEDIUM
-        factors.append(Factor(risk, say("{sr} keeps {n} % of its room free", sr=there.sr.name, n=max(0, left))))
+    factors += narrow(there.sr, left)
     return _assessed(factors, [read, there], approval, None)
 
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import Host, MigrationFacts, PowerState, Vm
+from bot.domain.inventory import Host, MigrationFacts, PowerState, Sr, Vm
 from bot.domain.plan import Check, Grade, Risk
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Span, many, say
 from bot.operations.drivers import Drivers, drivers
 from bot.operations.survival import Layout
 
-#: Below these shares of what there is, hardly anything, and next to nothing, is left.
-LOW_PERCENT, VERY_LOW_PERCENT = 20, 10
+# Below these shares of what there is, hardly anything, and next to nothing, is left.
+_LOW_PERCENT, _VERY_LOW_PERCENT = 20, 10
 _DAY_S = 86_400.0
 _MOVES = {"pool_migrate", "migrate_send"}
 
@@ -41,8 +41,13 @@ def filling(facts: DiskMoveFacts, left: int | None) -> Iterator[Factor]:
     if facts.pool.ha_enabled and facts.vm.ha_protected and not sr.shared:
         words = "{sr} is not shared, so high availability could not restart {vm} on another host"
         yield Factor(Risk.HIGH, say(words, sr=sr.name, vm=facts.vm.name))
-    if left is not None and left < LOW_PERCENT:
-        risk = Risk.HIGH if left < VERY_LOW_PERCENT else Risk.MEDIUM
+    yield from narrow(sr, left)
+
+
+def narrow(sr: Sr | None, left: int | None) -> Iterator[Factor]:
+    """That hardly anything stays free on the storage where disks go; `left` in percent, None where it does not say."""
+    if sr is not None and left is not None and left < _LOW_PERCENT:
+        risk = Risk.HIGH if left < _VERY_LOW_PERCENT else Risk.MEDIUM
         yield Factor(risk, say("{sr} keeps {n} % of its room free", sr=sr.name, n=max(0, left)))
 
 
@@ -52,8 +57,8 @@ def room(facts: MigrationFacts, after: Layout) -> Iterator[Factor]:
     if total <= 0 or left < 0:
         return
     percent = left * 100 // total
-    if percent < LOW_PERCENT:
-        risk = Risk.HIGH if percent < VERY_LOW_PERCENT else Risk.MEDIUM
+    if percent < _LOW_PERCENT:
+        risk = Risk.HIGH if percent < _VERY_LOW_PERCENT else Risk.MEDIUM
         yield Factor(risk, say("{host} keeps {n} % of its memory free", host=facts.target.name, n=percent))
 
 
