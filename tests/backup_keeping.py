@@ -46,6 +46,10 @@ def keep(target: Target, guest: str = GUEST, at: float = AT, archive: bytes = AR
     return target.commit(draft, write(draft, archive, at=at, **known))
 
 
+def deaf(_done: int, _total: int) -> None:
+    """Nobody follows a look."""
+
+
 def fill(sink: Sink, content: bytes, step: int | None = None) -> None:
     """As the thread of a stream does it; `step` gives less than there is room for."""
     at = 0

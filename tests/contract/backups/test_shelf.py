@@ -6,15 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from backup_keeping import AT, GUEST, keep
+from backup_keeping import AT, GUEST, deaf, keep
 
 from bot.backups import Folder, Shelf
 from bot.domain.catalogue import Backup, BackupState, Proof
 from bot.errors import NotFound, TargetFailed
-
-
-def silent(_done: int, _total: int) -> None:
-    """Nobody wants to know."""
 
 
 async def test_a_backup_tells_what_is_in_it_and_where_it_lies(tmp_path: Path) -> None:
@@ -31,7 +27,7 @@ async def test_a_backup_tells_what_is_in_it_and_where_it_lies(tmp_path: Path) ->
 async def test_what_a_look_finds_is_kept_beside_the_archive(tmp_path: Path) -> None:
     stored = keep(Folder(tmp_path))
     shelf = Shelf(Folder(tmp_path), clock=lambda: AT + 100)
-    whole = await shelf.check(stored.manifest.id, Proof.SAMPLE, 1.0, "U2", silent)
+    whole = await shelf.check(stored.manifest.id, Proof.SAMPLE, 1.0, "U2", deaf)
     assert whole.good
     with stored.archive.open("r+b") as file:
         file.seek(stored.manifest.size // 2)
@@ -51,7 +47,7 @@ async def test_a_look_that_nobody_wants_any_more_ends_and_keeps_nothing(tmp_path
     stored = keep(Folder(tmp_path))
     shelf = Shelf(Folder(tmp_path))
     before = (await shelf.archived(stored.manifest.id)).backup.verified
-    looking = asyncio.create_task(shelf.check(stored.manifest.id, Proof.FULL, 0.01, "U2", silent))
+    looking = asyncio.create_task(shelf.check(stored.manifest.id, Proof.FULL, 0.01, "U2", deaf))
     await asyncio.sleep(0)
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -77,7 +73,7 @@ async def test_what_a_look_finds_is_not_lost_where_the_disk_is_too_full_to_keep_
         raise TargetFailed("It could not be written: no space is left there.", "Free space there.")
 
     monkeypatch.setattr(full, "record", refuse)
-    hurt = await Shelf(full, clock=lambda: AT + 100).check(stored.manifest.id, Proof.FULL, 1.0, "U2", silent)
+    hurt = await Shelf(full, clock=lambda: AT + 100).check(stored.manifest.id, Proof.FULL, 1.0, "U2", deaf)
     assert hurt.state is BackupState.DAMAGED
     assert hurt.verified is not None
     assert "no space is left there" in hurt.verified.note
