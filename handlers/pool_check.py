@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from bot.commands import Annotated, Command, Context, Query, Topic, after, flag
-from bot.domain.inventory import Host, PoolView
+from bot.domain.health import HealthFacts
+from bot.domain.inventory import Host, Pool, PoolView
 from bot.domain.message import Message
 from bot.domain.policy import Role
-from bot.errors import NotUnderstood, Refused
+from bot.errors import NotUnderstood
+from bot.operations import subjects
 from bot.operations.health import leftovers, news, report
 from bot.operations.health.row import Row
 from bot.operations.joining import newcomer
@@ -31,22 +35,24 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     if arguments.joining is not None or arguments.target is not None:
         return await _join(arguments, context)
     views = context.fleet.pools() if arguments.pool is None else (arguments.pool,)
-    checked: list[tuple[PoolView, tuple[Row, ...] | None]] = []
-    for view in views:
-        if view.pool is None:
-            if len(views) == 1:
-                raise Refused(f"Pool {view.name} has not answered yet.", "`/xen status` says what is known of it.")
-            checked.append((view, None))
-            continue
-        facts = await context.facts.health(view.pool.uuid)
-        found = report.rows(facts, await leftovers.look(facts, context.journal))
-        if len(views) == 1:
-            then = await context.journal.checkup(view.pool.uuid, context.now - _DAY_S)
-            changes = news.since(found, then, context.now)
-            shown = news.marked(found, then, context.now)
-            return report.message(facts, shown, whole=arguments.everything, news=changes)
-        checked.append((view, found))
-    return report.several(checked)
+    if len(views) != 1:
+        # Each asks its own hosts, and a host that hangs is waited for: no pool waits for those of another.
+        return report.several(await asyncio.gather(*(_glance(view, context) for view in views)))
+    pool = subjects.read(views[0])
+    facts, found = await _check(pool, context)
+    then = await context.journal.checkup(pool.uuid, context.now - _DAY_S)
+    changes = news.since(found, then, context.now)
+    shown = news.marked(found, then, context.now)
+    return report.message(facts, shown, whole=arguments.everything, news=changes)
+
+
+async def _check(pool: Pool, context: Context) -> tuple[HealthFacts, tuple[Row, ...]]:
+    facts = await context.facts.health(pool.uuid)
+    return facts, report.rows(facts, await leftovers.look(facts, context.journal))
+
+
+async def _glance(view: PoolView, context: Context) -> tuple[PoolView, tuple[Row, ...] | None]:
+    return view, (await _check(view.pool, context))[1] if view.pool is not None else None
 
 
 async def _join(arguments: Arguments, context: Context) -> Message:
@@ -56,9 +62,7 @@ async def _join(arguments: Arguments, context: Context) -> Message:
         raise NotUnderstood(
             "A join needs a host and a pool.", "Example: `/xen pool-check join xenserver4 to experiment`"
         )
-    if target.pool is None:
-        raise Refused(f"Pool {target.name} has not answered yet.", "`/xen status` says what is known of it.")
-    facts = await context.facts.joining(host.uuid, target.pool.uuid)
+    facts = await context.facts.joining(host.uuid, subjects.read(target).uuid)
     return joining.message(facts, whole=arguments.everything)
 
 

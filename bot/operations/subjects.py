@@ -1,12 +1,12 @@
-"""One name that may mean a pool, a host or a guest: what was meant."""
+"""One name that may mean a pool, a host or a guest: what was meant, and whether it has been read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeAlias
 
-from bot.domain.inventory import Host, PoolView, Vm
-from bot.errors import Ambiguous, NotFound
+from bot.domain.inventory import Host, Pool, PoolView, Vm
+from bot.errors import Ambiguous, NotFound, Refused
 from bot.operations.lookalike import spellings
 from bot.operations.ports import Fleet
 
@@ -56,3 +56,10 @@ def _names(one: Subject) -> set[str]:
         return {one.name.casefold(), one.uuid.casefold()}
     names = {one.name.casefold()}
     return names if one.pool is None else names | {one.pool.name.casefold(), one.pool.uuid.casefold()}
+
+
+def read(view: PoolView) -> Pool:
+    """The pool that somebody named, once it has been read. Raises Refused before that."""
+    if view.pool is None:
+        raise Refused(f"Pool {view.name} has not answered yet.", "`/xen status` says what is known of it.")
+    return view.pool

@@ -1,14 +1,16 @@
-"""Lists of many guests: filters, pages whose buttons ask for the same again, and the report on guest tools."""
+"""Lists of many guests or pools: filters, pages whose buttons ask for the same again, the report on guest tools."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
-from ports import Room
+from ports import FakeFacts, Room
 from small_fleet import GIB, NOW, POOL, VIEW, guest, host
 from test_handlers_status import reads_as_reviewed
 
+from bot.domain.health import HealthFacts
 from bot.domain.inventory import PoolView, PowerState, Tools
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Table, Verdict
 from bot.domain.plain_text import text_of
@@ -195,3 +197,29 @@ async def test_both_lists_know_pools_and_hosts_by_name() -> None:
     assert [row[0] for row in (await read(where, "tools other"))[1]] == ["theirs"]
     assert [row[0] for row in (await read(where, "vms xenserver9"))[1]] == ["theirs"]
     assert "theirs" not in [row[0] for row in (await read(where, "vms experiment"))[1]]
+
+
+class Together(FakeFacts):
+    """The facts of a pool are there once those of every pool were asked for."""
+
+    def __init__(self, pools: int) -> None:
+        super().__init__()
+        self.every = asyncio.Barrier(pools)
+
+    async def health(self, pool: str) -> HealthFacts:
+        async with asyncio.timeout(10.0):
+            await self.every.wait()
+        found = msgspec.structs.replace(POOL, uuid=pool)
+        nothing = dict.fromkeys(("hosts", "plugs", "stores", "cables", "bonds", "vms", "snapshots", "stuck"), ())
+        return HealthFacts(found, **nothing, held={}, twins={}, alerts=(), authorities=(), read_at=NOW, age_s=1.0)
+
+
+async def test_no_pool_of_a_check_of_all_waits_for_the_hosts_of_another() -> None:
+    other = msgspec.structs.replace(VIEW, name="other", pool=msgspec.structs.replace(POOL, uuid="p-2", name="other"))
+    silent = msgspec.structs.replace(VIEW, name="new", pool=None)
+    room = Room(VIEW, other, silent)
+    room.facts = Together(2)
+    text = await room.read("pool-check")
+    assert "experiment: 1 to watch" in text
+    assert "other: 1 to watch" in text
+    assert "new: has not answered yet" in text
