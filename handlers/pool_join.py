@@ -8,8 +8,7 @@ from bot.commands import Annotated, Change, Command, Context, Topic, after, rest
 from bot.domain.inventory import Host, PoolView
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
-from bot.errors import Refused
-from bot.operations import pool_join
+from bot.operations import pool_join, subjects
 from bot.operations.joining import newcomer
 
 _NO_EJECT = "`/xen pool-eject` is out of scope: XAPI wipes a host that leaves its pool, its own disks with it."
@@ -29,9 +28,8 @@ class Arguments(msgspec.Struct, frozen=True):
 
 async def plan(arguments: Arguments, context: Context) -> Plan:
     """The plan of the join; nothing is changed yet."""
-    if arguments.pool.pool is None:
-        raise Refused(f"Pool {arguments.pool.name} has not answered yet.", "`/xen status` says what is known of it.")
-    return await pool_join.plan(arguments.host.uuid, arguments.pool.pool.uuid, context.facts, context.approval)
+    pool = subjects.read(arguments.pool)
+    return await pool_join.plan(arguments.host.uuid, pool.uuid, context.facts, context.approval)
 
 
 COMMAND = Command(

@@ -9,8 +9,8 @@ from bot.domain.inventory import PoolView
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
 from bot.domain.schedule import Covered
-from bot.errors import NotUnderstood, Refused
-from bot.operations import schedule
+from bot.errors import NotUnderstood
+from bot.operations import schedule, subjects
 from bot.operations.schedule_words import rule_of
 
 
@@ -36,11 +36,7 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
         ) from error
     covered = Covered(check=True)
     if arguments.pool is not None:
-        if arguments.pool.pool is None:
-            raise Refused(
-                f"Pool {arguments.pool.name} has not answered yet.", "`/xen status` says what is known of it."
-            )
-        covered = Covered(pool=arguments.pool.pool.uuid, name=arguments.pool.name, check=True)
+        covered = Covered(pool=subjects.read(arguments.pool).uuid, name=arguments.pool.name, check=True)
     return await schedule.checking(covered, rule, zone, context.facts)
 
 

@@ -12,6 +12,7 @@ from bot.domain.storing import NfsFacts, NfsPlace
 from bot.domain.texts import Code, clean, plain, say
 from bot.domain.words import counted
 from bot.errors import Candidate, NotUnderstood, Refused, Unnamed
+from bot.operations import subjects
 from bot.operations.restore import usable_name
 from bot.operations.sr_add_checks import Wish
 from bot.operations.sr_add_found import unheld
@@ -60,10 +61,7 @@ def pool_in(pools: tuple[PoolView, ...], named: PoolView | None) -> str:
             raise Refused("No pool has answered yet.", "`/xen status` says what is known of each.")
         found = [Candidate(uuid, view.name, plain(counted(len(view.hosts), "host", "hosts"))) for uuid, view in known]
         raise Unnamed("pool", "pool", found, "Or add `to <pool>`.")
-    view = named or pools[0]
-    if view.pool is None:
-        raise Refused(f"Pool {view.name} has not answered yet.", "`/xen status` says what is known of it.")
-    return view.pool.uuid
+    return subjects.read(named or pools[0]).uuid
 
 
 def wished(place: NfsPlace, name: str, **more: object) -> Wish:
