@@ -49,11 +49,11 @@ def _check_server(server: WorldNfsServer) -> Iterator[str]:
     for path, times in Counter(export.path.rstrip("/") for export in server.exports).items():
         if times > 1:
             yield f"NFS server {server.name!r} exports {path!r} twice."
-        for name, count in Counter(one.name for export in server.exports for one in export.repositories).items():
-            if count > 1:
-                yield f"Two repositories on NFS server {server.name!r} are called {name!r}."
         if not path.startswith("/"):
             yield f"NFS server {server.name!r} exports {path!r}, which is no path from the root."
+    for name, times in Counter(one.name for export in server.exports for one in export.repositories).items():
+        if times > 1:
+            yield f"Two repositories on NFS server {server.name!r} are called {name!r}."
 
 
 def _is_address(text: str) -> bool:
