@@ -5,6 +5,7 @@ Records hold `str`, `int`, `float`, `bool`, `list`, `dict`, `Date`; the wire mod
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any, Final
 
 # What a field holds or a client sends: typed at run time, by the data model.
@@ -54,3 +55,12 @@ def new_uuid() -> str:
 def stable_uuid(*names: str) -> str:
     """Returns the UUID that these names always have, so that a world is the same at every start."""
     return str(uuid.uuid5(_NAMESPACE, "\x00".join(names)))
+
+
+def is_address(text: str) -> bool:
+    """Tells whether a text is an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

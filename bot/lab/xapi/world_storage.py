@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from ipaddress import ip_address
 
+from bot.lab.xapi.values import is_address
 from bot.lab.xapi.world import World, WorldExport, WorldNfsServer, WorldStorage
 
 
@@ -44,7 +44,7 @@ def _check_server(server: WorldNfsServer) -> Iterator[str]:
         yield "The name of an NFS server is empty."
     if not server.versions:
         yield f"NFS server {server.name!r} speaks no version."
-    if server.address and not _is_address(server.address):
+    if server.address and not is_address(server.address):
         yield f"The address of NFS server {server.name!r} is none."
     for path, times in Counter(export.path.rstrip("/") for export in server.exports).items():
         if times > 1:
@@ -54,14 +54,6 @@ def _check_server(server: WorldNfsServer) -> Iterator[str]:
     for name, times in Counter(one.name for export in server.exports for one in export.repositories).items():
         if times > 1:
             yield f"Two repositories on NFS server {server.name!r} are called {name!r}."
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _check_storage(storage: WorldStorage, server: WorldNfsServer) -> Iterator[str]:

@@ -6,7 +6,6 @@ told (101), asks for versions (72), mounts (73), and then finds out whether it m
 
 import errno
 import html
-from ipaddress import ip_address
 from typing import Final
 
 from bot.lab.xapi.archive.ova import find_version
@@ -15,6 +14,7 @@ from bot.lab.xapi.errors import ApiError, driver_failure
 from bot.lab.xapi.nfs import Export, NfsServer
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.nfs_mounts import wait_for_answer
+from bot.lab.xapi.values import is_address
 
 _CONNECT_S: Final = 2.0  # how long the driver tries to connect
 _MOUNT_S: Final = 0.7
@@ -34,7 +34,7 @@ async def find_server(context: Context, config: dict[str, str]) -> NfsServer:
     if not name:
         raise driver_failure(102, "The request is missing the server parameter")
     server = pool.outside.find_server(name)
-    if server is None and not _is_address(name):
+    if server is None and not is_address(name):
         raise driver_failure(140, "Incorrect DNS name, unable to resolve.")
     if server is not None:
         await wait_for_answer(pool, server)
@@ -42,14 +42,6 @@ async def find_server(context: Context, config: dict[str, str]) -> NfsServer:
         await pool.clock.sleep(_CONNECT_S if server is None else 0.0)
         raise driver_failure(108, "Unable to detect an NFS service on this target.")
     return server
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 async def probe(context: Context, host: str, config: dict[str, str]) -> str:
