@@ -137,11 +137,8 @@ def describe(pool: Pool, ref: str) -> dict[str, Value]:
 
 
 def _list_certificates(pool: Pool, machine: Machine) -> list[str]:
-    return [
-        ref
-        for ref, record in pool.database.items("Certificate")
-        if record["host"] == machine.ref and record["type"] == "host"
-    ]
+    known = pool.database.get("host", machine.ref, "certificates")
+    return [ref for ref in known if pool.database.get("Certificate", ref, "type") == "host"]
 
 
 def _list_paths(other_config: dict[str, str], storage: str | None) -> list[dict[str, Value]]:
