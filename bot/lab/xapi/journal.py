@@ -92,7 +92,7 @@ class Journal:
 
     def last_changes(self) -> list[dict[str, Any]]:
         """Returns the few changing calls that ended last, oldest first."""
-        return list(itertools.islice(self._changes, max(0, len(self._changes) - _CHANGES_SHOWN), None))
+        return list(itertools.islice(reversed(self._changes), _CHANGES_SHOWN))[::-1]
 
 
 def show_params(method: str, params: Sequence[Value]) -> list[Value]:
