@@ -9,15 +9,14 @@ from bot.lab.xapi.errors import ApiError, driver_failure
 from bot.lab.xapi.rules import nfs_driver
 from bot.lab.xapi.rules.pbd_calls import attach
 from bot.lab.xapi.rules.reach import forward
-from bot.lab.xapi.rules.sr_calls import GIB, find_disks
+from bot.lab.xapi.rules.sr_calls import UNKNOWN_SIZE, find_disks
 from bot.lab.xapi.rules.storage_drivers import check_configuration, check_kind
 from bot.lab.xapi.rules.storage_operations import refresh_storage
+from bot.lab.xapi.rules.storage_space import LIBRARIES
 from bot.lab.xapi.rules.turns import subtask
 from bot.lab.xapi.values import Value
 
 _MAKE_S: Final = 3.0
-_UNKNOWN_SIZE: Final = 1024 * GIB
-_WITHOUT_PROBE: Final = frozenset({"iso", "udev"})
 
 
 async def create(  # noqa: PLR0917  as on the wire
@@ -64,8 +63,8 @@ async def create(  # noqa: PLR0917  as on the wire
             database.delete("PBD", pbd)
         database.delete("SR", storage)
         raise
-    if kind != "nfs":
-        database.set("SR", storage, physical_size=-1 if kind in _WITHOUT_PROBE else physical_size or _UNKNOWN_SIZE)
+    if kind not in {*LIBRARIES, "nfs"}:
+        database.set("SR", storage, physical_size=physical_size or UNKNOWN_SIZE)
     await asyncio.gather(*(_plug(context, pbd) for pbd in pbds))
     find_disks(pool, storage)
     refresh_storage(pool, storage)
@@ -110,7 +109,7 @@ async def probe(
     await context.pool.faults.strike(context.call, "during")
     if kind == "nfs":
         return await nfs_driver.probe(context, host, device_config)
-    if kind in _WITHOUT_PROBE:
+    if kind in LIBRARIES:
         raise driver_failure(38, "The requested method is not supported/implemented")
     check_configuration(kind, device_config)
     return '<?xml version="1.0" ?>\n<SRlist/>\n'

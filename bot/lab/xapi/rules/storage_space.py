@@ -12,7 +12,7 @@ from bot.lab.xapi.values import NULL_REF, Value, new_uuid
 
 EMPTY_DISK: Final = 8 * 1024**2  # what a disk without data takes: headers and the table of blocks
 _THICK: Final = frozenset({"lvm", "lvmoiscsi", "lvmohba", "lvmofcoe", "lvmofc"})
-_WITHOUT_SIZE: Final = frozenset({"iso", "udev"})
+LIBRARIES: Final = frozenset({"iso", "udev"})  # images and devices: no size, nothing is made there
 
 
 def is_thick(database: Database, storage: str) -> bool:
@@ -22,7 +22,7 @@ def is_thick(database: Database, storage: str) -> bool:
 
 def is_library(database: Database, storage: str) -> bool:
     """Tells whether a repository holds ISO images or devices: nothing can be made there."""
-    return database.get("SR", storage, "type") in _WITHOUT_SIZE
+    return database.get("SR", storage, "type") in LIBRARIES
 
 
 def find_free(database: Database, storage: str) -> int:
