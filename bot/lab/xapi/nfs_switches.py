@@ -65,5 +65,5 @@ def _show_use(pools: list[Pool], export: Export) -> None:
             found = find_export(pool, storage)
             if found is not None and found[1] is export:
                 size = pool.database.get("SR", storage, "physical_size")
-                used = max(0, min(size, count_used(pools, export)))
+                used = max(0, min(size, count_used(pool, export)))
                 pool.database.set("SR", storage, physical_utilisation=used)

@@ -198,7 +198,7 @@ def fill_storage(pool: Pool, storage: str, free_gib: float) -> None:
     pool.database.set("SR", storage, physical_utilisation=used)
     if (found := find_export(pool, storage)) is not None:
         _, export = found
-        export.foreign = max(0, used - (count_used(pool.peers, export) - export.foreign))
+        export.foreign = max(0, used - (count_used(pool, export) - export.foreign))
 
 
 def write_data(pool: Pool, vm: str, gib: float) -> None:

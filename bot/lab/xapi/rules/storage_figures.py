@@ -1,7 +1,5 @@
 """How large a repository is and what is taken there, where it lies on a file system that others use as well."""
 
-from collections.abc import Iterable
-
 from bot.lab.xapi.nfs import Export
 from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.nfs_mounts import find_export
@@ -26,20 +24,21 @@ def read_figures(pool: Pool, storage: str, *, anew: bool = False) -> None:
         size = export.size
     elif len(export.repositories) == 1 and not export.is_full and not anew:
         return  # nobody else is there: what is counted with each change is right
-    used = min(size, count_used(pool.peers or [pool], export))
+    used = min(size, count_used(pool, export))
     pool.database.set("SR", storage, physical_size=size, physical_utilisation=used)
 
 
-def count_used(pools: Iterable[Pool], export: Export) -> int:
-    """Returns the bytes that are taken on the file system of an export."""
+def count_used(pool: Pool, export: Export) -> int:
+    """Returns the bytes that are taken on the file system of an export, by whichever pool."""
     if export.is_full:
         return export.size
-    used: dict[str, int] = {}
-    for pool in pools:
-        for disk, (storage, fields) in pool.outside.disks.items():
-            if storage in export.repositories:
-                used[disk] = int(fields["used"])
-        for _, record in pool.database.items("VDI"):
-            if pool.database.get("SR", record["SR"], "uuid") in export.repositories:
+    used = {
+        disk: int(fields["used"])
+        for disk, (storage, fields) in pool.outside.disks.items()
+        if storage in export.repositories
+    }
+    for one in pool.peers or [pool]:
+        for _, record in one.database.items("VDI"):
+            if one.database.get("SR", record["SR"], "uuid") in export.repositories:
                 used[record["uuid"]] = int(record["physical_utilisation"])
     return min(export.size, export.foreign + sum(used.values()))
