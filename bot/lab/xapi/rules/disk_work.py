@@ -152,9 +152,9 @@ async def fill(
     storages = [database.get("VDI", source, "SR"), *([] if target_database else [database.get("VDI", target, "SR")])]
     for step in range(1, _COPY_STEPS + 1):
         begun, end = scale((step - 1) / _COPY_STEPS), scale(step / _COPY_STEPS)
-        for storage in storages:
-            await nfs_mounts.reach_data(pool, storage, writes=storage != storages[0])
-        slowness = max(nfs_mounts.find_slowness(pool, storage) for storage in storages)
+        slowness = max(
+            [await nfs_mounts.reach_data(pool, storage, writes=storage != storages[0]) for storage in storages]
+        )
         await advance(context, begun, end, total / _COPY_STEPS / rate() * slowness)
         wanted = min(size, max(EMPTY_DISK, total * step // _COPY_STEPS))
         grown = wanted - there.get("VDI", target, "physical_utilisation")

@@ -40,31 +40,31 @@ async def wait_for_answer(pool: Pool, server: NfsServer) -> None:
 
 async def stand_by(pool: Pool, storage: str) -> None:
     """Waits, as whoever reads or writes a mounted file does, while the file server of a repository is not there."""
-    if (found := find_export(pool, storage)) is None:
-        return
-    server, _ = found
+    if (found := find_export(pool, storage)) is not None:
+        await _wait_for_service(found[0])
+
+
+async def _wait_for_service(server: NfsServer) -> None:
     while server.is_hung or not server.runs_nfs:
         await server.turned.wait()
 
 
-def find_slowness(pool: Pool, storage: str) -> float:
-    """Returns how many times as long as usual data take to a repository and back."""
-    found = find_export(pool, storage)
-    return _SLOW_TIMES if found is not None and found[0].is_slow else 1.0
-
-
-async def reach_data(pool: Pool, storage: str, *, writes: bool) -> None:
+async def reach_data(pool: Pool, storage: str, *, writes: bool) -> float:
     """Waits for a file server before data go to a mounted repository or come from it.
+
+    Returns:
+        How many times as long as usual the data take.
 
     Raises:
         ApiError: `VDI_IO_ERROR` where the directory is gone, or nothing can be written.
     """
     if not pool.database.has("SR", storage) or (found := find_export(pool, storage)) is None:
-        return
-    await stand_by(pool, storage)
-    _, export = found
+        return 1.0
+    server, export = found
+    await _wait_for_service(server)
     if export.is_missing or (writes and export.refusal):
         raise ApiError("VDI_IO_ERROR", "Device I/O errors")
+    return _SLOW_TIMES if server.is_slow else 1.0
 
 
 async def use(context: Context, storage: str, *, writes: int = 0) -> None:
@@ -82,7 +82,7 @@ async def use(context: Context, storage: str, *, writes: int = 0) -> None:
     if found is None:
         return
     server, export = found
-    await stand_by(context.pool, storage)
+    await _wait_for_service(server)
     await wait_for_answer(context.pool, server)
     if export.is_missing:
         uuid = context.pool.database.get("SR", storage, "uuid")

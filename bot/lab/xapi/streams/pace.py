@@ -46,10 +46,8 @@ class Pace:
             ApiError: `VDI_IO_ERROR` where a file server takes no writes or has lost its directory.
         """
         pool = self._context.pool
-        for storage in self._storages:
-            await nfs_mounts.reach_data(pool, storage, writes=self._writes)
-        slowness = max((nfs_mounts.find_slowness(pool, storage) for storage in self._storages), default=1.0)
-        await self.rest(size / self._bytes_per_s * slowness)
+        slownesses = [await nfs_mounts.reach_data(pool, storage, writes=self._writes) for storage in self._storages]
+        await self.rest(size / self._bytes_per_s * max(slownesses, default=1.0))
 
     async def rest(self, seconds: float) -> None:
         """Takes so many simulated seconds; what is too short for a sleep is added to the next."""
