@@ -200,11 +200,15 @@ async def test_a_stream_stands_still_while_the_server_is_away_and_goes_on_with_i
 async def test_writing_to_a_disk_on_a_read_only_server_is_an_error_of_the_device(
     datacentre: Datacentre, rpc: Rpc, storage: str
 ) -> None:
-    disk = await add_disk(rpc, storage, 4 * MIB)
+    disk, other = await add_disk(rpc, storage, 4 * MIB), await add_disk(rpc, storage, 4 * MIB)
     await turn(datacentre, read_only=True)
     task = await rpc.call("task.create", "onto a read-only server", "")
     await put_disk(rpc, disk, b"x" * (4 * MIB), task)
     assert (await rpc.finish(task))["error_info"] == ["VDI_IO_ERROR", "Device I/O errors"]
+    assert await rpc.fail("VDI.copy", other, "OpaqueRef:NULL", "OpaqueRef:NULL", disk) == [
+        "VDI_IO_ERROR",
+        "Device I/O errors",
+    ]
 
 
 async def test_a_guest_starts_only_once_its_disks_can_be_read(datacentre: Datacentre, rpc: Rpc) -> None:

@@ -149,12 +149,12 @@ async def fill(
     pool, database = context.pool, context.pool.database
     there = target_database or database
     total, size = compute_content(database, source), there.get("VDI", target, "virtual_size")
-    storages = [database.get("VDI", source, "SR"), *([] if target_database else [database.get("VDI", target, "SR")])]
+    reached = [(database.get("VDI", source, "SR"), False)]
+    if target_database is None:
+        reached.append((database.get("VDI", target, "SR"), True))
     for step in range(1, _COPY_STEPS + 1):
         begun, end = scale((step - 1) / _COPY_STEPS), scale(step / _COPY_STEPS)
-        slowness = max(
-            [await nfs_mounts.reach_data(pool, storage, writes=storage != storages[0]) for storage in storages]
-        )
+        slowness = max([await nfs_mounts.reach_data(pool, storage, writes=writes) for storage, writes in reached])
         await advance(context, begun, end, total / _COPY_STEPS / rate() * slowness)
         wanted = min(size, max(EMPTY_DISK, total * step // _COPY_STEPS))
         grown = wanted - there.get("VDI", target, "physical_utilisation")
