@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
+
+from bot.cli import main
+
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -21,3 +25,13 @@ def test_every_picture_and_file_that_the_readme_links_exists() -> None:
     linked = re.findall(r"\]\(([^)#:]+)\)", README)
     assert linked
     assert [one for one in linked if not (ROOT / one).is_file()] == []
+
+
+def test_every_command_of_the_machine_is_named_and_no_other() -> None:
+    named = set(re.split(r" \| ", " | ".join(re.findall(r"`xenbot ((?:[a-z|]+ )+\| [^`]+|backups [^`]+)`", README))))
+    groups = {word: set(one.commands) for word, one in main.commands.items() if isinstance(one, click.Group)}
+    # `deploy/lab` starts the lab.
+    assert {one for one in named if " " not in one} == set(main.commands) - {*groups, "lab"}
+    for one, words in groups.items():
+        (said,) = [line.removeprefix(f"{one} ") for line in named if line.startswith(f"{one} ")]
+        assert set(said.split("|")) == words
