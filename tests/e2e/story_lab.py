@@ -134,21 +134,26 @@ class StoryLab:
             value=element["value"],
         )
 
-    async def choose(self, message: dict[str, Any], words: str, who: str = "operator") -> dict[str, Any]:
-        """Takes the one choice of the menu in which the words stand."""
-        block, menu = next(
-            (block, element)
+    def menus(self, message: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        """The menus of a message, each with the block it is in."""
+        return [
+            (block["block_id"], element)
             for block in message["blocks"]
             for element in block.get("elements", [])
             if element.get("type") == "static_select"
-        )
-        (option,) = [one for one in menu["options"] if words in strings(one)]
+        ]
+
+    async def choose(self, message: dict[str, Any], words: str, who: str = "operator") -> dict[str, Any]:
+        """Takes the one choice of all menus in which the words stand."""
+        menus = self.menus(message)
+        (found,) = [(*menu, one) for menu in menus for one in menu[1]["options"] if words in strings(one)]
+        block_id, menu, option = found
         return await self.call(
             "blocks.actions",
             who,
             channel=self.ops,
             message_ts=message["ts"],
-            block_id=block["block_id"],
+            block_id=block_id,
             action_id=menu["action_id"],
             selected_option=option,
         )
@@ -180,9 +185,9 @@ class StoryLab:
 
 
 @contextmanager
-def opened(lab: StoryLab) -> Iterator[Any]:
-    """Root at the coordinator; the certificate of the lab is its own."""
-    session = XenAPI.Session(lab.info["hosts"]["xenserver1"]["https"], ignore_ssl=True)
+def opened(lab: StoryLab, host: str = "xenserver1") -> Iterator[Any]:
+    """Root at a coordinator; the certificate of the lab is its own."""
+    session = XenAPI.Session(lab.info["hosts"][host]["https"], ignore_ssl=True)
     session.xenapi.login_with_password(lab.info["user"], lab.info["password"], "1.0", "test")
     try:
         yield session.xenapi

@@ -10,15 +10,6 @@ from story_lab import StoryLab, story_lab, strings
 WORLD = "large:4x40"
 
 
-def menu(message: dict[str, Any], action: str) -> tuple[str, dict[str, Any]]:
-    return next(
-        (block["block_id"], element)
-        for block in message["blocks"]
-        for element in block.get("elements", [])
-        if element.get("type") == "static_select" and element["action_id"] == action
-    )
-
-
 async def a_running_guest(lab: StoryLab) -> dict[str, Any]:
     state = await lab.state()
     names = {host["uuid"]: host["name"] for host in state["hosts"]}
@@ -32,18 +23,9 @@ async def test_without_a_host_the_best_one_is_proposed_and_another_can_be_chosen
         await lab.xen(f"migrate {guest['uuid']}")
         card = await lab.sees("was chosen out of", "Confirm")
         before = strings(card)
-        block, element = menu(card, "retarget")
-        option = element["options"][-1]
-        other = option["text"]["text"]
-        await lab.call(
-            "blocks.actions",
-            "operator",
-            channel=lab.ops,
-            message_ts=card["ts"],
-            block_id=block,
-            action_id=element["action_id"],
-            selected_option=option,
-        )
+        (menu,) = [menu for _, menu in lab.menus(card) if menu["action_id"] == "retarget"]
+        other = menu["options"][-1]["text"]["text"]
+        await lab.choose(card, other)
         card = await lab.sees(f"→ {other}", "Confirm")
         assert strings(card) != before
         await lab.press(card, "Confirm")

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any
 
-import XenAPI
 from story_lab import StoryLab, opened, strings
 from test_schedules import in_force
 from test_story_restore import found
 
 
-@contextmanager
-def at(lab: StoryLab, host: str) -> Iterator[Any]:
-    """Root at another pool's coordinator."""
-    session = XenAPI.Session(lab.info["hosts"][host]["https"], ignore_ssl=True)
-    session.xenapi.login_with_password(lab.info["user"], lab.info["password"], "1.0", "test")
-    try:
-        yield session.xenapi
-    finally:
-        session.xenapi.session.logout()
-        session("close")()
-
-
 def copies(lab: StoryLab, name: str) -> list[dict[str, Any]]:
     """Every guest of that name in the pool of xenserver2, each with its addresses."""
-    with at(lab, "xenserver2") as api:
+    with opened(lab, "xenserver2") as api:
         guests = []
         for ref in api.VM.get_by_name_label(name):
             record = api.VM.get_record(ref)
@@ -39,7 +25,7 @@ def copies(lab: StoryLab, name: str) -> list[dict[str, Any]]:
 
 def there(lab: StoryLab) -> tuple[set[str], set[str], set[str]]:
     """The UUIDs of all guests, disks and networks in the pool of xenserver2."""
-    with at(lab, "xenserver2") as api:
+    with opened(lab, "xenserver2") as api:
         return (
             {one["uuid"] for one in api.VM.get_all_records().values()},
             {one["uuid"] for one in api.VDI.get_all_records().values() if one["managed"]},
