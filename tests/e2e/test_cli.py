@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from job_records import job_of
 
 from bot.cli import main
 from bot.domain.audit import Tag
-from bot.domain.job import JobState
-from bot.domain.plan import Plan, Risk, Target, ceiling, digest
+from bot.domain.plan import Plan, Risk, Target
 from bot.domain.record import JobRecord
 from bot.domain.texts import say
 from bot.lab.slack import Workplace
@@ -101,26 +101,13 @@ def make_job() -> JobRecord:
         steps=(),
         locks=(),
     )
-    return JobRecord(
-        number=0,
-        state=JobState.PROPOSED,
-        pool=plan.pool,
-        operation=plan.operation,
-        plan=plan,
-        digest=digest(plan),
-        ceiling=ceiling(plan),
-        team="T1",
-        requester="U1",
+    return job_of(
+        plan,
         reason=HOSTILE,
-        channel="C1",
-        card_ts="",
         target="vm-uuid",
         created_at=1_800_000_000.0,
         updated_at=1_800_000_000.0,
         expires_at=1_800_003_600.0,
-        started_at=None,
-        finished_at=None,
-        approvers_needed=0,
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from job_records import job_of
+
 from bot.domain.calls import Call, Ref
 from bot.domain.job import JobState
-from bot.domain.plan import Placement, Plan, Risk, Step, ceiling, digest
+from bot.domain.plan import Placement, Plan, Risk, Step
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import say
 from bot.jobs import lanes
@@ -33,28 +35,8 @@ def evacuation(*states: StepState) -> JobRecord:
         parallel=3,
     )
     left = [*states, *[StepState.WAITING] * len(steps)]
-    return JobRecord(
-        number=1,
-        state=JobState.RUNNING,
-        pool="p1",
-        operation="evacuate",
-        plan=plan,
-        digest=digest(plan),
-        ceiling=ceiling(plan),
-        team="T1",
-        requester="U1",
-        reason="",
-        channel="C1",
-        card_ts="",
-        target="",
-        created_at=0.0,
-        updated_at=0.0,
-        expires_at=1.0,
-        started_at=0.0,
-        finished_at=None,
-        approvers_needed=0,
-        steps=tuple(StepRecord(1, index, one.kind, left[index]) for index, one in enumerate(steps)),
-    )
+    records = tuple(StepRecord(1, index, one.kind, left[index]) for index, one in enumerate(steps))
+    return job_of(plan, JobState.RUNNING, number=1, started_at=1.0, steps=records)
 
 
 def test_a_move_burdens_the_host_it_leaves_and_the_one_it_goes_to() -> None:

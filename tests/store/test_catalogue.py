@@ -9,12 +9,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from job_records import job_of
 
 from bot.domain.audit import Tag, Wanted
 from bot.domain.catalogue import Backup, BackupState, Proof, Shown, Verification
-from bot.domain.job import JobState
-from bot.domain.plan import ceiling, digest
-from bot.domain.record import JobRecord
 from bot.errors import NotFound
 from bot.operations import verify
 from bot.store import Note, Store
@@ -37,27 +35,7 @@ def backup(identity: str = "b1", **changes: Any) -> Backup:
 async def a_job(store: Store, mark: str = "t") -> int:
     """The number of a job that verifies."""
     plan = verify.decide([backup()], Proof.FULL, 1.0)
-    record = JobRecord(
-        number=0,
-        state=JobState.PROPOSED,
-        pool="",
-        operation=plan.operation,
-        plan=plan,
-        digest=digest(plan),
-        ceiling=ceiling(plan),
-        team="T1",
-        requester="U2",
-        reason="",
-        channel="C1",
-        card_ts="",
-        target=mark,
-        created_at=1.0,
-        updated_at=1.0,
-        expires_at=2.0,
-        started_at=None,
-        finished_at=None,
-        approvers_needed=0,
-    )
+    record = job_of(plan, requester="U2", target=mark)
     return (await store.create(record, Note(Tag.JOB_PROPOSED, "T1", "U2"), silent)).number
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from job_records import job_of
 
 from bot.domain.audit import Tag
 from bot.domain.job import JobEvent, JobState
-from bot.domain.plan import Plan, Risk, Target, ceiling, digest
+from bot.domain.plan import Plan, Risk, Target
 from bot.domain.record import JobRecord
 from bot.domain.recurrence import read
 from bot.domain.schedule import Covered, Schedule, ScheduleState
@@ -34,27 +35,7 @@ PLAN = Plan(
 
 
 def job(target: str) -> JobRecord:
-    return JobRecord(
-        number=0,
-        state=JobState.PROPOSED,
-        pool="p-1",
-        operation="backup",
-        plan=PLAN,
-        digest=digest(PLAN),
-        ceiling=ceiling(PLAN),
-        team="T1",
-        requester="schedule:1",
-        reason="",
-        channel="C1",
-        card_ts="",
-        target=target,
-        created_at=1000.0,
-        updated_at=1000.0,
-        expires_at=2000.0,
-        started_at=None,
-        finished_at=None,
-        approvers_needed=0,
-    )
+    return job_of(PLAN, requester="schedule:1", target=target, created_at=1000.0, updated_at=1000.0, expires_at=2000.0)
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+from job_records import job_of
 from xen_lab import EXPERIMENT, PASSWORD, loaded, pool_settings, until
 
 from bot.domain.audit import Tag
 from bot.domain.calls import Ref
 from bot.domain.catalogue import Backup, BackupState, Proof, Verification
 from bot.domain.inventory import PowerState
-from bot.domain.job import JobState
-from bot.domain.plan import Plan, Risk, Target, ceiling, digest
+from bot.domain.plan import Plan, Risk, Target
 from bot.domain.policy import ApprovalSettings
-from bot.domain.record import JobRecord, StepRecord, StepState
+from bot.domain.record import StepRecord, StepState
 from bot.domain.restores import Readiness
 from bot.domain.texts import say
 from bot.lab.xapi import Datacentre
@@ -97,27 +97,7 @@ async def test_a_restored_guest_is_known_by_the_job_that_made_it_while_its_origi
             steps=(removal(bringing, Readiness("centos54-r", ()), started=False),),
             locks=(),
         )
-        record = JobRecord(
-            number=0,
-            state=JobState.PROPOSED,
-            pool=plan.pool,
-            operation=plan.operation,
-            plan=plan,
-            digest=digest(plan),
-            ceiling=ceiling(plan),
-            team="T1",
-            requester="U2",
-            reason="",
-            channel="C1",
-            card_ts="",
-            target="t",
-            created_at=1.0,
-            updated_at=1.0,
-            expires_at=2.0,
-            started_at=None,
-            finished_at=None,
-            approvers_needed=0,
-        )
+        record = job_of(plan, requester="U2")
         job = (await store.create(record, Note(Tag.JOB_PROPOSED, "T1", "U2"), silent)).number
         assert (await pools.power(restored.uuid, ("start",), placing=True)).origins == ()
         await store.save_step(StepRecord(job, 0, REMOVE, StepState.DONE, made={GUEST: restored.uuid}))

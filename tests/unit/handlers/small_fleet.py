@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from job_records import job_of
 
 from bot.domain.catalogue import Backup, Proof, Verification
 from bot.domain.inventory import (
@@ -21,7 +22,6 @@ from bot.domain.inventory import (
     XapiVerdict,
 )
 from bot.domain.job import JobState
-from bot.domain.plan import ceiling, digest
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord
 from bot.operations import migrate
@@ -115,27 +115,7 @@ VIEW = PoolView("experiment", FeedState.LIVE, 2.0, "", POOL, (host(1), host(3)),
 def record(number: int, state: JobState, **changes: Any) -> JobRecord:
     facts = MigrationFacts(POOL, VMS[0], host(1), host(3), POOL, VIEW.hosts, XapiVerdict(""), {}, NOW, XapiVerdict(""))
     plan = migrate.decide(facts, ApprovalSettings())
-    made = JobRecord(
-        number=number,
-        state=state,
-        pool="p-1",
-        operation="migrate",
-        plan=plan,
-        digest=digest(plan),
-        ceiling=ceiling(plan),
-        team="T1",
-        requester="U1",
-        reason="",
-        channel="C1",
-        card_ts="",
-        target="t",
-        created_at=NOW - 60,
-        updated_at=NOW,
-        expires_at=NOW + 600,
-        started_at=None,
-        finished_at=None,
-        approvers_needed=0,
-    )
+    made = job_of(plan, state, number=number, created_at=NOW - 60, updated_at=NOW, expires_at=NOW + 600)
     return msgspec.structs.replace(made, **changes)
 
 

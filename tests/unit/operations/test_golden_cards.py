@@ -11,6 +11,7 @@ import migration_facts as world
 import msgspec
 import pytest
 import send_facts
+from job_records import job_of
 from leaving_facts import GUESTS, LOCAL, Reads, leaving
 from migration_facts import GIB, decided, facts, guest, host
 
@@ -19,7 +20,7 @@ from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Vm, Xap
 from bot.domain.job import JobState
 from bot.domain.message import Message
 from bot.domain.plain_text import text_of
-from bot.domain.plan import Plan, ceiling, digest
+from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import Decision, JobRecord, StepRecord, StepState
 from bot.domain.schedule import Covered, Schedule
@@ -38,26 +39,16 @@ def read(message: Message) -> str:
 
 
 def job(plan: Plan, state: JobState, **changes: object) -> JobRecord:
-    made = JobRecord(
+    made = job_of(
+        plan,
+        state,
         number=120,
-        state=state,
-        pool=plan.pool,
-        operation=plan.operation,
-        plan=plan,
-        digest=digest(plan),
-        ceiling=ceiling(plan),
-        team="T1",
         requester="operator",
-        reason="",
-        channel="C1",
         card_ts="1.0",
         target="opaque",
         created_at=10_000.0,
         updated_at=10_000.0,
         expires_at=13_600.0,
-        started_at=None,
-        finished_at=None,
-        approvers_needed=0,
         steps=(StepRecord(120, 0, "pool_migrate"),),
     )
     return msgspec.structs.replace(made, **changes)
