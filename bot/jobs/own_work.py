@@ -20,11 +20,8 @@ from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, Quote, say
 from bot.errors import (
     CannotTell,
-    Damaged,
     OutcomeUnknown,
-    TargetFailed,
     Unreachable,
-    UserError,
     XapiFailure,
     XenbotError,
 )
@@ -32,13 +29,13 @@ from bot.jobs.judging import End, EndKind
 from bot.jobs.pulse import Pulse
 from bot.jobs.sending import before
 from bot.jobs.steps import StepRunner
+from bot.jobs.work_ends import OWN, details, error_of, is_unknown, sentence
 from bot.operations.base import Look, Seen
 from bot.operations.work import Errand, Run, Worker
 from bot.store import Note
 
 log = structlog.get_logger()
 
-_OWN = "xenbot"
 _BROKEN_OFF = "xenbot was restarted in the middle of it."
 
 
@@ -89,9 +86,9 @@ class OwnWork(StepRunner):
             asked.cancel()
             work.cancel()
             await asyncio.wait({work, asked})
-        error = _error(work)
+        error = error_of(work)
         left: tuple[Phrase, ...] = ()
-        if worker.lasting and _unknown(work):
+        if worker.lasting and is_unknown(work):
             return await self._judge(record, step, plan_step, None)
         if error != ("",):
             # With the path of a file, which a card of many guests would be full of.
@@ -157,7 +154,7 @@ class OwnWork(StepRunner):
         if worker.lasting:
             return await self._judge(record, step, plan_step, None)
         if not worker.again and not step.error and not await self._is_done(record, plan_step):
-            asked = ("TASK_CANCELLED",) if self.cancel_asked.is_set() else (_OWN, _BROKEN_OFF)
+            asked = ("TASK_CANCELLED",) if self.cancel_asked.is_set() else (OWN, _BROKEN_OFF)
             step = await self._given_up(record, step, asked)
         await self._stop_task(record, step)
         if step.error:
@@ -204,10 +201,10 @@ class OwnWork(StepRunner):
                 if silent < self.pace.stubborn:
                     await asyncio.sleep(self.pace.retry)
                     continue
-                return (say("Not cleared away: {why}", why=Quote(_sentence(reason))),)
+                return (say("Not cleared away: {why}", why=Quote(sentence(reason))),)
             except XenbotError as problem:
-                log.warning("own_work_not_cleared", job=errand.job, step=self.index, why=_sentence(problem))
-                return (say("Not cleared away: {why}", why=Quote(_sentence(problem))),)
+                log.warning("own_work_not_cleared", job=errand.job, step=self.index, why=sentence(problem))
+                return (say("Not cleared away: {why}", why=Quote(sentence(problem))),)
             return ()
 
     async def _looked_at(self, record: JobRecord, plan_step: Step) -> Look:
@@ -267,53 +264,14 @@ class OwnWork(StepRunner):
         return super()._arrived(look, step, plan_step, error)
 
     def _verdict(self, look: Look, error: tuple[str, ...] | None) -> End:
-        if error and error[0] == _OWN and look.seen is not Seen.HARMED:
+        if error and error[0] == OWN and look.seen is not Seen.HARMED:
             # What it means for the guest comes first: a telephone shows no more of a card that it announces.
             what = Quote(error[1])
             headline = say("Failed: {look}. {why}", look=look.headline, why=what)
-            return End(EndKind.FAILED, headline, (*look.evidence, *_details(error)))
+            return End(EndKind.FAILED, headline, (*look.evidence, *details(error)))
         return super()._verdict(look, error)
 
     def _why(self, error: tuple[str, ...] | None) -> tuple[Phrase, ...]:
-        if error and error[0] == _OWN:
-            return (say("{why}", why=Quote(error[1])), *_details(error))
+        if error and error[0] == OWN:
+            return (say("{why}", why=Quote(error[1])), *details(error))
         return super()._why(error)
-
-
-def _details(error: tuple[str, ...]) -> tuple[Phrase, ...]:
-    """What a headline is too short for."""
-    return tuple(say("{detail}", detail=Quote(detail)) for detail in error[2:])
-
-
-def _sentence(problem: XenbotError) -> str:
-    if isinstance(problem, UserError):
-        return f"{problem.message} {problem.fix}".strip()
-    return str(problem)
-
-
-def _unknown(work: asyncio.Task[None]) -> bool:
-    """Whether nobody can tell what came of it."""
-    return not work.cancelled() and isinstance(work.exception(), OutcomeUnknown)
-
-
-def _error(work: asyncio.Task[None]) -> tuple[str, ...]:
-    """How the work ended, as a task of the pool would say it."""
-    if work.cancelled():
-        return ("TASK_CANCELLED",)
-    problem = work.exception()
-    match problem:
-        case None:
-            return ("",)
-        case XapiFailure():
-            return (problem.code, *problem.params)
-        case Damaged() if problem.brief:
-            return (_OWN, problem.brief, problem.message)
-        case TargetFailed() if problem.brief:
-            return (_OWN, problem.brief, problem.fix)
-        case XenbotError():
-            return (_OWN, _sentence(problem))
-        case _:
-            # A defect of ours, in the log with all that is known of it: what the job has begun is taken back all the
-            # same, so that no guest stays stopped and no snapshot is left because of it.
-            log.error("own_work_broke", exc_info=problem)
-            return (_OWN, "xenbot met an error of its own; its log says which.")
