@@ -43,7 +43,7 @@ from bot.operations.move_by_backup_steps import (
 from bot.operations.network_words import mapping
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
-from bot.operations.restore_steps import IMPORT, READY, readiness, step_of
+from bot.operations.restore_steps import wished
 from bot.operations.risk import assess_move_by_backup
 
 NAME = "move-by-backup"
@@ -133,18 +133,12 @@ def _seconds(read: BackupFacts, place: Place) -> tuple[float, float, float]:
 
 def _locks(read: BackupFacts, there: RestoreFacts) -> Iterator[LockKey]:
     yield LockKey("VM", read.vm.uuid, read.vm.name)
-    if there.host is not None:
-        yield LockKey("host", there.host.uuid, there.host.name)
-    if there.sr is not None:
-        yield LockKey("SR", there.sr.uuid, there.sr.name)
+    yield from restore.places_in(there)
 
 
 def _names(read: BackupFacts, there: RestoreFacts) -> dict[str, str]:
-    found = {read.pool.uuid: read.pool.name, there.pool.uuid: there.pool.name, read.vm.uuid: read.vm.name}
-    found |= {host.uuid: host.name for host in read.hosts}
-    found |= {key: host.name for host in there.hosts for key in (host.uuid, host.address)}
-    found |= {network.uuid: network.name for network in there.networks}
-    return found | ({there.sr.uuid: there.sr.name} if there.sr is not None else {})
+    here = {read.pool.uuid: read.pool.name, read.vm.uuid: read.vm.name}
+    return here | {host.uuid: host.name for host in read.hosts} | restore.names_in(there)
 
 
 def _after(read: BackupFacts, there: RestoreFacts, outage: float) -> Iterator[Phrase]:
@@ -181,11 +175,7 @@ def _after(read: BackupFacts, there: RestoreFacts, outage: float) -> Iterator[Ph
 
 async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _homes: Homes) -> Plan:
     vm = earlier.targets[0]
-    ready_step, bring = step_of(earlier, READY), step_of(earlier, IMPORT)
-    assert ready_step is not None  # noqa: S101  every plan of this operation has both
-    assert bring is not None  # noqa: S101  as above
-    ready = readiness(ready_step)
-    sr = bring.call.uuids("SR")[0]
+    ready, sr = wished(earlier)
     read, now = await _source(vm.uuid, earlier.pool, facts)
     coming = moving.foreseen(read, now)
     there = await _target(read, coming, pool_there(earlier), ready.host, sr, facts)

@@ -24,16 +24,13 @@ from bot.operations.checks.restoring import size_of
 from bot.operations.ports import Facts
 from bot.operations.restore_steps import (
     GUEST,
-    IMPORT,
-    READY,
     arrival,
     backup_of,
     brought,
     made_of,
-    readiness,
     removal,
     starting,
-    step_of,
+    wished,
 )
 
 NAME = "rehearse"
@@ -85,11 +82,7 @@ def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: Approv
 
 async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _homes: Homes) -> Plan:
     archived = await facts.library.archived(backup_of(earlier).uuid)
-    ready_step, bring = step_of(earlier, READY), step_of(earlier, IMPORT)
-    assert ready_step is not None  # noqa: S101  every plan of this operation has both
-    assert bring is not None  # noqa: S101  as above
-    ready = readiness(ready_step)
-    sr = bring.call.uuids("SR")[0]
+    ready, sr = wished(earlier)
     return await plan(archived, restore.Where(earlier.pool, ready.host, sr), facts, approval, ready.name)
 
 

@@ -27,7 +27,7 @@ from bot.operations.checks.meeting import Wish, mac_of, replaced
 from bot.operations.checks.restoring import size_of, stored_in
 from bot.operations.ports import Facts
 from bot.operations.restore_look import look, sum_up
-from bot.operations.restore_steps import ASIDE, IMPORT, READY, START, backup_of, made_of, readiness, step_of, steps
+from bot.operations.restore_steps import ASIDE, START, backup_of, made_of, step_of, steps, wished
 from bot.operations.risk import assess_restore
 from bot.operations.space import THICK, free_on
 
@@ -101,10 +101,7 @@ def decide(archived: Archived, facts: RestoreFacts, wish: Wish, approval: Approv
         locks=tuple(_locks(archived, facts, wish, old)),
         after=tuple(_after(archived, facts, wish)),
         estimate_s=seconds_for(backup.size),
-        names={facts.pool.uuid: facts.pool.name, backup.guest: wish.name, backup.id: wish.name}
-        | {key: host.name for host in facts.hosts for key in (host.uuid, host.address)}
-        | {network.uuid: network.name for network in facts.networks}
-        | ({facts.sr.uuid: facts.sr.name} if facts.sr is not None else {}),
+        names={backup.guest: wish.name, backup.id: wish.name, **names_in(facts)},
         approvers=risk.approvers,
     )
 
@@ -168,10 +165,23 @@ def _locks(archived: Archived, facts: RestoreFacts, wish: Wish, old: Holder | No
     if wish.keep_mac and (old is None or old.uuid != archived.backup.guest):
         # Two restores with the same addresses at once would not see each other.
         yield LockKey("VM", archived.backup.guest, wish.name)
+    yield from places_in(facts)
+
+
+def places_in(facts: RestoreFacts) -> Iterator[LockKey]:
+    """The host and the storage that a guest comes to."""
     if facts.host is not None:
         yield LockKey("host", facts.host.uuid, facts.host.name)
     if facts.sr is not None:
         yield LockKey("SR", facts.sr.uuid, facts.sr.name)
+
+
+def names_in(facts: RestoreFacts) -> dict[str, str]:
+    """What people call the pool that a guest comes to, its hosts, by address too, its networks and that storage."""
+    found = {facts.pool.uuid: facts.pool.name}
+    found |= {key: host.name for host in facts.hosts for key in (host.uuid, host.address)}
+    found |= {network.uuid: network.name for network in facts.networks}
+    return found | ({facts.sr.uuid: facts.sr.name} if facts.sr is not None else {})
 
 
 def _after(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[Phrase]:
@@ -213,11 +223,7 @@ def _after(archived: Archived, facts: RestoreFacts, wish: Wish) -> Iterator[Phra
 
 async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _homes: Homes) -> Plan:
     archived = await facts.library.archived(backup_of(earlier).uuid)
-    ready_step, bring = step_of(earlier, READY), step_of(earlier, IMPORT)
-    assert ready_step is not None  # noqa: S101  every plan of this operation has both
-    assert bring is not None  # noqa: S101  as above
-    ready = readiness(ready_step)
-    sr = bring.call.uuids("SR")[0]
+    ready, sr = wished(earlier)
     wish = Wish(
         ready.name,
         replace=step_of(earlier, ASIDE) is not None,

@@ -173,6 +173,14 @@ def readiness(step: Step) -> Readiness:
 # The plan of a job, read again
 
 
+def wished(of: Plan) -> tuple[Readiness, str]:
+    """How the guest of a plan is to be, and the SR (UUID) for its disks, of a plan that imports one."""
+    ready, bring = step_of(of, READY), step_of(of, IMPORT)
+    assert ready is not None  # noqa: S101  whoever imports a guest makes it ready
+    assert bring is not None  # noqa: S101  as above
+    return readiness(ready), bring.call.uuids("SR")[0]
+
+
 def backup_of(of: Plan) -> Target:
     """The backup that a plan is about."""
     return next(one for one in of.targets if one.kind == "backup")
