@@ -69,12 +69,10 @@ def steps(record: JobRecord) -> Iterator[Phrase]:
         return
     states = [step.state for step in record.steps]
     yield say("{n} of {all} steps done", n=states.count(StepState.DONE), all=len(states))
-    begun = {StepState.INTENT, StepState.SENT}
-    going = [one.title for one, state in zip(record.plan.steps, states, strict=True) if state in begun]
+    going = [one.title for one, state in zip(record.plan.steps, states, strict=True) if state in lanes.BEGUN]
     if going:
         yield say("Under way: {steps}", steps=many(going))
-    bad = {StepState.FAILED, StepState.CANCELLED, StepState.UNCLEAR}
-    ended = [step for step in record.steps if step.state in bad]
+    ended = [step for step in record.steps if step.state in lanes.BAD]
     for step in ended:
         yield say("{step}: {end}", step=record.plan.steps[step.index].title, end=Quote(" ".join(step.error)))
     if ended:

@@ -109,10 +109,10 @@ def told_by(plan: Plan, *, ran: bool, disks: tuple[str, ...] = ()) -> Moved:
     return Moved(0, source, copy.uuid, plan.pool, there.uuid, host, disks, plan.names, ran, was=was[0] if was else None)
 
 
-async def copy_now(move: Moved, facts: Facts) -> Restored | None:
+async def copy_now(pool: str, copy: str, facts: Facts) -> Restored | None:
     """The copy as it is now, None where it is gone. Raises Unreachable, XapiFailure."""
     try:
-        return await facts.restored(move.there, move.copy)
+        return await facts.restored(pool, copy)
     except NotFound:
         return None
 

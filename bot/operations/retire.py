@@ -51,7 +51,7 @@ async def plan(move: Moved, now: float, facts: Facts) -> Plan:
 
 async def _planned(move: Moved, later: str, facts: Facts) -> Plan:
     source, copy, schedules = await asyncio.gather(
-        facts.restored(move.here, move.source.uuid), copy_now(move, facts), facts.schedules.all()
+        facts.restored(move.here, move.source.uuid), copy_now(move.there, move.copy, facts), facts.schedules.all()
     )
     # A schedule finds its guests however its tag is written.
     scheduled = {folded(one.covered.tag) for one in schedules if one.covered.tag}

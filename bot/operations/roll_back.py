@@ -39,7 +39,7 @@ async def plan(move: Moved, facts: Facts) -> Plan:
     """The plan for rolling a move back. Raises NotFound where the source is gone, Unreachable, XapiFailure."""
     source, copy, power = await asyncio.gather(
         facts.restored(move.here, move.source.uuid),
-        copy_now(move, facts),
+        copy_now(move.there, move.copy, facts),
         facts.power(move.source.uuid, ("start",), placing=True),
     )
     return decide(move, source, copy, power)
@@ -221,11 +221,8 @@ async def _guard(of: Plan, step: Step, facts: Facts) -> Phrase | None:
     """Why the source may not be started any more: somebody has started its copy while the source's pool was silent."""
     if step.kind != START:
         return None
-    try:
-        copy = await facts.restored(of.targets[3].uuid, of.targets[1].uuid)
-    except NotFound:
-        return None
-    if copy.power_state is PowerState.HALTED:
+    copy = await copy_now(of.targets[3].uuid, of.targets[1].uuid, facts)
+    if copy is None or copy.power_state is PowerState.HALTED:
         return None
     return say("the copy is {state} by now", state=say(power_word(copy.power_state)))
 
@@ -233,10 +230,7 @@ async def _guard(of: Plan, step: Step, facts: Facts) -> Phrase | None:
 async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     vm, host = of.targets[0].name, of.targets[2].name
     source = await facts.restored(of.pool, of.targets[0].uuid)
-    try:
-        copy: Restored | None = await facts.restored(of.targets[3].uuid, of.targets[1].uuid)
-    except NotFound:
-        copy = None
+    copy = await copy_now(of.targets[3].uuid, of.targets[1].uuid, facts)
     on = of.names.get(source.host, source.host)
     state = say(power_word(source.power_state))
     running = source.power_state is PowerState.RUNNING
