@@ -23,8 +23,6 @@ _NAMED = 5
 # So long the archive itself is waited for; what is catalogued is shown all the same.
 _GLANCE_S = 5.0
 _OPEN = 500
-# More than any archive holds.
-_EVERY = 10_000_000
 _HOW = {
     Proof.STREAM: "every block, as it was made",
     Proof.FULL: "every block, read again",
@@ -77,7 +75,7 @@ async def _look(context: Context) -> tuple[Sequence[Backup], Sequence[Odd], tupl
 
     Those that came from elsewhere are catalogued; what is gone is so for this answer, until it is looked for again.
     """
-    before = await context.journal.backups(limit=_EVERY)
+    before = await context.journal.backups()
     try:
         async with asyncio.timeout(_GLANCE_S):
             shown = await context.facts.library.glance()
@@ -93,7 +91,7 @@ async def _look(context: Context) -> tuple[Sequence[Backup], Sequence[Odd], tupl
             await context.facts.catalogue.keep_backup(one)
     # What was catalogued meanwhile is in neither of the two, and not gone.
     seen = {one.id: one for one in merged(before, shown)}
-    now = await context.journal.backups(limit=_EVERY)
+    now = await context.journal.backups()
     return [seen.get(one.id, one) for one in now], shown.odd, ()
 
 

@@ -52,8 +52,8 @@ class Journal(Protocol):
         """The freeze in force."""
         ...
 
-    async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
-        """The catalogue, newest first; `guest` (a UUID) keeps only its own. Those that are gone are left out."""
+    async def backups(self, *, guest: str = "", limit: int | None = None) -> Sequence[Backup]:
+        """The backups, newest first, at most `limit`; `guest` (a UUID) keeps only its own. None of them is gone."""
         ...
 
     async def checkup(self, pool: str, before: float) -> Checkup | None:

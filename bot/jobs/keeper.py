@@ -30,8 +30,6 @@ DAY_S: Final = 86_400.0
 WHO: Final = "xenbot"
 _MOST_LINES: Final = 10
 _CLAIM: Final = Code("xenbot backups claim")
-# More than any archive holds.
-_ALL: Final = 10_000_000
 
 
 class Keeping(msgspec.Struct, frozen=True):
@@ -103,9 +101,9 @@ class Keeper:
         for tag, gone in ((Tag.BACKUP_TRASHED, pruned.trashed), (Tag.BACKUP_REMOVED, pruned.removed)):
             for one in gone:
                 await self.store.note(Note(tag, self.team, WHO, {"backup": one.id}), (one.guest, one.name))
-        before = await self.store.backups(limit=_ALL)
+        before = await self.store.backups()
         shown = await self.library.listing()
-        known = {one.id for one in await self.store.backups(limit=_ALL) if one.state is BackupState.DAMAGED}
+        known = {one.id for one in await self.store.backups() if one.state is BackupState.DAMAGED}
         # A backup that is committed while the archive is read is not in the list, and not gone.
         await self.store.rebuild_backups(shown, among={one.id for one in before})
         for one in shown.backups:
@@ -119,7 +117,7 @@ class Keeper:
             await self.store.tell_once(f"backups_of_other_bot:{bot}", [self._post(_of_another(bot, count))])
 
     async def _look(self) -> None:
-        known = await self.store.backups(limit=_ALL)
+        known = await self.store.backups()
         # What somebody looks at already is looked at then.
         not_now = self.library.looking_at() | self._passed_over
         one = next_look(known, self.store.clock(), self.keeping.look_every_s, not_now)
@@ -158,7 +156,7 @@ class Keeper:
 
     async def _tell_who_is_behind(self) -> None:
         now = self.store.clock()
-        found = behind(await self.store.backups(limit=_ALL), now, self.keeping.alert_s)
+        found = behind(await self.store.backups(), now, self.keeping.alert_s)
         # Of a guest that is gone no newer backup can be made.
         living = [(one, good) for one, good in found if self._lives(one.guest)]
         if living:

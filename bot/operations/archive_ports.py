@@ -85,8 +85,8 @@ class Archives(Protocol):
 class Catalogue(Protocol):
     """What is known of the backups, quick to ask."""
 
-    async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
-        """Newest first; `guest` (a UUID) keeps only its own. Those that are gone are left out."""
+    async def backups(self, *, guest: str = "", limit: int | None = None) -> Sequence[Backup]:
+        """Newest first, at most `limit`; `guest` (a UUID) keeps only its own. Those that are gone are left out."""
         ...
 
     async def keep_backup(self, backup: Backup) -> None:

@@ -23,12 +23,13 @@ class Catalogue:
     database: Database
     clock: Callable[[], float]
 
-    async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
-        """Newest first; `guest` (a UUID) keeps only its own. Those that are gone are left out."""
+    async def backups(self, *, guest: str = "", limit: int | None = None) -> Sequence[Backup]:
+        """Newest first, at most `limit`; `guest` (a UUID) keeps only its own. Those that are gone are left out."""
         where, values = ("AND guest = ?", [guest]) if guest else ("", [])
+        most = -1 if limit is None else limit
         query = f"SELECT * FROM backups WHERE state <> ? {where} ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608  marks
         return await self.database.read(
-            lambda db: [_backup(row) for row in db.execute(query, [BackupState.GONE.value, *values, limit]).fetchall()]
+            lambda db: [_backup(row) for row in db.execute(query, [BackupState.GONE.value, *values, most]).fetchall()]
         )
 
     async def backup(self, identity: str) -> Backup:

@@ -46,6 +46,13 @@ def shown(*backups: Backup, **unseen: Any) -> Shown:
 HURT = Verification(2000.0, Proof.FULL, "U2", ("disk 0: block 7 differs",))
 
 
+async def test_the_oldest_of_many_backups_is_known_like_the_newest(store: Store) -> None:
+    many = [backup(f"b{number}", at=1000.0 + number) for number in range(1500)]
+    await store.rebuild_backups(shown(*many))
+    assert list(await store.backups()) == many[::-1]
+    assert list(await store.backups(guest="vm-1", limit=2)) == [many[-1], many[-2]]
+
+
 async def test_what_is_kept_comes_back_as_it_was(store: Store) -> None:
     one = backup(verified=HURT, state=BackupState.DAMAGED, kept_until=9.0)
     await store.keep_backup(one)

@@ -160,7 +160,7 @@ class FakeJournal:
     async def frozen(self) -> Freeze | None:
         return self.freeze
 
-    async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
+    async def backups(self, *, guest: str = "", limit: int | None = None) -> Sequence[Backup]:
         return [one for one in self.catalogue if not guest or one.guest == guest][:limit]
 
     async def keep_backup(self, backup: Backup) -> None:

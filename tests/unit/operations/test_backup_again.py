@@ -39,7 +39,7 @@ class Shelf:
     async def shares_server(self, config: Mapping[str, str], /) -> bool:
         return config.get("server") == "backupserver"
 
-    async def backups(self, *, guest: str = "", limit: int = 1000) -> Sequence[Backup]:
+    async def backups(self, *, guest: str = "", limit: int | None = None) -> Sequence[Backup]:
         return ()
 
 
