@@ -60,7 +60,7 @@ def hosts(tables: Tables, known: Iterable[Host]) -> Iterator[HostState]:
             build=record.software_version.get("build_number") or record.software_version.get("xapi_build", ""),
             updates=frozenset(record.updates),
             guidances=tuple(sorted({*record.pending_guidances, *_reboot(record)})),
-            behind=_behind(record.latest_synced_updates_applied),
+            behind=_BEHIND.get(record.latest_synced_updates_applied),
             multipathing=record.multipathing,
             boot_paths=tuple(_paths(record.other_config, boot=True)),
             certificates=tuple(sorted(certificates.get(ref, ()), key=lambda one: (one.at, one.what))),
@@ -202,10 +202,6 @@ def twins(tables: Tables) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _runs(tables: Tables, ref: str) -> bool:
     vm = tables.get(VmRecord, ref)
     return vm is not None and vm.guest and vm.power_state == "Running"
-
-
-def _behind(told: str) -> bool | None:
-    return _BEHIND.get(told)
 
 
 def _reboot(record: HostRecord) -> tuple[str, ...]:
