@@ -37,8 +37,7 @@ async def answer(arguments: Arguments, context: Context) -> Message:
         touching = [
             record for record in await journal.jobs(open_only=True, limit=_JOBS) if found.uuid in record.plan.names
         ]
-        answers = found.live and found.silent_since is None
-        load = await context.facts.control_load(found.uuid) if answers else None
+        load = await context.facts.control_load(found.uuid) if found.answers else None
         return overview_object.host(found, view, touching, now, load)
     return overview_object.guest(found, view, await journal.jobs(limit=1, target=found.uuid), now)
 

@@ -117,6 +117,11 @@ class Host(msgspec.Struct, frozen=True, gc=False):
         """
         return not self.address
 
+    @property
+    def answers(self) -> bool:
+        """Whether nothing tells that it is away: XAPI takes it for live, and our own probe has not found it silent."""
+        return self.live and self.silent_since is None
+
 
 class Vm(msgspec.Struct, frozen=True, gc=False):
     """A guest: never a template, a snapshot or a control domain. Memory in bytes.

@@ -110,7 +110,7 @@ def _bounded(lines: Sequence[Phrase], most: int) -> tuple[Phrase, ...]:
 def _pool_line(view: PoolView) -> Phrase:
     if view.state is not FeedState.LIVE:
         return next(iter(overview.doubts(view)), say("{pool} is not known", pool=view.name))
-    silent = sum(host.silent_since is not None or not host.live for host in view.hosts)
+    silent = sum(not host.answers for host in view.hosts)
     trouble = say(", {n} silent", n=silent) if silent else say("")
     return say(
         "{pool}: {hosts}{trouble}, {guests}, {free} free",

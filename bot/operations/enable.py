@@ -52,7 +52,7 @@ def _disabled(read: LeavingFacts) -> Check:
 
 def _live(read: LeavingFacts) -> Check:
     key, title, host = "live", "Host live", read.host
-    if host.live and host.silent_since is None:
+    if host.answers:
         return fine(key, title, say("{host} answers", host=host.name))
     fix = say("Look at {host} itself: power, network, toolstack.", host=host.name)
     return blocked(key, "Host silent", say("{host} does not answer", host=host.name), fix)

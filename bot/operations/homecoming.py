@@ -151,7 +151,7 @@ def _work(host: Host, steps: Sequence[Step]) -> Check:
 
 
 def _live(host: Host) -> Check:
-    if host.live and host.silent_since is None:
+    if host.answers:
         return fine("live", "Host live", say("{host} answers", host=host.name))
     fix = say("Look at {host} itself: power, network, toolstack.", host=host.name)
     return blocked("live", "Host silent", say("{host} does not answer", host=host.name), fix)

@@ -53,7 +53,7 @@ def _others(read: MigrationFacts) -> tuple[Choice, ...]:
 
 
 def _usable(host: Host) -> bool:
-    return host.enabled and host.live and host.silent_since is None
+    return host.enabled and host.answers
 
 
 def decide(

@@ -247,7 +247,7 @@ def _hosts(view: PoolView, *, whole: bool) -> list[Phrase]:
 
 
 def _is_odd(host: Host) -> bool:
-    return host.half_joined or host.silent_since is not None or not host.live or not host.enabled
+    return host.half_joined or not host.answers or not host.enabled
 
 
 def host_line(host: Host) -> Phrase:

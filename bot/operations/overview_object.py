@@ -18,8 +18,7 @@ _NAMED = 20
 
 def host(one: Host, view: PoolView, jobs: Sequence[JobRecord], now: float, load: float | None = None) -> Message:
     """One host: its state, its room, what it can run, its guests; `load` is that of its control domain."""
-    up = one.live and one.silent_since is None
-    state = say("live") if up else say("silent") if one.silent_since is not None else say("not live")
+    state = say("live") if one.answers else say("silent") if one.silent_since is not None else say("not live")
     headline = say("{host} is {state}", host=one.name, state=state)
     lines = doubts(view)
     if one.silent_since is not None:
@@ -49,7 +48,7 @@ def host(one: Host, view: PoolView, jobs: Sequence[JobRecord], now: float, load:
     if guests:
         lines.append(_guests([vm.name for vm in guests]))
     lines += [job_line(record) for record in jobs]
-    mark = Mark.PLAIN if up and not doubts(view) else Mark.ATTENTION
+    mark = Mark.PLAIN if one.answers and not doubts(view) else Mark.ATTENTION
     verdict = Verdict(headline, (say("pool {pool}", pool=view.name), age(view)), mark)
     look = Choices((Button("Guests", "ask", f"vms {one.uuid}"), Button("Pool", "ask", _status_of(view))))
     return Message(headline, (verdict, Facts(tuple(lines)), look))

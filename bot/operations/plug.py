@@ -57,7 +57,7 @@ def _plug(read: PlugFacts) -> Check:
 
 def _live(read: PlugFacts) -> Check:
     key, title, host = "live", "Host live", read.host
-    if host.live and host.silent_since is None:
+    if host.answers:
         return fine(key, title, say("{host} answers", host=host.name))
     fix = say("Look at {host} itself: power, network, toolstack.", host=host.name)
     return blocked(key, title, say("{host} does not answer", host=host.name), fix)

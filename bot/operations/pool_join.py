@@ -76,7 +76,7 @@ def _refusal(read: JoinFacts) -> Phrase:
 def _live(read: JoinFacts) -> Check:
     key, title = "live", "Hosts live"
     for host in (read.joining.coordinator, read.pool.coordinator):
-        if not host.live or host.silent_since is not None:
+        if not host.answers:
             fix = say("Look at {host} itself: power, network, toolstack.", host=host.name)
             return blocked(key, title, say("{host} does not answer", host=host.name), fix)
     return fine(key, title, say("both coordinators answer"))

@@ -68,7 +68,7 @@ def decide(read: SrFacts, approval: ApprovalSettings) -> Plan:
 
 
 def _tried(read: SrFacts) -> tuple[Host, ...]:
-    return tuple(host for host in read.hosts if host.live and host.silent_since is None and host.uuid in read.listed)
+    return tuple(host for host in read.hosts if host.answers and host.uuid in read.listed)
 
 
 def _checks(read: SrFacts) -> Iterator[Check]:
@@ -133,7 +133,7 @@ def _busy(read: SrFacts) -> Check:
 
 def _ways(read: SrFacts) -> Iterator[Way]:
     for host in read.away[:3]:
-        if host.live and host.silent_since is None:
+        if host.answers:
             says = say("Attach {sr} to {host}", sr=read.sr.name, host=host.name)
             yield Way(f"Plan: plug on {host.name}"[:75], f"plug {read.sr.uuid} on {host.uuid}", says)
 

@@ -101,7 +101,7 @@ def layout_of(hosts: Iterable[Host], guests: Iterable[Vm], homes: Mapping[str, s
 
 
 def _takes_guests(host: Host) -> bool:
-    return host.enabled and host.live and host.silent_since is None
+    return host.enabled and host.answers
 
 
 def _spread(needs: Iterable[int], room: Iterable[int]) -> bool:

@@ -90,7 +90,7 @@ class LiveMembers:
             known=True,
             whole=not known.half_joined,
             # XAPI takes a host for live that has not come back yet.
-            live=known.live and known.silent_since is None,
+            live=known.answers,
             enabled=known.enabled,
             unplugged=unplugged,
             alone=alone,

@@ -44,7 +44,7 @@ class SendingFacts(LiveFacts):
         places = [disk.userdevice for disk in move.vm.disks if disk.vdi and not disk.cd]
         wanted = {place: goals.get(place, goals.get("", "")) for place in places}
         chosen = {place: sr for place, sr in wanted.items() if sr}
-        askable = target.live and target.silent_since is None and all(home.uuid == move.pool.uuid for _, _, home in srs)
+        askable = target.answers and all(home.uuid == move.pool.uuid for _, _, home in srs)
         # The question is passed on to the target, which would leave us waiting if it does not answer.
         xapi = await _verdict(pool, reader, guest, (ref, host_ref, network[1]), chosen) if askable else None
         return SendFacts(

@@ -146,7 +146,7 @@ class StorageFacts:
 
 def is_up(host: Host) -> bool:
     """Whether a host can be expected to answer, by the pool's word and by our own probe."""
-    return host.live and host.silent_since is None and bool(host.address)
+    return host.answers and bool(host.address)
 
 
 async def trials(live: LivePool, sr: str, mark: str) -> list[tuple[str, Trial]]:

@@ -174,7 +174,7 @@ def _on(disk: Disk) -> Phrase:
 def _seen_by_one(facts: BackupFacts) -> Check:
     key, title = "visible", "Host that sees all disks"
     srs = {disk.sr.uuid: disk.sr for disk in disks_of(facts) if disk.sr is not None}
-    answering = {host.uuid for host in facts.hosts if host.live and host.silent_since is None}
+    answering = {host.uuid for host in facts.hosts if host.answers}
     hosts = reduce(lambda seen, sr: seen & sr.hosts, srs.values(), frozenset(answering))
     if hosts:
         names = [host.name for host in facts.hosts if host.uuid in hosts]

@@ -172,7 +172,7 @@ def _storage(contents: Contents, facts: RestoreFacts) -> Iterator[Check]:
             key, title, say("{sr} holds CDs or devices, not disks of guests", sr=sr.name), say("Choose another SR.")
         )
         return
-    able = [host for host in facts.hosts if host.uuid in sr.hosts and host.live and host.silent_since is None]
+    able = [host for host in facts.hosts if host.uuid in sr.hosts and host.answers]
     if facts.host is not None and facts.host.uuid not in sr.hosts:
         fact = say("{sr} is not plugged on {host}", sr=sr.name, host=facts.host.name)
         fix = say("Choose an SR that {host} sees, or another host.", host=facts.host.name)
@@ -230,7 +230,7 @@ def _place(facts: RestoreFacts, wish: Wish) -> Iterator[Check]:
 
 
 def _against(host: Host, facts: RestoreFacts) -> Iterator[Phrase]:
-    if not host.live or host.silent_since is not None:
+    if not host.answers:
         yield say("it does not answer")
     elif not host.enabled:
         yield say("it is disabled (maintenance)")

@@ -111,13 +111,13 @@ def _can_leave(vm: Vm, facts: MigrationFacts) -> bool:
 
 
 def _takes(host: Host, vm: Vm) -> bool:
-    there = host.enabled and host.live and host.silent_since is None
+    there = host.enabled and host.answers
     seen = all(disk.sr is not None and host.uuid in disk.sr.hosts for disk in vm.disks if disk.vdi)
     return there and seen and host.memory_free >= vm.memory_needed
 
 
 def _has_room(host: Host, facts: MigrationFacts) -> bool:
-    there = host.enabled and host.live and host.silent_since is None
+    there = host.enabled and host.answers
     other = host.uuid not in {facts.target.uuid, facts.vm.host}
     return there and other and host.memory_free >= facts.vm.memory_needed
 

@@ -128,7 +128,7 @@ def _giver(move: MigrationFacts, moving: Sequence[Disk]) -> Check:
     able = [
         host.name
         for host in move.pool_hosts
-        if host.live and host.silent_since is None and all(disk.sr and host.uuid in disk.sr.hosts for disk in moving)
+        if host.answers and all(disk.sr and host.uuid in disk.sr.hosts for disk in moving)
     ]
     if able:
         return fine(key, title, say("{hosts} can read the disks", hosts=many(able)))

@@ -40,11 +40,7 @@ def _spare(facts: HealthFacts) -> Row:
     title = "Memory to spare"
     if len(facts.hosts) < 2:
         return row("spare", title, [], say("one host alone: its loss stops every guest"))
-    free = {
-        one.host.uuid: one.host.memory_free
-        for one in facts.hosts
-        if one.host.enabled and one.host.live and one.host.silent_since is None
-    }
+    free = {one.host.uuid: one.host.memory_free for one in facts.hosts if one.host.enabled and one.host.answers}
     homes: dict[str, list[Vm]] = {}
     for vm in facts.vms:
         if vm.host is not None and vm.power_state is PowerState.RUNNING:

@@ -21,7 +21,7 @@ def untold(facts: HealthFacts, subject: str, what: Phrase, hosts: Sequence[HostS
     says = say("{hosts} did not tell {what}", hosts=first(names, _NAMED), what=what)
     if len(hosts) == len(facts.hosts) > 1:
         says = say("no host told {what}", what=what)
-    away = all(not one.host.live or one.host.silent_since is not None for one in hosts)
+    away = not any(one.host.answers for one in hosts)
     return [Item(f"{subject}:unknown", says, Grade.UNKNOWN, silent=tuple(names) if away else ())]
 
 

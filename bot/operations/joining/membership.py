@@ -45,7 +45,7 @@ def rules(facts: JoinFacts) -> Iterator[Rule]:
         theirs=say("has a record of it without an address") if left else say("knows nothing of it"),
         fix=say("Wait until it has ended.") if facts.under_way else broken,
     )
-    silent = [one.name for one in pool.hosts if not one.half_joined and (not one.live or one.silent_since is not None)]
+    silent = [one.name for one in pool.hosts if not one.half_joined and not one.answers]
     yield rule(
         "members",
         "Members that answer",

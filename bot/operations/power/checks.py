@@ -71,7 +71,7 @@ def _itself(facts: PowerFacts) -> Check:
 def _host_answers(facts: PowerFacts) -> Iterator[Check]:
     """XAPI passes the call on to the guest's host, and may wait for a silent one for minutes; told only then."""
     host = facts.host
-    if host is None or (host.live and host.silent_since is None):
+    if host is None or host.answers:
         return
     since = say(" since {at}", at=Moment(host.silent_since)) if host.silent_since is not None else say("")
     fact = say(
