@@ -5,33 +5,23 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from aiohttp import web
-from xen_lab import following, loaded, until
+from xen_lab import behind, following, loaded, until
 
 from bot.lab.xapi import Datacentre
-from bot.xen import HostSettings, Pools, PoolSettings
+from bot.xen import Pools
 
 
 @pytest.fixture
 async def old(lab: Datacentre) -> AsyncIterator[Pools]:
     """The pool `experiment` through a door that knows no JSON."""
 
-    async def pass_on(request: web.Request) -> web.Response:
+    async def pass_on(http: aiohttp.ClientSession, request: web.Request) -> web.Response:
         body = await request.read()
         async with http.post(lab.hosts["xenserver1"].http, data=body, headers={"Content-Type": "text/xml"}) as answer:
             return web.Response(body=await answer.read(), status=answer.status, content_type=answer.content_type)
 
-    app = web.Application()
-    app.router.add_post("/{path:.*}", pass_on)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    async with aiohttp.ClientSession() as http:
-        await site.start()
-        port = runner.addresses[0][1]
-        host = HostSettings("127.0.0.1", port, scheme="http")
-        async with following(PoolSettings("experiment", (host,), insecure=True)) as pools:
-            yield pools
-        await runner.cleanup()
+    async with behind(pass_on) as door, following(door) as pools:
+        yield pools
 
 
 async def test_an_old_server_is_followed_by_xml(lab: Datacentre, old: Pools) -> None:

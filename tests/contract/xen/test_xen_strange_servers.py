@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from xen_lab import following, loaded, pool_settings
+from xen_lab import behind, following, loaded, pool_settings
 
 from bot.domain.inventory import PowerState
 from bot.domain.plain_text import text_of
@@ -23,7 +23,7 @@ from bot.operations.guests import Wanted
 from bot.operations.health import report
 from bot.operations.health.row import Row
 from bot.operations.joining import report as joining
-from bot.xen import HostSettings, Pools, PoolSettings
+from bot.xen import Pools
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 Change = Callable[[dict[str, Any]], dict[str, Any]]
@@ -83,26 +83,16 @@ def _answer(body: bytes, change: Change) -> bytes:
 async def strange(lab: Datacentre, change: Change) -> AsyncIterator[Pools]:
     """The pool `experiment` behind a door that changes what it tells, and the host beside it as it is."""
 
-    async def pass_on(request: web.Request) -> web.Response:
+    async def pass_on(http: aiohttp.ClientSession, request: web.Request) -> web.Response:
         kind = {"Content-Type": request.headers.get("Content-Type", "text/xml")}
         there = lab.hosts["xenserver1"].http + request.path
         async with http.post(there, data=await request.read(), headers=kind) as answer:
             told = _answer(await answer.read(), change)
             return web.Response(body=told, status=answer.status, content_type=answer.content_type)
 
-    app = web.Application(client_max_size=64 << 20)
-    app.router.add_post("/{path:.*}", pass_on)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    async with aiohttp.ClientSession() as http:
-        await site.start()
-        host = HostSettings("127.0.0.1", runner.addresses[0][1], scheme="http")
-        beside = pool_settings(lab, "xenserver4")
-        async with following(PoolSettings("experiment", (host,), insecure=True), beside) as pools:
-            await loaded(pools)
-            yield pools
-        await runner.cleanup()
+    async with behind(pass_on) as door, following(door, pool_settings(lab, "xenserver4")) as pools:
+        await loaded(pools)
+        yield pools
 
 
 async def _rows(pools: Pools) -> dict[str, Row]:

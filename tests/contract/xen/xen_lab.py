@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from aiohttp import ClientSession, web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -46,6 +47,28 @@ async def following(*settings: PoolSettings, password: str = PASSWORD, **options
         yield pools
     finally:
         await pools.stop()
+
+
+@asynccontextmanager
+async def behind(
+    pass_on: Callable[[ClientSession, web.Request], Awaitable[web.Response]],
+) -> AsyncIterator[PoolSettings]:
+    """The pool `experiment` as it would be configured where a door stands before it that answers every request so."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return await pass_on(http, request)
+
+    app = web.Application(client_max_size=64 << 20)
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        async with ClientSession() as http:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            door = HostSettings("127.0.0.1", runner.addresses[0][1], scheme="http")
+            yield PoolSettings("experiment", (door,), insecure=True)
+    finally:
+        await runner.cleanup()
 
 
 async def until(pools: Pools, condition: Callable[[], object], within_s: float = 60.0) -> None:
