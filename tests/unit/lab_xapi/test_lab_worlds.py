@@ -10,6 +10,7 @@ import pytest
 from bot.lab.xapi import Datacentre, LoopbackMissing
 from bot.lab.xapi.consistency import find_contradictions
 from bot.lab.xapi.loading import load_world, read_world
+from bot.lab.xapi.meddling import SwitchNfs
 from bot.lab.xapi.population import populate
 from bot.lab.xapi.rules.memory import compute_free, compute_need
 from bot.lab.xapi.world import (
@@ -132,6 +133,17 @@ def test_every_key_is_documented_with_its_default(title: str) -> None:
     documented = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section, re.MULTILINE))
     fields = {field.name: describe_default(field) for field in msgspec.structs.fields(TABLES[title])}
     assert documented == fields
+
+
+def test_every_switch_of_an_nfs_server_is_documented_and_those_of_an_export_are_the_last_before_its_path() -> None:
+    section = README.partition("### The switches of an NFS server")[2]
+    documented = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    fields = set(SwitchNfs.__struct_fields__) - {"server"}
+    assert len(documented) == len(fields)
+    assert set(documented) == fields
+    assert "The last five are for this export only" in section
+    assert documented[-1] == "path"
+    assert set(documented[-6:-1]) == {"export", "root_squash", "read_only", "full", "clients"}
 
 
 def describe_default(field: msgspec.structs.FieldInfo) -> str:
