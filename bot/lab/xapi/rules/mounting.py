@@ -16,15 +16,19 @@ _ITSELF: Final = Session(NULL_REF, Account(SUPERUSER, "", "pool-admin"), "", 0.0
 
 async def mount_again(pool: Pool, machine: Machine) -> None:
     """Mounts what a host had mounted before its power was cut; what fails is unplugged then, with an alert."""
-    for pbd in list(pool.database.get("host", machine.ref, "PBDs")):
-        if pool.database.get("PBD", pbd, "currently_attached"):
-            await _mount(pool, machine, pbd)
+    await _mount_all(pool, machine, attached=True)
 
 
 async def mount_shared(pool: Pool, machine: Machine) -> None:
     """Mounts the storage of a pool on a host that has joined it; fails as `mount_again` does."""
-    for pbd in list(pool.database.get("host", machine.ref, "PBDs")):
-        if pool.database.has("PBD", pbd) and not pool.database.get("PBD", pbd, "currently_attached"):
+    await _mount_all(pool, machine, attached=False)
+
+
+async def _mount_all(pool: Pool, machine: Machine, *, attached: bool) -> None:
+    database = pool.database
+    for pbd in list(database.get("host", machine.ref, "PBDs")):
+        # Somebody may have removed one while another was mounted.
+        if database.has("PBD", pbd) and database.get("PBD", pbd, "currently_attached") == attached:
             await _mount(pool, machine, pbd)
 
 
