@@ -2,7 +2,8 @@
 // with a button for each thing that says what it would do now.
 
 import { give } from "./control_form.js";
-import { classes, h, icon } from "./dom.js";
+import { classes, h } from "./dom.js";
+import { drawCard } from "./guests.js";
 import { state, update } from "./store.js";
 import { sayBytes } from "./units.js";
 
@@ -98,16 +99,11 @@ export function hostMenu(host) {
 /** The card of a host, while it is open. */
 export function drawHostCard(host, truth) {
   if (state.menu !== hostMenu(host)) return null;
-  return drawCard(host.name, h("div", { class: "break-group" }, drawHostSwitches(host, truth)));
+  return drawBreakCard(host.name, h("div", { class: "break-group" }, drawHostSwitches(host, truth)));
 }
 
-function drawCard(name, ...children) {
-  return h(
-    "section",
-    { class: "guest-card break-card", key: `break-${name}`, "aria-label": `What can break of ${name}`, hook: (node, isNew) => isNew && queueMicrotask(() => node.scrollIntoView({ block: "nearest" })) },
-    h("header", {}, h("strong", { dir: "auto" }, name), h("button", { type: "button", class: "icon-button", "aria-label": `Close the card of ${name}`, onclick: () => update({ menu: null }) }, icon("close"))),
-    children,
-  );
+function drawBreakCard(name, ...children) {
+  return drawCard(name, { class: "guest-card break-card", key: `break-${name}`, "aria-label": `What can break of ${name}` }, children);
 }
 
 // Its key is what it says while all is well, so that the focus stays on it when it says the other.
@@ -129,7 +125,7 @@ function drawFileServer(server) {
     { key: server.name, class: "nfs-server" },
     h("header", { class: "host-head" }, h("h3", { dir: "auto", title: server.address }, server.name), h("small", {}, "NFS server"), listTrouble(server).map((text) => h("span", { key: text, class: "mark mark-warn" }, text)), drawBreakButton(server.name, menu)),
     h("ul", { class: "nfs-exports", "aria-label": `Exports of ${server.name}` }, server.exports.map((one) => h("li", { key: one.path }, h("span", { class: "sr-name" }, one.path), h("small", {}, sayExport(one))))),
-    state.menu === menu && drawCard(server.name, h("div", { class: "break-group" }, drawServerSwitches(server)), server.exports.map((one) => drawExportSwitches(server, one))),
+    state.menu === menu && drawBreakCard(server.name, h("div", { class: "break-group" }, drawServerSwitches(server)), server.exports.map((one) => drawExportSwitches(server, one))),
   );
 }
 

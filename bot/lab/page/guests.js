@@ -114,6 +114,16 @@ function showOnce(node, isNew) {
   if (isNew) queueMicrotask(() => node.scrollIntoView({ block: "nearest" }));
 }
 
+/** Draws an open card of something that has a name, with the button that closes it. */
+export function drawCard(name, props, ...children) {
+  return h(
+    "section",
+    { ...props, hook: showOnce },
+    h("header", {}, h("strong", { dir: "auto" }, name), h("button", { type: "button", class: "icon-button", "aria-label": `Close the card of ${name}`, onclick: () => update({ menu: null }) }, icon("close"))),
+    children,
+  );
+}
+
 /** Draws the card of the guest that was opened, if it is one of these. */
 export function drawGuestCard(entries) {
   const guest = entries.find((entry) => !entry.isGhost && state.menu === guestMenu(entry.guest))?.guest;
@@ -128,10 +138,9 @@ export function drawGuestCard(entries) {
     guest.tags?.length > 0 && ["Tags", guest.tags.join(", ")],
     ["UUID", guest.uuid],
   ].filter(Boolean);
-  return h(
-    "section",
-    { class: "guest-card", key: `card-${guest.uuid}`, "aria-label": `About ${guest.name}`, hook: showOnce },
-    h("header", {}, h("strong", { dir: "auto" }, guest.name), h("button", { type: "button", class: "icon-button", "aria-label": `Close the card of ${guest.name}`, onclick: () => update({ menu: null }) }, icon("close"))),
+  return drawCard(
+    guest.name,
+    { class: "guest-card", key: `card-${guest.uuid}`, "aria-label": `About ${guest.name}` },
     h("dl", {}, facts.map(([name, value]) => h("div", { key: name }, h("dt", {}, name), h("dd", {}, value)))),
     h("div", { class: "guest-asks" }, listAsks(guest, hosts).map((words) => h("button", { key: words, type: "button", class: "suggestion", title: "Puts this into the message field", onclick: () => ask(words) }, `${state.command} ${words}`))),
   );
