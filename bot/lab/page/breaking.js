@@ -61,7 +61,7 @@ function nameOf(sr, truth) {
 }
 
 function drawHostSwitches(host, truth) {
-  const one = (is, breaks, mends, broken, mended) => drawSwitch(breaks, is, is ? mends : breaks, { host: host.name, ...(is ? mended : broken) });
+  const one = switchesOf({ host: host.name });
   const onLun = storagesOf(host, truth).filter((sr) => ON_LUNS.includes(sr.type));
   return [
     one(Number(host.clock_ahead) !== 0, "Set its clock a minute ahead", "Set its clock right", { do: "skew_clock", seconds: SKEW_S }, { do: "skew_clock", seconds: 0 }),
@@ -106,9 +106,14 @@ function drawBreakCard(name, ...children) {
   return drawCard(name, { class: "guest-card break-card", key: `break-${name}`, "aria-label": `What can break of ${name}` }, children);
 }
 
-// Its key is what it says while all is well, so that the focus stays on it when it says the other.
-function drawSwitch(key, isBroken, text, request) {
-  return h("button", { key, type: "button", class: classes("button", "button-small", isBroken && "button-primary"), onclick: () => give("datacentre", request, `Done: ${text.toLowerCase()}.`) }, text);
+// What draws the switches of one thing, each with what it asks for: to break it, or to mend what is broken. The key of each is
+// what it says while all is well, so that the focus stays on it when it says the other.
+function switchesOf(about) {
+  return (isBroken, breaks, mends, broken, mended) => {
+    const text = isBroken ? mends : breaks;
+    const request = { ...about, ...(isBroken ? mended : broken) };
+    return h("button", { key: breaks, type: "button", class: classes("button", "button-small", isBroken && "button-primary"), onclick: () => give("datacentre", request, `Done: ${text.toLowerCase()}.`) }, text);
+  };
 }
 
 /** All file servers of the world. */
@@ -140,25 +145,25 @@ function sayExport(one) {
 }
 
 function drawServerSwitches(server) {
-  const one = (is, breaks, mends, field, broken, mended) => drawSwitch(breaks, is, is ? mends : breaks, { do: "nfs", server: server.name, [field]: is ? mended : broken });
+  const one = switchesOf({ do: "nfs", server: server.name });
   return [
-    one(server.rpcbind === "stopped", "Stop rpcbind", "Start rpcbind", "rpcbind", "stopped", "running"),
-    one(server.nfs === "stopped", "Stop NFS", "Start NFS", "nfs", "stopped", "running"),
-    one(server.gone, "Let it answer nothing", "Let it answer again", "gone", true, false),
-    one(server.speed === "slow", "Slow it down", "Let it be quick again", "speed", "slow", "normal"),
-    one(!server.known, "Take its name out of DNS", "Put its name into DNS", "address", "unknown", "known"),
+    one(server.rpcbind === "stopped", "Stop rpcbind", "Start rpcbind", { rpcbind: "stopped" }, { rpcbind: "running" }),
+    one(server.nfs === "stopped", "Stop NFS", "Start NFS", { nfs: "stopped" }, { nfs: "running" }),
+    one(server.gone, "Let it answer nothing", "Let it answer again", { gone: true }, { gone: false }),
+    one(server.speed === "slow", "Slow it down", "Let it be quick again", { speed: "slow" }, { speed: "normal" }),
+    one(!server.known, "Take its name out of DNS", "Put its name into DNS", { address: "unknown" }, { address: "known" }),
   ];
 }
 
 function drawExportSwitches(server, { path, there, read_only, root_squash, full }) {
-  const one = (is, breaks, mends, field, broken, mended) => drawSwitch(breaks, is, is ? mends : breaks, { do: "nfs", server: server.name, path, [field]: is ? mended : broken });
+  const one = switchesOf({ do: "nfs", server: server.name, path });
   return h(
     "div",
     { key: path, class: "break-group", role: "group", "aria-label": path },
     h("strong", {}, path),
-    one(!there, "Withdraw it", "Export it again", "export", "missing", "there"),
-    one(read_only, "Make it read-only", "Make it writable", "read_only", true, false),
-    one(root_squash, "Squash root", "Trust root", "root_squash", true, false),
-    one(full, "Fill it", "Empty it", "full", true, false),
+    one(!there, "Withdraw it", "Export it again", { export: "missing" }, { export: "there" }),
+    one(read_only, "Make it read-only", "Make it writable", { read_only: true }, { read_only: false }),
+    one(root_squash, "Squash root", "Trust root", { root_squash: true }, { root_squash: false }),
+    one(full, "Fill it", "Empty it", { full: true }, { full: false }),
   );
 }
