@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from job_records import job_of
+from small_objects import a_guest, a_host
 
 from bot.domain.catalogue import Backup, Proof, Verification
 from bot.domain.inventory import (
@@ -33,39 +34,21 @@ POOL = Pool("p-1", "experiment", "experiment", "h-1", ha_enabled=False, upgradin
 
 
 def host(number: int, **changes: Any) -> Host:
-    made = Host(
-        uuid=f"h-{number}",
-        name=f"xenserver{number}",
-        pool="p-1",
-        address=f"192.0.2.{number}",
-        coordinator=number == 1,
-        enabled=True,
-        live=True,
-        silent_since=None,
-        memory_total=64 * GIB,
+    made = a_host(
+        number,
         memory_free=38 * GIB,
-        cpu_vendor="GenuineIntel",
         cpu_model="Xeon",
         cpu_count=8,
         features_hvm="1",
         features_pv="1",
-        product="XCP-ng",
-        version="8.3.0",
-        platform_version="3.4.0",
-        operations=(),
-        guests=4,
     )
     return msgspec.structs.replace(made, **changes)
 
 
 def guest(uuid: str, name: str, **changes: Any) -> Vm:
-    made = Vm(
-        uuid=uuid,
-        name=name,
-        pool="p-1",
-        power_state=PowerState.RUNNING,
-        host="h-1",
-        scheduled_host=None,
+    made = a_guest(
+        uuid,
+        name,
         memory_dynamic_min=GIB,
         memory_dynamic_max=GIB,
         memory_static_max=GIB,
@@ -73,25 +56,12 @@ def guest(uuid: str, name: str, **changes: Any) -> Vm:
         memory_actual=GIB,
         vcpus=2,
         vcpus_max=2,
-        vcpu_unrestricted=False,
         hvm=True,
         domain_type="hvm",
-        tools=Tools.PRESENT,
-        can_suspend=True,
-        cant_suspend_reason="",
-        boot_vendor="GenuineIntel",
         boot_features="1",
-        tags=frozenset(),
         disks=(Disk("0", cd=False, vdi="v", vdi_name="root", size=20 * GIB, sr=NFS),),
         networks=(),
         addresses=("192.0.2.77",),
-        blocked_operations={},
-        operations={},
-        pci=False,
-        vgpu=False,
-        usb=False,
-        immobile=False,
-        ha_protected=False,
         started_at=NOW - 7200,
     )
     return msgspec.structs.replace(made, **changes)

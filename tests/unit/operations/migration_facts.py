@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from small_objects import a_guest, a_host
 
 from bot.domain.inventory import (
     Disk,
@@ -12,7 +13,6 @@ from bot.domain.inventory import (
     MigrationFacts,
     Network,
     Pool,
-    PowerState,
     Sr,
     Tools,
     Vm,
@@ -36,39 +36,21 @@ DISK = Disk("0", cd=False, vdi="v-1", vdi_name="root", size=8 * GIB, sr=NFS)
 
 
 def host(number: int, **changes: Any) -> Host:
-    made = Host(
-        uuid=f"h-{number}",
-        name=f"xenserver{number}",
-        pool="p-1",
-        address=f"192.0.2.{number}",
-        coordinator=number == 1,
-        enabled=True,
-        live=True,
-        silent_since=None,
-        memory_total=64 * GIB,
+    made = a_host(
+        number,
         memory_free=21 * GIB + 600 * MIB,
-        cpu_vendor="GenuineIntel",
         cpu_model="Intel Xeon E5520",
         cpu_count=16,
         features_hvm=FEATURES,
         features_pv=FEATURES,
-        product="XCP-ng",
-        version="8.3.0",
-        platform_version="3.4.0",
-        operations=(),
-        guests=4,
     )
     return msgspec.structs.replace(made, **changes)
 
 
 def guest(name: str = "centos54", **changes: Any) -> Vm:
-    made = Vm(
-        uuid="vm-1",
-        name=name,
-        pool="p-1",
-        power_state=PowerState.RUNNING,
-        host="h-1",
-        scheduled_host=None,
+    made = a_guest(
+        "vm-1",
+        name,
         memory_dynamic_min=512 * MIB,
         memory_dynamic_max=512 * MIB,
         memory_static_max=512 * MIB,
@@ -76,25 +58,12 @@ def guest(name: str = "centos54", **changes: Any) -> Vm:
         memory_actual=512 * MIB,
         vcpus=1,
         vcpus_max=1,
-        vcpu_unrestricted=False,
         hvm=False,
         domain_type="pv",
-        tools=Tools.PRESENT,
-        can_suspend=True,
-        cant_suspend_reason="",
-        boot_vendor="GenuineIntel",
         boot_features=FEATURES,
-        tags=frozenset(),
         disks=(DISK,),
         networks=(NETWORK,),
         addresses=("192.0.2.15",),
-        blocked_operations={},
-        operations={},
-        pci=False,
-        vgpu=False,
-        usb=False,
-        immobile=False,
-        ha_protected=False,
         started_at=1_000.0,
     )
     return msgspec.structs.replace(made, **changes)
