@@ -8,10 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Snapshot
-from bot.errors import NotFound, XapiFailure
+from bot.errors import NotFound
 from bot.xen import disk_facts, health_build
 from bot.xen.classes import convert
-from bot.xen.faults import GONE
+from bot.xen.faults import IfThere, known_as
 from bot.xen.host_facts import HostFacts
 from bot.xen.pool import LivePool, Reader
 from bot.xen.records import HostRecord, VbdRecord, VdiRecord, VmRecord
@@ -71,12 +71,8 @@ class BackupReads(HostFacts):
     async def snapshots(self, pool: str, vm: str) -> tuple[Snapshot, ...]:
         """The snapshots of a guest. Raises NotFound when the guest is gone, Unreachable, XapiFailure."""
         live = self._by_uuid(pool)
-        try:
+        with known_as("guest", vm):
             refs: list[str] = await live.sessions.read("VM.get_snapshots", await live.resolve("VM", vm))
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                raise NotFound("guest", vm) from failure
-            raise
         reader = Reader(live)
         found = await reader.some(VmRecord, set(refs))
         vbds = await reader.some(VbdRecord, {vbd for each in found for vbd in each.vbds})
@@ -85,13 +81,10 @@ class BackupReads(HostFacts):
 
     async def exists(self, pool: str, kind: str, uuid: str) -> bool:
         """Whether an object of that class is there. Raises Unreachable, XapiFailure."""
-        try:
+        with IfThere():
             await self._by_uuid(pool).sessions.read(f"{kind}.get_by_uuid", uuid)
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                return False
-            raise
-        return True
+            return True
+        return False
 
 
 def toolstack(host: HostRecord) -> tuple[int, int]:
@@ -110,16 +103,13 @@ def _snapshot(reader: Reader, record: VmRecord) -> Snapshot:
 async def _depth(pool: LivePool, ref: str) -> int:
     """On how many layers a disk stands: file-based and LVM storage name the one below in `sm_config`."""
     depth = 0
-    try:
+    with IfThere():
         layer = convert(_Layer, await pool.sessions.read("VDI.get_record", ref))
         while (below := layer.sm_config.get("vhd-parent")) and depth < _DEEPEST:
             depth += 1
             layer = convert(_Layer, await pool.sessions.read("VDI.get_record", await pool.resolve("VDI", below)))
-    except XapiFailure as failure:
-        if failure.code not in GONE:
-            raise
-        return depth or -1
-    return depth
+        return depth
+    return depth or -1
 
 
 async def _server(pool: LivePool, ref: str) -> tuple[str, dict[str, str]]:

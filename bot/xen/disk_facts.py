@@ -9,10 +9,9 @@ import msgspec
 
 from bot.domain.disk_moves import Image
 from bot.domain.inventory import Sr
-from bot.errors import XapiFailure
 from bot.xen import build
 from bot.xen.classes import convert
-from bot.xen.faults import GONE
+from bot.xen.faults import IfThere
 from bot.xen.pool import LivePool, Reader
 from bot.xen.records import PbdRecord, SrRecord, VbdRecord, VmRecord
 
@@ -92,11 +91,7 @@ async def _image(pool: LivePool, ref: str) -> Image | None:
 
 
 async def _details(pool: LivePool, ref: str) -> _Details | None:
-    try:
-        wire = await pool.sessions.read("VDI.get_record", ref)
-    except XapiFailure as failure:
-        if failure.code in GONE:
-            return None
-        raise
-    details: _Details = convert(_Details, wire)
-    return details
+    with IfThere():
+        details: _Details = convert(_Details, await pool.sessions.read("VDI.get_record", ref))
+        return details
+    return None

@@ -15,7 +15,7 @@ from bot.domain.disk_moves import DiskMoveFacts
 from bot.domain.inventory import Host, MigrationFacts, Pool, PowerFacts, PowerState, Vm, Whereabouts, XapiVerdict
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import build, disk_facts
-from bot.xen.faults import GONE
+from bot.xen.faults import known_as
 from bot.xen.pool import LivePool, Reader
 from bot.xen.records import (
     HostMetricsRecord,
@@ -180,12 +180,8 @@ class LiveFacts:
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         """Where the guest is now. Raises NotFound when the object is gone, Unreachable, XapiFailure."""
         reader = Reader(live := self._by_uuid(pool))
-        try:
+        with known_as("guest", vm):
             ref = await live.resolve("VM", vm)
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                raise NotFound("guest", vm) from failure
-            raise
         record = await reader.one(VmRecord, ref)
         if record is None:
             raise NotFound("guest", vm)

@@ -6,10 +6,11 @@ XAPI identifies objects in failures by reference, which nobody can read and whic
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
-from bot.errors import Unreachable, XapiFailure, XenError
+from bot.errors import NotFound, Unreachable, XapiFailure, XenError
 
 NULL_REF: Final = "OpaqueRef:NULL"
 
@@ -50,6 +51,28 @@ _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "VDI_NOT_AVAILABLE": ("VDI",),
     "OPERATION_NOT_ALLOWED": ("object",),
 }
+
+
+class IfThere:
+    """Leaves its block, and goes on behind it, where the pool says that an object asked for is gone."""
+
+    def __enter__(self) -> None:
+        """Nothing is prepared."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        """Whether it was that."""
+        return isinstance(error, XapiFailure) and error.code in GONE
+
+
+@contextmanager
+def known_as(word: str, uuid: str) -> Iterator[None]:
+    """Raises NotFound, with this word for the object, where the pool says that it is gone."""
+    try:
+        yield
+    except XapiFailure as refusal:
+        if refusal.code in GONE:
+            raise NotFound(word, uuid) from refusal
+        raise
 
 
 def failure(details: Sequence[object], name_of: Callable[[str], str | None]) -> XapiFailure:

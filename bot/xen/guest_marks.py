@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
-from bot.errors import NotFound, Refused, XapiFailure
+from bot.errors import NotFound, Refused
 from bot.xen.classes import convert
-from bot.xen.faults import GONE
+from bot.xen.faults import IfThere, known_as
 from bot.xen.pool import LivePool
 from bot.xen.restoring_parts import AUTO_START, OURS, Guest
 
@@ -108,26 +108,19 @@ class Guests:
         await live.sessions.read("VM.set_name_label", ref, name)
 
     async def _guest(self, live: LivePool, uuid: str) -> tuple[str, Guest]:
-        try:
+        with known_as("guest", uuid):
             # Not from the feed: what was imported a moment ago may not be in it.
             ref = str(await live.sessions.read("VM.get_by_uuid", uuid))
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                raise NotFound("guest", uuid) from failure
-            raise
         guest = await self._record(live, ref)
         if guest is None:
             raise NotFound("guest", uuid)
         return ref, guest
 
     async def _record(self, live: LivePool, ref: str) -> Guest | None:
-        try:
+        with IfThere():
             guest: Guest = convert(Guest, await live.sessions.read("VM.get_record", ref))
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                return None
-            raise
-        return guest
+            return guest
+        return None
 
 
 def _noted(guest: Guest) -> list[str]:

@@ -12,7 +12,7 @@ from bot.domain.joining import JoinFacts
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import disk_facts, join_facts
 from bot.xen.facts import host_in, may_move, may_run, pool_of, read_guest, read_hosts
-from bot.xen.faults import GONE
+from bot.xen.faults import known_as
 from bot.xen.pool import Reader
 from bot.xen.records import HostRecord, PbdRecord, VmRecord
 from bot.xen.send_facts import SendingFacts
@@ -98,12 +98,8 @@ class HostFacts(SendingFacts):
     async def residents(self, pool: str, host: str) -> Residents:
         """What runs on the host now, and whether it takes guests. Raises NotFound, Unreachable, XapiFailure."""
         reader = Reader(live := self._by_uuid(pool))
-        try:
+        with known_as("host", host):
             ref = await live.resolve("host", host)
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                raise NotFound("host", host) from failure
-            raise
         record = await reader.one(HostRecord, ref)
         if record is None:
             raise NotFound("host", host)

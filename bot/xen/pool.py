@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from bot.domain.inventory import FeedState, Pool, PoolView
-from bot.errors import XapiFailure
 from bot.xen.classes import convert
-from bot.xen.faults import GONE, NULL_REF
+from bot.xen.faults import NULL_REF, IfThere
 from bot.xen.feed import Feed
 from bot.xen.model import Model
 from bot.xen.probe import Probe
@@ -113,15 +112,11 @@ class Reader:
         """The record; None when it is gone or the reference is null. Raises Unreachable, XapiFailure."""
         if not ref.startswith("OpaqueRef:") or ref == NULL_REF:
             return None
-        try:
-            wire = await self._sessions.read(f"{kind.cls}.get_record", ref)
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                return None
-            raise
-        record: _R = convert(kind, wire)
-        self.tables.put(ref, record)
-        return record
+        with IfThere():
+            record: _R = convert(kind, await self._sessions.read(f"{kind.cls}.get_record", ref))
+            self.tables.put(ref, record)
+            return record
+        return None
 
     async def some(self, kind: type[_R], refs: set[str]) -> list[_R]:
         """The records of these references that are there."""

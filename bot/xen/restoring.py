@@ -10,11 +10,11 @@ from typing import Any
 
 from bot.domain.restores import Nic, Readiness, Restored
 from bot.domain.texts import clean
-from bot.errors import NotFound, Refused, XapiFailure
+from bot.errors import NotFound, Refused
 from bot.operations.lookalike import folded
 from bot.xen import build
 from bot.xen.classes import convert
-from bot.xen.faults import GONE, NULL_REF
+from bot.xen.faults import NULL_REF, IfThere
 from bot.xen.guest_marks import COMPARED, WAS
 from bot.xen.pool import LivePool
 from bot.xen.restore_facts import holders_of, known_holders
@@ -131,14 +131,11 @@ class LiveRestoring(LiveImports):
 
     async def _destroy_disk(self, live: LivePool, uuid: str, own: set[str]) -> list[str]:
         """Destroys a disk that no other guest has got hold of."""
-        try:
+        disk: Vdi | None = None
+        with IfThere():
             ref = await live.sessions.read("VDI.get_by_uuid", uuid)
-            disk: Vdi = convert(Vdi, await live.sessions.read("VDI.get_record", ref))
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                return []
-            raise
-        if await self._is_image(live, disk):
+            disk = convert(Vdi, await live.sessions.read("VDI.get_record", ref))
+        if disk is None or await self._is_image(live, disk):
             return []
         if set(disk.vbds) - own:
             return [f"disk {uuid} is attached to another guest by now"]
@@ -201,9 +198,6 @@ class LiveRestoring(LiveImports):
     async def _tools(self, live: LivePool, guest: Guest) -> bool:
         if guest.power_state != _RUNNING or guest.guest_metrics == NULL_REF:
             return False
-        try:
+        with IfThere():
             return bool(await live.sessions.read("VM_guest_metrics.get_PV_drivers_version", guest.guest_metrics))
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                return False
-            raise
+        return False

@@ -15,11 +15,12 @@ from bot.domain.restores import Before
 from bot.domain.texts import clean
 from bot.errors import Refused, XapiFailure
 from bot.xen.classes import convert
-from bot.xen.faults import GONE
+from bot.xen.faults import IfThere
 from bot.xen.guest_marks import Guests
 from bot.xen.pool import LivePool
 from bot.xen.records import VmRecord
 from bot.xen.restoring_parts import Guest, Network, end
+from bot.xen.transport import Wire
 
 _REFERENCE: Final = re.compile(r"OpaqueRef:[0-9A-Za-z-]+")
 #: Where XAPI writes the reference of the import's task into a guest that comes.
@@ -59,12 +60,9 @@ class LiveImports(Guests):
 
     async def _told(self, live: LivePool, task: str) -> tuple[str, ...]:
         """The guests that a finished import gives as its result."""
-        try:
+        record: Wire = {}
+        with IfThere():
             record = await live.sessions.read("task.get_record", task)
-        except XapiFailure as failure:
-            if failure.code in GONE:
-                return ()
-            raise
         if record.get("status") != "success":
             return ()
         # The result is a set of references written as XML.
@@ -115,14 +113,10 @@ class LiveImports(Guests):
     async def _sweep(self, live: LivePool, mark: str) -> None:
         """Destroys the networks that an import made and nobody uses: they bear the mark of the job."""
         for ref in await live.sessions.read("network.get_by_name_label", mark) if mark else ():
-            try:
+            with IfThere():
                 network: Network = convert(Network, await live.sessions.read("network.get_record", ref))
-            except XapiFailure as failure:
-                if failure.code in GONE:
-                    continue
-                raise
-            if not network.vifs and not network.pifs:
-                await _end_network(live, ref)
+                if not network.vifs and not network.pifs:
+                    await _end_network(live, ref)
 
 
 async def _end_network(live: LivePool, ref: str) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from bot.domain.restores import Nic
 from bot.errors import XapiFailure
-from bot.xen.faults import GONE, NULL_REF
+from bot.xen.faults import NULL_REF, IfThere
 from bot.xen.pool import LivePool
 
 #: What the bot writes begins so: keys of other_config and tags with the first, reasons of blocks with the second.
@@ -117,21 +117,15 @@ async def read_uuid(live: LivePool, kind: str, ref: str) -> str:
     """The UUID behind a reference; "" for none."""
     if ref == NULL_REF:
         return ""
-    try:
+    with IfThere():
         return str(await live.sessions.read(f"{kind}.get_uuid", ref))
-    except XapiFailure as failure:
-        if failure.code in GONE:
-            return ""
-        raise
+    return ""
 
 
 async def end(live: LivePool, method: str, ref: str) -> None:
     """Destroys something; that it is gone already is fine."""
-    try:
+    with IfThere():
         await live.sessions.read(method, ref)
-    except XapiFailure as failure:
-        if failure.code not in GONE:
-            raise
 
 
 async def make(live: LivePool, method: str, record: Mapping[str, Any]) -> None:

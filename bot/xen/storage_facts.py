@@ -14,7 +14,7 @@ from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import disk_facts
 from bot.xen.classes import convert
 from bot.xen.facts import pool_of, read_hosts
-from bot.xen.faults import GONE, NULL_REF
+from bot.xen.faults import GONE, NULL_REF, IfThere
 from bot.xen.pool import LivePool, Reader
 from bot.xen.probing import holding, probed
 from bot.xen.records import HostRecord, PbdRecord, SrRecord
@@ -154,22 +154,14 @@ async def trials(live: LivePool, sr: str, mark: str) -> list[tuple[str, Trial]]:
     if not mark:
         # Disks without a name are people's own.
         return []
-    try:
+    found: list[tuple[str, Trial]] = []
+    with IfThere():
         there = str(await live.sessions.read("SR.get_by_uuid", sr))
-    except XapiFailure as refusal:
-        if refusal.code in GONE:
-            return []
-        raise
-    found = []
-    for ref in await live.sessions.read("VDI.get_by_name_label", mark):
-        try:
-            record: Trial = convert(Trial, await live.sessions.read("VDI.get_record", ref))
-        except XapiFailure as refusal:
-            if refusal.code in GONE:
-                continue
-            raise
-        if record.sr == there:
-            found.append((str(ref), record))
+        for ref in await live.sessions.read("VDI.get_by_name_label", mark):
+            with IfThere():
+                record: Trial = convert(Trial, await live.sessions.read("VDI.get_record", ref))
+                if record.sr == there:
+                    found.append((str(ref), record))
     return found
 
 

@@ -14,7 +14,7 @@ from bot.domain.storing import Tried
 from bot.domain.texts import clean
 from bot.errors import Refused, XapiFailure
 from bot.xen.classes import convert
-from bot.xen.faults import GONE
+from bot.xen.faults import IfThere
 from bot.xen.pool import LivePool
 from bot.xen.records import PbdRecord, SrRecord
 from bot.xen.storage_facts import FOR_HOST, HOW, trials
@@ -161,11 +161,8 @@ class LiveStoring:
             await asyncio.gather(*(self._gone(live, ref) for ref, one in found if one.is_a_snapshot is snapshots))
 
     async def _gone(self, live: LivePool, ref: str) -> None:
-        try:
+        with IfThere():
             await self._once_free(live, "VDI.destroy", ref)
-        except XapiFailure as refusal:
-            if refusal.code not in GONE:
-                raise
 
     async def _once_free(self, live: LivePool, method: str, *args: object) -> None:
         until = time.monotonic() + _BUSY_S
@@ -203,17 +200,11 @@ class LiveStoring:
         ref = await self._ref(live, sr)
         if ref is None:
             return
-        try:
+        with IfThere():
             await finished(live, method, ref, within_s=_PLUG_S)
-        except XapiFailure as refusal:
-            if refusal.code not in GONE:
-                raise
 
     async def _ref(self, live: LivePool, sr: str) -> str | None:
         """The reference, None where it is gone; not from the feed, which hears of what was just made a little later."""
-        try:
+        with IfThere():
             return str(await live.sessions.read("SR.get_by_uuid", sr))
-        except XapiFailure as refusal:
-            if refusal.code in GONE:
-                return None
-            raise
+        return None

@@ -18,10 +18,11 @@ from bot.domain.inventory import Pool
 from bot.errors import OutcomeUnknown, Unreachable, XapiFailure
 from bot.operations.ports import TaskStatus, TaskView
 from bot.xen.classes import convert
-from bot.xen.faults import GONE, NULL_REF, named_params
+from bot.xen.faults import GONE, NULL_REF, IfThere, named_params
 from bot.xen.pool import LivePool
 from bot.xen.receiving import Welcome, receive
 from bot.xen.records import TaskRecord
+from bot.xen.transport import Wire
 from bot.xen.work import JOB_HEADER
 
 #: The feed wakes us; this is how long a dead feed may delay the news.
@@ -144,16 +145,13 @@ class LiveDriver:
         """Removes a finished task, or our parent. Raises Unreachable, XapiFailure."""
         live = self._by_uuid(pool)
         record = await _record(live, handle)
-        try:
+        with IfThere():
             if record is not None:
                 if _status(record) in _UNFINISHED and record.subtask_of == NULL_REF:
                     # Nothing ever finishes a parent, and a pending task stays after `task.destroy`. A call's own task
                     # has a parent and is left alone: only the pool may say that it is done.
                     await live.sessions.read("task.set_status", handle, TaskStatus.SUCCESS.value)
                 await live.sessions.read("task.destroy", handle)
-        except XapiFailure as failure:
-            if failure.code not in GONE:
-                raise
         live.sessions.released(handle)
         for welcome in self._held.pop(handle, ()):
             welcome.end()
@@ -180,12 +178,11 @@ async def _argument(live: LivePool, argument: Argument, opened: list[Welcome]) -
 
 
 async def _record(live: LivePool, handle: str) -> TaskRecord | None:
-    try:
+    wire: Wire = None
+    with IfThere():
         wire = await live.sessions.read("task.get_record", handle)
-    except XapiFailure as failure:
-        if failure.code in GONE:
-            return None
-        raise
+    if wire is None:
+        return None
     try:
         record: TaskRecord = convert(TaskRecord, wire)
     except msgspec.ValidationError as error:
