@@ -49,7 +49,7 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     advice += tools_report.ending(found)
     doubts = [doubt for view in views for doubt in overview.doubts(view)]
     lacking = any(one.state in {Drivers.NONE, Drivers.NO_AGENT} for one in judged)
-    headline = say("Guest tools: {counts}", counts=guests.counts([(one.found, one.state) for one in judged]))
+    headline = say("Guest tools: {counts}", counts=guests.counts(one.state for one in judged))
     parts: list[Part] = [Verdict(headline, mark=Mark.ATTENTION if doubts or lacking else Mark.PLAIN)]
     first = drivers.remedy(judged[0].found.vm, context.now) if judged else None
     advice += [say("First: {what}", what=first)] if first is not None else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -81,9 +81,9 @@ def _fits(vm: Vm, wanted: Wanted, now: float) -> bool:
     return not text or text in folded(vm.name) or any(text in folded(tag) for tag in vm.tags)
 
 
-def counts(judged: Sequence[tuple[Found, Drivers]]) -> Phrase:
+def counts(states: Iterable[Drivers]) -> Phrase:
     """How many guests are in which state, as the end of a headline."""
-    number = Counter(state for _, state in judged)
+    number = Counter(states)
     words: list[Phrase] = []
     if number[Drivers.NONE]:
         words.append(counted(number[Drivers.NONE], "guest has no tools", "guests have no tools"))
