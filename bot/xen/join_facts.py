@@ -45,10 +45,9 @@ class _HostDetails(
     api_version_minor: int = 0
 
 
-class _Vlan(msgspec.Struct, frozen=True, rename={"untagged": "untagged_PIF", "tagged": "tagged_PIF"}):
+class _Vlan(msgspec.Struct, frozen=True, rename={"untagged": "untagged_PIF"}):
     tag: int = -1
     untagged: str = ""
-    tagged: str = ""
 
 
 class _Address(msgspec.Struct, frozen=True, rename={"ip": "IP", "ipv6": "IPv6"}):
