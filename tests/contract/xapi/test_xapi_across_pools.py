@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from datacentre_client import Connect, Rpc, guest_of
-from storage_client import NETWORK, NULL, list_disks
+from storage_client import NETWORK, NULL, add_storage, list_disks
 
 from bot.lab.xapi import Datacentre
 
@@ -138,3 +138,15 @@ async def test_a_failed_crossing_leaves_nothing_there(datacentre: Datacentre, cr
     record = await crossing.here.call("VM.get_record", crossing.guest)
     assert (record["power_state"], record["current_operations"]) == ("Running", {})
     assert record["resident_on"] != NULL
+
+
+async def test_a_file_server_there_that_takes_no_writes_ends_the_crossing(
+    datacentre: Datacentre, crossing: Crossing
+) -> None:
+    storage = await add_storage(crossing.there, "far", host="xenserver4")
+    crossing.disks = dict.fromkeys(crossing.disks, storage)
+    await datacentre.do({"do": "nfs", "server": "nfsserver", "path": "/home/second", "read_only": True})
+    error = await crossing.here.fail("VM.migrate_send", *crossing.arguments())
+    assert error == ["VDI_IO_ERROR", "Device I/O errors"]
+    assert await crossing.there.call("SR.get_VDIs", storage) == []
+    assert await crossing.here.call("VM.get_power_state", crossing.guest) == "Running"

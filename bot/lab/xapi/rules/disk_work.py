@@ -7,6 +7,7 @@ from typing import Final
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import driver_failure
+from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules import nfs_mounts
 from bot.lab.xapi.rules.progress import advance
 from bot.lab.xapi.rules.reach import forward
@@ -131,7 +132,7 @@ async def fill(
     rate: Callable[[], float],
     *,
     scale: Callable[[float], float] = float,
-    target_database: Database | None = None,
+    target_pool: Pool | None = None,
 ) -> None:
     """Carries the data of one disk to another, step by step; the target grows with it.
 
@@ -141,20 +142,23 @@ async def fill(
         target: The disk that gets them.
         rate: Tells how many bytes a second can carry now.
         scale: Turns the share that is done into progress of the call's task.
-        target_database: The records of the target's pool when it is another one.
+        target_pool: The pool of the target when it is another one.
 
     Raises:
-        ApiError: `SR_BACKEND_FAILURE_44` when the target's repository is full on the way.
+        ApiError: `SR_BACKEND_FAILURE_44` when the target's repository is full on the way, `VDI_IO_ERROR` when a file
+            server takes no writes or has lost its directory.
     """
     pool, database = context.pool, context.pool.database
-    there = target_database or database
+    other = target_pool or pool
+    there = other.database
     total, size = compute_content(database, source), there.get("VDI", target, "virtual_size")
-    reached = [(database.get("VDI", source, "SR"), False)]
-    if target_database is None:
-        reached.append((database.get("VDI", target, "SR"), True))
+    origin, goal = database.get("VDI", source, "SR"), there.get("VDI", target, "SR")
     for step in range(1, _COPY_STEPS + 1):
         begun, end = scale((step - 1) / _COPY_STEPS), scale(step / _COPY_STEPS)
-        slowness = max([await nfs_mounts.reach_data(pool, storage, writes=writes) for storage, writes in reached])
+        slowness = max(
+            await nfs_mounts.reach_data(pool, origin, writes=False),
+            await nfs_mounts.reach_data(other, goal, writes=True),
+        )
         await advance(context, begun, end, total / _COPY_STEPS / rate() * slowness)
         wanted = min(size, max(EMPTY_DISK, total * step // _COPY_STEPS))
         grown = wanted - there.get("VDI", target, "physical_utilisation")

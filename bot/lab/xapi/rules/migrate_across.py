@@ -121,7 +121,7 @@ async def _carry(context: Context, there: Destination, moves: Moves, source: str
             return share * (begun + part * sizes[vdi]) / total
 
         rate = partial(find_rate, pool, source, (other, there.host, storage))
-        await fill(context, origin, made, rate, scale=place, target_database=other)
+        await fill(context, origin, made, rate, scale=place, target_pool=there.pool)
         refresh_disk(there.pool, made)
         done += sizes[vdi]
 
