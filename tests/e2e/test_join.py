@@ -5,6 +5,15 @@ from __future__ import annotations
 from story_lab import StoryLab, strings
 
 
+async def approved(lab: StoryLab) -> None:
+    """The join of xenserver4 is asked for, confirmed, and approved by somebody else."""
+    await lab.xen("pool-join xenserver4 to experiment", who="admin")
+    card = await lab.sees("xenserver4 joins experiment", "After you confirm it", "Confirm", who="admin", private=False)
+    await lab.press(card, "Confirm", who="admin")
+    card = await lab.sees("Approval needed", "only by being wiped", who="approver", private=False)
+    await lab.press(card, "Approve", who="approver")
+
+
 async def test_a_host_is_judged_with_both_values_before_anyone_tries(lab: StoryLab) -> None:
     await lab.xen("pool-check join xenserver2 to experiment", who="viewer")
     card = await lab.sees("xenserver2 can never join experiment as it is", "CPU vendor", who="viewer", private=True)
@@ -21,11 +30,7 @@ async def test_a_host_is_judged_with_both_values_before_anyone_tries(lab: StoryL
 
 
 async def test_a_host_that_fits_joins_and_its_entry_becomes_an_alias(lab: StoryLab) -> None:
-    await lab.xen("pool-join xenserver4 to experiment", who="admin")
-    card = await lab.sees("xenserver4 joins experiment", "Confirm", who="admin", private=False)
-    await lab.press(card, "Confirm", who="admin")
-    card = await lab.sees("Approval needed", "only by being wiped", who="approver", private=False)
-    await lab.press(card, "Approve", who="approver")
+    await approved(lab)
     await lab.sees("xenserver4 is a member of experiment", "Every shared storage", who="admin", private=False)
     await lab.xen("status", who="viewer")
     card = await lab.sees("xenserver4: 0 guests", who="viewer", private=True)

@@ -9,20 +9,13 @@ from pathlib import Path
 import pytest
 from mortal_life import MORTAL, NEVER, Life
 from story_lab import StoryLab, opened, story_lab, strings
+from test_join import approved
 
 JOIN = "Async.pool.join"
 #: Where the job stands when the bot dies, as its store names the step.
 INTENT = "RUNNING INTENT 0 #0: outbox, steps"
 SENT = "RUNNING SENT 1 #0: outbox, steps"
 ENDED = "SUCCEEDED DONE 1 #0: audit, jobs, locks, outbox, steps"
-
-
-async def approved(lab: StoryLab) -> None:
-    await lab.xen("pool-join xenserver4 to experiment", who="admin")
-    card = await lab.sees("xenserver4 joins experiment", "After you confirm it", who="admin", private=False)
-    await lab.press(card, "Confirm", who="admin")
-    card = await lab.sees("Approval needed", "only by being wiped", who="approver", private=False)
-    await lab.press(card, "Approve", who="approver")
 
 
 async def answers(lab: StoryLab, command: str, *words: str) -> str:
