@@ -148,7 +148,8 @@ def _after(read: BackupFacts, there: RestoreFacts, outage: float) -> Iterator[Ph
     if running:
         yield say("Outage: {vm} is off for about {time}, until its copy has booted.", vm=vm, time=Span(outage))
         always = (
-            "Whatever goes wrong, and if you cancel, {vm} is started again in {pool} first thing. It never runs twice."
+            "Whatever goes wrong, and if you cancel, {vm} is started again in {pool} first thing, once its copy"
+            " certainly does not run. It never runs twice."
         )
         yield say(always, vm=vm, pool=read.pool.name)
     else:
@@ -273,7 +274,10 @@ OPERATION = Operation(
     replan=_replan,
     look=look,
     running=_running,
-    when_stopped=say("The guest is started again first thing; the copy is removed with its disks."),
+    when_stopped=say(
+        "The guest is started again first thing, once its copy certainly does not run; the copy is removed with its"
+        " disks."
+    ),
     settle_s=30.0,
     crowded=frozenset({"VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS"}),
     then=_then,
