@@ -48,6 +48,10 @@ class Life:
         """Every step that was written down, once, in order."""
         return list(dict.fromkeys(self.store.with_name("steps").read_text().splitlines()))
 
+    def missed(self, points: Iterable[Point]) -> set[Point]:
+        """Which of them never came, but for labels put away after the end: of earlier steps that may be done before."""
+        return {one for one in points if not re.match(r"SUCCEEDED .*: steps\Z", one[1])} - self.struck
+
     async def alive(self) -> bool:
         return bool((await self.lab.get("state"))["bot"]["alive"])
 

@@ -12,10 +12,10 @@ from story_lab import StoryLab, opened, story_lab, strings
 from test_join import approved
 
 JOIN = "Async.pool.join"
-#: Where the job stands when the bot dies, as its store names the step.
-INTENT = "RUNNING INTENT 0 #0: outbox, steps"
-SENT = "RUNNING SENT 1 #0: outbox, steps"
-ENDED = "SUCCEEDED DONE 1 #0: audit, jobs, locks, outbox, steps"
+#: Where the job stands when the bot dies, as its store names the step, whatever else is stored beside it.
+INTENT = "RUNNING INTENT 0 #0: *steps"
+SENT = "RUNNING SENT 1 #0: *steps"
+ENDED = "SUCCEEDED DONE 1 #0: *jobs*steps"
 
 
 async def answers(lab: StoryLab, command: str, *words: str) -> str:

@@ -3,8 +3,8 @@
 The bot is the shipped one; what is replaced is what its interpreter gives it for `sqlite3.connect`. A step is a
 transaction that changed something, named by the tables it wrote and where the newest job and the last of its steps that
 has begun stand after it. A file `die` beside the store orders the death: a line `before` or `after` and a line with the
-step at which the process ends itself with -9, having written the file `dying` first. While the order is there, each
-step is written down in the file `steps` beside it.
+step, or a pattern of it, at which the process ends itself with -9, having written the file `dying` first. While the
+order is there, each step is written down in the file `steps` beside it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import sqlite3
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Mortal(sqlite3.Connection):
         step = f"{row[0] if row else ''}: {', '.join(sorted(self.written))}"
         with (self.folder / "steps").open("a") as steps:
             steps.write(f"{step}\n")
-        if step not in order[1:]:
+        if not any(fnmatchcase(step, one) for one in order[1:]):
             return super().execute(sql, *parameters)
         # Written before the transaction is, so that whoever sees it stored knows what comes next.
         (self.folder / "dying").touch()
