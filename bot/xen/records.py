@@ -274,6 +274,7 @@ class TaskRecord(Record, frozen=True, gc=False):
     name_label: str = ""
     status: str = "pending"
     progress: float = 0.0
+    result: str = ""
     error_info: tuple[str, ...] = ()
     allowed_operations: tuple[str, ...] = ()
     other_config: _Map = {}

@@ -17,9 +17,9 @@ from bot.errors import CannotTell, OutcomeUnknown, Unreachable, XapiFailure
 from bot.operations.ports import TaskStatus
 from bot.xen.faults import GONE, named_params
 from bot.xen.pool import LivePool
+from bot.xen.tasks import UNFINISHED, record_of, status_of
 
 _EVERY_S: Final = 1.0
-_UNFINISHED: Final = frozenset({TaskStatus.PENDING.value, TaskStatus.CANCELLING.value})
 _VALUE: Final = re.compile(r"\A\s*<value>\s*(?:<string>)?(.*?)(?:</string>)?\s*</value>\s*\Z", re.DOTALL)
 #: Answers that were lost: everything that is called here may be called twice.
 _TRIES: Final = 3
@@ -34,13 +34,14 @@ class NoAnswer(CannotTell):
 async def finished(live: LivePool, method: str, *args: object, within_s: float) -> str:
     """Has the pool carry out `Async.<method>`, which may come twice; gives the result as text.
 
-    Raises NoAnswer after so many seconds, Unreachable, XapiFailure with every parameter as sent but for names.
+    Raises NoAnswer after so many seconds, Unreachable also where the pool has forgotten the task, and XapiFailure with
+    every parameter as sent but for names.
     """
     tasks: list[str] = []
     try:
         async with asyncio.timeout(within_s):
             tasks.append(await _begun(live, method, args))
-            return await _ended(live, tasks[0])
+            return await _ended(live, method, tasks[0])
     except TimeoutError:
         raise NoAnswer(f"the pool gave no answer to {method} for {within_s:.0f} s") from None
     finally:
@@ -65,16 +66,19 @@ async def _begun(live: LivePool, method: str, args: tuple[object, ...]) -> str:
     raise Unreachable(f"pool {live.name} gave no answer to {method}")
 
 
-async def _ended(live: LivePool, task: str) -> str:
+async def _ended(live: LivePool, method: str, task: str) -> str:
     while True:
         # Taken before looking, so that a change between the look and the wait is not slept through.
         rung = live.model.task_bell(task).heard()
-        record = await live.sessions.read("task.get_record", task)
-        status = record.get("status")
-        if status == TaskStatus.SUCCESS.value:
-            return text_of(str(record.get("result", "")))
-        if status not in _UNFINISHED:
-            code, *params = [str(one) for one in record.get("error_info", [])] or ["TASK_CANCELLED"]
+        record = await record_of(live, task)
+        if record is None:
+            # It went with the coordinator's toolstack; of what it worked on that says nothing.
+            raise Unreachable(f"pool {live.name} has forgotten what came of {method}")
+        status = status_of(record)
+        if status is TaskStatus.SUCCESS:
+            return text_of(record.result)
+        if status not in UNFINISHED:
+            code, *params = record.error_info or ("TASK_CANCELLED",)
             raise XapiFailure(code, named_params(code, params, live.name_of))
         await asyncio.wait({rung}, timeout=_EVERY_S)
 
@@ -82,9 +86,10 @@ async def _ended(live: LivePool, task: str) -> str:
 async def _put_away(live: LivePool, task: str) -> None:
     """Removes a task that is over, and asks one that is not to stop; a pool that is silent keeps it for a day."""
     try:
-        if await live.sessions.read("task.get_status", task) in _UNFINISHED:
+        record = await record_of(live, task)
+        if record is not None and status_of(record) in UNFINISHED:
             await live.sessions.read("task.cancel", task)
-        else:
+        elif record is not None:
             await live.sessions.read("task.destroy", task)
     except (Unreachable, CannotTell) as reason:
         log.info("storage_task_left", task=task, reason=str(reason))

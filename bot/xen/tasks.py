@@ -27,7 +27,8 @@ from bot.xen.work import JOB_HEADER
 
 #: The feed wakes us; this is how long a dead feed may delay the news.
 POLL_AT_LEAST_EVERY_S: Final = 3.0
-_UNFINISHED: Final = frozenset({TaskStatus.PENDING, TaskStatus.CANCELLING})
+#: A task that stands so goes on.
+UNFINISHED: Final = frozenset({TaskStatus.PENDING, TaskStatus.CANCELLING})
 
 
 class LiveDriver:
@@ -85,7 +86,7 @@ class LiveDriver:
     async def task(self, pool: str, handle: str) -> TaskView | None:
         """The task as it is now; None when the pool no longer has it. Raises Unreachable, XapiFailure."""
         live = self._by_uuid(pool)
-        record = await _record(live, handle)
+        record = await record_of(live, handle)
         if record is None:
             live.sessions.released(handle)
             return None
@@ -97,7 +98,7 @@ class LiveDriver:
         Asked in both directions: `subtask_of` is only text to XAPI and outlives a parent that vanished.
         """
         live = self._by_uuid(pool)
-        record = await _record(live, parent)
+        record = await record_of(live, parent)
         found: dict[str, TaskRecord] = {}
         marked = await live.sessions.read(
             "task.get_all_records_where", f'field "subtask_of"="{parent.replace(chr(34), "")}"'
@@ -105,7 +106,7 @@ class LiveDriver:
         for ref, wire in marked.items():
             found[ref] = convert(TaskRecord, wire)
         for ref in record.subtasks if record is not None else ():
-            child = found.get(ref) or await _record(live, ref)
+            child = found.get(ref) or await record_of(live, ref)
             if child is not None:
                 found[ref] = child
         if record is None and not found:
@@ -129,8 +130,8 @@ class LiveDriver:
     async def cancel(self, pool: str, handle: str) -> bool:
         """Asks the pool to stop the task; False when it cannot be or is over. Raises Unreachable, XapiFailure."""
         live = self._by_uuid(pool)
-        record = await _record(live, handle)
-        if record is None or _status(record) not in _UNFINISHED:
+        record = await record_of(live, handle)
+        if record is None or status_of(record) not in UNFINISHED:
             return False
         try:
             # Asking again does no harm, so that a lost answer may be repeated like that of a read.
@@ -144,10 +145,10 @@ class LiveDriver:
     async def close_task(self, pool: str, handle: str) -> None:
         """Removes a finished task, or our parent. Raises Unreachable, XapiFailure."""
         live = self._by_uuid(pool)
-        record = await _record(live, handle)
+        record = await record_of(live, handle)
         with IfThere():
             if record is not None:
-                if _status(record) in _UNFINISHED and record.subtask_of == NULL_REF:
+                if status_of(record) in UNFINISHED and record.subtask_of == NULL_REF:
                     # Nothing ever finishes a parent, and a pending task stays after `task.destroy`. A call's own task
                     # has a parent and is left alone: only the pool may say that it is done.
                     await live.sessions.read("task.set_status", handle, TaskStatus.SUCCESS.value)
@@ -177,7 +178,8 @@ async def _argument(live: LivePool, argument: Argument, opened: list[Welcome]) -
             return welcome.wire
 
 
-async def _record(live: LivePool, handle: str) -> TaskRecord | None:
+async def record_of(live: LivePool, handle: str) -> TaskRecord | None:
+    """A task by its reference; None when the pool no longer has it. Raises Unreachable, XapiFailure."""
     wire: Wire = None
     with IfThere():
         wire = await live.sessions.read("task.get_record", handle)
@@ -190,7 +192,8 @@ async def _record(live: LivePool, handle: str) -> TaskRecord | None:
     return record
 
 
-def _status(record: TaskRecord) -> TaskStatus:
+def status_of(record: TaskRecord) -> TaskStatus:
+    """How a task stands."""
     try:
         return TaskStatus(record.status)
     except ValueError:
@@ -199,8 +202,8 @@ def _status(record: TaskRecord) -> TaskStatus:
 
 
 def _view(live: LivePool, handle: str, record: TaskRecord) -> TaskView:
-    status = _status(record)
-    if status not in _UNFINISHED:
+    status = status_of(record)
+    if status not in UNFINISHED:
         live.sessions.released(handle)
     code, *params = record.error_info or ("",)
     return TaskView(

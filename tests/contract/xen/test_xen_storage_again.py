@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from xen_lab import arm, settled, until
 from bot.domain.job import JobState
 from bot.domain.plan import Plan, Risk
 from bot.domain.texts import plain
+from bot.errors import Unreachable
 from bot.lab.xapi import Datacentre
 from bot.operations import sr_check
+from bot.operations.trying import MARK
 from bot.xen import storing
 from bot.xen.storage_facts import is_up
 
@@ -176,6 +179,19 @@ async def test_a_file_server_that_falls_silent_in_the_middle_is_told_and_what_is
     assert "xenserver3: the pool gave no answer to VDI.snapshot for 4 s" in told(record)
     assert "See that the file server answers, then remove what is left by hand" in told(record)
     assert f"Disks are left on nfs-vhd, called xenbot storage {record.nonce}" in told(record)
+
+
+async def test_a_pool_that_forgets_its_tasks_is_not_taken_to_have_removed_a_disk(
+    lab: Datacentre, jobs: StorageBench
+) -> None:
+    pool, sr = jobs.uuid(), jobs.pools.sr("nfs-vhd").uuid
+    await jobs.pools.storing.make_disk(pool, sr, jobs.pools.host("xenserver1").uuid, f"{MARK} x", 1 << 20)
+    await arm(lab, "Async.VDI.destroy", "hold", "end", times=1)
+    removing = asyncio.create_task(jobs.pools.storing.remove_disks(pool, sr, f"{MARK} x"))
+    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
+    await lab.do({"do": "restart_toolstack", "host": "xenserver1"})
+    with pytest.raises(Unreachable, match=r"has forgotten what came of VDI.destroy"):
+        await removing
 
 
 async def test_a_slow_file_server_is_waited_for(lab: Datacentre, jobs: StorageBench) -> None:
