@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bench_status import times_ms
 from large_world import NEWCOMER, POOL, with_a_newcomer
-from measuring import StoryLab, apart, beside, quantile, spread, table, wire
+from measuring import StoryLab, against_stock, answers_ms, apart, wire
 from story_lab import strings
 
 pytestmark = pytest.mark.bench
@@ -39,27 +38,7 @@ async def test_time_of_a_check_of_a_join(tmp_path: Path) -> None:
     world.write_text(with_a_newcomer(HOSTS, GUESTS), encoding="utf-8")
     async with apart(tmp_path, str(world)) as both, wire(both.slack) as seen:
         await both.slack.until(lambda: _can_join(both.slack), "both sides read")
-        seen.entries.clear()
-        for count in range(1, TIMES + 1):
-            assert (await both.slack.xen(ASKED))["ok"]
-            await seen.until(lambda count=count: len(times_ms(seen.entries)) >= count)
-        ours = times_ms(seen.entries)
+        ours = await answers_ms(both.slack, seen, ASKED, TIMES)
         assert await _can_join(both.slack)
-        await both.kill_bot()
-        hosts, password = both.pool.info["hosts"], both.pool.info["password"]
-        # The first reading lets the lab encode its records, which it keeps.
-        for _ in range(2):
-            theirs = 0.0
-            for name in ("host001", NEWCOMER):
-                async with beside("stock", url=hosts[name]["https"], password=password, classes=CLASSES) as said:
-                    theirs += 1000 * said["took_s"]
-    header = ["", "times", "median", "p99", "max"]
-    where = f"a host and a pool of {HOSTS}x{GUESTS}"
-    table(f"From the command's arrival to its answer, ms, {where}", header, [spread("/xen pool-check join", ours)])
-    ratio = quantile(ours, 0.5) / theirs
-    rows = [
-        ["xenbot, every rule judged", quantile(ours, 0.5)],
-        ["stock client, reading alone", theirs],
-        ["ratio", ratio],
-    ]
-    table("The same facts of both sides, ms", ["", ""], rows)
+        where = f"a host and a pool of {HOSTS}x{GUESTS}"
+        await against_stock(both, "/xen pool-check join", ours, CLASSES, ["host001", NEWCOMER], where)

@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -152,6 +153,51 @@ class Buckets:
         """The upper bound, in seconds, that `share` of what came after `before` did not exceed."""
         news = {bound: count - before._counts[bound] for bound, count in self._counts.items()}
         return min(bound for bound, count in news.items() if count >= share * news[float("inf")])
+
+
+async def answers_ms(lab: StoryLab, seen: Wire, text: str, times: int) -> list[float]:
+    """Milliseconds from the arrival of a command at the bot to its answer, for each of so many, one after the other."""
+    seen.entries.clear()
+    for count in range(1, times + 1):
+        assert (await lab.xen(text))["ok"]
+        await seen.until(lambda count=count: len(_times_ms(seen.entries)) >= count)
+    return _times_ms(seen.entries)
+
+
+def _times_ms(entries: list[dict[str, Any]]) -> list[float]:
+    """From each command's frame to the arrival of what the bot answered; its own ack lies between."""
+    seen = [
+        entry
+        for entry in entries
+        if (entry["kind"], entry["what"]) == ("frame_out", "slash_commands") or entry["kind"] == "response_url"
+    ]
+    return [
+        1000 * (answer["at"] - command["at"]) - (answer["ms"] or 0.0)
+        for command, answer in pairwise(seen)
+        if command["kind"] == "frame_out" and answer["kind"] == "response_url"
+    ]
+
+
+async def against_stock(
+    both: Apart, command: str, ours: Sequence[float], classes: list[str], hosts: Sequence[str], where: str = LARGE
+) -> None:
+    """Prints the times of a command's answers, and of the stock client's reading of what they are made of.
+
+    That reads all records of the classes from each host in turn, with the bot gone, and judges nothing.
+    """
+    await both.kill_bot()
+    known, password = both.pool.info["hosts"], both.pool.info["password"]
+    # The first reading lets the lab encode its records, which it keeps.
+    for _ in range(2):
+        theirs = 0.0
+        for host in hosts:
+            async with beside("stock", url=known[host]["https"], password=password, classes=classes) as said:
+                theirs += 1000 * said["took_s"]
+    header = ["", "times", "median", "p99", "max"]
+    table(f"From the command's arrival to its answer, ms, {where}", header, [spread(command, ours)])
+    own = quantile(ours, 0.5)
+    rows = [["xenbot, read and judged", own], ["stock client, reading alone", theirs], ["ratio", own / theirs]]
+    table("The same facts, ms", ["", ""], rows)
 
 
 async def typed(lab: StoryLab, text: str, rounds: int) -> list[float]:
