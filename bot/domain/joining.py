@@ -12,7 +12,8 @@ class Side(msgspec.Struct, frozen=True):
 
     `coordinator` stands for the side's versions and settings. `software` is its `software_version`, `edition` its
     licence, `api` its API version ("2.21"), `auth` the external authentication (type and service). Guests are named;
-    `updates` are the UUIDs of those that every host of a pool must have. `pooling` tells that the licence includes
+    `guidances` are what updates still ask of a host, by its name, `updates` the names by UUID of those that every host
+    of a pool must have. `pooling` tells that the licence includes
     pools, `cluster` the device and VLAN that the cluster of its storage talks over, None where there is none, and
     `addressed` the devices of the coordinator that have an address. `vlans` are those beside that of the management
     interface, `management` the device, VLAN and kind of address of that interface, None where there is none. `drivers`
@@ -28,8 +29,8 @@ class Side(msgspec.Struct, frozen=True):
     edition: str
     api: str
     auth: tuple[str, str]
-    guidances: tuple[str, ...]
-    updates: frozenset[str]
+    guidances: dict[str, tuple[str, ...]]
+    updates: dict[str, str]
     pooling: bool
     cluster: tuple[str, int] | None
     addressed: tuple[str, ...]
@@ -62,6 +63,11 @@ class JoinFacts(msgspec.Struct, frozen=True):
     restarting: tuple[str, ...]
     read_at: float
     under_way: bool = False
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the host is a member of that pool already."""
+        return self.joining.pool.uuid == self.pool.pool.uuid
 
 
 class Membership(msgspec.Struct, frozen=True):

@@ -85,7 +85,7 @@ def _live(read: JoinFacts) -> Check:
 def _rules(read: JoinFacts) -> list[Check]:
     found = []
     for one in told(read):
-        if one.key == _ALONE and read.joining.pool.uuid == read.pool.pool.uuid:
+        if one.key == _ALONE and read.is_member:
             host, pool = read.joining.coordinator.name, read.pool.pool.name
             found.append(already(one.key, one.title, say("{host} is a member of {pool}", host=host, pool=pool)))
         else:

@@ -62,6 +62,7 @@ class _ClusterHost(msgspec.Struct, frozen=True, rename={"pif": "PIF"}):
 
 class _Update(msgspec.Struct, frozen=True):
     uuid: str = ""
+    name_label: str = ""
     enforce_homogeneity: bool = False
 
 
@@ -162,10 +163,16 @@ async def _side(pool: LivePool, host: str) -> Side:
         edition=own.edition,
         api=f"{own.api_version_major}.{own.api_version_minor}",
         auth=(own.external_auth_type, own.external_auth_service_name),
-        guidances=tuple(sorted({todo for one in tables.of(HostRecord).values() for todo in one.pending_guidances})),
-        updates=frozenset(
-            updates[ref].uuid for ref in record.updates if ref in updates and updates[ref].enforce_homogeneity
-        ),
+        guidances={
+            one.name_label: _names(one.pending_guidances)
+            for one in tables.of(HostRecord).values()
+            if one.pending_guidances
+        },
+        updates={
+            one.uuid: one.name_label or one.uuid
+            for one in (updates[ref] for ref in record.updates if ref in updates)
+            if one.enforce_homogeneity
+        },
         pooling=details.restrictions.get("restrict_pooling") != "true",
         cluster=_cluster(pool, clustered.values()),
         addressed=tuple(_addressed(pool, chosen, addresses)),

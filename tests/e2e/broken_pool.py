@@ -76,19 +76,24 @@ class Pool:
             await self.set(*self._undo.pop())
 
 
+async def answer(lab: StoryLab, command: str, word: str) -> dict[str, Any]:
+    """What a viewer is told in private to a command that is typed now, with that word in it."""
+    known = {message["ts"] for message in await lab.screen("viewer")}
+    assert (await lab.xen(command, who="viewer"))["ok"]
+
+    async def answered() -> dict[str, Any] | None:
+        news = [one for one in await lab.screen("viewer") if one["ts"] not in known]
+        return next((one for one in news if word in strings(one)), None)
+
+    return await lab.until(answered, f"the answer to {command}")
+
+
 async def check(lab: StoryLab, *words: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The answer to a new check that holds these words and not those; facts take a moment from the pool to the bot."""
     missed: list[str] = []
 
     async def look() -> dict[str, Any] | None:
-        known = {message["ts"] for message in await lab.screen("viewer")}
-        assert (await lab.xen("pool-check experiment all", who="viewer"))["ok"]
-
-        async def answered() -> dict[str, Any] | None:
-            news = [one for one in await lab.screen("viewer") if one["ts"] not in known]
-            return next((one for one in news if "fine" in strings(one)), None)
-
-        message = await lab.until(answered, "the answer to pool-check")
+        message = await answer(lab, "pool-check experiment all", "fine")
         text = strings(message)
         missed[:] = [word for word in words if word not in text] + [f"not {word}" for word in without if word in text]
         return None if missed else message

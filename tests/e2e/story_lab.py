@@ -35,10 +35,9 @@ def strings(value: Any) -> str:
 class StoryLab:
     """The lab of one test."""
 
-    def __init__(self, http: aiohttp.ClientSession, info: dict[str, Any], process: asyncio.subprocess.Process) -> None:
+    def __init__(self, http: aiohttp.ClientSession, info: dict[str, Any]) -> None:
         self.http = http
         self.info = info
-        self.process = process
         self.ops = info["channels"]["ops"]
         self._unanswered: list[tuple[str, str]] = []
 
@@ -211,7 +210,7 @@ async def story_lab(data: Path, *options: str) -> AsyncIterator[StoryLab]:
                 f"the lab ended with {code} before it was ready: {(data / 'lab.log').read_text()[-4000:]}"
             )
         async with aiohttp.ClientSession() as http:
-            yield StoryLab(http, json.loads(line), process)
+            yield StoryLab(http, json.loads(line))
     finally:
         if process.returncode is None:
             process.terminate()

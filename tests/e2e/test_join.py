@@ -23,6 +23,11 @@ async def test_a_host_is_judged_with_both_values_before_anyone_tries(lab: StoryL
     assert "Running guests" in text, "every obstacle at once, not the first one alone"
     await lab.xen("pool-check join xenserver-fp1 to experiment", who="viewer")
     await lab.sees("xenserver-fp1 cannot join experiment", "9.0.0", "8.4.0", "is newer", who="viewer", private=True)
+    await lab.xen("pool-check join xenserver3 to experiment", who="viewer")
+    await lab.sees("xenserver3 is a member of experiment already", "nothing has to be done", who="viewer", private=True)
+    await lab.xen("pool-check join xenserver1 to xenserver4", who="viewer")
+    card = await lab.sees("xenserver1 can never join xenserver4 as it is", "Running guests", who="viewer", private=True)
+    assert strings(card).count("Fix: ") == 1, "nobody shuts a pool's guests down for a join that cannot be"
     await lab.xen("pool-check join xenserver4 to experiment", who="viewer")
     card = await lab.sees("xenserver4 can join experiment", "rules kept", who="viewer", private=True)
     await lab.press(card, "Show all", who="viewer")

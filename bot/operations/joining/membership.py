@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.domain.joining import JoinFacts, Side
+import msgspec
+
+from bot.domain.joining import JoinFacts
 from bot.domain.plan import Grade
 from bot.domain.texts import Code, Phrase, say
 from bot.domain.words import counted
@@ -26,16 +28,8 @@ def rules(facts: JoinFacts) -> Iterator[Rule]:
     """Those rules, judged."""
     host, pool = facts.joining, facts.pool
     name = host.coordinator.name
-    member = host.pool.uuid == pool.pool.uuid
-    yield rule(
-        "alone",
-        "Other hosts",
-        well=len(host.hosts) == 1 and not member,
-        mine=say("already a member") if member else counted(len(host.hosts), "host", "hosts"),
-        theirs=counted(len(pool.hosts), "host", "hosts"),
-        fix=_apart(host, member=member),
-    )
-    left = any(one.uuid == host.coordinator.uuid for one in pool.hosts) and not member
+    yield _alone(facts)
+    left = any(one.uuid == host.coordinator.uuid for one in pool.hosts) and not facts.is_member
     broken = say("A join broke off half-way. {remedy}", remedy=remedy(host.coordinator.uuid, pool.pool.name))
     yield rule(
         "left-over",
@@ -60,8 +54,10 @@ def rules(facts: JoinFacts) -> Iterator[Rule]:
         "Pool size",
         well=not pool.small or len(pool.hosts) < _SMALL,
         mine=say("one host more"),
-        theirs=say("at most {n} by its licence", n=_SMALL) if pool.small else say("no limit"),
-        fix=say("Another licence, or a pool with room."),
+        theirs=say("{n} of at most {most} by its licence", n=len(pool.hosts), most=_SMALL)
+        if pool.small
+        else say("no limit"),
+        fix=say("Give {pool} a licence without that limit, or choose a pool with room.", pool=pool.pool.name),
     )
     yield rule(
         "management",
@@ -102,17 +98,22 @@ def _switched(value: object) -> Phrase:
     return say("on") if value else say("off")
 
 
-def _apart(host: Side, *, member: bool) -> Phrase:
-    name = host.coordinator.name
-    if member:
-        return say("{host} is a member already: nothing has to be done.", host=name)
-    if host.coordinator.coordinator:
-        return say("A coordinator of other hosts cannot join: take them out of its pool first.")
-    return say(
-        "{host} is a member of {pool}: only ejected from there, which wipes it, could it join another.",
-        host=name,
-        pool=host.pool.name,
-    )
+def _alone(facts: JoinFacts) -> Rule:
+    """Only a host without others joins; where it has some, what they run and use is not its own to be removed."""
+    host, pool = facts.joining, facts.pool
+    name, home = host.coordinator.name, host.pool.name
+    mine = counted(len(host.hosts), "host", "hosts")
+    if facts.is_member:
+        mine, fix = say("a member already"), say("{host} is a member already: nothing has to be done.", host=name)
+    elif host.coordinator.coordinator:
+        fix = say("A coordinator of other hosts cannot join: eject these from its pool first, which wipes them.")
+    else:
+        mine = say("a member of {pool}", pool=home)
+        fix = say("Only an eject from {pool}, which wipes {host}, lets it join another pool.", host=name, pool=home)
+    well = len(host.hosts) == 1 and not facts.is_member
+    theirs = counted(len(pool.hosts), "host", "hosts")
+    judged = rule("alone", "Other hosts", well=well, mine=mine, theirs=theirs, fix=fix)
+    return msgspec.structs.replace(judged, final=not well and not facts.is_member)
 
 
 def _cluster_network(facts: JoinFacts) -> Rule:

@@ -13,6 +13,9 @@ from bot.operations.joining.rules import told
 def message(facts: JoinFacts, *, whole: bool) -> Message:
     """The answer to a check before a join; `whole` shows the rules that are kept as well."""
     host, pool = facts.joining.coordinator.name, facts.pool.pool.name
+    if facts.is_member:
+        already = say("{host} is a member of {pool} already", host=host, pool=pool)
+        return Message(already, (Verdict(already, (say("nothing has to be done"),), Mark.DONE),))
     judged = told(facts)
     broken = [one for one in judged if one.grade is Grade.BLOCKED]
     amiss = [one for one in judged if one.grade is not Grade.OK]

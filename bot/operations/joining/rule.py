@@ -18,7 +18,7 @@ _SHOWN = 4
 class Rule(msgspec.Struct, frozen=True):
     """A rule, judged. `mine` is the value of the joining host, `theirs` that of the pool.
 
-    `final` tells that it is broken for good: nothing that anybody could set at either side mends it.
+    `final` tells that no setting of either side mends it, so that nobody should begin to mend the others for it.
     """
 
     key: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -31,7 +31,7 @@ def rules(facts: JoinFacts) -> tuple[Rule, ...]:
 
 
 def told(facts: JoinFacts) -> tuple[Rule, ...]:
-    """Every rule in the order to be read in: one that is broken for good comes first.
+    """Every rule in the order to be read in: one that no setting mends comes first.
 
     Beside it no other has a fix: whoever shut guests down for it would have done so for nothing.
     """
@@ -60,23 +60,33 @@ def _guests(facts: JoinFacts) -> Iterator[Rule]:
         theirs=say("may work"),
         fix=say("Wait until nothing goes on at the guests there."),
     )
-    guidances = sorted({*host.guidances, *pool.guidances})
+    unfinished = sorted({*host.guidances, *pool.guidances})
     yield rule(
         "guidance",
         "Updates to finish",
-        well=not guidances,
-        mine=listed([one.replace("_", " ") for one in host.guidances]),
-        theirs=listed([one.replace("_", " ") for one in pool.guidances]),
-        fix=say("Do what the updates still ask for, mostly a reboot, on the side that lacks it."),
+        well=not unfinished,
+        mine=_asked(host),
+        theirs=_asked(pool),
+        fix=say("Do on {hosts} what the updates still ask for, mostly a reboot.", hosts=listed(unfinished)),
     )
     yield rule(
         "upgrade",
         "Upgrade going on",
         well=not (host.pool.upgrading or pool.pool.upgrading or host.working or pool.working),
-        mine=listed(host.working) if host.working else yes(host.pool.upgrading),
-        theirs=listed(pool.working) if pool.working else yes(pool.pool.upgrading),
-        fix=say("Finish the upgrade, or whatever the pool is at, first."),
+        mine=_spaced(host.working) if host.working else yes(host.pool.upgrading),
+        theirs=_spaced(pool.working) if pool.working else yes(pool.pool.upgrading),
+        fix=say("Finish the upgrade, or wait until what goes on there has ended."),
     )
+
+
+def _asked(side: Side) -> Phrase:
+    """What updates still ask of the hosts of a side."""
+    return _spaced(sorted({todo for todos in side.guidances.values() for todo in todos}))
+
+
+def _spaced(names: Sequence[str]) -> Phrase:
+    """Names of XAPI as words."""
+    return listed([one.replace("_", " ") for one in names])
 
 
 def _version(side: Side) -> str:
@@ -86,15 +96,27 @@ def _version(side: Side) -> str:
     return f"{name} {side.coordinator.version}" + (f" ({build})" if build else "")
 
 
+def _versions(host: Side, pool: Side) -> tuple[Phrase, Phrase]:
+    """Both sides' versions; where they read alike, with what else differs beside them."""
+    alike = _version(host) == _version(pool)
+    apart = [key for key in _SAME if alike and host.software.get(key) != pool.software.get(key)]
+    return _told_apart(host, apart), _told_apart(pool, apart)
+
+
+def _told_apart(side: Side, by: Sequence[str]) -> Phrase:
+    also = [f"{key.replace('_', ' ')} {side.software.get(key, '?')}" for key in by]
+    return say("{version}", version=many([_version(side), *also]))
+
+
 def _same_version(host: Side, pool: Side) -> Phrase:
-    name, wanted = host.coordinator.name, _version(pool)
+    name, (mine, wanted) = host.coordinator.name, _versions(host, pool)
     if _numbers(host) > _numbers(pool):
         return say(
             "{host} is newer, and no host goes back but by a new installation: bring {pool} to {version} first, or "
             "install {host} anew with {wanted}.",
             host=name,
             pool=pool.pool.name,
-            version=_version(host),
+            version=mine,
             wanted=wanted,
         )
     return say("Bring {host} to {version}, with the same updates, then join.", host=name, version=wanted)
@@ -107,29 +129,26 @@ def _numbers(side: Side) -> list[int]:
 
 def _software(facts: JoinFacts) -> Iterator[Rule]:
     host, pool = facts.joining, facts.pool
-    name, fix = facts.joining.coordinator.name, _same_version(host, pool)
+    fix, (mine, theirs) = _same_version(host, pool), _versions(host, pool)
     alike = all(host.software.get(key) == pool.software.get(key) for key in _SAME)
-    yield rule("version", "Version", well=alike, mine=text(_version(host)), theirs=text(_version(pool)), fix=fix)
+    yield rule("version", "Version", well=alike, mine=mine, theirs=theirs, fix=fix)
     yield rule(
         "api",
         "API and database",
         well=host.api == pool.api and host.software.get("db_schema") == pool.software.get("db_schema"),
         mine=say("API {api}, schema {schema}", api=host.api, schema=host.software.get("db_schema", "?")),
         theirs=say("API {api}, schema {schema}", api=pool.api, schema=pool.software.get("db_schema", "?")),
-        fix=fix if alike else say("They come with the version."),
+        fix=say("Both run one version, so an update is half done on one side: finish it there, then join.")
+        if alike
+        else say("They come with the version."),
     )
     yield rule(
         "updates",
         "Updates",
-        well=host.updates == pool.updates,
+        well=host.updates.keys() == pool.updates.keys(),
         mine=counted(len(host.updates), "update", "updates"),
         theirs=counted(len(pool.updates), "update", "updates"),
-        fix=say(
-            "Apply the same ones: {host} lacks {lacking}, and has {more} that the pool lacks.",
-            host=name,
-            lacking=len(pool.updates - host.updates),
-            more=len(host.updates - pool.updates),
-        ),
+        fix=say("Apply the same ones on both: {lacking}.", lacking=many([*_lacking(facts)])),
     )
     yield rule(
         "edition",
@@ -137,8 +156,20 @@ def _software(facts: JoinFacts) -> Iterator[Rule]:
         well=host.edition == pool.edition,
         mine=text(host.edition),
         theirs=text(pool.edition),
-        fix=say("Give {host} the licence of the pool.", host=name),
+        fix=say("Give {host} the licence of the pool.", host=host.coordinator.name),
     )
+
+
+def _lacking(facts: JoinFacts) -> Iterator[Phrase]:
+    """Which updates of the other a side lacks, where it lacks any."""
+    host, pool = facts.joining, facts.pool
+    for name, mine, theirs in (
+        (host.coordinator.name, host.updates, pool.updates),
+        (pool.pool.name, pool.updates, host.updates),
+    ):
+        lacking = sorted(update for uuid, update in theirs.items() if uuid not in mine)
+        if lacking:
+            yield say("{side} lacks {updates}", side=name, updates=listed(lacking))
 
 
 def _processors(facts: JoinFacts) -> Iterator[Rule]:
@@ -168,8 +199,12 @@ def _features(facts: JoinFacts) -> Rule:
     if host.cpu_vendor != pool.coordinator.cpu_vendor:
         return Rule("cpu-features", title, Grade.OK, *models)
     if offered is None or shared is None:
-        fix = say("Not every host tells the features of its CPU, so nobody can say what the pool would lose.")
-        return Rule("cpu-features", title, Grade.UNKNOWN, *models, fix)
+        fix = say(
+            "What the pool would lose cannot be told here: compare what {command} says on both.",
+            command=Code("xe host-cpu-info"),
+        )
+        told_of = (_described(host.cpu_model, offered), _described(pool.coordinator.cpu_model, shared))
+        return Rule("cpu-features", title, Grade.UNKNOWN, *told_of, fix)
     names, count = cpu_features.missing(shared, offered)
     mine = say("{model}, lacks {n}", model=host.cpu_model, n=counted(count, "feature", "features"))
     if not count:
@@ -185,6 +220,10 @@ def _features(facts: JoinFacts) -> Rule:
         host=host.name,
     )
     return Rule("cpu-features", title, Grade.WARNING, mine, text(pool.coordinator.cpu_model), fix)
+
+
+def _described(model: str, features: tuple[int, ...] | None) -> Phrase:
+    return say("{model}, which tells no features", model=model) if features is None else text(model)
 
 
 def _shared_features(pool: Side) -> tuple[int, ...] | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from bot.domain.joining import JoinFacts
-from bot.domain.texts import many, say
+from bot.domain.joining import JoinFacts, Side
+from bot.domain.texts import Phrase, say
 from bot.domain.words import counted
 from bot.operations.joining.rule import NONE, Rule, listed, rule, text, yes
+
+#: Of a fingerprint in hexadecimal pairs, as much as tells two apart: six pairs.
+_BEGINNING = 17
 
 
 def rules(facts: JoinFacts) -> Iterator[Rule]:
@@ -83,7 +86,7 @@ def _settings(facts: JoinFacts) -> Iterator[Rule]:
         well=host.auth == pool.auth,
         mine=text(" ".join(part for part in host.auth if part)),
         theirs=text(" ".join(part for part in pool.auth if part)),
-        fix=say("Join {host} to the same directory, or take it out of its own.", host=host.coordinator.name),
+        fix=_directory(host, pool),
     )
     mine, theirs = (side.software.get("network_backend", "") for side in (host, pool))
     yield rule(
@@ -102,20 +105,31 @@ def _settings(facts: JoinFacts) -> Iterator[Rule]:
         theirs=listed(pool.controllers),
         fix=say("Give both the same controller, or none."),
     )
-    lacking = sorted(kind for kind, features in pool.drivers.items() if _older(host.drivers.get(kind, {}), features))
+    lacking = sorted(
+        f"{feature} of {kind}"
+        for kind, features in pool.drivers.items()
+        for feature, version in features.items()
+        # A feature of an older version is as good as none.
+        if host.drivers.get(kind, {}).get(feature, -1) < version
+    )
     yield rule(
         "drivers",
         "Storage drivers",
         well=not lacking,
-        mine=say("lacks features of {kinds}", kinds=many(lacking)) if lacking else say("has all of the pool's"),
+        mine=say("lacks {features}", features=listed(lacking)) if lacking else say("has all of the pool's"),
         theirs=counted(len(pool.drivers), "driver", "drivers"),
         fix=say("Install the same storage drivers in the same versions on {host}.", host=host.coordinator.name),
     )
 
 
-def _older(mine: dict[str, int], theirs: dict[str, int]) -> bool:
-    """Whether a driver lacks a feature of the pool's, or has an older version of it."""
-    return any(mine.get(feature, -1) < version for feature, version in theirs.items())
+def _directory(host: Side, pool: Side) -> Phrase:
+    """How a host comes to ask the same directory as the pool who people are."""
+    name, home = host.coordinator.name, pool.pool.name
+    if not any(host.auth):
+        return say("Join {host} to the directory of {pool}.", host=name, pool=home)
+    if not any(pool.auth):
+        return say("Take {host} out of its directory, since {pool} has none.", host=name, pool=home)
+    return say("Take {host} out of its directory and join it to that of {pool}.", host=name, pool=home)
 
 
 def _security(facts: JoinFacts) -> Iterator[Rule]:
@@ -135,7 +149,12 @@ def _security(facts: JoinFacts) -> Iterator[Rule]:
         "authorities",
         "Trusted authorities",
         well=not other,
-        mine=listed(sorted(host.certificates)),
-        theirs=listed(sorted(pool.certificates)),
-        fix=say("{names} is another certificate on either side. Remove the wrong one.", names=listed(other)),
+        mine=listed(_shown(host.certificates, other)),
+        theirs=listed(_shown(pool.certificates, other)),
+        fix=say("{names} is another certificate on each side. Remove the wrong one.", names=listed(other)),
     )
+
+
+def _shown(certificates: dict[str, str], other: Sequence[str]) -> list[str]:
+    """The names of authorities; where some differ, only these, with the beginnings of their fingerprints."""
+    return [f"{name} {certificates[name][:_BEGINNING]}" for name in other] if other else sorted(certificates)

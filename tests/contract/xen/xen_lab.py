@@ -18,7 +18,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bot.domain.calls import Call, Options, Ref
+from bot.domain.joining import JoinFacts
+from bot.domain.plan import Grade
 from bot.lab.xapi import Datacentre
+from bot.operations.joining.rule import Rule
+from bot.operations.joining.rules import rules
 from bot.xen import HostSettings, Pools, PoolSettings
 
 PASSWORD = "only for the lab"
@@ -169,3 +173,17 @@ def migrate(pools: Pools, vm: str, host: str) -> Call:
     """The call that moves a guest."""
     options = Options({"live": "true"})
     return Call("VM.pool_migrate", (Ref("VM", pools.vm(vm).uuid), Ref("host", pools.host(host).uuid), options))
+
+
+async def judged(pools: Pools, host: str, target: str) -> tuple[JoinFacts, list[Rule]]:
+    """What speaks against a join, or is to be told before it."""
+    pool = pools.pool(target).pool
+    assert pool is not None
+    facts = await pools.joining(pools.host(host).uuid, pool.uuid)
+    return facts, [one for one in rules(facts) if one.grade is not Grade.OK]
+
+
+async def joined(pools: Pools, facts: JoinFacts) -> None:
+    """Lets the host join, and waits for the end of it."""
+    ends = facts.joining.coordinator.uuid, facts.pool.pool.uuid
+    await pools.members.ended(*ends, await pools.members.begin(*ends))

@@ -50,6 +50,15 @@ NEWER = side(
     api="2.23",
 )
 FIT = side(4)
+#: A member of another pool, with all that goes on there.
+MEMBER = side(
+    6,
+    host={"name": "xenserver6", "coordinator": False},
+    pool=msgspec.structs.replace(world.ALONE, uuid="p-7", name="production"),
+    hosts=(host(6), host(7)),
+    running=("mail", "web1"),
+    shared=("nfs-vhd",),
+)
 
 
 def check(facts: HealthFacts, *, whole: bool = False) -> Message:
@@ -128,6 +137,7 @@ CARDS: dict[str, Callable[[], Message]] = {
     "join-newer-version": lambda: joining.message(joins(NEWER), whole=False),
     "join-fit": lambda: joining.message(joins(FIT), whole=False),
     "join-fit-all": lambda: joining.message(joins(FIT), whole=True),
+    "join-from-another-pool": lambda: joining.message(joins(MEMBER), whole=False),
     "join-proposed": lambda: story.card(
         job(pool_join.decide(joins(FIT), ApprovalSettings()), JobState.PROPOSED, approvers_needed=1),
         pool_join.OPERATION,

@@ -1,16 +1,72 @@
-"""What speaks against a join, done to a lab; and a join as it is judged and as it is tried."""
+"""What speaks against a join: done to the records of a lab, told to people, and taken back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from bot.domain.joining import JoinFacts
-from bot.domain.plan import Grade
+import msgspec
+
+from bot.domain.plan import SIGNS, Grade
 from bot.lab.xapi import Datacentre
-from bot.operations.joining.rule import Rule
-from bot.operations.joining.rules import rules
-from bot.xen import Pools
+from bot.lab.xapi.rules.half_joined import add_half_joined
+from bot.lab.xapi.schema.model import CLASSES
+
+Change = Callable[[Datacentre], None]
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A rule that is broken where a host would join the pool `experiment`.
+
+    `here` and `there` are the values of the host and of the pool as people read them. `code` is XAPI's refusal, ""
+    where it is not even asked, or lets the host in.
+    """
+
+    what: str
+    breaks: Change
+    rule: str
+    here: str
+    there: str
+    fix: str
+    code: str = ""
+    host: str = "xenserver4"
+    grade: Grade = Grade.BLOCKED
+
+    @property
+    def lines(self) -> list[str]:
+        """What an answer says of it."""
+        return [
+            f"{SIGNS[self.grade]} {self.rule}: {self.host}: {self.here}; experiment: {self.there}",
+            f"Fix: {self.fix}",
+        ]
+
+
+@contextmanager
+def broken(lab: Datacentre, change: Change) -> Iterator[None]:
+    """The lab with the change while the block runs; what it made and set, and that alone, is taken back at the end."""
+    before = _records(lab)
+    change(lab)
+    after = _records(lab)
+    made = [key for key in after if key not in before]
+    was = {key: {name: old for name, old in before[key].items() if after[key][name] != old} for key in before}
+    try:
+        yield
+    finally:
+        for database, name, ref in reversed(made):
+            database.delete(name, ref)
+        for (database, name, ref), fields in was.items():
+            database.set(name, ref, **fields)
+
+
+def _records(lab: Datacentre) -> dict[tuple[Any, str, str], dict[str, Any]]:
+    databases = [pool.database for pool in lab._pools]
+    return {
+        (database, name, ref): dict(fields)
+        for database in databases
+        for name in CLASSES
+        for ref, fields in database.items(name)
+    }
 
 
 def database_of(lab: Datacentre, host: str) -> tuple[Any, Any]:
@@ -21,7 +77,7 @@ def database_of(lab: Datacentre, host: str) -> tuple[Any, Any]:
     raise AssertionError(host)
 
 
-def host_field(field: str, value: Any, host: str = "xenserver4") -> Callable[[Datacentre], None]:
+def host_field(field: str, value: Any, host: str = "xenserver4") -> Change:
     def change(lab: Datacentre) -> None:
         database, machine = database_of(lab, host)
         old = database.get("host", machine.ref, field)
@@ -30,7 +86,7 @@ def host_field(field: str, value: Any, host: str = "xenserver4") -> Callable[[Da
     return change
 
 
-def pool_field(field: str, value: Any, host: str = "xenserver4") -> Callable[[Datacentre], None]:
+def pool_field(field: str, value: Any, host: str = "xenserver4") -> Change:
     def change(lab: Datacentre) -> None:
         database, _ = database_of(lab, host)
         (ref,) = database.refs("pool")
@@ -40,7 +96,7 @@ def pool_field(field: str, value: Any, host: str = "xenserver4") -> Callable[[Da
     return change
 
 
-def management_field(field: str, value: Any) -> Callable[[Datacentre], None]:
+def management_field(field: str, value: Any) -> Change:
     def change(lab: Datacentre) -> None:
         database, machine = database_of(lab, "xenserver4")
         for pif in database.get("host", machine.ref, "PIFs"):
@@ -49,9 +105,17 @@ def management_field(field: str, value: Any) -> Callable[[Datacentre], None]:
     return change
 
 
-def made(class_name: str, **fields: Any) -> Callable[[Datacentre], None]:
+def made(class_name: str, **fields: Any) -> Change:
     def change(lab: Datacentre) -> None:
         database_of(lab, "xenserver4")[0].create(class_name, **fields)
+
+    return change
+
+
+def metrics_field(field: str, value: Any, host: str) -> Change:
+    def change(lab: Datacentre) -> None:
+        database, machine = database_of(lab, host)
+        database.set("host_metrics", database.get("host", machine.ref, "metrics"), **{field: value})
 
     return change
 
@@ -62,12 +126,17 @@ def shared_storage(lab: Datacentre) -> None:
     database.set("SR", ref, shared=True)
 
 
-def small_licence(lab: Datacentre) -> None:
-    pool_field("restrictions", {"restrict_pool_size": "true"}, "xenserver1")(lab)
-    database, machine = database_of(lab, "xenserver1")
-    database.create(
-        "host", name_label="third", address="127.0.1.99", metrics=database.get("host", machine.ref, "metrics")
-    )
+def record_left(at: str, of: str = "") -> Change:
+    """What a join that broke off left at the pool of a host: a record of the host `of`, or of one that has gone."""
+
+    def change(lab: Datacentre) -> None:
+        uuid = ""
+        if of:
+            database, machine = database_of(lab, of)
+            uuid = database.get("host", machine.ref, "uuid")
+        add_half_joined(database_of(lab, at)[0], uuid=uuid, name=of or "third")
+
+    return change
 
 
 def vlan(lab: Datacentre) -> None:
@@ -79,7 +148,7 @@ def vlan(lab: Datacentre) -> None:
     database.create("VLAN", tag=7, tagged_PIF=card, untagged_PIF=own)
 
 
-def cluster(vlan: int = -1) -> Callable[[Datacentre], None]:
+def cluster(vlan: int = -1) -> Change:
     """Clustered storage of the pool, over the card that its coordinator is managed over."""
 
     def change(lab: Datacentre) -> None:
@@ -110,7 +179,7 @@ def one_update_more(lab: Datacentre) -> None:
         database.set("host", machine.ref, updates=refs)
 
 
-def network_purpose(purpose: str, host: str) -> Callable[[Datacentre], None]:
+def network_purpose(purpose: str, host: str) -> Change:
     def change(lab: Datacentre) -> None:
         database, _ = database_of(lab, host)
         database.set("network", next(iter(database.refs("network"))), purpose=[purpose])
@@ -118,7 +187,7 @@ def network_purpose(purpose: str, host: str) -> Callable[[Datacentre], None]:
     return change
 
 
-def together(*changes: Callable[[Datacentre], None]) -> Callable[[Datacentre], None]:
+def together(*changes: Change) -> Change:
     def change(lab: Datacentre) -> None:
         for one in changes:
             one(lab)
@@ -126,7 +195,7 @@ def together(*changes: Callable[[Datacentre], None]) -> Callable[[Datacentre], N
     return change
 
 
-def authority(host: str, fingerprint: str) -> Callable[[Datacentre], None]:
+def authority(host: str, fingerprint: str) -> Change:
     def change(lab: Datacentre) -> None:
         database_of(lab, host)[0].create("Certificate", type="ca", name="company", fingerprint=fingerprint)
 
@@ -141,11 +210,35 @@ def driver(lab: Datacentre) -> None:
     database.set("SM", ref, features=features)
 
 
-def guests(state: str, *, busy: bool = False) -> Callable[[Datacentre], None]:
+def bond(lab: Datacentre) -> None:
+    database, machine = database_of(lab, "xenserver4")
+    network = database.create("network", name_label="bonded", bridge="xapi6")
+    master = database.create("PIF", host=machine.ref, network=network, device="bond0", VLAN=-1)
+    database.create("Bond", master=master)
+
+
+def like(host: str, other: str) -> Change:
+    """The host has the processor of the other."""
+
+    def change(lab: Datacentre) -> None:
+        database, machine = database_of(lab, other)
+        host_field("cpu_info", database.get("host", machine.ref, "cpu_info"), host)(lab)
+
+    return change
+
+
+def without_aes(lab: Datacentre) -> None:
+    database, machine = database_of(lab, "xenserver4")
+    words = database.get("host", machine.ref, "cpu_info")["features_hvm"].split("-")
+    words[1] = f"{int(words[1], 16) & ~(1 << 25):08x}"
+    host_field("cpu_info", dict.fromkeys(("features_hvm", "features_hvm_host"), "-".join(words)))(lab)
+
+
+def guests(state: str, *, busy: bool = False) -> Change:
     """The host of the other vendor as one of the pool's, so that nothing but its guests speaks against it."""
 
     def change(lab: Datacentre) -> None:
-        host_field("cpu_info", {"vendor": "GenuineIntel"}, "xenserver2")(lab)
+        like("xenserver2", "xenserver1")(lab)
         database, _ = database_of(lab, "xenserver2")
         for ref, record in list(database.items("VM")):
             if record["is_control_domain"] or record["is_a_template"]:
@@ -154,15 +247,3 @@ def guests(state: str, *, busy: bool = False) -> Callable[[Datacentre], None]:
             database.set("VM", ref, power_state=state, current_operations=operations)
 
     return change
-
-
-async def judged(pools: Pools, host: str, target: str) -> tuple[JoinFacts, dict[str, Rule]]:
-    pool = pools.pool(target).pool
-    assert pool is not None
-    facts = await pools.joining(pools.host(host).uuid, pool.uuid)
-    return facts, {one.key: one for one in rules(facts) if one.grade is Grade.BLOCKED}
-
-
-async def joined(pools: Pools, facts: JoinFacts) -> None:
-    ends = facts.joining.coordinator.uuid, facts.pool.pool.uuid
-    await pools.members.ended(*ends, await pools.members.begin(*ends))
