@@ -14,7 +14,7 @@ from typing import Final
 #: Big enough that a thread's turn and a direct write cost little beside the work: pieces of 1 MiB take a sixth more
 #: processor time. A buffer for each who works, the filler included, would be four; three are no slower and take a
 #: quarter less, so that four exports fit in a small guest.
-BUFFER_BYTES: Final = 4 * 1024 * 1024
+BUFFER_BYTES: Final = 3 * 1024 * 1024
 BUFFERS: Final = 3
 
 

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import http
 import time
-from typing import Final
 
 from bot.errors import StreamCut
 from bot.operations.stream_ports import Ended, Phase, Sink
 from bot.xen.streams_head import MAX_HEAD, MAX_PAGE, TAIL, BadHead, Head, Moved, broke_off, page_at_end, refused, split
 from bot.xen.streams_wire import FIRST_BYTE_TIMEOUT_S, HEAD_TIMEOUT_S, SILENCE_TIMEOUT_S, Wire
-
-#: What is taken at once: little enough that progress and silence are told truly, enough that a turn costs nothing.
-PIECE_BYTES: Final = 512 * 1024
 
 
 class Export:
@@ -122,7 +118,9 @@ class Export:
                 room = room[: length - wire.moved]
             filled = 0
             while filled < len(room):
-                count = wire.receive(room[filled : filled + PIECE_BYTES], SILENCE_TIMEOUT_S)
+                # The whole buffer at once: each waking of a thread costs. A turn of the wire ends the wait for a slow
+                # host, so that progress and silence are told truly.
+                count = wire.receive(room[filled:], SILENCE_TIMEOUT_S)
                 if not count:
                     self._give(room, filled)
                     return

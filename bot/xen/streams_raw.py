@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from bot.errors import CannotTell, Unreachable, XapiFailure
 from bot.operations.stream_ports import Ended, Flow
@@ -16,12 +17,14 @@ from bot.xen.pool import LivePool
 from bot.xen.records import HostRecord
 from bot.xen.settings import HostSettings
 from bot.xen.streams_body import BytesBody
-from bot.xen.streams_export import PIECE_BYTES, Export
+from bot.xen.streams_export import Export
 from bot.xen.streams_head import Moved
 from bot.xen.streams_import import Import
 from bot.xen.streams_talk import addresses, request, run
 from bot.xen.streams_wire import Wire
 from bot.xen.transport import CallLost
+
+_PIECE_BYTES: Final = 512 * 1024
 
 
 class LiveRawDisks:
@@ -70,7 +73,7 @@ class _Memory:
     def __init__(self, size: int) -> None:
         self.data = bytearray()
         self._size = size
-        self._room = memoryview(bytearray(PIECE_BYTES))
+        self._room = memoryview(bytearray(_PIECE_BYTES))
 
     def take(self) -> memoryview:
         return self._room

@@ -22,6 +22,8 @@ export function drawControlForm() {
   const control = controls.find((one) => nameOf(one) === form.chosen) ?? controls[0];
   if (!control) return h("p", { class: "empty" }, "The lab has not said yet what it understands.");
   const choose = (event) => {
+    // Fields that stay would go on writing into the values that are given up here.
+    if (event.target.value === form.chosen) return;
     Object.assign(form, { chosen: event.target.value, values: {} });
     update({});
   };
