@@ -17,7 +17,7 @@ from bot.lab.xapi.rules.host_operations import check_host_operation
 from bot.lab.xapi.rules.host_operations import occupy_host as hold_host_while
 from bot.lab.xapi.rules.memory import MIB
 from bot.lab.xapi.rules.nfs_mounts import find_export
-from bot.lab.xapi.rules.storage_figures import count_used
+from bot.lab.xapi.rules.storage_figures import count_disks
 from bot.lab.xapi.rules.storage_operations import check_storage, hold_storage
 from bot.lab.xapi.schema.model import ENUMS
 from bot.lab.xapi.sessions import Account
@@ -195,10 +195,13 @@ def fill_storage(pool: Pool, storage: str, free_gib: float) -> None:
     used = size - int(free_gib * _GIB)
     if used < 0:
         raise ValueError(f"The storage has {size // _GIB} GiB in all.")
-    pool.database.set("SR", storage, physical_utilisation=used)
     if (found := find_export(pool, storage)) is not None:
         _, export = found
-        export.foreign = max(0, used - (count_used(pool, export) - export.foreign))
+        export.foreign = max(0, used - count_disks(pool, export))
+        if export.is_full:
+            # Nothing is free before the switch is turned; then so much is.
+            used = size
+    pool.database.set("SR", storage, physical_utilisation=used)
 
 
 def write_data(pool: Pool, vm: str, gib: float) -> None:

@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 from datacentre_client import DEADLINE_S, PASSWORD, Connect, Rpc, Until, host_of
-from storage_client import GIB, MIB, list_disks, read_messages
+from storage_client import GIB, MIB, add_storage, list_disks, read_messages
 from test_xapi_nfs import MOUNT, SECOND, make
 
 from bot.lab.xapi import Datacentre
@@ -122,6 +122,19 @@ async def test_a_full_server_has_no_space_until_it_is_emptied(datacentre: Datace
     await turn(datacentre, full=False)
     assert await rpc.call("VDI.create", create)
     assert await rpc.call("SR.get_physical_utilisation", storage) == 8 * MIB
+
+
+async def test_storage_that_is_filled_while_its_server_is_full_has_as_much_free_as_was_asked_for_once_that_is_over(
+    datacentre: Datacentre, rpc: Rpc, storage: str
+) -> None:
+    await add_disk(rpc, storage)
+    uuid = await rpc.call("SR.get_uuid", storage)
+    await turn(datacentre, full=True, path="/home/second")
+    await datacentre.do({"do": "fill_sr", "sr": uuid, "free_gib": 50})
+    assert await rpc.call("SR.get_physical_utilisation", storage) == 200 * GIB
+    await turn(datacentre, full=False, path="/home/second")
+    await rpc.call("SR.scan", storage)
+    assert await rpc.call("SR.get_physical_utilisation", storage) == 150 * GIB
 
 
 async def test_an_export_that_is_taken_away_leaves_its_repository_without_a_directory(
@@ -264,16 +277,21 @@ async def test_two_pools_can_attach_one_repository_and_the_lab_tells_of_the_dang
     assert datacentre.state()["dangers"] == []
 
 
+@pytest.mark.parametrize("library", [False, True])
 async def test_a_host_that_starts_while_the_server_is_down_has_its_storage_unplugged_and_an_alert(
-    datacentre: Datacentre, rpc: Rpc, until: Until
+    datacentre: Datacentre, rpc: Rpc, until: Until, *, library: bool
 ) -> None:
-    host, uuid = await rpc.find("host", "xenserver3"), await rpc.call("SR.get_uuid", await rpc.find("SR", "nfs-vhd"))
+    host, storages = await rpc.find("host", "xenserver3"), [await rpc.find("SR", "nfs-vhd")]
+    if library:
+        storages.append(await add_storage(rpc, "images", "iso"))
+    uuids = {await rpc.call("SR.get_uuid", one) for one in storages}
     await datacentre.do({"do": "kill_host", "host": "xenserver3"})
     await turn(datacentre, nfs="stopped")
     await datacentre.do({"do": "start_host", "host": "xenserver3"})
-    await until(lambda: host_of(datacentre, "xenserver3")["unplugged"] == [uuid])
-    [alert] = [one for one in await read_messages(rpc) if one["name"] == "PBD_PLUG_FAILED_ON_SERVER_START"]
-    assert (alert["cls"], alert["obj_uuid"], alert["priority"]) == ("Host", await rpc.call("host.get_uuid", host), 3)
+    await until(lambda: set(host_of(datacentre, "xenserver3")["unplugged"]) == uuids)
+    alerts = [one for one in await read_messages(rpc) if one["name"] == "PBD_PLUG_FAILED_ON_SERVER_START"]
+    told = ("Host", await rpc.call("host.get_uuid", host), 3)
+    assert [(one["cls"], one["obj_uuid"], one["priority"]) for one in alerts] == [told] * len(uuids)
 
 
 async def test_a_host_that_joins_mounts_the_storage_of_the_pool_if_it_can(

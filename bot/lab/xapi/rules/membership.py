@@ -10,6 +10,7 @@ from bot.lab.xapi.rules.forgetting import forget_host
 from bot.lab.xapi.rules.guest_operations import refresh_allowed
 from bot.lab.xapi.rules.host_operations import refresh_allowed_host
 from bot.lab.xapi.rules.mounting import mount_shared
+from bot.lab.xapi.rules.nfs_driver import is_outside
 from bot.lab.xapi.rules.storage_operations import refresh_storage
 from bot.lab.xapi.rules.toolstack import keep_looking_for_coordinator, lose_work_of, restart_toolstack
 from bot.lab.xapi.schema.model import CLASSES, FieldType
@@ -67,7 +68,7 @@ def _see_shared_storage(database: Database, host: str) -> None:
         others = database.get("SR", storage, "PBDs")
         if database.get("SR", storage, "shared") and others:
             config = dict(database.get("PBD", others[0], "device_config"))
-            is_there = database.get("SR", storage, "type") != "nfs"  # what must be mounted is tried first
+            is_there = not is_outside(database, config, storage)  # what must be mounted is tried first
             database.create("PBD", host=host, SR=storage, device_config=config, currently_attached=is_there)
 
 

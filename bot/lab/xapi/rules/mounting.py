@@ -35,12 +35,12 @@ async def _mount_all(pool: Pool, machine: Machine, *, attached: bool) -> None:
 async def _mount(pool: Pool, machine: Machine, pbd: str) -> None:
     database = pool.database
     record = database.record("PBD", pbd)
-    if database.get("SR", record["SR"], "type") != "nfs":
+    if not nfs_driver.is_outside(database, record["device_config"], record["SR"]):
         return
     context = Context(pool, machine, _ITSELF, "PBD.plug")
     is_attached = True
     try:
-        await nfs_driver.attach(context, machine.ref, record["device_config"], record["SR"])
+        await nfs_driver.attach_any(context, machine.ref, record["device_config"], record["SR"])
     except ApiError:
         is_attached = False
     if not database.has("PBD", pbd) or not machine.is_alive:

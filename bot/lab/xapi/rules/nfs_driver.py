@@ -10,6 +10,7 @@ from typing import Final
 
 from bot.lab.xapi.archive.ova import find_version
 from bot.lab.xapi.calls import Context
+from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError, driver_failure
 from bot.lab.xapi.nfs import Export, NfsServer
 from bot.lab.xapi.pool import Pool
@@ -179,6 +180,21 @@ async def mount_library(context: Context, host: str, device_config: dict[str, st
         detail = error.params[1].partition("[opterr=")[2]
         text = "Could not mount the directory specified in Device Configuration"
         raise driver_failure(222, f"{text} [opterr={detail}") from error
+
+
+async def attach_any(context: Context, host: str, config: dict[str, str], storage: str) -> None:
+    """Mounts whatever a repository needs of an NFS server; fails as `attach` and `mount_library`, for others never."""
+    kind = context.pool.database.get("SR", storage, "type")
+    if kind == "nfs":
+        await attach(context, host, config, storage)
+    elif kind == "iso":
+        await mount_library(context, host, config)
+
+
+def is_outside(database: Database, config: dict[str, str], storage: str) -> bool:
+    """Tells whether a repository, or a library of images, is on an NFS server."""
+    kind = database.get("SR", storage, "type")
+    return kind == "nfs" or (kind == "iso" and read_location(config) is not None)
 
 
 async def make(context: Context, host: str, config: dict[str, str], storage: str) -> None:

@@ -68,10 +68,7 @@ async def attach(context: Context, pbd: str) -> None:
     record = database.record("PBD", pbd)
     storage, host = record["SR"], record["host"]
     await forward(context, host)
-    if database.get("SR", storage, "type") == "nfs":
-        await nfs_driver.attach(context, host, record["device_config"], storage)
-    elif database.get("SR", storage, "type") == "iso":
-        await nfs_driver.mount_library(context, host, record["device_config"])
+    await nfs_driver.attach_any(context, host, record["device_config"], storage)
     await pool.clock.sleep(_PLUG_S)
     await pool.faults.strike(context.call, "during")
     check_alive(pool, host)

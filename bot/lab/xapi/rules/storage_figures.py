@@ -30,8 +30,11 @@ def read_figures(pool: Pool, storage: str, *, anew: bool = False) -> None:
 
 def count_used(pool: Pool, export: Export) -> int:
     """Returns the bytes that are taken on the file system of an export, by whichever pool."""
-    if export.is_full:
-        return export.size
+    return export.size if export.is_full else min(export.size, export.foreign + count_disks(pool, export))
+
+
+def count_disks(pool: Pool, export: Export) -> int:
+    """Returns the bytes that the disks of repositories take there, by whichever pool."""
     used = {
         disk: int(fields["used"])
         for disk, (storage, fields) in pool.outside.disks.items()
@@ -41,4 +44,4 @@ def count_used(pool: Pool, export: Export) -> int:
         for _, record in one.database.items("VDI"):
             if one.database.get("SR", record["SR"], "uuid") in export.repositories:
                 used[record["uuid"]] = int(record["physical_utilisation"])
-    return min(export.size, export.foreign + sum(used.values()))
+    return sum(used.values())
