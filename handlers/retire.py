@@ -8,8 +8,9 @@ from bot.commands import Annotated, Change, Command, Context, Topic, rest
 from bot.domain.inventory import Vm
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
+from bot.errors import Ambiguous
 from bot.operations import retire
-from bot.operations.moved import move_of
+from bot.operations.moved import move_of, the_moved
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -27,6 +28,12 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
     return await retire.plan(move, context.now, context.facts)
 
 
+async def one_meant(several: Ambiguous, context: Context) -> str:
+    """Of guests of one name the one that was moved: its copy has that name too, and means the same move."""
+    jobs = {one.uuid: await context.journal.jobs(limit=1000, target=one.uuid) for one in several.candidates}
+    return the_moved(jobs)
+
+
 COMMAND = Command(
     word="retire",
     usage="retire <vm> [reason …]",
@@ -37,4 +44,5 @@ COMMAND = Command(
     arguments=Arguments,
     does=Change(plan),
     topic=Topic.GUESTS,
+    chooses=one_meant,
 )

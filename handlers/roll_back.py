@@ -8,8 +8,9 @@ from bot.commands import Annotated, Change, Command, Context, Topic, rest
 from bot.domain.inventory import Vm
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
+from bot.errors import Ambiguous
 from bot.operations import roll_back
-from bot.operations.moved import move_of
+from bot.operations.moved import move_of, the_moved
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -26,6 +27,12 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
     return await roll_back.plan(move, context.facts)
 
 
+async def one_meant(several: Ambiguous, context: Context) -> str:
+    """Of guests of one name the one that was moved: its copy has that name too, and means the same move."""
+    jobs = {one.uuid: await context.journal.jobs(limit=1000, target=one.uuid) for one in several.candidates}
+    return the_moved(jobs, failed=True)
+
+
 COMMAND = Command(
     word="roll-back",
     usage="roll-back <vm> [reason …]",
@@ -36,4 +43,5 @@ COMMAND = Command(
     arguments=Arguments,
     does=Change(plan),
     topic=Topic.GUESTS,
+    chooses=one_meant,
 )

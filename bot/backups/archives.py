@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Final, ParamSpec, TypeVar
@@ -50,7 +50,8 @@ class Archive(Asking):
         self._reserve = reserve
         self._identity = identity
         self._coming: set[Incoming] = set()
-        self._expected: dict[str, int] = {}
+        self._expected: dict[str, tuple[str, int]] = {}
+        self._promises = 0
         self._clock = clock
 
     async def receive(self, guest: str, mark: str, likely: int) -> Incoming:
@@ -68,15 +69,21 @@ class Archive(Asking):
             raise
         coming = Incoming(self, target, draft, at, likely)
         self._coming.add(coming)
-        self.expect(mark, 0)
+        self.expect(guest, mark, 0)
         return coming
 
-    def expect(self, mark: str, likely: int) -> None:
+    def expect(self, guest: str, mark: str, likely: int) -> None:
         """See `Archives.expect`."""
-        if likely > 0:
-            self._expected[mark] = likely
-        else:
+        if likely <= 0:
             self._expected.pop(mark, None)
+        elif self._expected.get(mark) != (guest, likely):
+            self._expected[mark] = (guest, likely)
+            self._promises += 1
+
+    @property
+    def promises(self) -> int:
+        """See `Archives.promises`."""
+        return self._promises
 
     def arrived(self, coming: Incoming) -> None:
         """It is over, and room is kept for it no longer."""
@@ -100,10 +107,11 @@ class Archive(Asking):
         if not found:
             _refuse_dark(listing, guest, mark)
 
-    async def room(self) -> Room:
+    async def room(self, besides: Collection[str] = ()) -> Room:
         """See `Archives.room`."""
         space = await self._asked(self._target().space)
-        promised = sum(one.outstanding for one in self._coming) + sum(self._expected.values())
+        expected = sum(likely for guest, likely in self._expected.values() if guest not in besides)
+        promised = sum(one.outstanding for one in self._coming) + expected
         return Room(max(0, space.free - self._reserve - promised), space.total, promised)
 
     async def shares_server(self, config: Mapping[str, str]) -> bool:

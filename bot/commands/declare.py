@@ -20,7 +20,7 @@ from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import Freeze, JobRecord
 from bot.domain.texts import Phrase
-from bot.errors import Candidate, NotFound, NotUnderstood
+from bot.errors import Ambiguous, Candidate, NotFound, NotUnderstood
 from bot.operations.ports import Facts, Fleet
 from bot.operations.schedule_ports import Schedules
 
@@ -147,7 +147,8 @@ class Command(msgspec.Struct, frozen=True):
 
     `title` is its name in words, for the title of a dialogue and the buttons of Home, where its word is none.
     `absent` gives what is told beside an object that was not found, such as what would make it known. `undone` holds
-    words that there is no command for on purpose: why there is none, and what to do instead.
+    words that there is no command for on purpose: why there is none, and what to do instead. `chooses` tells which of
+    several objects of one name (UUID) this command can only mean, "" where a person must say.
     """
 
     word: str
@@ -161,6 +162,7 @@ class Command(msgspec.Struct, frozen=True):
     absent: Callable[[NotFound, Fleet], tuple[Phrase, ...]] | None = None
     undone: Mapping[str, tuple[str, str]] = {}
     title: str = ""
+    chooses: Callable[[Ambiguous, Context], Awaitable[str]] | None = None
 
     @property
     def called(self) -> str:

@@ -103,8 +103,9 @@ class Step(msgspec.Struct, frozen=True):
     may. With `unless_well` a step runs only where the lane did not go well, with `only_without` only where what steps
     of its lane make under that name cannot be there: it never came about, or was taken back well. An `early` one does
     not wait until what a failed step has left is cleared away. What a step of a lane `holds` the lane holds from then
-    on, until a step of it holds something else: so many lanes of all jobs may hold one key at once as the settings say.
-    Only the first step waits until it may. `pool` (a UUID) is where it is carried out, "" for the pool of the plan.
+    on, until a step of it holds something else, or `lets_go` of all of it: so many lanes of all jobs may hold one key
+    at once as the settings say. Only the first step waits until it may. `room` is how many bytes it will likely add
+    to the archive. `pool` (a UUID) is where it is carried out, "" for the pool of the plan.
     """
 
     kind: str
@@ -120,6 +121,8 @@ class Step(msgspec.Struct, frozen=True):
     early: bool = False
     certain: bool = False
     holds: tuple[LockKey, ...] = ()
+    lets_go: bool = False
+    room: int = 0
     pool: str = ""
 
 

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from bot.domain.audit import Tag
 from bot.domain.job import JobEvent, JobState
 from bot.domain.message import Message
 from bot.domain.policy import Person, Role
-from bot.domain.record import Freeze, JobRecord, StepState
+from bot.domain.record import Freeze, JobRecord
 from bot.domain.texts import Code, Moment, Quote, Who, plain, say
 from bot.domain.words import at_card, state_word
-from bot.errors import NotAllowed, NotFound, Refused
-from bot.jobs import story, undoing
+from bot.errors import NotAllowed, Refused
+from bot.jobs import story
 from bot.jobs.claims import brief, frozen
 from bot.jobs.engine import Engine
-from bot.operations.base import Look, Seen
+from bot.jobs.resolving import Resolving
 from bot.operations.ports import Facts
 from bot.store import Note, Outgoing, Store
 
 
-class Control:
+class Control(Resolving):
     """Implements `bot.commands.JobControl`. `channel` is where everybody is told of a freeze and of its end."""
 
     def __init__(self, store: Store, engine: Engine, facts: Facts, channel: str) -> None:
-        self.store = store
-        self.engine = engine
-        self.facts = facts
+        super().__init__(store, engine, facts)
         self.channel = channel
 
     async def cancel(self, number: int, person: Person) -> Message:
@@ -59,58 +55,6 @@ class Control:
                     f"Job {number} cannot be cancelled: it is {state_word(record.state)}.",
                     f"`/xen job {number}` shows what became of it.",
                 )
-
-    async def resolve(self, number: int, person: Person, verdict: str) -> Message:
-        """Looks at the pool, and closes a job that needs a person when what is seen agrees."""
-        record = await self.store.job(number)
-        if Role.ADMIN not in person.roles:
-            raise NotAllowed("To resolve a job you need the admin role.", "Ask an admin of xenbot.")
-        if record.state is not JobState.NEEDS_ATTENTION:
-            raise Refused(
-                f"Job {number} needs nobody: it is {state_word(record.state)}.",
-                f"`/xen job {number}` shows it; `/xen jobs` lists what waits for someone first.",
-            )
-        open_steps = [one for one in record.steps if one.state is not StepState.DONE] or [record.steps[-1]]
-        # The ones nobody could judge come first; the rest of a job of several steps was never begun, or ended clearly.
-        step = next((one for one in open_steps if one.state is StepState.UNCLEAR), open_steps[0])
-        look = await self._look(record, step.index)
-        seen_done = look.seen is Seen.DONE
-        if look.seen is Seen.GOING_ON:
-            return brief(say("It is still going on: {what}", what=look.headline), *look.evidence)
-        if verdict and seen_done != (verdict == "done"):
-            raise Refused(
-                f"The pool shows otherwise: {plain(look.headline)}.", f"Look once more with `/xen resolve {number}`."
-            )
-        if not verdict and not seen_done:
-            close = Code(f"/xen resolve {number} not-done")
-            return brief(look.headline, *look.evidence, say("If that is right, close it with {close}.", close=close))
-        note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(look.headline)})
-        closed = msgspec.structs.replace(step, state=StepState.DONE if seen_done else StepState.FAILED)
-        if look.made and undoing.waits_for(record, step.index):
-            # Nothing goes on from it any more, but what it made is known now and can be taken back.
-            closed = msgspec.structs.replace(step, state=StepState.FAILED, made=look.made)
-        others = [one for one in open_steps if one.index != step.index]
-        if any(one.state is StepState.UNCLEAR for one in others):
-            await self.store.save_step(closed, note)
-            return brief(look.headline, *look.evidence, say("Another step is unclear too: look again."))
-        if undoing.left(record, closed):
-            await self.store.move(number, JobEvent.TAKE_BACK, note, self._goes_on, expect=record.state, step=closed)
-            self.engine.take_up(number)
-            return brief(say("{what}. What job {n} made is taken back now.", what=look.headline, n=number))
-        event = JobEvent.FAIL
-        if record.done or seen_done:
-            event = JobEvent.END_PARTLY if others or not seen_done else JobEvent.SUCCEED
-        changes = {"outcome": look.headline, "evidence": look.evidence, "finished_at": self.store.clock()}
-        await self.store.move(number, event, note, self._ended, expect=record.state, changes=changes, step=closed)
-        return brief(say("Job {n} is closed: {what}", n=number, what=look.headline))
-
-    async def _look(self, record: JobRecord, index: int) -> Look:
-        operation = self.engine.operations[record.operation]
-        try:
-            step = record.filled.steps[index]
-            return await operation.look(record.filled.seen_from(step), step, self.facts)
-        except NotFound as gone:
-            return Look(Seen.HARMED, say("{what}", what=Quote(gone.message)), ())
 
     async def freeze(self, person: Person, reason: str) -> Message:
         """Stops every changing job from starting, at once, for everyone."""
@@ -168,15 +112,6 @@ class Control:
         operation = self.engine.operations[record.operation]
         line = say("{who} asked to stop it.", who=Who(record.cancel_by))
         return [Outgoing("card", story.card(record, operation, now=self.store.clock())), story.reply(line)]
-
-    def _goes_on(self, record: JobRecord) -> list[Outgoing]:
-        operation = self.engine.operations[record.operation]
-        line = say("Resolved by a person: what it made is taken back now.")
-        return [Outgoing("card", story.card(record, operation, now=self.store.clock())), story.reply(line)]
-
-    def _ended(self, record: JobRecord) -> list[Outgoing]:
-        operation = self.engine.operations[record.operation]
-        return [Outgoing("card", story.card(record, operation)), story.ending_reply(record)]
 
 
 def _public(freeze: Freeze) -> Message:

@@ -8,6 +8,7 @@ that were begun are taken up first.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -24,9 +25,9 @@ from bot.jobs import judging, lanes, story
 from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace
 from bot.jobs.own_work import OwnWork
+from bot.jobs.silence import Silence
 from bot.jobs.slots import HOST_LIMIT, Slots
 from bot.jobs.steps import StepRunner
-from bot.jobs.summing import Summing
 from bot.operations.base import Operation
 from bot.operations.ports import Driver, Facts
 from bot.operations.work import Worker
@@ -35,7 +36,7 @@ from bot.store import Note, Outgoing, Store
 log = structlog.get_logger()
 
 
-class Course(Summing):
+class Course(Silence):
     """The way of one job. `cancel_asked` reaches all its steps."""
 
     def __init__(
@@ -71,15 +72,16 @@ class Course(Summing):
         self._crowded: LockKey | None = None
         self._others: dict[str, int] = {}
         self._news = asyncio.Event()
-        self._kept: dict[str, str] = {}
+        self._since = time.monotonic()
 
     async def run(self) -> tuple[JobRecord, End]:
         """Carries the job from wherever it stands to its end; gives it as last stored, and how it ended.
 
         The step that ended last is not stored yet: it belongs into the transaction that ends the job.
         """
+        record = await self.store.job(self.number)
+        self.gate.keep(record)
         try:
-            record = await self.store.job(self.number)
             while True:
                 # Taken before any place is asked for, so that none given back meanwhile is slept through.
                 freed = self.slots.bell
@@ -96,12 +98,11 @@ class Course(Summing):
                 record = await self.store.job(self.number)
         finally:
             self.slots.leave(self.number)
+            self.gate.let_go(record)
             # Whoever stops us stops watching; what the pool does goes on.
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
-            for lane in list(self._kept):
-                self._let_go(lane)
 
     def _next(self, record: JobRecord, *, may_open: Callable[[int], bool] = lambda _first: True) -> list[int]:
         """The steps that may begin, or be taken up, beside those that run."""
@@ -135,20 +136,9 @@ class Course(Summing):
         for lane, steps in lanes.of_each(record).items():
             if lanes.over(record, steps):
                 self.slots.give_back((self.number, lane))
-                self._let_go(lane)
+                self.gate.let_go(record, lane)
             elif any(step.state is not StepState.WAITING for step in steps):
                 self.slots.take((self.number, lane), lanes.held(record, steps), anyway=True)
-
-    async def _keep(self, record: JobRecord, lane: str) -> None:
-        """Keeps for a lane that is about to begin what it was just seen to have."""
-        if self.operation.ahead is not None:
-            self._kept[lane] = record.nonce
-            await self.operation.ahead.keep(lane, record.nonce, self.facts)
-
-    def _let_go(self, lane: str) -> None:
-        nonce = self._kept.pop(lane, None)
-        if nonce is not None and self.operation.ahead is not None:
-            self.operation.ahead.let_go(lane, nonce, self.facts)
 
     def _may_open(self, record: JobRecord, first: int) -> bool:
         planned = record.plan.steps[first]
@@ -171,7 +161,7 @@ class Course(Summing):
 
     def _begin(self, record: JobRecord, index: int) -> None:
         planned = record.plan.steps[index]
-        if planned.lane and planned.holds:
+        if planned.lane and (planned.holds or planned.lets_go):
             # Taken without waiting: what the lane has stopped would be kept off for it.
             self.slots.pass_on((self.number, planned.lane), planned.holds)
         kind = OwnWork if planned.call.own else StepRunner
@@ -190,9 +180,7 @@ class Course(Summing):
     async def _kept_together(self, runner: StepRunner, record: JobRecord) -> End:
         """Runs a step of a lane; where a defect of ours ends it, what the lane has begun is taken back all the same."""
         try:
-            if runner.just_judged:
-                await self._keep(record, record.plan.steps[runner.index].lane)
-            return await runner.run(record)
+            return await self._heard_of(runner, record)
         except StoreError:
             raise
         except Exception:  # the edge of a lane: a guest that was stopped must be started whatever broke in between
@@ -210,12 +198,7 @@ class Course(Summing):
             first = next(number for number, step in enumerate(planned) if step.lane == lane)
             if index != first:
                 return await self._guarded(now, index)
-            # What was kept for this lane itself is not taken from it.
-            self._let_go(lane)
-            found = await self.gate.judge(now, frozenset(begun))
-            if found == ():
-                await self._keep(now, lane)
-            return found
+            return await self.gate.judge(now, frozenset(begun))
         by_itself = self.operation.apart and not planned[index].alone
         begun = {step.index for step in now.steps if by_itself or step.state is not StepState.WAITING}
         return await self.gate.judge(now, frozenset(begun - {index}))

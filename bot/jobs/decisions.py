@@ -211,11 +211,11 @@ class Decisions(Claims):
 
     async def _busy(self, busy: Held) -> Message:
         look, stop = Code(f"/xen job {busy.job}"), Code(f"/xen cancel {busy.job}")
-        return brief(
-            say("{why}", why=Quote(busy.message)),
-            say("Wait until it ends ({look}) or cancel it ({stop}).", look=look, stop=stop),
-            *at_card(await self.store.job(busy.job)),
-        )
+        ends = say("Wait until it ends ({look}) or cancel it ({stop}).", look=look, stop=stop)
+        if busy.stuck:
+            close = Code(f"/xen resolve {busy.job}")
+            ends = say("{look} tells what is known; an admin closes it with {close}.", look=look, close=close)
+        return brief(say("{why}", why=Quote(busy.message)), ends, *at_card(await self.store.job(busy.job)))
 
     async def _refuse(self, click: StoredClick, number: int, refusal: Exception) -> None:
         record = await self.store.job(number)

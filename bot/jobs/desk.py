@@ -28,7 +28,7 @@ from bot.jobs.decisions import Decisions
 from bot.jobs.in_words import in_words
 from bot.jobs.ports import Directory, Words
 from bot.jobs.proposals import Proposals
-from bot.jobs.questions import Questions
+from bot.jobs.questions import Questions, slot_of
 from bot.jobs.settling import Settling
 from bot.metrics import Metrics, Outcome
 from bot.operations.ports import Facts, Fleet
@@ -152,6 +152,9 @@ class Desk(Settling):
             answer = await self._done(command, written, person, channel)
             return None if answer is None else await self.asks.bounded(answer, person.id)
         except Ambiguous as several:
+            chosen = await command.chooses(several, self.context(person, channel)) if command.chooses else ""
+            if chosen:
+                return await self.do(command, {**written, slot_of(written, several.name): chosen}, person, channel)
             return await self.questions.which(command, written, person, several)
         except Unnamed as left:
             return await self.questions.unnamed(command, written, person, left)

@@ -140,6 +140,7 @@ class Engine:
             self._broken.add(record.number)
             await self._give_up(record.number)
         finally:
+            self.gate.let_go(record)
             self._active.pop(record.number, None)
             self._courses.pop(record.number, None)
 
@@ -170,7 +171,7 @@ class Engine:
         if crowded is not None:
             await self._say_hint(record, crowded.hint, news_s=CROWD_NEWS_S)
             return
-        found = await self.gate.judge(record)
+        found = await self.gate.admit(record)
         if isinstance(found, Wait):
             await self._say_hint(record, found.hint)
             return

@@ -76,6 +76,37 @@ class Gate:
                 return Wait(say(line + ". It starts by itself.", name=key.name, limit=HOST_LIMIT, jobs=held))
         return None
 
+    async def admit(self, record: JobRecord) -> Wait | tuple[Phrase, ...]:
+        """Judges a job that is about to start and, where nothing speaks against it, keeps what it will need.
+
+        What was there when it was looked at may be promised to another job by the end of the look: then it is judged
+        again, so that no two are promised the same.
+        """
+        ahead = self.operations[record.operation].ahead
+        if ahead is None:
+            return await self.judge(record)
+        while True:
+            before = ahead.count(self.facts)
+            found = await self.judge(record)
+            if found != ():
+                return found
+            if ahead.count(self.facts) == before:
+                self.keep(record)
+                return found
+
+    def keep(self, record: JobRecord) -> None:
+        """Keeps what a job needs ahead of its time."""
+        ahead = self.operations[record.operation].ahead
+        if ahead is not None:
+            ahead.keep(record, self.facts)
+
+    def let_go(self, record: JobRecord, *lanes: str) -> None:
+        """Gives up what is kept for these lanes of a job, for all of it where none is named."""
+        ahead = self.operations[record.operation].ahead
+        if ahead is not None:
+            for lane in lanes or dict.fromkeys(step.lane for step in record.plan.steps):
+                ahead.let_go(record, lane, self.facts)
+
     async def judge(self, record: JobRecord, begun: frozenset[int] = frozenset()) -> Wait | tuple[Phrase, ...]:
         """Plans again from direct reads, and looks everyone up again who asked for it or approved it.
 

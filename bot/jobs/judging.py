@@ -12,7 +12,7 @@ import msgspec
 
 from bot.domain.plan import Step
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Moment, Phrase, Quote, plain, say
+from bot.domain.texts import Moment, Phrase, Quote, Span, plain, say
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.jobs import story
 from bot.jobs.gate import Wait
@@ -35,6 +35,7 @@ class Pace(msgspec.Struct, frozen=True):
     waiting: float = 20.0
     stubborn: int = 30
     stopping: float = 10.0
+    silent: float = 900.0
 
 
 class EndKind(StrEnum):
@@ -50,8 +51,8 @@ class EndKind(StrEnum):
 class End(msgspec.Struct, frozen=True):
     """How it ended, in words, what was seen, and the step as it is stored together with the job's new state.
 
-    `harmed` tells that the guest was found to be worse off than before; `made` is what the step has made. Of a whole
-    job, `last` is how the step ended that ended last.
+    `harmed` tells that the guest was found to be worse off than before, `silent` that its pool was silent to the end;
+    `made` is what the step has made. Of a whole job, `last` is how the step ended that ended last.
     """
 
     kind: EndKind
@@ -59,6 +60,7 @@ class End(msgspec.Struct, frozen=True):
     evidence: tuple[Phrase, ...] = ()
     step: StepRecord | None = None
     harmed: bool = False
+    silent: bool = False
     made: dict[str, str] = {}
     last: End | None = None
 
@@ -180,6 +182,13 @@ class Judging:
         """The end of a step that a defect of ours has broken off, from wherever it stands: nobody knows what it did."""
         step = (await self.store.job(job)).steps[self.index]
         return self._finish(step, End(EndKind.UNCLEAR, say("xenbot met an error of its own; its log says which")))
+
+    async def unheard(self, job: int, pool: str) -> End:
+        """The end of a step whose pool has been silent for too long, from wherever it stands."""
+        record = await self.store.job(job)
+        title, time_ = record.plan.steps[self.index].title, Span(self.pace.silent)
+        line = say("{pool} has answered nothing for {time}; not known: {title}", pool=pool, time=time_, title=title)
+        return self._finish(record.steps[self.index], End(EndKind.UNCLEAR, line, silent=True))
 
     def _finish(self, step: StepRecord, end: End) -> End:
         state = {

@@ -106,9 +106,9 @@ def of_each(record: JobRecord) -> dict[str, list[StepRecord]]:
 
 
 def held(record: JobRecord, lane: list[StepRecord]) -> tuple[LockKey, ...]:
-    """The places of a lane that is under way: those of the latest of its begun steps that names any."""
-    begun = (record.plan.steps[step.index].holds for step in reversed(lane) if step.state is not StepState.WAITING)
-    return next((holds for holds in begun if holds), ())
+    """The places of a lane that is under way: those of the latest of its begun steps that holds any or lets go."""
+    begun = (record.plan.steps[step.index] for step in reversed(lane) if step.state is not StepState.WAITING)
+    return next((one.holds for one in begun if one.holds or one.lets_go), ())
 
 
 def over(record: JobRecord, lane: list[StepRecord]) -> bool:

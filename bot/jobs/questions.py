@@ -34,7 +34,7 @@ class Questions:
 
     async def which(self, command: Command, written: Mapping[str, str], person: Person, several: Ambiguous) -> Message:
         """The candidates in a menu."""
-        slot = next(iter(_slots(written, several.name)), next(iter(written), ""))
+        slot = slot_of(written, several.name)
         they = say("people") if several.kind == "person" else say("{kind}s", kind=several.kind)
         line = say(
             "{n} {they} are called “{name}”. Which one?", n=len(several.candidates), they=they, name=several.name
@@ -95,6 +95,11 @@ class Questions:
 def _told_apart(one: Candidate) -> str:
     """A label of at most 75 characters that differs for two of one name, since not every client shows the note."""
     return f"{one.name[:_PART]} · {one.where[:_PART]} · {one.uuid[:8]}"
+
+
+def slot_of(written: Mapping[str, str], name: str) -> str:
+    """The argument that was written so, the first one where none was."""
+    return next(iter(_slots(written, name)), next(iter(written), ""))
 
 
 def _slots(written: Mapping[str, str], name: str) -> list[str]:

@@ -252,9 +252,12 @@ def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
 
 def _next(record: JobRecord, operation: Operation) -> tuple[Button, ...]:
     """What can be pressed once the job is over, or needs a person."""
-    if record.back_closed and operation.reverse is None:
+    settled = record.back_closed and operation.reverse is None
+    if settled and record.state in {JobState.SUCCEEDED, JobState.PARTIAL}:
         return ()  # A later job has settled what may follow.
     buttons: list[Button] = []
+    if not settled and operation.mends is not None and record.state in {JobState.FAILED, JobState.CANCELLED}:
+        buttons += operation.mends(record)
     onward = operation.onward if record.state is JobState.PARTIAL else None
     again = {JobState.STALE, JobState.EXPIRED, JobState.FAILED, JobState.PARTIAL}
     if onward is not None:

@@ -38,7 +38,8 @@ class Summing:
         first = (unclear or bad)[0]
         others = tuple(line for end in bad if end is not first for line in (end.headline, *end.evidence))
         if self.operation.whole:
-            return await self._as_before(record, first, others)
+            silent = any(end.silent for end in bad)
+            return await self._as_before(record, first, others, silent=silent)
         if not kept:
             said = (*first.evidence, *others, *_taken_back(record))
             return msgspec.structs.replace(
@@ -53,22 +54,30 @@ class Summing:
         headline = say("{harm}; {what}", harm=harm.headline, what=look.headline) if harm else look.headline
         return End(EndKind.PARTIAL, headline, (*look.evidence, *reasons), last)
 
-    async def _as_before(self, record: JobRecord, first: End, others: tuple[Phrase, ...]) -> End:
-        """The end of work that counts only as a whole: how things stand comes first, then why it was not done."""
-        look = await self._looked(record, lanes.kept(record), tries=self.pace.sends)
+    async def _apart(self, record: JobRecord) -> Look | None:
+        raise NotImplementedError
+
+    async def _as_before(self, record: JobRecord, first: End, others: tuple[Phrase, ...], *, silent: bool) -> End:
+        """The end of work that counts only as a whole: how things stand comes first, then why it was not done.
+
+        With `silent` one of its pools is, so that only the others tell.
+        """
+        known = await self._apart(record) if silent else None
+        look = known or await self._looked(record, lanes.kept(record), tries=self.pace.sends)
         kind = first.kind
-        if kind is EndKind.UNCLEAR and look.seen is Seen.NOT_DONE:
+        if kind is EndKind.UNCLEAR and look.seen is Seen.NOT_DONE and not silent:
             # That the outcome of a step was never known does not matter once what it was for is seen to be taken back.
             kind = EndKind.FAILED
         if kind is EndKind.CANCELLED and look.seen is not Seen.NOT_DONE:
             # Whoever stopped it was promised that all would be as before.
             kind = EndKind.FAILED
-        said = (first.headline, *first.evidence, *others, *look.evidence, *_taken_back(record))
+        reasons = (first.headline, *first.evidence, *others)
+        said = (*look.evidence, *reasons) if silent else (*reasons, *look.evidence)
         return msgspec.structs.replace(
             first,
             kind=kind,
             headline=look.headline,
-            evidence=_once(said),
+            evidence=_once((*said, *_taken_back(record))),
             step=self._last.step if self._last is not None else None,
         )
 
@@ -102,7 +111,8 @@ class Summing:
         if self.operation.sum_up is None:
             headline = say("{count}: {title}", count=count, title=record.plan.title)
             return Look(Seen.DONE if complete else Seen.NOT_DONE, headline, ())
-        silent, since = 0, time.monotonic()
+        silent, began = 0, time.monotonic()
+        since = began
         while True:
             try:
                 look = await self.operation.sum_up(record.filled, done, self.facts)
@@ -110,7 +120,8 @@ class Summing:
                 return Look(Seen.HARMED, say("{what}", what=Quote(gone.message)), (count,))
             except (Unreachable, CannotTell, XapiFailure):
                 silent, since = silent + 1, since + self.pace.retry
-                if silent == tries:
+                parted = len(record.plan.pools) > 1 and time.monotonic() - began >= self.pace.silent
+                if silent == tries or parted:
                     # Nobody knows, then; in the end that is told, and not waited for.
                     return Look(Seen.GOING_ON, say("{count}; the pool does not answer", count=count), ())
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -58,11 +58,16 @@ class Archives(Protocol):
         """Makes room for a new backup of a guest (UUID); it will take up about `likely` bytes (0: nobody knows)."""
         ...
 
-    def expect(self, mark: str, likely: int, /) -> None:
-        """Keeps room for what will be received under this mark, until it is; 0 bytes for none any more. Never raises.
+    def expect(self, guest: str, mark: str, likely: int, /) -> None:
+        """Keeps room for what will be received of a guest (UUID) under this mark, until it is; 0 bytes give it up.
 
-        What is kept lives as long as the bot.
+        What is kept lives as long as the bot. Never raises.
         """
+        ...
+
+    @property
+    def promises(self) -> int:
+        """How often room was promised so far."""
         ...
 
     async def made(self, guest: str, mark: str, /) -> Backup | None:
@@ -73,8 +78,11 @@ class Archives(Protocol):
         """Removes what was begun under this mark and never committed."""
         ...
 
-    async def room(self) -> Room:
-        """How much may still be written, with what backups under way or expected will take kept for them."""
+    async def room(self, besides: Collection[str] = (), /) -> Room:
+        """How much may still be written, with what backups under way or expected will take kept for them.
+
+        What is expected of the guests `besides` (UUIDs) is not kept: of them it is asked.
+        """
         ...
 
     async def shares_server(self, config: Mapping[str, str], /) -> bool:

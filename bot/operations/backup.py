@@ -40,6 +40,7 @@ from bot.operations.checks.backing import (
     Place,
     disks_of,
     estimate,
+    expected,
     of_guest,
     of_place,
     snapshot_room,
@@ -116,7 +117,7 @@ def _how(read: BackupFacts, manner: Manner) -> How:
 async def place_of(reads: Mapping[str, BackupFacts], facts: Facts) -> Place:
     """What is known of the place where backups of these guests would go."""
     try:
-        room = await facts.archives.room()
+        room = await facts.archives.room(reads)
         servers = {sr: config for read in reads.values() for sr, config in read.servers.items()}
         shared = await asyncio.gather(*(facts.archives.shares_server(config) for config in servers.values()))
         same = frozenset(sr for sr, there in zip(servers, shared, strict=True) if there)
@@ -155,7 +156,7 @@ def decide(
         checks=(of_place(reads, place), *checks),
         risk=risk.risk,
         risk_reasons=risk.reasons,
-        steps=tuple(step for vm, read in reads.items() for step in lane(read, hows[vm], manner)),
+        steps=tuple(step for vm, read in reads.items() for step in lane(read, hows[vm], manner, expected(read, place))),
         locks=tuple(LockKey("VM", vm, read.vm.name) for vm, read in reads.items()),
         after=tuple(words.after(reads, hows, manner, place, times)),
         estimate_s=most,

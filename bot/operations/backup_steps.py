@@ -67,8 +67,8 @@ def starting_again(vm: Vm) -> Step:
     return _step(START, vm.uuid, title, Ref("VM", vm.uuid), Flag(False), Flag(False), undoes=_HALT)
 
 
-def exporting(facts: BackupFacts, how: How, manner: Manner, sent: Ref | Made) -> Step:
-    """Receives the export of a guest, or of a snapshot of it, and keeps it."""
+def exporting(facts: BackupFacts, how: How, manner: Manner, sent: Ref | Made, room: int) -> Step:
+    """Receives the export of a guest, or of a snapshot of it, and keeps it; about `room` bytes come."""
     options = {"how": how.value, "compress": manner.compress.value, "cold": str(manner.cold).lower()}
     if manner.kept_s is not None:
         options["keep"] = str(int(manner.kept_s))
@@ -78,11 +78,12 @@ def exporting(facts: BackupFacts, how: How, manner: Manner, sent: Ref | Made) ->
     title, guest = say("Export {vm}", vm=facts.vm.name), Ref("VM", facts.vm.uuid)
     size = sum(max(disk.size, 0) for disk in disks_of(facts))
     args = (sent, guest, Options(options), Marked(_MARK))
-    return _step(worker, guest.uuid, title, *args, own=True, weight=max(20, size / (64 << 20)))
+    step = _step(worker, guest.uuid, title, *args, own=True, weight=max(20, size / (64 << 20)))
+    return msgspec.structs.replace(step, room=room)
 
 
-def lane(facts: BackupFacts, how: How, manner: Manner) -> tuple[Step, ...]:
-    """The steps for one guest."""
+def lane(facts: BackupFacts, how: How, manner: Manner, room: int) -> tuple[Step, ...]:
+    """The steps for one guest, of which about `room` bytes come."""
     vm, uuid = facts.vm, facts.vm.uuid
     guest, snapshot = Ref("VM", uuid), Made("VM", f"{SNAPSHOT_OF}{uuid}")
     steps: list[Step] = []
@@ -93,7 +94,7 @@ def lane(facts: BackupFacts, how: How, manner: Manner) -> tuple[Step, ...]:
         steps.append(_step(SNAPSHOT, uuid, title, guest, Marked(SNAPSHOT_NAME), makes=_SNAPPED))
     if how is How.COLD:
         steps.append(starting_again(vm))
-    steps.append(exporting(facts, how, manner, snapshot if how.snapshot else guest))
+    steps.append(exporting(facts, how, manner, snapshot if how.snapshot else guest, room))
     if how is How.IN_PLACE:
         steps.append(starting_again(vm))
     if how.snapshot:

@@ -16,7 +16,6 @@ from bot.domain.backup_facts import Label
 from bot.domain.calls import Call, Ref
 from bot.errors import Damaged, StoreError, TargetFailed, XapiFailure
 from bot.operations.archive_ports import Archives, Arrival, Catalogue
-from bot.operations.backup_room import likely
 from bot.operations.backup_steps import DESTROY_DISK, EXPORT, EXPORT_IN_PLACE, OTHERS, how_of, manner_of, mark
 from bot.operations.exporting import Exporting
 from bot.operations.ports import Driver, TaskStatus, TaskView
@@ -92,9 +91,8 @@ class BackupWork:
 
     async def _receive(self, errand: Errand) -> None:
         guest = errand.step.lane
-        size = await likely(guest, self._catalogue)
         try:
-            arrival = await self._archives.receive(guest, mark(errand.nonce, guest), size)
+            arrival = await self._archives.receive(guest, mark(errand.nonce, guest), errand.step.room)
         except (TargetFailed, asyncio.CancelledError):
             errand.spare()
             raise

@@ -12,6 +12,7 @@ import msgspec
 from bot.domain.message import Button, Table
 from bot.domain.plan import Plan, Step
 from bot.domain.policy import ApprovalSettings
+from bot.domain.record import JobRecord
 from bot.domain.texts import Phrase
 from bot.operations.ports import Facts
 
@@ -42,13 +43,16 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Ahead(msgspec.Struct, frozen=True):
-    """What a lane needs later on, kept for it from the last look before it begins. Kept in memory.
+    """What the lanes of a job need later on, kept for them from the moment it starts. Kept in memory.
 
-    Both get the lane, the job's nonce and the facts, and never raise. Letting go of what is not kept is harmless.
+    `count` says how often anything was kept so far, for whatever job: whoever has looked whether there is enough can
+    tell afterwards that nobody took of it meanwhile. `keep` keeps what the job still needs, `let_go` gives up what is
+    kept for one lane of it; to let go of what is not kept is harmless. None of them raises.
     """
 
-    keep: Callable[[str, str, Facts], Awaitable[None]]
-    let_go: Callable[[str, str, Facts], None]
+    count: Callable[[Facts], int]
+    keep: Callable[[JobRecord, Facts], None]
+    let_go: Callable[[JobRecord, str, Facts], None]
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -78,9 +82,12 @@ class Operation(msgspec.Struct, frozen=True):
     check of its plan looks for it. `stays` tells that guests are afterwards where they were before.
     `guard` says right before each call of a lane what speaks against that one by now, however long its pool was silent;
     where it cannot tell, the call waits.
+    `mends` gives the buttons that take away what a job has left that failed or was stopped.
+    `parted` says what is true of a job in two pools by the one of its plan, while the other is silent: `NOT_DONE` where
+    the job may be closed without that one, since nothing there can do harm any more.
     `settles` are the operations whose earlier jobs about its guests offer nothing more once it went well.
     `slow` says what a step waits for that has made no progress for so many seconds, where that is not other work at the
-    pool. `ahead` keeps for each lane what it needs until it is over, or the job.
+    pool. `ahead` keeps for each lane what it needs, from the start of the job until the lane is over.
     """
 
     name: str
@@ -97,6 +104,7 @@ class Operation(msgspec.Struct, frozen=True):
     advanced: Callable[[Plan, frozenset[int]], Plan] | None = None
     sum_up: Callable[[Plan, frozenset[int], Facts], Awaitable[Look]] | None = None
     onward: Callable[[Plan], tuple[Button, ...]] | None = None
+    mends: Callable[[JobRecord], tuple[Button, ...]] | None = None
     apart: bool = False
     table: Callable[[Plan], Table | None] | None = None
     renew: Callable[[Plan, Facts, ApprovalSettings], Awaitable[Plan]] | None = None
@@ -109,6 +117,7 @@ class Operation(msgspec.Struct, frozen=True):
     slow: Callable[[Plan, Step, float], Phrase | None] | None = None
     guard: Callable[[Plan, Step, Facts], Awaitable[Phrase | None]] | None = None
     ahead: Ahead | None = None
+    parted: Callable[[JobRecord, Facts], Awaitable[Look]] | None = None
 
     def rest(self, plan: Plan, begun: frozenset[int]) -> Plan:
         """What remains of an approved plan once the steps `begun` are done or under way."""

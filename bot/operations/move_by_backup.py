@@ -18,6 +18,7 @@ from bot.domain.inventory import Host, PowerState, Tools, Vm
 from bot.domain.message import Button, Table
 from bot.domain.plan import LockKey, Plan, Target
 from bot.domain.policy import ApprovalSettings
+from bot.domain.record import JobRecord
 from bot.domain.restores import Restored, RestoreFacts
 from bot.domain.texts import Phrase, Size, Span, plain, say
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
@@ -32,6 +33,7 @@ from bot.operations.move_by_backup_steps import (
     COMPARE,
     RUNS,
     WATCH,
+    copy_left,
     copy_of,
     guard,
     look,
@@ -40,6 +42,7 @@ from bot.operations.move_by_backup_steps import (
     steps,
     tools_wanted,
 )
+from bot.operations.move_parted import parted
 from bot.operations.network_words import mapping
 from bot.operations.placement import placement
 from bot.operations.ports import Facts
@@ -116,7 +119,7 @@ def decide(
         checks=tuple(moving.checks(read, coming, place, there, wish)),
         risk=risk.risk,
         risk_reasons=risk.reasons,
-        steps=steps(read, there, ready, sr, tools=tools),
+        steps=steps(read, there, ready, sr, expected(read, place), tools=tools),
         locks=tuple(_locks(read, there)),
         after=tuple(_after(read, there, outage)),
         estimate_s=sum(seconds) + (RESTART_S if outage else 0.0),
@@ -263,10 +266,21 @@ def _table(of: Plan) -> Table | None:
 
 def _then(of: Plan) -> tuple[Button, ...]:
     vm = of.targets[0]
-    return (
-        Button("Retire source", "ask", f"retire {vm.uuid}", says=say("Plan: retire the source of {vm}", vm=vm.name)),
-        Button("Roll back", "ask", f"roll-back {vm.uuid}", says=say("Plan: roll the move of {vm} back", vm=vm.name)),
+    retire = Button(
+        "Retire source", "ask", f"retire {vm.uuid}", says=say("Plan: retire the source of {vm}", vm=vm.name)
     )
+    return (retire, _back(of, vm.uuid))
+
+
+def _mends(job: JobRecord) -> tuple[Button, ...]:
+    """By the copy, which tells this move from every other of the guest."""
+    copy = copy_left(job)
+    return (_back(job.plan, copy),) if copy else ()
+
+
+def _back(of: Plan, guest: str) -> Button:
+    says = say("Plan: roll the move of {vm} back", vm=of.targets[0].name)
+    return Button("Roll back", "ask", f"roll-back {guest}", says=says)
 
 
 OPERATION = Operation(
@@ -282,10 +296,12 @@ OPERATION = Operation(
     crowded=frozenset({"VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS"}),
     then=_then,
     onward=_then,
+    mends=_mends,
     sum_up=_sum_up,
     table=_table,
     tells=frozenset({COMPARE, WATCH}),
     whole=True,
     ahead=ROOM,
     guard=guard,
+    parted=parted,
 )

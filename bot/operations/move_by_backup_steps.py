@@ -11,7 +11,9 @@ import msgspec
 from bot.domain.backup_facts import BackupFacts
 from bot.domain.calls import Call, Flag, Made, Ref
 from bot.domain.inventory import PowerState
+from bot.domain.job import JobState
 from bot.domain.plan import Plan, Step
+from bot.domain.record import JobRecord, StepState
 from bot.domain.restores import Readiness, RestoreFacts
 from bot.domain.texts import Code, Phrase, Size, many, say
 from bot.domain.words import counted, power_word
@@ -21,7 +23,18 @@ from bot.operations.backup_steps import Manner
 from bot.operations.base import Look, Seen
 from bot.operations.checks.backing import How, disks_of
 from bot.operations.ports import Facts
-from bot.operations.restore_steps import GUEST, IMPORT, IMPORT_ONCE, Bringing, arrival, aside, made_of, removal, step_of
+from bot.operations.restore_steps import (
+    GUEST,
+    IMPORT,
+    IMPORT_ONCE,
+    REMOVE,
+    Bringing,
+    arrival,
+    aside,
+    made_of,
+    removal,
+    step_of,
+)
 
 #: The workers, and the steps of the copy that would otherwise be taken for those of the guest.
 COMPARE, WATCH = "move.compare", "move.watch"
@@ -29,8 +42,13 @@ START_COPY, STOP_COPY = "move.start-copy", "move.stop-copy"
 HELD, RUNS = "held", "copy runs"
 
 
-def steps(read: BackupFacts, into: RestoreFacts, ready: Readiness, sr: str, *, tools: bool) -> tuple[Step, ...]:
-    """All of it. `into` is where the copy goes; `tools` tells that its tools must answer in the end."""
+def steps(
+    read: BackupFacts, into: RestoreFacts, ready: Readiness, sr: str, room: int, *, tools: bool
+) -> tuple[Step, ...]:
+    """All of it. `into` is where the copy goes, about `room` bytes come into the archive.
+
+    `tools` tells that its tools must answer in the end.
+    """
     vm, lane, there = read.vm, read.vm.uuid, into.pool.uuid
     running = vm.power_state is PowerState.RUNNING
     how = How.IN_PLACE if running else How.HALTED
@@ -42,7 +60,7 @@ def steps(read: BackupFacts, into: RestoreFacts, ready: Readiness, sr: str, *, t
         say("Give {vm} back what would start it by itself", vm=vm.name),
         makes=HELD,
     )
-    export = backup_steps.exporting(read, how, Manner(), Ref("VM", lane))
+    export = backup_steps.exporting(read, how, Manner(), Ref("VM", lane), room)
     bringing = Bringing(
         lane=lane,
         backup=Made("backup", f"backup {lane}"),
@@ -55,7 +73,9 @@ def steps(read: BackupFacts, into: RestoreFacts, ready: Readiness, sr: str, *, t
     bring, prepare = arrival(bringing, sr, ready)
     # From here on the source has nothing to send: the next guest of its host may come.
     bring = msgspec.structs.replace(bring, holds=(backup_steps.ARCHIVE,))
-    prepare = msgspec.structs.replace(prepare, title=say("Make the copy ready: name, networks, addresses"))
+    # The copy is read by then: the pools and the archive have nothing more to send or to take.
+    ready_title = say("Make the copy ready: name, networks, addresses")
+    prepare = msgspec.structs.replace(prepare, title=ready_title, lets_go=True)
     remove = removal(bringing, ready, started=False)
     copy = Made("VM", GUEST)
     compare = Step(
@@ -74,7 +94,8 @@ def steps(read: BackupFacts, into: RestoreFacts, ready: Readiness, sr: str, *, t
     stop = Call("VM.hard_shutdown", (copy,))
     stop_copy = Step(STOP_COPY, say("Stop the copy"), stop, lane=lane, undoes=RUNS, unless_well=True)
     found = [hold, export, *_there(there, bring, compare, prepare)]
-    back = [_last(let_go, early=True)]
+    # What takes back sends nothing either, however long the other pool is silent then.
+    back = [msgspec.structs.replace(_last(let_go, early=True), lets_go=True)]
     if running:
         found = [backup_steps.shutting_down(vm), *found, *_there(there, start_copy, watch, stop_copy)]
         back.append(_last(backup_steps.starting_again(vm), early=True))
@@ -114,6 +135,14 @@ def runs_after(of: Plan) -> bool:
 def copy_of(of: Plan) -> str:
     """The copy (UUID), "" while none was made."""
     return next(iter(made_of(of)), "")
+
+
+def copy_left(by: JobRecord) -> str:
+    """The copy (UUID) that a move which went wrong may have left, "" where none was made or it was removed."""
+    if by.state not in {JobState.FAILED, JobState.CANCELLED, JobState.NEEDS_ATTENTION}:
+        return ""
+    removed = any(step.kind == REMOVE and step.state is StepState.DONE for step in by.steps)
+    return "" if removed else copy_of(by.filled)
 
 
 # Looks

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from bot.domain.job import JobState
 from bot.domain.plan import Placement, Plan, Target
-from bot.domain.record import JobRecord, StepState
+from bot.domain.record import JobRecord
 from bot.domain.restores import Restored
 from bot.domain.texts import clean
 from bot.errors import NotFound, Refused
 from bot.operations.move_by_backup import NAME
-from bot.operations.move_by_backup_steps import copy_of, pool_there, runs_after
+from bot.operations.move_by_backup_steps import copy_left, copy_of, pool_there, runs_after
 from bot.operations.ports import Facts
-from bot.operations.restore_steps import REMOVE, made_of
+from bot.operations.restore_steps import made_of
 
 #: What undoes a move, and what makes it final.
 ROLL_BACK, RETIRE = "roll-back", "retire"
@@ -26,7 +27,8 @@ class Moved(msgspec.Struct, frozen=True):
 
     `was` is the host that the guest ran on before the move, None where it did not run or nobody knows any more.
     `here` is the pool (UUID) of the source, `there` that of the copy; `disks` are the UUIDs of the copy's disks as the
-    move stored them. `ran` tells that the guest ran before, `at` (Unix seconds) when the move ended.
+    move stored them. `ran` tells that the guest ran before, `at` (Unix seconds) when the move ended, `stuck` that its
+    job waits for a person and holds the guest until then.
     """
 
     job: int
@@ -40,6 +42,7 @@ class Moved(msgspec.Struct, frozen=True):
     ran: bool
     at: float = 0.0
     was: Target | None = None
+    stuck: bool = False
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -64,7 +67,8 @@ def move_of(uuid: str, name: str, jobs: Iterable[JobRecord], *, failed: bool = F
             continue
         # One that ended partly has its copy too, which may have gone down right after it was started.
         went = job.state in {JobState.SUCCEEDED, JobState.PARTIAL}
-        if job.operation == NAME and (went or (failed and _left(job))):
+        # One in need of attention holds its guest until somebody has closed it.
+        if job.operation == NAME and (went or (failed and copy_left(job))):
             found = _moved(job)
             if found.copy and uuid in {found.source.uuid, found.copy}:
                 return found
@@ -74,11 +78,17 @@ def move_of(uuid: str, name: str, jobs: Iterable[JobRecord], *, failed: bool = F
     )
 
 
-def _left(job: JobRecord) -> bool:
-    """Whether a move that went wrong may have left its copy. One in need of attention holds its guest until closed."""
-    if job.state not in {JobState.FAILED, JobState.CANCELLED, JobState.NEEDS_ATTENTION}:
-        return False
-    return not any(step.kind == REMOVE and step.state is StepState.DONE for step in job.steps)
+def the_moved(jobs: Mapping[str, Sequence[JobRecord]], *, failed: bool = False) -> str:
+    """The source of the one move that any of these guests (by UUID, with the jobs of each) is part of, else "".
+
+    The other arguments are those of `move_of`.
+    """
+    found: dict[int, str] = {}
+    for uuid, known in jobs.items():
+        with contextlib.suppress(Refused):
+            move = move_of(uuid, uuid, known, failed=failed)
+            found[move.job] = move.source.uuid
+    return next(iter(found.values())) if len(found) == 1 else ""
 
 
 def _moved(job: JobRecord) -> Moved:
@@ -95,6 +105,7 @@ def _moved(job: JobRecord) -> Moved:
         ran=runs_after(plan),
         at=job.finished_at or job.updated_at,
         was=_was(plan),
+        stuck=job.state is JobState.NEEDS_ATTENTION,
     )
 
 

@@ -219,6 +219,10 @@ class Driver(Protocol):
         """The pool, if the feed has loaded it."""
         ...
 
+    def silent_s(self, pool: str) -> float:
+        """For how many seconds the pool has answered nothing; without end for one that has not been loaded."""
+        ...
+
     async def open_task(self, pool: str, label: str, description: str) -> str:
         """Makes a parent task (task.create) and gives its handle. Raises Unreachable, OutcomeUnknown, XapiFailure."""
         ...

@@ -128,8 +128,21 @@ def _removal(move: Moved, lane: str) -> Step:
 def _checks(move: Moved, source: Restored, copy: Restored | None, power: PowerFacts) -> Iterator[Check]:
     vm, host = move.source.name, move.host.name
     rest = _rest(move, source, copy)
+    if move.stuck:
+        fact = say("job {n}, which moved {vm}, needs a person and holds it", n=move.job, vm=vm)
+        yield blocked(
+            "stuck", "The move", fact, say("First an admin closes it: {c}.", c=Code(f"/xen resolve {move.job}"))
+        )
     if rest:
         yield fine("power", "The source", say("{vm} of {pool} runs already", vm=vm, pool=power.pool.name))
+    elif source.power_state is PowerState.RUNNING and copy is not None and copy.power_state is PowerState.RUNNING:
+        fact = say("{vm} runs twice: in {pool}, and as a copy on {host}", vm=vm, pool=power.pool.name, host=host)
+        stop = say(
+            "Stop the one that shall not live: {source} or {copy}.",
+            source=Code(f"/xen stop {source.uuid}"),
+            copy=Code(f"/xen stop {copy.uuid}"),
+        )
+        yield blocked("power", "The source", fact, stop)
     elif move.ran:
         yield from before_start(power, "start")
     elif source.power_state is not PowerState.HALTED:

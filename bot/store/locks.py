@@ -6,6 +6,7 @@ from typing import Final
 
 import sqlite_utils
 
+from bot.domain.job import JobState
 from bot.domain.plan import LockKey, Plan
 from bot.errors import Refused
 
@@ -14,14 +15,15 @@ _IN: Final = "in"
 
 
 class Held(Refused):
-    """Another job holds a guest this one needs; `job` is its number."""
+    """Another job holds a guest this one needs; `job` is its number, `stuck` tells that it waits for a person."""
 
-    def __init__(self, name: str, job: int) -> None:
-        super().__init__(
-            f"{name} is busy with job {job}.",
-            f"Wait until it ends (`/xen job {job}`) or cancel it (`/xen cancel {job}`).",
-        )
+    def __init__(self, name: str, job: int, *, stuck: bool = False) -> None:
+        busy = f"{name} is held by job {job}, which needs a person." if stuck else f"{name} is busy with job {job}."
+        ends = f"Wait until it ends (`/xen job {job}`) or cancel it (`/xen cancel {job}`)."
+        closes = f"`/xen job {job}` tells what is known; an admin closes it with `/xen resolve {job}`."
+        super().__init__(busy, closes if stuck else ends)
         self.job = job
+        self.stuck = stuck
 
 
 def take(db: sqlite_utils.Database, job: int, plan: Plan, at: float) -> None:
@@ -41,9 +43,14 @@ def held_up(db: sqlite_utils.Database, job: int, plan: Plan) -> None:
     wanted |= {f"{_IN}:{key.uuid}": key.name for key in plan.locks if key.kind == "pool"}
     wanted |= {f"pool:{pool}": "" for pool in plan.pools}
     for text, name in wanted.items():
-        holder = db.execute("SELECT job, name FROM locks WHERE key = ? AND job <> ?", [text, job]).fetchone()
+        holder = db.execute(
+            "SELECT locks.job, locks.name, jobs.state FROM locks JOIN jobs ON jobs.number = locks.job"
+            " WHERE locks.key = ? AND locks.job <> ?",
+            [text, job],
+        ).fetchone()
         if holder is not None:
-            raise Held(name or holder["name"], holder["job"])
+            stuck = holder["state"] == JobState.NEEDS_ATTENTION.value
+            raise Held(name or holder["name"], holder["job"], stuck=stuck)
 
 
 def release(db: sqlite_utils.Database, job: int) -> None:

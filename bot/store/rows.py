@@ -164,9 +164,10 @@ def overtaken(db: sqlite_utils.Database, by: JobRecord, operations: Sequence[str
 
 def settled(db: sqlite_utils.Database, by: JobRecord, operations: Sequence[str]) -> list[JobRecord]:
     """The jobs of these operations about the guest of a later one whose cards still offer what may follow."""
+    marks = ",".join("?" for _ in operations)
     rows = db.execute(
-        f"SELECT * FROM jobs WHERE state IN ('SUCCEEDED', 'PARTIAL') AND operation IN ({','.join('?' for _ in operations)})"  # noqa: S608, E501  marks
-        " AND back_closed = 0 AND target_uuid = ? AND number < ? ORDER BY number",
+        f"SELECT * FROM jobs WHERE operation IN ({marks}) AND target_uuid = ? AND number < ? AND back_closed = 0"  # noqa: S608  marks
+        " AND state IN ('SUCCEEDED', 'PARTIAL', 'FAILED', 'CANCELLED') ORDER BY number",
         [*operations, by.plan.targets[0].uuid, by.number],
     ).fetchall()
     return [to_record(db, row) for row in rows]

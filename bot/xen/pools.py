@@ -215,6 +215,10 @@ class Pools:
         """See `Driver.known`."""
         return self._driver.known(pool)
 
+    def silent_s(self, pool: str) -> float:
+        """See `Driver.silent_s`."""
+        return self._driver.silent_s(pool)
+
     async def open_task(self, pool: str, label: str, description: str) -> str:
         """See `Driver.open_task`."""
         return await self._driver.open_task(pool, label, description)

@@ -44,6 +44,11 @@ class LiveDriver:
         live = self._known(pool)
         return live.pool if live is not None else None
 
+    def silent_s(self, pool: str) -> float:
+        """See `Driver.silent_s`."""
+        live = self._known(pool)
+        return live.feed.age_s if live is not None else float("inf")
+
     async def open_task(self, pool: str, label: str, description: str) -> str:
         """Makes a parent task. Raises Unreachable, OutcomeUnknown, XapiFailure."""
         return await self._by_uuid(pool).sessions.change("task.create", label, description)

@@ -148,3 +148,42 @@ async def test_of_two_moves_at_once_neither_waits_for_the_other_and_no_guest_is_
     await lab.until(refused, "a source that is not started beside its copy")
     await lab.xen(f"move-by-backup {source['uuid']} to xenserver2")
     await lab.sees("cannot be moved to xenserver2", "two guests with one address", private=True)
+
+
+async def rolled_back(lab: StoryLab, *says: str) -> dict[str, Any]:
+    """How a roll back of the move of centos54 ended, once it was confirmed and approved."""
+    await approved(lab, "Roll back the move of centos54 to xenserver2")
+    return await lab.sees(*says, private=False)
+
+
+async def test_a_failed_move_that_left_its_copy_is_rolled_back_from_its_card_and_again_where_that_fails_too(
+    lab: StoryLab,
+) -> None:
+    here, abroad = await stands(lab)
+    faults = {
+        "Async.VM.start_on": ["HOST_NOT_ENOUGH_FREE_MEMORY", "1", "0"],
+        "VDI.destroy": ["VDI_IO_ERROR", "no answer"],
+    }
+    for method, error in faults.items():
+        fault = {"method": method, "action": "fail", "error": error, "name": method, "times": "forever"}
+        await lab.lab("datacentre", do="arm", fault=fault)
+    await asked(lab, "centos54")
+    failed = await lab.sees("centos54 was not moved, and not all is as before", "is left on", private=False)
+    (source,) = await asyncio.to_thread(found, lab, "centos54")
+    (copy,) = await asyncio.to_thread(copies, lab, "centos54")
+    assert (source["power_state"], copy["power_state"]) == ("Running", "Halted")
+    assert lab.has_button(failed, "Roll back")
+    await lab.press(failed, "Roll back")
+    await lab.sees("only the copy on xenserver2 is removed", "must approve", private=False)
+    await rolled_back(lab, "centos54 runs again on", "its copy on xenserver2 is halted")
+    await lab.lab("datacentre", do="clear_faults")
+    # Both are called so; only one of them was moved.
+    await lab.xen("roll-back centos54")
+    await rolled_back(lab, "centos54 runs again on", "the move is rolled back")
+    await as_before(lab, "centos54", here, abroad)
+
+    async def settled() -> bool:
+        cards = [one for one in await lab.screen() if "was not moved, and not all is as before" in strings(one)]
+        return bool(cards) and not any(lab.has_button(one, "Roll back") for one in cards)
+
+    await lab.until(settled, "a card that offers no roll back any more")

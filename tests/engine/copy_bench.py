@@ -12,6 +12,7 @@ from bot.domain.calls import Call, Made, Marked, Ref, Text
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Check, Grade, LockKey, Placement, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
+from bot.domain.record import JobRecord
 from bot.domain.texts import plain, say
 from bot.errors import OutcomeUnknown, TargetFailed, Unreachable
 from bot.jobs.slots import Slots
@@ -62,8 +63,13 @@ class Copies(World):
         self.asked_to_stop: list[str] = []
         self.drift = False
         self.moves_on = False
+        self.lets_go = False
         self.room: list[str] = []
+        self.kept = 0
+        self.capacity = 100
         self.judged_with: list[list[str]] = []
+        self.look_on = asyncio.Event()
+        self.look_on.set()
 
     def clean(self) -> None:
         """Nothing of ours is left, and nothing of others is gone."""
@@ -191,20 +197,38 @@ class Copies(World):
             *cold,
             step("VM.snapshot", Ref("VM", vm), Marked(f"copy of {vm}"), makes="snapshot", holds=(HOST,)),
             *warm,
-            step("copy", snapshot, Text(vm), Marked(vm), own=True, holds=(SHELF,) if self.moves_on else ()),
+            step(
+                "copy",
+                snapshot,
+                Text(vm),
+                Marked(vm),
+                own=True,
+                holds=(SHELF,) if self.moves_on else (),
+                lets_go=self.lets_go,
+            ),
             step("VM.destroy", snapshot, own=self.own_removal, undoes="snapshot"),
         )
 
-    # What is kept for a lane
-    async def keep(self, lane: str, nonce: str, _facts: object) -> None:
-        self.room.append(f"{lane} {nonce}")
+    # What is kept for a job
+    def keep(self, job: JobRecord, _facts: object) -> None:
+        for step in job.steps:
+            mine = f"{job.plan.steps[step.index].lane} {job.nonce}"
+            if step.kind == "copy" and step.finished_at is None and mine not in self.room:
+                self.room.append(mine)
+                self.kept += 1
 
-    def let_go(self, lane: str, nonce: str, _facts: object) -> None:
-        self.room.remove(f"{lane} {nonce}")
+    def let_go(self, job: JobRecord, lane: str, _facts: object) -> None:
+        self.room = [one for one in self.room if one != f"{lane} {job.nonce}"]
 
     async def replan(self, plan: Plan, _facts: object, _approval: ApprovalSettings, homes: Mapping[str, str]) -> Plan:
         left = {place.vm for place in plan.placements}
-        self.judged_with.append([one.split()[0] for one in self.room])
+        others = [one.split()[0] for one in self.room if one.split()[0] not in left]
+        self.judged_with.append(others)
+        short = len(left) + len(others) > self.capacity
+        await self.look_on.wait()
+        if short:
+            full = Check("room", Grade.BLOCKED, "Room", say("{n} are in the way", n=len(others)), say("Wait."))
+            plan = msgspec.structs.replace(plan, checks=(full,))
         places = tuple(place for place in self.plan().placements if place.vm in left)
         return msgspec.structs.replace(plan, placements=places)
 
@@ -263,7 +287,7 @@ class CopyBench(Bench):
             advanced=world.advanced,
             sum_up=world.sum_up,
             crowded=frozenset({"VDI_IN_USE"}),
-            ahead=Ahead(world.keep, world.let_go),
+            ahead=Ahead(lambda _facts: world.kept, world.keep, world.let_go),
         )
         self.engine.workers = {
             "copy": Worker(world.run, world.clear, again=world.again, lasting=world.lasting),

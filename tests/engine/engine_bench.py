@@ -85,6 +85,9 @@ class World:
     def known(self, pool: str) -> Pool:
         return Pool(pool, "experiment", "experiment", "h1", ha_enabled=False, upgrading=False, default_sr=None)
 
+    def silent_s(self, pool: str) -> float:
+        return 0.0
+
     async def open_task(self, pool: str, label: str, description: str) -> str:
         handle = f"parent{len(self.parents)}"
         self.parents[handle] = []

@@ -12,6 +12,7 @@ from bot.domain.calls import Call, Made, Marked, Ref, Text
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Check, Grade, LockKey, Placement, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings
+from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import Phrase, say
 from bot.errors import OutcomeUnknown, TargetFailed, Unreachable
 from bot.operations.base import Look, Operation, Seen
@@ -51,6 +52,9 @@ class Moving(World):
         self.both = self.both or (self.source is ON and self.copy is ON)
 
     # Driver
+    def silent_s(self, pool: str) -> float:
+        return float("inf") if pool in self.silence else 0.0
+
     async def open_task(self, pool: str, label: str, description: str) -> str:
         self._ask(pool)
         handle = f"{pool}:parent{len(self.parents)}"
@@ -235,6 +239,14 @@ class Moving(World):
             return Look(Seen.NOT_DONE, say("v1 was not moved and runs as before"), ())
         return Look(Seen.HARMED, say("v1 is down"), ())
 
+    async def parted(self, job: JobRecord, _facts: object) -> Look:
+        self._ask(HERE)
+        may_run = any(one.kind == "start-copy" and one.attempts for one in job.steps)
+        may_run = may_run and not any(one.kind == "stop-copy" and one.state is StepState.DONE for one in job.steps)
+        if self.source is ON:
+            return Look(Seen.NOT_DONE, say("v1 runs as before"), (say("c1 may be left"),))
+        return Look(Seen.HARMED if may_run else Seen.NOT_DONE, say("v1 is down"), ())
+
 
 class MoveBench(Bench):
     """The bench with that operation and its workers."""
@@ -253,6 +265,7 @@ class MoveBench(Bench):
             sum_up=world.sum_up,
             whole=True,
             guard=world.guard,
+            parted=world.parted,
         )
         self.engine.workers = world.workers()
         self.engine.pace = msgspec.structs.replace(QUICK, crowded=0.01, stubborn=5, stopping=0.02)

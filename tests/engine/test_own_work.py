@@ -233,7 +233,7 @@ async def test_a_lane_that_goes_on_elsewhere_leaves_its_place_at_the_host_to_oth
 
 
 @pytest.mark.parametrize("how", ["well", "full", "cancelled", "defect"])
-async def test_what_a_lane_needs_is_kept_from_the_last_look_to_its_end_however_that_comes(
+async def test_what_a_lane_needs_is_kept_from_the_start_of_its_job_to_its_end_however_that_comes(
     copies: CopyBench, world: Copies, how: str
 ) -> None:
     world.guests = GUESTS[:2]
@@ -254,6 +254,73 @@ async def test_what_a_lane_needs_is_kept_from_the_last_look_to_its_end_however_t
     world.released.set()
     await copies.ended(number, "SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED", "NEEDS_ATTENTION")
     assert world.room == []
+
+
+async def test_of_two_jobs_begun_together_that_need_the_same_room_one_alone_is_promised_it(
+    copies: CopyBench, world: Copies
+) -> None:
+    world.capacity = 1
+    world.go_on.clear()
+    world.look_on.clear()
+    numbers = []
+    for guest in GUESTS[:2]:
+        world.guests = (guest,)
+        numbers.append(await copies.started())
+
+    async def both_looked() -> bool:
+        return len(world.judged_with) == len(numbers)
+
+    await copies.until(both_looked)
+    assert world.judged_with == [[], []], "neither has begun when the other looks"
+    world.look_on.set()
+
+    async def one_is_refused() -> bool:
+        return JobState.STALE in {(await copies.store.job(number)).state for number in numbers}
+
+    await copies.until(one_is_refused)
+    world.go_on.set()
+
+    async def over() -> bool:
+        states = {(await copies.store.job(number)).state for number in numbers}
+        return not states & {JobState.QUEUED, JobState.RUNNING}
+
+    await copies.until(over)
+    assert len(world.shelf) == 1
+    assert world.room == []
+
+
+async def test_lanes_that_wait_for_their_turn_have_their_room_kept_as_well(copies: CopyBench, world: Copies) -> None:
+    world.guests, world.parallel = GUESTS[:2], 1
+    world.go_on.clear()
+    number = await copies.started()
+    await copies.at_work()
+    assert sorted(one.split()[0] for one in world.room) == ["v1", "v2"]
+    world.go_on.set()
+    await copies.ended(number, "SUCCEEDED", "PARTIAL")
+    assert world.room == []
+
+
+async def test_a_step_that_lets_go_gives_back_what_its_lane_held_long_before_the_lane_is_over(
+    copies: CopyBench, world: Copies
+) -> None:
+    copies.limits = {"host": 1}
+    await copies.crash()
+    await copies.open()
+    world.lets_go = True
+    world.go_on.clear()
+    first = await copies.started()
+    await copies.at_work()
+    # After a restart too it holds nothing any more.
+    await copies.crash()
+    await copies.open()
+    await copies.at_work()
+    world.guests = GUESTS[1:2]
+    second = await copies.started()
+    await copies.at_work(2)
+    world.guests = GUESTS
+    world.go_on.set()
+    for number in (first, second):
+        await copies.ended(number, "SUCCEEDED", "PARTIAL")
 
 
 async def test_what_could_not_be_taken_back_is_named(copies: CopyBench, world: Copies) -> None:

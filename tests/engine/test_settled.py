@@ -12,6 +12,35 @@ from bot.domain.plan import Plan
 from bot.operations.base import Operation
 
 
+async def test_a_roll_back_that_went_well_takes_its_button_off_the_card_of_a_move_that_failed(
+    bench: Bench, world: World
+) -> None:
+    async def again(*_args: object) -> Plan:
+        return msgspec.structs.replace(world.plan(), operation="undo")
+
+    operations: dict[str, Operation] = bench.engine.operations  # type: ignore[assignment]  # a dict here
+    back = (Button("Roll back", "ask", "roll-back v1"),)
+    move = msgspec.structs.replace(operations["move"], mends=lambda _job: back)
+    operations["move"] = move
+    operations["undo"] = msgspec.structs.replace(
+        move, name="undo", replan=again, settles=frozenset({"move"}), mends=None
+    )
+    world.fails = ("INTERNAL_ERROR", "none")
+    first = await bench.propose()
+    await bench.press(first, "confirm")
+    await bench.ended(first, "FAILED")
+    assert labels(await card(bench, first)) == ["Roll back", "Ask again"]
+    world.fails = ()
+    second = await bench.propose(plan=await again())
+    await bench.press(second, "confirm")
+    await bench.ended(second, "SUCCEEDED")
+
+    async def settled() -> bool:
+        return labels(await card(bench, first)) == ["Ask again"]
+
+    await bench.until(settled)
+
+
 @pytest.mark.parametrize("well", [True, False])
 async def test_a_roll_back_that_went_well_takes_its_buttons_off_the_card_of_the_move(
     bench: Bench, world: World, *, well: bool

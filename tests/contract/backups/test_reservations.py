@@ -56,12 +56,18 @@ async def test_how_much_still_comes_of_a_first_backup_is_guessed_from_what_has_c
 
 
 async def test_room_is_kept_for_what_is_expected_and_once_only_when_it_comes(archive: Archive) -> None:
-    archive.expect("01" * 8, 40 * MIB)
-    archive.expect("02" * 8, 30 * MIB)
+    archive.expect(GUEST, "01" * 8, 40 * MIB)
+    archive.expect(OTHER, "02" * 8, 30 * MIB)
+    assert archive.promises == 2
+    archive.expect(OTHER, "02" * 8, 30 * MIB)
+    assert archive.promises == 2, "nothing new was promised"
     assert await archive.room() == Room(20 * MIB, 200 * MIB, promised=70 * MIB)
+    # Whoever asks for these guests has it: they are what it is kept for.
+    assert await archive.room([GUEST]) == Room(60 * MIB, 200 * MIB, promised=30 * MIB)
+    assert await archive.room([GUEST, OTHER]) == Room(90 * MIB, 200 * MIB)
     first = await archive.receive(GUEST, "01" * 8, 40 * MIB)
-    assert (await archive.room()).promised == 70 * MIB
+    assert (await archive.room([GUEST])).promised == 70 * MIB, "what comes is no longer free for anybody"
     await first.discard()
-    archive.expect("02" * 8, 0)
-    archive.expect("02" * 8, 0)
+    archive.expect(OTHER, "02" * 8, 0)
+    archive.expect(OTHER, "02" * 8, 0)
     assert await archive.room() == Room(90 * MIB, 200 * MIB)

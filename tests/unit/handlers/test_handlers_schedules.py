@@ -26,7 +26,7 @@ class NoRoom:
         self.schedules = room.schedules
         self.archives = self
 
-    async def room(self) -> None:
+    async def room(self, _besides: object = ()) -> None:
         return None
 
     async def backup(self, vm: str) -> None:

@@ -31,7 +31,7 @@ class Shelf:
         self.free = free
         self.gone = gone
 
-    async def room(self) -> Room:
+    async def room(self, _besides: object = ()) -> Room:
         if self.gone:
             raise TargetFailed("Nothing is mounted at /srv/backups.", "Mount it.")
         return Room(self.free, 500 * GIB)

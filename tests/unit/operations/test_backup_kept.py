@@ -1,19 +1,23 @@
-"""A backup that became one although its disk failed right then is in the catalogue too."""
+"""A backup that became one although its disk failed right then is in the catalogue too; and the room kept for one."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
-from backup_world import earlier
+from backup_world import decided, earlier, place
+from move_world import planned, read
+from test_golden_cards import job
 
 from bot.domain.catalogue import Backup
-from bot.errors import StoreError
+from bot.domain.job import JobState
+from bot.domain.record import StepRecord, StepState
 from bot.operations import backup, move_by_backup
 from bot.operations.backup_steps import EXPORT, mark
 from bot.operations.backup_work import BackupWork
-from bot.operations.base import Operation
+from bot.operations.checks.backing import expected
 from bot.operations.work import Errand
 
 
@@ -24,7 +28,6 @@ class Place:
         self.lies_there = made
         self.swept: list[str] = []
         self.known: list[Backup] = []
-        self.likely = -1
 
     async def sweep(self, _guest: str, one: str) -> None:
         self.swept.append(one)
@@ -35,13 +38,6 @@ class Place:
 
     async def keep_backup(self, backup: Backup) -> None:
         self.known.append(backup)
-
-    async def backups(self, *, guest: str) -> list[Backup]:
-        raise StoreError(f"the disk of the store is full, {guest}")
-
-    async def receive(self, _guest: str, _mark: str, likely: int) -> None:
-        self.likely = likely
-        raise InterruptedError
 
 
 def errand() -> Errand:
@@ -65,34 +61,40 @@ async def test_what_is_cleared_up_behind_and_became_a_backup_all_the_same_is_cat
     assert nothing.known == []
 
 
-async def test_a_store_that_cannot_be_asked_keeps_no_backup_from_beginning() -> None:
-    place = Place(None)
-    with pytest.raises(InterruptedError):
-        await work(place).run(errand())
-    assert place.likely == 0
-
-
 class Full:
-    """An archive in which backups of a guest lie, and the room that is kept in it."""
+    """An archive, and the room that is kept in it."""
 
-    def __init__(self, *made: Backup) -> None:
-        self.lie_there = made
+    def __init__(self) -> None:
         self.kept: dict[str, int] = {}
-        self.archives = self.catalogue = self
+        self.promises = 0
+        self.archives = self
 
-    def expect(self, one: str, likely: int) -> None:
-        self.kept[one] = likely
-
-    async def backups(self, *, guest: str) -> list[Backup]:
+    def expect(self, guest: str, one: str, likely: int) -> None:
         assert guest == "vm-1"
-        return list(self.lie_there)
+        self.kept[one] = likely
+        self.promises += 1
 
 
-@pytest.mark.parametrize("operation", [backup.OPERATION, move_by_backup.OPERATION], ids=lambda one: one.name)
-async def test_room_is_kept_by_the_size_of_the_last_backup_and_given_up_again(operation: Operation) -> None:
-    full: Any = Full(earlier(0, 1 << 30))
+@pytest.mark.parametrize("known", [True, False], ids=["backed up before", "first backup"])
+@pytest.mark.parametrize("of", ["backup", "move-by-backup"])
+def test_room_is_kept_by_the_estimate_of_the_plan_also_for_a_first_backup_and_given_up_again(
+    of: str, *, known: bool
+) -> None:
+    there = place(300 << 30, earlier(0, 1 << 30)) if known else place()
+    operation = move_by_backup.OPERATION if of == "move-by-backup" else backup.OPERATION
+    plan = planned(place=there) if of == "move-by-backup" else decided(read(), there=there)
+    likely = expected(read(), there)
+    assert likely > 0
+    full: Any = Full()
+    running = job(plan, JobState.RUNNING, steps=tuple(StepRecord(7, at, one.kind) for at, one in enumerate(plan.steps)))
     assert operation.ahead is not None
-    await operation.ahead.keep("vm-1", "01", full)
-    assert full.kept[mark("01", "vm-1")] >= 1 << 30
-    operation.ahead.let_go("vm-1", "01", full)
-    assert full.kept == {mark("01", "vm-1"): 0}
+    operation.ahead.keep(running, full)
+    assert full.kept == {mark(running.nonce, "vm-1"): likely}
+    assert operation.ahead.count(full) == 1
+    operation.ahead.let_go(running, "vm-1", full)
+    assert full.kept == {mark(running.nonce, "vm-1"): 0}
+    # An export that is in needs none any more.
+    over = tuple(msgspec.structs.replace(one, state=StepState.DONE) for one in running.steps)
+    later: Any = Full()
+    operation.ahead.keep(msgspec.structs.replace(running, steps=over), later)
+    assert later.kept == {}

@@ -1,0 +1,170 @@
+"""A pool that stays silent while a job has to take something back there: the job does not wait for it for ever."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from engine_bench import ADMIN, OPERATOR
+from move_bench import OFF, ON, THERE, MoveBench, Moving
+from stored_steps import told
+from test_two_pools import OVER, as_before, started_again, under_way
+
+from bot.domain.job import JobState
+from bot.domain.message import Message
+from bot.domain.record import StepState
+from bot.domain.texts import plain
+from bot.errors import Refused
+
+
+@pytest.fixture
+def world() -> Moving:
+    return Moving()
+
+
+@pytest.fixture
+async def moves(tmp_path, world: Moving):  # noqa: ANN001, ANN201  pytest's own types
+    bench = MoveBench(tmp_path / "store.sqlite", world)
+    await bench.open()
+    bench.engine.pace = msgspec.structs.replace(bench.engine.pace, silent=0.3)
+    yield bench
+    await bench.crash()
+
+
+def text(*messages: Message) -> str:
+    """What messages say in their lines."""
+    return " ".join(plain(line) for one in messages for part in one.parts for line in getattr(part, "lines", ()))
+
+
+async def shown(moves: MoveBench) -> str:
+    """What the cards that wait to be sent say."""
+    return text(*(parcel.message for parcel in await moves.store.due() if parcel.kind == "card"))
+
+
+async def silent_in_the_import(moves: MoveBench, world: Moving) -> int:
+    """The other pool falls silent while the import goes on; the guest runs again."""
+    world.go_on.clear()
+    world.shelf_open.set()
+    number = await moves.started()
+
+    async def importing() -> bool:
+        return bool(world.drafts)
+
+    await moves.until(importing)
+    world.silence.add(THERE)
+    world.go_on.set()
+    await started_again(moves, world)
+    return number
+
+
+async def test_a_failed_job_does_not_hold_its_guest_for_ever_because_the_other_pool_is_silent(
+    moves: MoveBench,
+    world: Moving,
+) -> None:
+    number = await silent_in_the_import(moves, world)
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.NEEDS_ATTENTION, told(record)
+    assert plain(record.outcome) == "v1 runs as before"
+    assert "p2 has answered nothing for" in told(record)
+    admin = await world.person("T", ADMIN)
+    answer = text(await moves.control.resolve(number, admin, ""))
+    assert "p2 does not answer, so that nobody can look there." in answer
+    assert f"/xen resolve {number} not-done" in answer
+    assert (await moves.store.job(number)).state is JobState.NEEDS_ATTENTION
+    with pytest.raises(Refused, match=f"v1 is held by job {number}, which needs a person") as held:
+        await moves.store.held_up(world.plan())
+    assert f"/xen resolve {number}" in held.value.fix
+    with pytest.raises(Refused, match="p2 does not answer"):
+        await moves.control.resolve(number, admin, "done")
+    await moves.control.resolve(number, admin, "not-done")
+    closed = await moves.store.job(number)
+    assert closed.state is JobState.FAILED
+    assert "c1 may be left" in told(closed)
+    assert "closed it while p2 did not answer" in told(closed)
+    # Nothing holds the guest any more.
+    await moves.store.held_up(world.plan())
+    assert not world.both
+
+
+async def test_what_is_left_in_the_other_pool_is_taken_back_when_a_person_looks_once_it_answers(
+    moves: MoveBench,
+    world: Moving,
+) -> None:
+    world.silent_once_imported = True
+    world.shelf_open.set()
+    number = await under_way(moves, "start-copy")
+    await moves.control.cancel(number, await world.person("T", OPERATOR))
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.NEEDS_ATTENTION, told(record)
+    assert (world.source, world.copy) == (ON, OFF)
+    (unclear,) = (step for step in record.steps if step.state is StepState.UNCLEAR)
+    assert unclear.kind == "remove"
+    world.silent_once_imported = False
+    world.silence.clear()
+    await moves.control.resolve(number, await world.person("T", ADMIN), "")
+    record = await moves.ended(number, "FAILED", "CANCELLED", "PARTIAL", "SUCCEEDED")
+    assert record.state in {JobState.FAILED, JobState.CANCELLED}, told(record)
+    as_before(world)
+
+
+async def test_a_guest_whose_copy_may_run_in_a_silent_pool_stays_off_and_its_job_is_not_closed(
+    moves: MoveBench,
+    world: Moving,
+) -> None:
+    world.lose = "VM.start c1"
+    number = await under_way(moves, "start-copy")
+
+    async def lost() -> bool:
+        return THERE in world.silence
+
+    await moves.until(lost)
+    await moves.control.cancel(number, await world.person("T", OPERATOR))
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.NEEDS_ATTENTION, told(record)
+    assert plain(record.outcome) == "v1 is down"
+    assert (world.source, world.copy) == (OFF, ON)
+    admin = await world.person("T", ADMIN)
+    with pytest.raises(Refused, match="v1 is down"):
+        await moves.control.resolve(number, admin, "not-done")
+    assert (await moves.store.job(number)).state is JobState.NEEDS_ATTENTION
+    # Once it answers the copy is stopped first.
+    world.silence.clear()
+    await moves.control.resolve(number, admin, "")
+    record = await moves.ended(number, "FAILED", "CANCELLED", "PARTIAL", "SUCCEEDED")
+    assert record.state is JobState.FAILED, told(record)
+    as_before(world)
+    assert world.begun.index("VM.hard_shutdown c1") < world.begun.index("VM.start v1")
+
+
+async def test_the_card_says_what_a_job_waits_for_in_a_silent_pool_what_is_true_and_what_it_holds(
+    moves: MoveBench,
+    world: Moving,
+) -> None:
+    moves.engine.pace = msgspec.structs.replace(moves.engine.pace, silent=600.0)
+    number = await silent_in_the_import(moves, world)
+
+    async def says() -> bool:
+        told = await shown(moves)
+        return all(one in told for one in ("p2 has answered nothing for", "v1 runs as before", "v1 is held for that"))
+
+    await moves.until(says)
+    assert (await moves.store.job(number)).state is JobState.RUNNING
+    world.silence.clear()
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.FAILED, told(record)
+    as_before(world)
+
+
+async def test_a_start_that_nobody_wants_to_end_waits_for_its_pool_however_long_it_is_silent(
+    moves: MoveBench,
+    world: Moving,
+) -> None:
+    world.lose = "VM.start c1"
+    number = await under_way(moves, "start-copy")
+
+    async def says() -> bool:
+        return "It goes on when p2 answers" in await shown(moves)
+
+    await moves.until(says)
+    world.silence.clear()
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.SUCCEEDED, told(record)
