@@ -1,4 +1,4 @@
-"""The rules of a join about storage, networks, drivers and security, broken; `join_cases` has them all."""
+"""The rules of a join about processors, storage, networks, drivers and security, broken; `join_cases` has them all."""
 
 from __future__ import annotations
 
@@ -15,11 +15,44 @@ from join_changes import (
     shared_storage,
     together,
     vlan,
+    without_aes,
 )
 
+from bot.domain.plan import Grade
+
+_CPU = "Intel(R) Xeon(R) Gold 6226R CPU @ 2.90GHz"
 _MADE = "Remove them on xenserver4: the pool makes its own there when it has joined."
 
 SETTINGS = (
+    Case(
+        "another CPU vendor",
+        host_field("cpu_info", {"vendor": "AuthenticAMD"}),
+        "CPU vendor",
+        "AuthenticAMD",
+        "GenuineIntel",
+        "No setting mends this: guests cannot move between vendors. Keep xenserver4 a pool of its own; guests go there "
+        "by backup and restore.",
+        "HOSTS_NOT_HOMOGENEOUS",
+    ),
+    Case(
+        "a weaker processor",
+        without_aes,
+        "CPU features",
+        f"{_CPU}, lacks 1 feature",
+        _CPU,
+        "XAPI takes aes from the whole pool: in use by <!channel> & *bold*, centos54, db1, twin and 4 more. "
+        "Such a guest keeps running, and can move to xenserver4 after a reboot.",
+        grade=Grade.WARNING,
+    ),
+    Case(
+        "a processor that tells no features",
+        host_field("cpu_info", {"features_hvm": "", "features_hvm_host": ""}),
+        "CPU features",
+        f"{_CPU}, which tells no features",
+        _CPU,
+        "What the pool would lose cannot be told here: compare what xe host-cpu-info says on both.",
+        grade=Grade.UNKNOWN,
+    ),
     Case(
         "shared storage",
         shared_storage,

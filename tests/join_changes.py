@@ -168,9 +168,9 @@ def second_address(lab: Datacentre) -> None:
     database.create("PIF", host=machine.ref, network=network, device="eth0", VLAN=-1, IP="192.0.2.44")
 
 
-def one_update_more(lab: Datacentre) -> None:
-    """One update on both sides, and one on the host alone; their references differ from pool to pool."""
-    for host, names in (("xenserver1", ("common",)), ("xenserver4", ("common", "extra"))):
+def updates_apart(lab: Datacentre) -> None:
+    """One update on both sides, and one on each alone; their references differ from pool to pool."""
+    for host, names in (("xenserver1", ("common", "XS84E002")), ("xenserver4", ("common", "XS84E001"))):
         database, machine = database_of(lab, host)
         refs = [
             database.create("pool_update", uuid=f"{name}-0000", name_label=name, enforce_homogeneity=True)

@@ -146,8 +146,8 @@ def _software(facts: JoinFacts) -> Iterator[Rule]:
         "updates",
         "Updates",
         well=host.updates.keys() == pool.updates.keys(),
-        mine=counted(len(host.updates), "update", "updates"),
-        theirs=counted(len(pool.updates), "update", "updates"),
+        mine=_counted(host.updates, pool.updates),
+        theirs=_counted(pool.updates, host.updates),
         fix=say("Apply the same ones on both: {lacking}.", lacking=many([*_lacking(facts)])),
     )
     yield rule(
@@ -158,6 +158,12 @@ def _software(facts: JoinFacts) -> Iterator[Rule]:
         theirs=text(pool.edition),
         fix=say("Give {host} the licence of the pool.", host=host.coordinator.name),
     )
+
+
+def _counted(mine: dict[str, str], theirs: dict[str, str]) -> Phrase:
+    """How many updates there are, and how many that the other side lacks."""
+    updates, own = counted(len(mine), "update", "updates"), len(mine.keys() - theirs.keys())
+    return say("{updates}, {n} of its own", updates=updates, n=own) if own else updates
 
 
 def _lacking(facts: JoinFacts) -> Iterator[Phrase]:
