@@ -20,6 +20,7 @@ from bot.domain.job import JobState
 from bot.domain.texts import Phrase
 from bot.door import Door
 from bot.errors import StoreError, TargetFailed
+from bot.jobs.absences import AbsenceWatch
 from bot.jobs.alerts import AlertWatch
 from bot.jobs.console import Console
 from bot.jobs.control import Control
@@ -132,18 +133,22 @@ class App:
             observe_ack=self.metrics.observe_ack,
             on_joined=self.delivery.let_in,
         )
-        self.witness = Witness(self.store, config.slack.alerts_channel or config.slack.channels[0])
+        alerts_channel = config.slack.alerts_channel or config.slack.channels[0]
+        self.witness = Witness(self.store, alerts_channel)
         self.runner = Runner(self.store, self.engine, self.pools, self.pools, people, config.approval)
         self.summary = DaySummary(
             self.store,
             self.pools,
-            config.slack.alerts_channel or config.slack.channels[0],
+            alerts_channel,
             kept.time_zone,
             hour=kept.summary_hour,
             alert_days=kept.alert_days,
         )
         self.watch = Watch(self.store, self.pools, self.pools)
-        self.alerts = AlertWatch(self.store, self.pools, config.slack.alerts_channel or config.slack.channels[0])
+        self.alerts = AlertWatch(self.store, self.pools, alerts_channel)
+        self.absences = AbsenceWatch(
+            self.store, self.pools, alerts_channel, critical=frozenset(config.approval.critical_tags)
+        )
         self.keeper = Keeper(
             self.store,
             self.shelf,
@@ -151,7 +156,7 @@ class App:
             self.pools,
             Keeping(kept.verify_days * DAY_S, kept.sample_percent / 100, kept.alert_days * DAY_S),
             team=config.slack.team,
-            channel=config.slack.alerts_channel or config.slack.channels[0],
+            channel=alerts_channel,
         )
         self.door = Door(Path(config.store.path), Console(self.desk, config.slack.team).run)
         taken = self.gateway.request_url
@@ -232,6 +237,7 @@ class App:
                 group.create_task(self.witness.run(), name="witness"),
                 group.create_task(self.watch.run(), name="watch"),
                 group.create_task(self.alerts.run(), name="alerts"),
+                group.create_task(self.absences.run(), name="absences"),
                 *([group.create_task(self.keeper.run(), name="keeper")] if self.config.backups.path else []),
                 group.create_task(self.homes.run(), name="homes"),
                 group.create_task(self.runner.run(), name="schedules"),

@@ -15,7 +15,7 @@ _LONGEST_S = 92 * 86_400.0
 
 
 class Arguments(msgspec.Struct, frozen=True):
-    """Which kind of alert, by XAPI's code; about which object, all without; and for how long."""
+    """Which kind of alert, by its code; about which object, all without; and for how long."""
 
     kind: str
     about: Annotated[str, after("on")] = ""

@@ -11,7 +11,7 @@ from bot.operations import muting
 
 
 class Arguments(msgspec.Struct, frozen=True):
-    """Which kind of alert, by XAPI's code, and about which object it was muted, all without."""
+    """Which kind of alert, by its code, and about which object it was muted, all without."""
 
     kind: str
     about: Annotated[str, after("on")] = ""

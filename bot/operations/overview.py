@@ -114,8 +114,7 @@ def age(view: PoolView) -> Phrase:
 
 def doubts(view: PoolView) -> list[Phrase]:
     """Why the facts of a pool may not be true now; empty while its feed is live and fresh."""
-    # The error of a call begins with which pool it was, as the line that it becomes part of does too.
-    why = view.reason.removeprefix(f"pool {view.name} could not be asked: ")
+    why = untold(view)
     reason = say(": {reason}", reason=Quote(why)) if why else say("")
     if view.state is FeedState.LOADING:
         lines = [say("{pool} is {state}{reason}", pool=view.name, state=say(feed_word(view.state)), reason=reason)]
@@ -133,6 +132,11 @@ def doubts(view: PoolView) -> list[Phrase]:
             )
         ]
     return []
+
+
+def untold(view: PoolView) -> str:
+    """Why a pool cannot be asked, for a line that names it already, as the error of a call does too."""
+    return view.reason.removeprefix(f"pool {view.name} could not be asked: ")
 
 
 def _advice(view: PoolView) -> int:

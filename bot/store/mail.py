@@ -63,12 +63,18 @@ class Mail:
         return await self.database.read(outbox.depth)
 
     async def prune(self, older_than_s: float = 86400.0) -> None:
-        """Forgets messages that were sent or replaced a day ago; what was given up stays to be looked at."""
+        """Forgets messages that were sent or replaced a day ago.
+
+        What was given up stays to be looked at, and what is to be replaced by better news stays until then.
+        """
         limit = self.clock() - older_than_s
         await self.database.write(
             lambda db: (
                 db.execute(
-                    "DELETE FROM outbox WHERE state IN ('sent', 'superseded') AND created_at < ?", [limit]
+                    "DELETE FROM outbox WHERE state IN ('sent', 'superseded') AND created_at < ?"
+                    " AND id NOT IN (SELECT post FROM absences WHERE ended_at IS NULL)"
+                    " AND id NOT IN (SELECT corrects FROM outbox WHERE corrects IS NOT NULL AND state = 'due')",
+                    [limit],
                 ).rowcount
             )
         )

@@ -323,6 +323,17 @@ def m019_find_by_what_was_made(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX steps_that_made ON steps(job, made) WHERE made <> '{}'")
 
 
+@MIGRATIONS()
+def m020_absences(db: sqlite_utils.Database) -> None:
+    """Which hosts and pools were told not to answer; and posts that are replaced by what became true afterwards."""
+    db.execute(
+        "CREATE TABLE absences (kind TEXT NOT NULL, pool TEXT NOT NULL, about TEXT NOT NULL, name TEXT NOT NULL,"
+        " since REAL NOT NULL, told_at REAL NOT NULL, guests TEXT NOT NULL, ended_at REAL, post INTEGER NOT NULL,"
+        " PRIMARY KEY (kind, pool, about)) STRICT"
+    )
+    db.execute("ALTER TABLE outbox ADD COLUMN corrects INTEGER")
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

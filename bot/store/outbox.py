@@ -14,7 +14,7 @@ from bot.store.rows import encode
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """Something a job or a command wants said. A "card" replaces the card that waits to be sent, if one does.
+    """Something a job or a command wants said. A "card" replaces the job's card that waits to be sent, if one does.
 
     `edit_only` is for a card that only tidies the one that stands there, and is no news where that one is gone.
     """
@@ -27,8 +27,14 @@ class Outgoing(msgspec.Struct, frozen=True):
     edit_only: bool = False
 
 
-def put(db: sqlite_utils.Database, at: float, outgoing: Sequence[Outgoing], record: JobRecord | None = None) -> None:
-    """Adds messages, in order. The newest card of a job wins; urgency and earlier attempts are inherited."""
+def put(
+    db: sqlite_utils.Database, at: float, outgoing: Sequence[Outgoing], record: JobRecord | None = None
+) -> list[int]:
+    """Adds messages, in order, and gives their ids.
+
+    The newest card of a job wins; urgency and earlier attempts are inherited.
+    """
+    ids = []
     for item in outgoing:
         urgent, attempts, edit_only = item.urgent, 0, item.edit_only
         if item.kind == "card" and record is not None:
@@ -57,16 +63,28 @@ def put(db: sqlite_utils.Database, at: float, outgoing: Sequence[Outgoing], reco
         # A card keeps one mark for life, so that a post whose answer was lost is found whichever state it showed.
         nonce = f"card:{record.target}" if item.kind == "card" and record else f"parcel:{row.last_pk}:{at:.6f}"
         db.execute("UPDATE outbox SET nonce = ? WHERE id = ?", [nonce, row.last_pk])
+        ids.append(int(row.last_pk or 0))
+    return ids
+
+
+def correct(db: sqlite_utils.Database, at: float, post: int, message: Message) -> None:
+    """Replaces a post by what is true now, once it is in Slack; nothing where it never will be."""
+    first = db.execute("SELECT channel FROM outbox WHERE id = ? AND state IN ('due', 'sent')", [post]).fetchone()
+    if first is None:
+        return
+    (number,) = put(db, at, [Outgoing("card", message, urgent=False, channel=first["channel"], edit_only=True)])
+    db.execute("UPDATE outbox SET corrects = ? WHERE id = ?", [post, number])
 
 
 def due(db: sqlite_utils.Database, at: float, limit: int) -> list[Parcel]:
     """What can be sent now: urgent before progress, in order within a thread, replies only below a posted card."""
     rows = db.execute(
         """
-        SELECT outbox.*, coalesce(jobs.card_ts, '') AS card_ts, coalesce(jobs.requester, outbox.person) AS asker
-        FROM outbox LEFT JOIN jobs ON jobs.number = outbox.job
+        SELECT outbox.*, coalesce(jobs.card_ts, first.ts, '') AS card_ts,
+          coalesce(jobs.requester, outbox.person) AS asker
+        FROM outbox LEFT JOIN jobs ON jobs.number = outbox.job LEFT JOIN outbox AS first ON first.id = outbox.corrects
         WHERE outbox.state = 'due' AND outbox.not_before <= :at
-          AND ((outbox.kind <> 'reply' AND outbox.edit_only = 0) OR jobs.card_ts <> '')
+          AND ((outbox.kind <> 'reply' AND outbox.edit_only = 0) OR coalesce(jobs.card_ts, first.ts, '') <> '')
           AND NOT EXISTS (
             SELECT 1 FROM outbox AS earlier
             WHERE earlier.job = outbox.job AND earlier.kind = 'reply' AND outbox.kind = 'reply'
@@ -136,6 +154,7 @@ def failed(db: sqlite_utils.Database, at: float, parcel: int, error: str, retry_
     """It did not arrive; tried again after that many seconds, or never when None."""
     if retry_after_s is None:
         db.execute("UPDATE outbox SET state = 'dead', error = ? WHERE id = ? AND state = 'due'", [error, parcel])
+        db.execute("UPDATE outbox SET state = 'superseded' WHERE corrects = ? AND state = 'due'", [parcel])
     else:
         db.execute("UPDATE outbox SET not_before = ?, error = ? WHERE id = ?", [at + retry_after_s, error, parcel])
 

@@ -15,6 +15,7 @@ from bot.domain.plan import LockKey, Plan
 from bot.domain.record import JobRecord, StepRecord
 from bot.errors import Refused
 from bot.store import audit, locks, outbox, rows
+from bot.store.absences import Absences
 from bot.store.alerts import Alerts
 from bot.store.audit import Note
 from bot.store.catalogue import Catalogue
@@ -34,10 +35,11 @@ def silent(_record: JobRecord) -> Sequence[Outgoing]:
     return ()
 
 
-class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts):
+class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts, Absences):
     """Jobs and their locks.
 
-    Clicks, the audit, the freeze, the outbox, the catalogue, checks, schedules and alerts come with its bases.
+    Clicks, the audit, the freeze, the outbox, the catalogue, checks, schedules, alerts and absences come with its
+    bases.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
