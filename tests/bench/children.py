@@ -108,6 +108,7 @@ async def feed(config: str, password: str) -> None:
 async def status(config: str, password: str, subjects: list[str], times: int) -> None:
     """What the answer to a status costs by itself: CPU of the handler and of the card's making, in milliseconds."""
     from bot.domain.inventory import FeedState
+    from bot.domain.policy import Person, Role
     from bot.slack.cards import render
     from bot.xen import Pools, PoolSettings
     from handlers.status import Arguments, answer
@@ -128,9 +129,10 @@ async def status(config: str, password: str, subjects: list[str], times: int) ->
     while any(view.state is not FeedState.LIVE for view in pools.pools()):
         await pools.changed()
     found: dict[str, list[float]] = {}
+    who = Person("T1", "U1", roles=frozenset(Role))
     for what in subjects:
         for _ in range(times):
-            context: Any = SimpleNamespace(fleet=pools, facts=pools, journal=Journal(), now=time.time())
+            context: Any = SimpleNamespace(person=who, fleet=pools, facts=pools, journal=Journal(), now=time.time())
             begun = time.thread_time()
             render(await answer(Arguments(what), context))
             found.setdefault(what, []).append(1000 * (time.thread_time() - begun))
