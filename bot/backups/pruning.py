@@ -122,12 +122,7 @@ def _plan(listing: Listing, policy: Policy, now: float, custody: Custody, bot: s
         result = decide(backups, rule, now, policy.zone)
         keep += result.keep
         drop += result.drop
-    findings += (
-        f"The draft {one.id} of guest {one.guest} ({one.size:,} bytes) was written to last {(now - one.at) / _DAY:.0f} "
-        f"days ago: no export takes so long. `xenbot backups discard {one.id}` removes it."
-        for one in listing.unfinished
-        if now - one.at > _LONGEST_EXPORT
-    )
+    findings += (one.odd(now).sentence for one in listing.unfinished if now - one.at > _LONGEST_EXPORT)
     purge = _purgeable(ours, now - policy.trash_days * _DAY)
     return Pruning(tuple(keep), tuple(drop), tuple(purge), tuple(findings), others)
 

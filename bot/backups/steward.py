@@ -1,10 +1,11 @@
-"""The port `Steward`: prunes the archive by the rule of the configuration, in a thread."""
+"""The port `Steward`: prunes the archive by the rule of the configuration, in a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from bot.backups.pruning import Policy, prune
 from bot.backups.target import Target
@@ -29,11 +30,14 @@ class Pruner:
         self._identity = identity
         self._policy = policy
         self._clock = clock
+        # A file server that is gone keeps it for as long as it is gone: no thread that others need.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pruning")
 
     async def prune(self, who: str) -> Pruned:
         """See `Steward.prune`."""
         if self._target is None:
             return Pruned()
         bot = await self._identity()
-        done = await asyncio.to_thread(prune, self._target, self._policy, self._clock(), who, bot)
+        pruning = self._thread.submit(prune, self._target, self._policy, self._clock(), who, bot)
+        done = await asyncio.wrap_future(pruning)
         return Pruned(done.drop, done.purge, done.findings, done.others)

@@ -101,6 +101,12 @@ class Keeper:
         for tag, gone in ((Tag.BACKUP_TRASHED, pruned.trashed), (Tag.BACKUP_REMOVED, pruned.removed)):
             for one in gone:
                 await self.store.note(Note(tag, self.team, WHO, {"backup": one.id}), (one.guest, one.name))
+        log.info("backups_pruned", trashed=len(pruned.trashed), removed=len(pruned.removed))
+        # Told before the archive is read once more: whatever kept it from being pruned may keep it from that too.
+        if pruned.findings:
+            await self._tell(_odd(pruned))
+        for bot, count in pruned.others.items():
+            await self.store.tell_once(f"backups_of_other_bot:{bot}", [self._post(_of_another(bot, count))])
         before = await self.store.backups()
         shown = await self.library.listing()
         known = {one.id for one in await self.store.backups() if one.state is BackupState.DAMAGED}
@@ -110,11 +116,6 @@ class Keeper:
             # Some damage shows without reading an archive: one that was cut, or is gone.
             if one.state is BackupState.DAMAGED and one.id not in known:
                 await self._tell(await self._damage(one))
-        log.info("backups_pruned", trashed=len(pruned.trashed), removed=len(pruned.removed))
-        if pruned.findings:
-            await self._tell(_odd(pruned))
-        for bot, count in pruned.others.items():
-            await self.store.tell_once(f"backups_of_other_bot:{bot}", [self._post(_of_another(bot, count))])
 
     async def _look(self) -> None:
         known = await self.store.backups()

@@ -14,9 +14,10 @@ import pytest
 from backup_keeping import AT, GUEST, OTHER, write
 from keeper_bench import DAY, Bench
 
-from bot.backups import Archive, Policy, Pruner, folder_files, make_id
+from bot.backups import Archive, Listing, Policy, Pruner, folder_files, make_id
 from bot.backups.pruning import claim
 from bot.domain.catalogue import BackupState
+from bot.domain.plain_text import text_of
 from bot.domain.retention import read_rule
 from bot.errors import TargetFailed
 from bot.jobs.keeper import Keeping
@@ -139,6 +140,45 @@ async def test_a_place_that_fails_while_it_is_pruned_hides_nothing_of_what_went(
     assert await bench.entries() == [("backup:trash", GUEST, "xenbot")]
     assert (await bench.store.backup(second.manifest.id)).state is BackupState.TRASHED
     assert (await bench.store.backup(first.manifest.id)).state is BackupState.WHOLE
+
+
+async def test_what_was_found_while_pruning_is_told_also_where_the_archive_cannot_be_read_after_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_ = await bench.kept_hourly(3)
+    await _made_by(bench, "fedcba9876543210")
+    lists = iter([bench.target.listing()])
+
+    def listing(_guest: str = "") -> Listing:
+        for listed in lists:
+            return listed
+        raise TargetFailed("The folder could not be read.", "Look at it.")
+
+    def fills(_identity: str, _who: str, _at: float) -> None:
+        raise TargetFailed("The trash could not be written: no space is left there.", "Free space there.")
+
+    monkeypatch.setattr(bench.target, "listing", listing)
+    monkeypatch.setattr(bench.target, "trash", fills)
+    with pytest.raises(TargetFailed, match="could not be read"):
+        await bench.round(DAY)
+    odd, others = [text_of(parcel.message) for parcel in await bench.store.due(100)]
+    assert "no space is left there" in odd
+    assert "The archive holds 1 backup of another xenbot" in others
+    assert (await bench.store.backup(first.manifest.id)).state is BackupState.WHOLE
+
+
+async def test_a_place_that_cannot_be_read_at_all_is_told_of_once_a_day(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dark(_guest: str = "") -> Listing:
+        raise TargetFailed("The folder could not be read.", "Look at it.")
+
+    monkeypatch.setattr(bench.target, "listing", dark)
+    with pytest.raises(TargetFailed, match="could not be read"):
+        await bench.round(DAY)
+    (text,) = await bench.round(60)
+    assert "could not be read" in text
+    assert await bench.round(60) == []
 
 
 async def test_a_clock_that_is_suddenly_far_ahead_removes_nothing(bench: Bench) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from backup_keeping import keep
 
-from bot.backups import Folder, Shelf, asking, shelf
+from bot.backups import Folder, Policy, Pruner, Shelf, asking, shelf
 from bot.backups.target import Listing, Stored
 from bot.domain.catalogue import Proof, Shown
+from bot.domain.retention import read_rule
+from bot.domain.upkeep import Pruned
 from bot.errors import TargetFailed
 
 #: More than the event loop has threads for everything else, the looking up of names included.
@@ -33,6 +37,10 @@ class Dead(Folder):
     def listing(self, guest: str = "") -> Listing:
         self.back.wait()
         return super().listing(guest)
+
+    def alone(self) -> AbstractContextManager[None]:
+        self.back.wait()
+        return super().alone()
 
 
 @pytest.fixture
@@ -72,6 +80,19 @@ async def test_a_list_that_never_comes_takes_no_thread_of_others(dead: Dead) -> 
         assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
     dead.back.set()
     assert all(len(found.backups) == 1 for found in await asyncio.gather(*lists))
+
+
+async def test_a_pruning_that_never_ends_takes_no_thread_of_others(dead: Dead) -> None:
+    async def ours() -> str:
+        return ""
+
+    steward = Pruner(dead, Policy(read_rule("last 1"), ZoneInfo("UTC"), 7), ours)
+    prunings = [asyncio.ensure_future(steward.prune("xenbot")) for _ in range(MANY)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
+    dead.back.set()
+    assert all(done == Pruned() for done in await asyncio.gather(*prunings))
 
 
 async def test_people_who_give_up_on_lists_leave_the_threads_that_restores_need(

@@ -84,7 +84,8 @@ def test_a_draft_that_nobody_finishes_is_named_and_can_be_removed(place: Place) 
         os.utime(path, (time.time() - 3 * DAY,) * 2)
     done = place.xenbot("prune")
     assert done.code == 1
-    assert f"The draft {old.id} of guest {GUEST} (1,000 bytes) was written to last 3 days ago" in done.err
+    assert f"{GUEST}/{old.id} was begun and not finished: 1000 B, written to last 3 d ago" in done.err
+    assert f"`xenbot backups discard {old.id}` removes it." in done.err
     assert new.id not in done.err
     assert place.xenbot("discard", old.id).out == f"{old.id}  removed\n"
     assert place.xenbot("discard", old.id).code == 1
