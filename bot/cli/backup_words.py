@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -94,19 +93,3 @@ def _iso(at: float | None) -> str | None:
     except (ValueError, OverflowError, OSError):
         # A manifest may hold any number.
         return "at no possible time"
-
-
-def identity(config: Path) -> str:
-    """Who the bot of a configuration is, by its store; "" where there is none that can be read."""
-    from bot.config.store_part import load_store_only  # noqa: PLC0415  loaded when used
-    from bot.errors import ConfigError, StoreError  # noqa: PLC0415  loaded when used
-    from bot.store import Reader  # noqa: PLC0415  loaded when used
-
-    try:
-        reader = Reader(Path(load_store_only(config).path))
-    except (ConfigError, StoreError):
-        return ""
-    try:
-        return reader.identity()
-    finally:
-        reader.close()

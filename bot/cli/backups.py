@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.backup_words import damaged, describe, end_progress, identity, line, progress, tell_look
+from bot.cli.backup_words import damaged, describe, end_progress, line, progress, tell_look
 from bot.cli.options import CONFIG, FINDING, JSON
 from bot.cli.output import complain, make_line, print_json
+from bot.cli.store import identity_of
 
 if TYPE_CHECKING:
     # For the type checker only: each command imports what it uses.
@@ -107,7 +108,7 @@ def prune(ctx: click.Context, *, path: Path, as_json: bool, dry_run: bool, sure:
 
     settings = _settings(path)
     policy = Policy(settings.rule, settings.zone, settings.trash_days)
-    bot = identity(path)
+    bot = identity_of(path)
     target = _open(settings)
     now = time.time()
     if dry_run:
@@ -147,7 +148,7 @@ def claim(ctx: click.Context, *, path: Path) -> None:
     """Let this bot prune every backup that is here, also those made by a bot whose store was lost."""
     from bot.backups.pruning import claim as claim_target  # noqa: PLC0415  loaded when used
 
-    bot = identity(path)
+    bot = identity_of(path)
     if not bot:
         complain("There is no store of a bot yet that could claim them: start it once.")
         ctx.exit(FINDING)

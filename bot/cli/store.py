@@ -103,6 +103,18 @@ def export(*, path: Path, as_json: bool) -> None:
             print_csv(Entry.__struct_fields__, rows)
 
 
+def identity_of(path: Path) -> str:
+    """Who the bot of a configuration is, by its store; "" where there is none that can be read."""
+    from bot.errors import ConfigError, StoreError  # noqa: PLC0415  loaded when used
+
+    try:
+        reader = _open_store(path)
+    except (ConfigError, StoreError):
+        return ""
+    with closing(reader):
+        return reader.identity()
+
+
 def _open_store(path: Path) -> Reader:
     from bot.config import load_store_only  # noqa: PLC0415  loaded when used
     from bot.store import Reader  # noqa: PLC0415  loaded when used
