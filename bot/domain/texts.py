@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
+
+_T = TypeVar("_T")
 
 
 class Size(msgspec.Struct, frozen=True, tag="size"):
@@ -96,6 +99,11 @@ def say(template: str, /, **values: Value) -> Phrase:
 def many(values: Sequence[Value]) -> Many:
     """All values, for one place of a template."""
     return Many(tuple(values))
+
+
+def once(values: Sequence[_T]) -> tuple[_T, ...]:
+    """Each of the values once, where it stands first: phrases, and what holds them, have no hash."""
+    return tuple(value for place, value in enumerate(values) if value not in values[:place])
 
 
 def pieces(phrase: Phrase, translation: Mapping[str, str] | None = None) -> Iterator[str | tuple[Value]]:

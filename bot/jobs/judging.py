@@ -104,7 +104,6 @@ class Judging:
         self._highest = 0.0
         self._ended = False
         self._look_at = 0.0
-
         self._waits = 0
 
     async def _judge(self, record: JobRecord, step: StepRecord, plan_step: Step, error: tuple[str, ...] | None) -> End:

@@ -167,11 +167,18 @@ def _without(record: JobRecord, lane: list[StepRecord], made: str) -> bool:
 
 
 def complete(record: JobRecord) -> bool:
-    """Whether all that was wanted is done; what is only for lanes that went wrong need not be."""
-    return all(
-        step.state is StepState.DONE or (record.plan.steps[step.index].unless_well and step.state is StepState.WAITING)
+    """Whether all that was wanted is done."""
+    return not undone(record)
+
+
+def undone(record: JobRecord) -> list[StepRecord]:
+    """The steps that are wanted and not done; what is only for a lane that went wrong, and did not begin, is not."""
+    return [
+        step
         for step in record.steps
-    )
+        if step.state is not StepState.DONE
+        and not (record.plan.steps[step.index].unless_well and step.state is StepState.WAITING)
+    ]
 
 
 def kept(record: JobRecord) -> frozenset[int]:

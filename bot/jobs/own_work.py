@@ -183,11 +183,9 @@ class OwnWork(StepRunner):
     async def _is_done(self, record: JobRecord, plan_step: Step) -> bool:
         """Whether a pool that answers within half a minute shows it as done."""
         for _ in range(self.pace.stubborn):
-            look = await self._seen(record, plan_step)
+            look = await self._glimpsed(record, plan_step)
             if look is not None:
                 return look.seen is Seen.DONE
-            await self._hint(record, say("The pool does not answer; looking again."))
-            await asyncio.sleep(self.pace.retry)
         return False
 
     async def _cleared(self, errand: Errand, worker: Worker) -> tuple[Phrase, ...]:
@@ -208,12 +206,17 @@ class OwnWork(StepRunner):
             return ()
 
     async def _looked_at(self, record: JobRecord, plan_step: Step) -> Look:
-        while True:
-            look = await self._seen(record, plan_step)
-            if look is not None:
-                return look
+        while (look := await self._glimpsed(record, plan_step)) is None:
+            pass
+        return look
+
+    async def _glimpsed(self, record: JobRecord, plan_step: Step) -> Look | None:
+        """What the pool shows; None, after a pause, where it does not answer."""
+        look = await self._seen(record, plan_step)
+        if look is None:
             await self._hint(record, say("The pool does not answer; looking again."))
             await asyncio.sleep(self.pace.retry)
+        return look
 
     async def _stop_task(self, record: JobRecord, step: StepRecord) -> None:
         """Has the pool end what it still does for work that is gone; a task that it never took up is left pending.

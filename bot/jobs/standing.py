@@ -113,10 +113,8 @@ def _of_lanes(record: JobRecord) -> Iterator[Phrase]:
 def not_done(record: JobRecord) -> tuple[Phrase, ...]:
     """The steps of a job that ended partly, or needs a person, which are not known to be done."""
     left = [
-        say("{title} ({state})", title=plan.title, state=say(step_word(step.state)))
-        for plan, step in zip(record.plan.steps, record.steps, strict=True)
-        # What is only for a lane that went wrong, and was not needed, is nothing that was not done.
-        if step.state is not StepState.DONE and not (plan.unless_well and step.state is StepState.WAITING)
+        say("{title} ({state})", title=record.plan.steps[step.index].title, state=say(step_word(step.state)))
+        for step in lanes.undone(record)
     ]
     several = record.state in {JobState.PARTIAL, JobState.NEEDS_ATTENTION} and len(record.steps) > 1
     return (say("Not done: {steps}", steps=many(left)),) if several and left else ()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Phrase, Quote, say
+from bot.domain.texts import Phrase, Quote, once, say
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.jobs import lanes
 from bot.jobs.judging import End, EndKind, Pace
@@ -43,7 +43,7 @@ class Summing:
         if not kept:
             said = (*first.evidence, *others, *_taken_back(record))
             return msgspec.structs.replace(
-                first, headline=_of_several(first, bad, record), evidence=_once(said), step=last
+                first, headline=_of_several(first, bad, record), evidence=once(said), step=last
             )
         look = await self._looked(record, kept, tries=self.pace.sends)
         reasons = tuple(line for end in bad for line in (end.headline, *end.evidence))
@@ -77,7 +77,7 @@ class Summing:
             first,
             kind=kind,
             headline=look.headline,
-            evidence=_once((*said, *_taken_back(record))),
+            evidence=once((*said, *_taken_back(record))),
             step=self._last.step if self._last is not None else None,
         )
 
@@ -146,8 +146,3 @@ def _of_several(first: End, bad: Sequence[End], record: JobRecord) -> Phrase:
         return first.headline
     count = len(lanes.of_each(record))
     return say("{n} of {all} went wrong. The first: {headline}", n=len(failed), all=count, headline=first.headline)
-
-
-def _once(said: Sequence[Phrase]) -> tuple[Phrase, ...]:
-    """Each line once, where it stands first."""
-    return tuple(line for place, line in enumerate(said) if line not in said[:place])

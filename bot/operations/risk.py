@@ -16,7 +16,7 @@ from bot.domain.plan import RISK_ORDER, Check, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.restores import Holder, RestoreFacts
 from bot.domain.storing import NfsFacts, SrFacts
-from bot.domain.texts import Phrase, Span, say
+from bot.domain.texts import Phrase, Span, once, say
 from bot.domain.words import counted
 from bot.operations.risk_reasons import (
     Factor,
@@ -114,8 +114,7 @@ def assess_many(
     if moves or closing:
         factors += frailty(hosts, lost)
         survival = what_if(hosts, after, lost)
-    once = [factor for place, factor in enumerate(factors) if factor not in factors[:place]]
-    return _assessed(once, [read, *(facts for facts, _ in moves)], approval, survival)
+    return _assessed(once(factors), [read, *(facts for facts, _ in moves)], approval, survival)
 
 
 def assess_host(read: LeavingFacts | PlugFacts, approval: ApprovalSettings) -> Assessment:
@@ -135,7 +134,7 @@ def assess_join(read: JoinFacts, approval: ApprovalSettings) -> Assessment:
 
 def assess_storage(read: NfsFacts | SrFacts, factors: Sequence[Factor], approval: ApprovalSettings) -> Assessment:
     """The risk of work on a pool's storage: these reasons, and what rules for the pool ask for."""
-    return _assessed(list(factors), [read], approval, None)
+    return _assessed(factors, [read], approval, None)
 
 
 def at_least(facts: MigrationFacts, agreed: Risk, approvers: int, approval: ApprovalSettings) -> tuple[Risk, int]:
@@ -199,17 +198,16 @@ def assess_backup(
     factors = [Factor(risk, why) for risk, why in outages]
     if outages:
         factors += [factor for facts in reads for factor in _tags(facts, approval)]
-    once = [factor for place, factor in enumerate(factors) if factor not in factors[:place]]
-    return _assessed(once, list(reads), approval, None)
+    return _assessed(once(factors), list(reads), approval, None)
 
 
 def _assessed(
-    factors: list[Factor],
+    found: Sequence[Factor],
     read: Sequence[_Judged],
     approval: ApprovalSettings,
     survival: Phrase | None,
 ) -> Assessment:
-    level = _together(factors)
+    factors, level = list(found), _together(found)
     approvers = 0
     for rule in approval.rules:
         if not any(_covers(rule, facts) for facts in read):
@@ -235,7 +233,7 @@ def _can_be(facts: MigrationFacts) -> bool:
     return there and facts.vm.memory_needed <= facts.target.memory_free
 
 
-def _together(factors: list[Factor]) -> Risk:
+def _together(factors: Sequence[Factor]) -> Risk:
     level = max((factor.risk for factor in factors), key=RISK_ORDER.__getitem__, default=Risk.LOW)
     high = sum(factor.risk is Risk.HIGH for factor in factors)
     return Risk.CRITICAL if high >= _TOGETHER else level

@@ -162,7 +162,7 @@ async def _place(facts: Facts) -> str:
     try:
         await facts.archives.room()
     except TargetFailed as failed:
-        return f"{failed.message} {failed.fix}".strip()
+        return str(failed)
     return ""
 
 
