@@ -66,9 +66,9 @@ class Restored(msgspec.Struct, frozen=True):
     `wakeful` names each thing on it that would start it by itself, or by which it would be taken for another guest:
     the mark of a template, automatic power-on, a priority in high availability, keys, blocks and tags of the bot; also
     what belongs to the host that it was on: devices passed through, a place for its memory when it is suspended.
-    `kept_off` tells that neither its host's boot nor high availability would start it, `remembered` what was taken
-    away for that, as "auto_poweron" and "ha", and "tags" by which schedules found it. `compared` is the note of a
-    comparison: the id of the backup, and how many blocks. `tags` are in order.
+    `starts_itself` tells that it is switched on with its host, `kept_off` that neither that nor high availability would
+    start it, `remembered` what was taken away for that, as "auto_poweron" and "ha", and "tags" by which schedules found
+    it. `compared` is the note of a comparison: the id of the backup, and how many blocks. `tags` are in order.
     """
 
     uuid: str
@@ -82,6 +82,7 @@ class Restored(msgspec.Struct, frozen=True):
     wakeful: tuple[str, ...]
     operations: tuple[str, ...]
     tools: bool = False
+    starts_itself: bool = False
     kept_off: bool = False
     remembered: dict[str, str] = {}
     tags: tuple[str, ...] = ()

@@ -46,9 +46,10 @@ class Moved(msgspec.Struct, frozen=True):
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """What a plan about it is about: source, copy, the host of the copy and its pool."""
+        """What a plan about it is about: source, copy, the host of the copy, its pool, and where the source ran."""
         copy = Target("VM", self.copy, self.source.name)
-        return (self.source, copy, self.host, Target("pool", self.there, self.names.get(self.there, "")))
+        there = Target("pool", self.there, self.names.get(self.there, ""))
+        return (self.source, copy, self.host, there, *((self.was,) if self.was is not None else ()))
 
 
 def move_of(uuid: str, name: str, jobs: Iterable[JobRecord], *, failed: bool = False) -> Moved:
@@ -110,14 +111,15 @@ def _moved(job: JobRecord) -> Moved:
 
 
 def _was(plan: Plan) -> Target | None:
-    host = next((one.host for one in plan.placements if one.vm == plan.targets[0].uuid), None)
+    host = next((one.host for one in plan.placements if one.vm == plan.targets[0].uuid and runs_after(plan)), None)
     return Target("host", host, plan.names.get(host, host)) if host else None
 
 
-def told_by(plan: Plan, *, ran: bool, disks: tuple[str, ...] = ()) -> Moved:
-    """The move that a plan made from it is about."""
+def told_by(plan: Plan, disks: tuple[str, ...] = ()) -> Moved:
+    """The move that a plan made from it is about: its guest ran where the plan tells on which host."""
     source, copy, host, there, *was = plan.targets
-    return Moved(0, source, copy.uuid, plan.pool, there.uuid, host, disks, plan.names, ran, was=was[0] if was else None)
+    at = was[0] if was else None
+    return Moved(0, source, copy.uuid, plan.pool, there.uuid, host, disks, plan.names, at is not None, was=at)
 
 
 async def copy_now(pool: str, copy: str, facts: Facts) -> Restored | None:

@@ -14,7 +14,7 @@ from typing import Final
 from bot.domain.calls import Call, Options, Ref, Text
 from bot.domain.inventory import PowerState
 from bot.domain.message import Button
-from bot.domain.plan import Check, Grade, LockKey, Plan, Risk, Step
+from bot.domain.plan import Check, LockKey, Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Restored
 from bot.domain.texts import Phrase, Size, many, say
@@ -143,9 +143,7 @@ def _after(move: Moved, source: Restored, later: str, scheduled: tuple[str, ...]
 async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _homes: Homes) -> Plan:
     step = step_of(earlier, ASIDE)
     assert step is not None  # noqa: S101  every plan of this operation has it
-    ran = any(place.power_state == PowerState.RUNNING for place in earlier.placements)
-    ran = ran or any(check.key == "copy" and check.grade is Grade.WARNING for check in earlier.checks)
-    return await _planned(told_by(earlier, ran=ran), renamed(step)[2], facts)
+    return await _planned(told_by(earlier), renamed(step)[2], facts)
 
 
 async def _look(of: Plan, step: Step, facts: Facts) -> Look:
@@ -162,9 +160,8 @@ async def _look(of: Plan, step: Step, facts: Facts) -> Look:
         if set(tags) <= set(now.tags):
             return Look(Seen.DONE, say("schedules find the copy"), ())
         return Look(Seen.NOT_DONE, say("the copy lacks tag {tags}", tags=missing), ())
-    done = "other_config:auto_poweron" in now.wakeful
-    line = say("the copy starts with its host" if done else "the copy does not start with its host")
-    return Look(Seen.DONE if done else Seen.NOT_DONE, line, ())
+    line = say("the copy starts with its host" if now.starts_itself else "the copy does not start with its host")
+    return Look(Seen.DONE if now.starts_itself else Seen.NOT_DONE, line, ())
 
 
 async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:

@@ -56,7 +56,7 @@ def decide(move: Moved, source: Restored, copy: Restored | None, power: PowerFac
         pool=move.here,
         title=say("Roll back the move of {vm} to {host}", vm=vm, host=move.host.name),
         refusal=say("The move of {vm} cannot be rolled back", vm=vm),
-        targets=(*move.targets, *((move.was,) if move.was is not None else ())),
+        targets=move.targets,
         placements=tuple(standing(one) for one in (source, copy) if one is not None),
         checks=tuple(_checks(move, source, copy, power)),
         risk=Risk.HIGH,
@@ -202,7 +202,8 @@ def _after(move: Moved, source: Restored, copy: Restored | None, power: PowerFac
 
 
 async def _replan(earlier: Plan, facts: Facts, _approval: ApprovalSettings, _homes: Homes) -> Plan:
-    return await plan(told_by(earlier, ran=_ran(earlier), disks=made_of(earlier, "VDI")), facts)
+    move = told_by(earlier, made_of(earlier, "VDI"))
+    return await plan(msgspec.structs.replace(move, ran=_ran(earlier)), facts)
 
 
 def _ran(of: Plan) -> bool:

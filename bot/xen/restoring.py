@@ -63,6 +63,7 @@ class LiveRestoring(LiveImports):
             wakeful=tuple(guest.wakeful()),
             operations=tuple(sorted(guest.current_operations.values())),
             tools=await self._tools(live, guest),
+            starts_itself=AUTO_START in guest.other_config,
             kept_off=AUTO_START not in guest.other_config and not guest.ha_restart_priority,
             remembered={name: guest.other_config[key] for name, key in WAS.items() if key in guest.other_config},
             compared=guest.other_config.get(COMPARED, ""),

@@ -82,6 +82,17 @@ def test_a_roll_back_says_that_the_source_gets_its_tags_back() -> None:
     assert "centos54 gets back its tags." in told
 
 
+@pytest.mark.parametrize(("was", "grade"), [(MOVED.was, Grade.WARNING), (None, Grade.OK)])
+async def test_a_copy_that_is_off_is_told_again_where_the_guest_ran_and_only_there(
+    was: Target | None, grade: Grade
+) -> None:
+    plan = retire.decide(msgspec.structs.replace(MOVED, ran=was is not None, was=was), kept(), copy(), "later")
+    off = copy(power_state=PowerState.HALTED, host="")
+    again = await retire.OPERATION.replan(plan, cast("Facts", Scheduled(kept(), off)), ApprovalSettings(), NOBODY)
+    assert [check.grade for check in again.checks if check.key == "copy"] == [grade]
+    assert again.targets == plan.targets
+
+
 def test_a_source_that_runs_or_is_the_last_one_is_not_retired() -> None:
     assert "only a source that is off is retired" in stops(retiring(source()))["source"]
     assert "the only one left" in stops(retiring(other=None))["copy"]
@@ -145,6 +156,17 @@ class Two:
 
     async def restored(self, _pool: str, vm: str) -> Restored:
         return self._guests[vm]
+
+
+class Scheduled(Two):
+    """Those two, and no schedule."""
+
+    @property
+    def schedules(self) -> Scheduled:
+        return self
+
+    async def all(self) -> list[Schedule]:
+        return []
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ async def test_a_roll_back_tells_the_outage_and_the_host_that_the_source_runs_on
     told = [plain(line) for line in plan.after]
     assert "Outage: centos54 is off for about 2 min, until the source has booted." in told
     assert "centos54 can run on xenserver1, xenserver3; XAPI chooses; before the move it ran on xenserver1." in told
-    assert told_by(plan, ran=True).was == MOVED.was, "planned anew, it is still known"
+    assert told_by(plan).was == MOVED.was, "planned anew, it is still known"
     sum_up = roll_back.OPERATION.sum_up
     assert sum_up is not None
     now = source(host=host, kept_off=False)
