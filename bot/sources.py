@@ -9,6 +9,7 @@ import msgspec
 from bot.config import Config
 from bot.domain.disk_moves import SendFacts
 from bot.domain.inventory import Backed, LeavingFacts, MigrationFacts, PowerFacts, PowerState
+from bot.domain.record import MOST_OF_A_GUEST
 from bot.jobs.standing_plans import StandingPlans
 from bot.operations import restore
 from bot.operations.archive_ports import Archives, Catalogue, Library
@@ -57,8 +58,9 @@ class Sources(Pools):
 
     async def _origins(self, vm: str) -> tuple[str, ...]:
         """The names of the running guests from whose backup a guest was restored."""
-        jobs = [one for one in await self._store.jobs(limit=1000, target=vm) if one.operation == restore.NAME]
-        copied = {one.plan.targets[0].uuid for one in jobs if vm in made_of(one.filled)} - {vm}
+        jobs = await self._store.jobs(limit=MOST_OF_A_GUEST, target=vm)
+        restores = [one for one in jobs if one.operation == restore.NAME]
+        copied = {one.plan.targets[0].uuid for one in restores if vm in made_of(one.filled)} - {vm}
         guests = (guest for pool in self.pools() for guest in pool.vms) if copied else ()
         return tuple(one.name for one in guests if one.uuid in copied and one.power_state is PowerState.RUNNING)
 

@@ -8,6 +8,7 @@ from bot.commands import Annotated, Change, Command, Context, Topic, rest
 from bot.domain.inventory import Vm
 from bot.domain.plan import Plan
 from bot.domain.policy import Role
+from bot.domain.record import MOST_OF_A_GUEST
 from bot.errors import Ambiguous
 from bot.operations import roll_back
 from bot.operations.moved import move_of, the_moved
@@ -22,14 +23,14 @@ class Arguments(msgspec.Struct, frozen=True):
 
 async def plan(arguments: Arguments, context: Context) -> Plan:
     """The plan; nothing is changed yet."""
-    jobs = await context.journal.jobs(limit=1000, target=arguments.vm.uuid)
+    jobs = await context.journal.jobs(limit=MOST_OF_A_GUEST, target=arguments.vm.uuid)
     move = move_of(arguments.vm.uuid, arguments.vm.name, jobs, failed=True)
     return await roll_back.plan(move, context.facts)
 
 
 async def one_meant(several: Ambiguous, context: Context) -> str:
     """Of guests of one name the one that was moved: its copy has that name too, and means the same move."""
-    jobs = {one.uuid: await context.journal.jobs(limit=1000, target=one.uuid) for one in several.candidates}
+    jobs = {one.uuid: await context.journal.jobs(limit=MOST_OF_A_GUEST, target=one.uuid) for one in several.candidates}
     return the_moved(jobs, failed=True)
 
 

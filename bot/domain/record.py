@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -11,6 +12,9 @@ from bot.domain.calls import Argument, Made, Marked, Ref, Rest, Text
 from bot.domain.job import JobState
 from bot.domain.plan import Ceiling, Plan, Step
 from bot.domain.texts import Phrase
+
+#: So many jobs are looked through for what became of one guest: more than any guest has had, and read in a moment.
+MOST_OF_A_GUEST: Final = 1000
 
 
 class StepState(StrEnum):
