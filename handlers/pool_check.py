@@ -41,8 +41,7 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     pool = subjects.read(views[0])
     facts, found = await _check(pool, context)
     then = await context.journal.checkup(pool.uuid, context.now - _DAY_S)
-    changes = news.since(found, then, context.now)
-    shown = news.marked(found, then, context.now)
+    shown, changes = news.since(found, then, context.now)
     return report.message(facts, shown, whole=arguments.everything, news=changes)
 
 

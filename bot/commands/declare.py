@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -34,6 +34,10 @@ class Journal(Protocol):
 
     async def job(self, number: int) -> JobRecord:
         """One job. Raises NotFound."""
+        ...
+
+    async def makers(self, objects: Collection[str]) -> dict[str, JobRecord]:
+        """The newest job that made each of these objects (UUIDs), where one did."""
         ...
 
     async def audit(self, *, limit: int = 20, skip: int = 0, wanted: Wanted = ANY) -> Sequence[Entry]:

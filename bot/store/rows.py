@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -117,6 +117,17 @@ def jobs(
         [*(state.value for state in states), *([target, target] if target else []), limit],
     ).fetchall()
     return [to_record(db, row) for row in rows]
+
+
+def makers(db: sqlite_utils.Database, objects: Collection[str]) -> dict[str, JobRecord]:
+    """The newest job whose steps have made each of these objects (UUIDs), where one has."""
+    numbers = db.execute(
+        "SELECT DISTINCT job FROM steps, json_each(steps.made) AS thing"
+        " WHERE made <> '{}' AND thing.value IN (SELECT value FROM json_each(?)) ORDER BY job",
+        [encode(list(objects))],
+    ).fetchall()
+    records = [job(db, row["job"]) for row in numbers]
+    return {uuid: record for record in records for uuid in record.made.values() if uuid in objects}
 
 
 def overdue(db: sqlite_utils.Database, at: float) -> list[JobRecord]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +221,10 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts, Abs
         """Newest first."""
         states = [state for state in JobState if state not in FINAL] if open_only else []
         return await self.database.read(lambda db: rows.jobs(db, limit=limit, states=states, target=target))
+
+    async def makers(self, objects: Collection[str]) -> dict[str, JobRecord]:
+        """The newest job that made each of these objects (UUIDs), where one did."""
+        return await self.database.read(lambda db: rows.makers(db, objects))
 
     async def in_state(self, *states: JobState) -> Sequence[JobRecord]:
         """Every job in one of these states, oldest first."""

@@ -129,6 +129,15 @@ async def test_a_guest_that_a_job_has_made_has_the_history_of_that_job(store: St
     assert {one.job for one in await store.audit(wanted=Wanted(target="vm-1"))} == {made, other}
 
 
+async def test_of_each_thing_the_newest_job_that_made_it_is_found_at_once(store: Store) -> None:
+    first, second, third = [await a_job(store, target) for target in ("one", "two", "three")]
+    for number, made in ((first, {"a": "vm-a", "b": "vm-b"}), (second, {"b": "vm-b"}), (third, {"c": "vm-c"})):
+        step = (await store.job(number)).steps[0]
+        await store.save_step(msgspec.structs.replace(step, made=made))
+    found = await store.makers(["vm-a", "vm-b", "vm", "a"])
+    assert {uuid: one.number for uuid, one in found.items()} == {"vm-a": first, "vm-b": second}
+
+
 async def test_people_read_the_catalogue_with_any_sqlite_tool(store: Store) -> None:
     await store.keep_backup(backup(verified=HURT))
     with sqlite3.connect(store.database.path) as other:

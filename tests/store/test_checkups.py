@@ -65,13 +65,13 @@ async def test_what_is_new_and_what_is_gone_is_told_and_nothing_is_told_as_well(
     await store.keep_checkup("p-1", news.findings([full]))
     clock.now += DAY_S
     then = await store.checkup("p-1", clock.now - DAY_S)
-    told = [plain(line).split(": ", 1) for line in news.since([quiet, lost], then, clock.now)]
+    told = [plain(line).split(": ", 1) for line in news.since([quiet, lost], then, clock.now)[1]]
     assert [(line[0].split(" since")[0].split(",")[0], line[1]) for line in told] == [
         ("New", "Storage attached"),
         ("No longer so", "san is full"),
     ]
-    assert [plain(line)[:17] for line in news.since([full], then, clock.now)] == ["Nothing new since"]
-    assert news.since([full], then, clock.now - DAY_S + 60) == [], "a check of a minute ago is no yesterday"
+    assert [plain(line)[:17] for line in news.since([full], then, clock.now)[1]] == ["Nothing new since"]
+    assert news.since([full], then, clock.now - DAY_S + 60) == ([full], []), "a check of a minute ago is no yesterday"
 
 
 async def test_what_a_lost_host_would_leave_without_a_place_is_not_gone_while_a_host_is_away(
@@ -83,9 +83,9 @@ async def test_what_a_lost_host_would_leave_without_a_place_is_not_gone_while_a_
     await store.keep_checkup("p-1", news.findings([tight]))
     clock.now += DAY_S
     then = await store.checkup("p-1", clock.now - DAY_S)
-    told = [plain(line).split(": ", 1)[1] for line in news.since([away, unasked], then, clock.now)]
+    told = [plain(line).split(": ", 1)[1] for line in news.since([away, unasked], then, clock.now)[1]]
     assert told == ["Hosts live"]
-    [gone] = news.since([unasked], then, clock.now)
+    [gone] = news.since([unasked], then, clock.now)[1]
     assert plain(gone).endswith("if a fails, db1 would fit nowhere"), "with every host there it is known to be over"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Protocol
 
 from bot.domain.health import HealthFacts
@@ -14,30 +14,27 @@ from bot.domain.words import numbered
 from bot.operations.backup_steps import SNAPSHOT_NAME
 from bot.operations.health.row import Item, Row, row
 
-#: More than that are told as many; each is one question to the journal.
-_MOST = 50
-
 
 class Jobs(Protocol):
     """The journal, as far as it is asked here."""
 
-    async def jobs(self, *, limit: int = 20, open_only: bool = False, target: str = "") -> Sequence[JobRecord]:
-        """The jobs about, or that made, an object (UUID), newest first."""
+    async def makers(self, objects: Collection[str]) -> dict[str, JobRecord]:
+        """The newest job that made each of these objects (UUIDs), where one did."""
         ...
 
 
 async def look(facts: HealthFacts, journal: Jobs) -> Row:
     """The row of snapshots that backups of ours took and did not remove. Raises StoreError."""
     items = []
-    for one in [each for each in facts.snapshots if each.name.startswith(SNAPSHOT_NAME)][:_MOST]:
-        of = one.guest or "a guest that is gone"
-        makers = [job for job in await journal.jobs(target=one.uuid) if one.uuid in job.made.values()]
-        if not makers:
+    named = [each for each in facts.snapshots if each.name.startswith(SNAPSHOT_NAME)]
+    makers = await journal.makers([one.uuid for one in named]) if named else {}
+    for one in named:
+        of, job = one.guest or "a guest that is gone", makers.get(one.uuid)
+        if job is None:
             # Its name alone may be inherited, or another bot's: nobody here may remove it.
             strange = say("a snapshot of {vm} is named like ours, and no job here made it", vm=of)
             items.append(Item(f"leftover:{one.uuid}", strange))
             continue
-        job = makers[0]
         if job.state in FINAL:
             says = say("job {n} left its snapshot of {vm}", n=numbered(job), vm=of)
             plan = say("Plan: remove what job {n} left", n=numbered(job))

@@ -67,14 +67,18 @@ def _subject(name: str) -> str:
     return name.partition(":")[0]
 
 
-def since(found: Sequence[Row], then: Checkup | None, now: float) -> list[Phrase]:
-    """What changed since an earlier check, in lines; nothing where there is none worth comparing with.
+def since(found: Sequence[Row], then: Checkup | None, now: float) -> tuple[list[Row], list[Phrase]]:
+    """What changed since an earlier check: the rows, marked so, and lines; no lines without one worth comparing with.
 
-    What is new or worse is told by its row alone: `marked` marks the finding itself.
+    In its row each finding that is new or worse is marked and stands before its equals; a line names that row alone.
     """
     if then is None or now - then.at < _WORTH_S:
-        return []
-    news, at = compare(found, then), Moment(then.at)
+        return list(found), []
+    news = compare(found, then)
+    return _marked(found, news), _lines(found, news, Moment(then.at))
+
+
+def _lines(found: Sequence[Row], news: News, at: Moment) -> list[Phrase]:
     if not news:
         return [say("Nothing new since {at}.", at=at)]
     told = (
@@ -85,12 +89,8 @@ def since(found: Sequence[Row], then: Checkup | None, now: float) -> list[Phrase
     return [say("{words}: {all}", words=words, all=many(_first(lines, _SHOWN))) for words, lines in told if lines]
 
 
-def marked(found: Sequence[Row], then: Checkup | None, now: float) -> list[Row]:
-    """The rows with each finding that is new or worse since an earlier check marked so, and before its equals."""
-    if then is None or now - then.at < _WORTH_S:
-        return list(found)
-    said = _said(compare(found, then))
-    rows = []
+def _marked(found: Sequence[Row], news: News) -> list[Row]:
+    said, rows = _said(news), []
     for row in found:
         ordered = sorted(row.items, key=lambda item: item.id not in said)
         told_as = tuple(msgspec.structs.replace(item, says=said.get(item.id, item.says)) for item in ordered)

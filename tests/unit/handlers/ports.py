@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -145,6 +145,10 @@ class FakeJournal:
             if one.number == number:
                 return one
         raise NotFound("job", str(number))
+
+    async def makers(self, objects: Collection[str]) -> dict[str, JobRecord]:
+        newest = sorted(self.records, key=lambda one: one.number)
+        return {uuid: one for one in newest for uuid in one.made.values() if uuid in objects}
 
     async def audit(self, *, limit: int = 20, skip: int = 0, wanted: Wanted = ANY) -> Sequence[Entry]:
         self.wanted = wanted

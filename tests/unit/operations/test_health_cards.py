@@ -74,9 +74,8 @@ def since_yesterday() -> Message:
             "clock:h-3": Finding(say("xenserver3 is 60 s ahead of the other clocks"), Grade.WARNING),
         },
     )
-    found = report.rows(facts)
-    shown = news.marked(found, then, READ_AT)
-    return report.message(facts, shown, whole=False, news=news.since(found, then, READ_AT))
+    shown, changes = news.since(report.rows(facts), then, READ_AT)
+    return report.message(facts, shown, whole=False, news=changes)
 
 
 def told(then: Checkup | None, facts: HealthFacts) -> Message:
