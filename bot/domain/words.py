@@ -98,7 +98,7 @@ def counted(number: int, one: str, several: str) -> Phrase:
     return say("{n} " + (one if number == 1 else several), n=number)
 
 
-def first(names: Sequence[str], most: int) -> Phrase:
-    """The first of several names, the others counted: "xenserver1, xenserver3 and 2 more"."""
+def first(names: Sequence[Value], most: int) -> Phrase:
+    """The first of several names, or of what else is named, the others counted: "xenserver1, xenserver3 and 2 more"."""
     shown = say("{names}", names=many(names[:most]))
     return say("{names} and {n} more", names=shown, n=len(names) - most) if len(names) > most else shown

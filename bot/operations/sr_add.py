@@ -16,7 +16,7 @@ from bot.domain.plan import LockKey, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.storing import NfsFacts, NfsPlace, SrNow
 from bot.domain.texts import Code, Phrase, Span, many, say
-from bot.domain.words import counted
+from bot.domain.words import counted, first
 from bot.operations.base import Homes, Look, Operation, Seen, buttons_of
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
@@ -198,7 +198,7 @@ def _attached(of: Plan, step: Step, now: SrNow) -> Look:
     missing = [of.names.get(host, host) for host in wanted if host not in now.attached]
     n = counted(len(wanted), "host", "hosts")
     if missing:
-        return Look(Seen.NOT_DONE, say("it is not attached to {hosts}", hosts=many(missing[:_NAMED])), ())
+        return Look(Seen.NOT_DONE, say("it is not attached to {hosts}", hosts=first(missing, _NAMED)), ())
     return Look(Seen.DONE, say("It is attached to {n}", n=n), ())
 
 
@@ -225,7 +225,7 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
     fine = now.name == name and (not preferred or now.defaults.disks == now.uuid)
     lines = [say("Storage {uuid} on {place}", uuid=Code(now.uuid), place=asked(of)[0].shown)]
     if away:
-        lines.append(say("Not attached to {hosts}: it is plugged in there when it boots", hosts=many(away[:_NAMED])))
+        lines.append(say("Not attached to {hosts}: it is plugged in there when it boots", hosts=first(away, _NAMED)))
     if preferred and now.defaults.disks == now.uuid:
         roles = {"new disks": True, "suspended guests": now.defaults.suspend == now.uuid}
         roles["crash dumps"] = now.defaults.crash == now.uuid

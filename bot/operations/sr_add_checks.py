@@ -10,7 +10,8 @@ import msgspec
 from bot.domain.inventory import Host
 from bot.domain.plan import Check
 from bot.domain.storing import NfsFacts, Probed
-from bot.domain.texts import Code, Phrase, Quote, Span, Value, many, say
+from bot.domain.texts import Code, Phrase, Quote, Span, say
+from bot.domain.words import first
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.sr_add_found import again, beside
 from bot.operations.storage_words import Trouble, detail, number_of, returned, trouble
@@ -159,7 +160,7 @@ def _by_exports(read: NfsFacts, probe: Probed, number: int | None) -> Trouble | 
         # By NFS 4 a driver sees the first steps below the root only; it looks there where the list is not to be had.
         return None
     mine = next((one for one in exports if one.path.rstrip("/") == path.rstrip("/")), None)
-    listed = many([Code(one.path) for one in exports[:_NAMED]])
+    listed = first([Code(one.path) for one in exports], _NAMED)
     if number == _NO_PATH and exports:
         return Trouble(
             say("nobody said which folder of {server} is meant", server=server),
@@ -244,8 +245,5 @@ def _unlisted(read: NfsFacts) -> Iterator[Check]:
         )
 
 
-def _hosts(hosts: Sequence[Host]) -> Value:
-    if len(hosts) <= _NAMED:
-        return many([host.name for host in hosts])
-    shown = many([host.name for host in hosts[: _NAMED - 1]])
-    return say("{hosts} and {n} more", hosts=shown, n=len(hosts) - _NAMED + 1)
+def _hosts(hosts: Sequence[Host]) -> Phrase:
+    return first([host.name for host in hosts], _NAMED)

@@ -11,7 +11,7 @@ from bot.domain.plan import Check, LockKey, Plan, Step, Target, Way
 from bot.domain.policy import ApprovalSettings
 from bot.domain.storing import TRIED_BYTES, SrFacts
 from bot.domain.texts import Code, Phrase, Size, many, say
-from bot.domain.words import counted
+from bot.domain.words import counted, first
 from bot.operations.base import Homes, Look, Operation, Seen, buttons_of
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.checks.target import supported
@@ -75,12 +75,12 @@ def _checks(read: SrFacts) -> Iterator[Check]:
     yield _kind(read)
     yield _hosts(read)
     if read.away:
-        names = many([host.name for host in read.away[:_NAMED]])
+        names = first([host.name for host in read.away], _NAMED)
         fix = say("Attach it there first ({word}); on the others it is tried.", word=Code("/xen plug"))
         yield warning("away", "Attached", say("{sr} is not attached to {hosts}", sr=read.sr.name, hosts=names), fix)
     left_out = [host for host in read.hosts if host not in _tried(read)]
     if left_out and _tried(read):
-        names = many([host.name for host in left_out[:_NAMED]])
+        names = first([host.name for host in left_out], _NAMED)
         fact = say("silent, or not listed in the configuration, so it is not tried there: {hosts}", hosts=names)
         yield warning("left-out", "Tried on", fact, say("List every host of the pool under {c}.", c=Code("[[pools]]")))
     yield _room(read)

@@ -14,7 +14,7 @@ from bot.domain.calls import Call, Flag, Made, Marked, Ref
 from bot.domain.plan import Plan, Step
 from bot.domain.storing import TRIED_BYTES, Tried, Wrong
 from bot.domain.texts import Code, Phrase, Quote, Size, Span, many, say
-from bot.domain.words import counted
+from bot.domain.words import counted, first
 from bot.operations.base import Look, Seen
 from bot.operations.ports import Facts
 from bot.operations.storage_words import trouble
@@ -62,12 +62,12 @@ async def look_at_trial(of: Plan, step: Step, name: str, facts: Facts) -> Look:
     names = {host: of.names.get(host, host) for host in hosts}
     missing = [names[host] for host in hosts if host not in known]
     if missing:
-        return Look(Seen.NOT_DONE, say("{sr} was not tried on {hosts}", sr=name, hosts=many(missing[:_NAMED])), ())
+        return Look(Seen.NOT_DONE, say("{sr} was not tried on {hosts}", sr=name, hosts=first(missing, _NAMED)), ())
     bad = [known[host] for host in hosts if known[host].code]
     well = [known[host] for host in hosts if not known[host].code]
     lines = tuple(in_words(bad, well, names, name))
     if bad:
-        which = many([names[one.host] for one in bad[:_NAMED]])
+        which = first([names[one.host] for one in bad], _NAMED)
         return Look(
             Seen.HARMED, say("{sr} does not work on {hosts}{rest}", sr=name, hosts=which, rest=_rest(well)), lines
         )
@@ -104,7 +104,7 @@ def in_words(bad: Sequence[Tried], well: Sequence[Tried], names: Mapping[str, st
     )
     slow = [one for one in well if min(_rate(one.wrote_s), _rate(one.read_s)) < _SLOW_BYTES_S]
     if slow:
-        named = many([names[one.host] for one in slow[:_NAMED]])
+        named = first([names[one.host] for one in slow], _NAMED)
         yield say("Slow through {hosts}: look at the network to the server, and at its disks", hosts=named)
 
 
