@@ -7,8 +7,8 @@ from typing import Final
 from bot.lab.xapi.breaking import EndCertificate, LosePaths, PullCable, ShrinkControlDomain
 from bot.lab.xapi.machine import Machine
 from bot.lab.xapi.pool import Pool
-from bot.lab.xapi.rules.memory import MIB, compute_free, rebalance
-from bot.lab.xapi.values import NULL_REF, Date, Value, shifted
+from bot.lab.xapi.rules.memory import compute_free, rebalance
+from bot.lab.xapi.values import MIB, NULL_REF, Date, Value, shifted
 
 _DAY_S: Final = 86_400.0
 _COUNTS: Final = re.compile(r"\[(\d+), (\d+)\]")

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from bot.lab.xapi.clock import Signal
-from bot.lab.xapi.values import Value, stable_uuid
+from bot.lab.xapi.values import GIB, Value, stable_uuid
 from bot.lab.xapi.world import World, WorldNfsServer
-from bot.lab.xapi.world_storage import list_nfs_servers
-
-_GIB = 1024**3
+from bot.lab.xapi.world_storage import bare_path, list_nfs_servers
 
 
 @dataclass
@@ -92,7 +90,7 @@ class NfsServer:
 
     def find_export(self, path: str) -> Export | None:
         """Returns what the server exports under a path now."""
-        wanted = path.rstrip("/") or "/"
+        wanted = bare_path(path)
         return next((one for one in self.exports if one.path == wanted and not one.is_missing), None)
 
     def describe(self) -> dict[str, Value]:
@@ -150,7 +148,7 @@ class Outside:
         """Returns where the `device_config` of a mounted repository leads, whether it is exported now or not."""
         for server in self.nfs_servers.values():
             if config.get("server", "").lower() in {server.name.lower(), server.address}:
-                wanted = config.get("serverpath", "").rstrip("/") or "/"
+                wanted = bare_path(config.get("serverpath", ""))
                 return next(((server, one) for one in server.exports if one.path == wanted), None)
         return None
 
@@ -167,8 +165,8 @@ def make_outside(world: World) -> Outside:
 def _make_server(server: WorldNfsServer) -> NfsServer:
     exports = [
         Export(
-            one.path.rstrip("/") or "/",
-            one.size_gib * _GIB,
+            bare_path(one.path),
+            one.size_gib * GIB,
             clients=one.clients,
             read_only=one.read_only,
             root_squash=one.root_squash,
@@ -193,8 +191,8 @@ def _list_disks(server: WorldNfsServer) -> Iterator[tuple[str, tuple[str, dict[s
             uuid = stable_uuid("VDI", server.name, repository.name, str(number))
             fields = {
                 "uuid": uuid,
-                "virtual_size": size * _GIB,
-                "used": size * _GIB // 4,
+                "virtual_size": size * GIB,
+                "used": size * GIB // 4,
                 "type": "user",
                 "sm_config": {"vdi_type": "vhd"},
                 "managed": True,

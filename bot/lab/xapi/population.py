@@ -15,11 +15,10 @@ from bot.lab.xapi.population_host import (
 )
 from bot.lab.xapi.population_network import add_interfaces
 from bot.lab.xapi.rules.half_joined import add_half_joined
-from bot.lab.xapi.rules.memory import MIB, rebalance
-from bot.lab.xapi.values import Value, past, stable_uuid
+from bot.lab.xapi.rules.memory import rebalance
+from bot.lab.xapi.values import GIB, Value, past, stable_uuid
 from bot.lab.xapi.world import Cpu, Version, World, WorldHa, WorldHost, WorldStorage
 
-GIB: Final = 1024 * MIB
 NETWORK_NAME: Final = "Pool-wide network associated with eth0"
 
 

@@ -4,12 +4,11 @@ from typing import Final
 
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.rules.consoles import show_console
-from bot.lab.xapi.rules.memory import MIB, compute_vm_overhead
+from bot.lab.xapi.rules.memory import compute_vm_overhead
 from bot.lab.xapi.rules.storage_space import add_disk, is_thick
-from bot.lab.xapi.values import EPOCH, NULL_REF, Value, past, stable_uuid
+from bot.lab.xapi.values import EPOCH, GIB, MIB, NULL_REF, Value, past, stable_uuid
 from bot.lab.xapi.world import WorldGuest, WorldHost, WorldMemory
 
-GIB: Final = 1024 * MIB
 # Guests of a world have been up for a while, so that tools that say nothing are missing and not merely late.
 _UP_DAYS: Final = 12
 _TOOLS: Final = {"major": "9", "minor": "4", "micro": "0", "build": "1"}

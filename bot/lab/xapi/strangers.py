@@ -15,15 +15,14 @@ from bot.lab.xapi.rules.guest_operations import STATES, check_operation, operate
 from bot.lab.xapi.rules.guest_state import boot_on, halt
 from bot.lab.xapi.rules.host_operations import check_host_operation
 from bot.lab.xapi.rules.host_operations import occupy_host as hold_host_while
-from bot.lab.xapi.rules.memory import MIB
 from bot.lab.xapi.rules.nfs_mounts import find_export
 from bot.lab.xapi.rules.storage_figures import count_disks
 from bot.lab.xapi.rules.storage_operations import check_storage, hold_storage
 from bot.lab.xapi.schema.model import ENUMS
 from bot.lab.xapi.sessions import Account
 from bot.lab.xapi.tasks import Runner
+from bot.lab.xapi.values import GIB
 
-_GIB: Final = 1024 * MIB
 _OTHER_ADMIN: Final = Account("other-admin", "", "pool-admin")
 _OTHER_TOOL: Final = "another tool"
 # Work on a guest that its own end breaks; a clean shutdown is not broken by it.
@@ -192,9 +191,9 @@ def fill_storage(pool: Pool, storage: str, free_gib: float) -> None:
         ValueError: It is smaller than that.
     """
     size: int = pool.database.get("SR", storage, "physical_size")
-    used = size - int(free_gib * _GIB)
+    used = size - int(free_gib * GIB)
     if used < 0:
-        raise ValueError(f"The storage has {size // _GIB} GiB in all.")
+        raise ValueError(f"The storage has {size // GIB} GiB in all.")
     if (found := find_export(pool, storage)) is not None:
         _, export = found
         export.foreign = max(0, used - count_disks(pool, export))
@@ -213,9 +212,9 @@ def write_data(pool: Pool, vm: str, gib: float) -> None:
     disks = list(list_disks(pool.database, vm).values())
     if not disks:
         raise ValueError(f"Guest {pool.database.get('VM', vm, 'name_label')!r} has no disk.")
-    storage_space.write_data(pool.database, disks[0], int(gib * _GIB))
+    storage_space.write_data(pool.database, disks[0], int(gib * GIB))
     disk = pool.database.record("VDI", disks[0])
-    pool.contents.write(disk["uuid"], disk["virtual_size"], int(gib * _GIB))
+    pool.contents.write(disk["uuid"], disk["virtual_size"], int(gib * GIB))
 
 
 def plug_storage(pool: Pool, storage: str, host: str, *, attached: bool) -> None:

@@ -1,4 +1,4 @@
-"""Values that JSON has no type for, and how the simulated XAPI names and dates things.
+"""Values that JSON has no type for, and how the simulated XAPI names, dates and measures things.
 
 Records hold `str`, `int`, `float`, `bool`, `list`, `dict`, `Date`; the wire modules encode by these types.
 """
@@ -12,6 +12,8 @@ from typing import Any, Final
 Value = Any
 
 NULL_REF: Final = "OpaqueRef:NULL"
+MIB: Final = 1024**2
+GIB: Final = 1024**3
 _WRITTEN: Final = "%Y%m%dT%H:%M:%SZ"
 _NAMESPACE: Final = uuid.UUID("6f1c9a52-6a55-4a1f-9d0e-2b8f9c1d7e30")
 

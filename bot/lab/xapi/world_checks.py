@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from bot.lab.xapi.rules.memory import MIB, compute_overhead
+from bot.lab.xapi.rules.memory import compute_overhead
 from bot.lab.xapi.schema.model import ENUMS
+from bot.lab.xapi.values import GIB, MIB
 from bot.lab.xapi.world import World, WorldGuest, WorldHost, WorldPool, WorldStorage
 from bot.lab.xapi.world_storage import check_nfs
 
-_GIB: Final = 1024 * MIB
 _FEATURES: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8})*")
 
 
@@ -164,6 +164,6 @@ def _check_memory(world: World, host: WorldHost) -> Iterator[str]:
             needed += compute_overhead(
                 domain_type=guest.domain_type, static_max=static_max, vcpus=guest.vcpus, shadow_multiplier=1.0
             )
-    if needed > host.memory_gib * _GIB:
-        missing = -(-(needed - host.memory_gib * _GIB) // MIB)
+    if needed > host.memory_gib * GIB:
+        missing = -(-(needed - host.memory_gib * GIB) // MIB)
         yield f"Host {host.name!r} lacks {missing} MiB for the guests that run on it."

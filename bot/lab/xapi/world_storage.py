@@ -7,6 +7,11 @@ from bot.lab.xapi.values import is_address
 from bot.lab.xapi.world import World, WorldExport, WorldNfsServer, WorldStorage
 
 
+def bare_path(path: str) -> str:
+    """Returns the path of an export, or of storage on one, without a final slash; the root has no other name."""
+    return path.rstrip("/") or "/"
+
+
 def list_nfs_servers(world: World) -> list[WorldNfsServer]:
     """Returns every NFS server: those described, and one for each name that only storage of type nfs gives."""
     described = {key for server in world.nfs_servers for key in (server.name, server.address) if key}
@@ -46,19 +51,20 @@ def _check_server(server: WorldNfsServer) -> Iterator[str]:
         yield f"NFS server {server.name!r} speaks no version."
     if server.address and not is_address(server.address):
         yield f"The address of NFS server {server.name!r} is none."
-    for path, times in Counter(export.path.rstrip("/") for export in server.exports).items():
+    for path, times in Counter(bare_path(export.path) for export in server.exports).items():
         if times > 1:
             yield f"NFS server {server.name!r} exports {path!r} twice."
-        if not path.startswith("/"):
-            yield f"NFS server {server.name!r} exports {path!r}, which is no path from the root."
+    for export in server.exports:
+        if not export.path.startswith("/"):
+            yield f"NFS server {server.name!r} exports {export.path!r}, which is no path from the root."
     for name, times in Counter(one.name for export in server.exports for one in export.repositories).items():
         if times > 1:
             yield f"Two repositories on NFS server {server.name!r} are called {name!r}."
 
 
 def _check_storage(storage: WorldStorage, server: WorldNfsServer) -> Iterator[str]:
-    path = storage.device_config.get("serverpath", "").rstrip("/")
-    export = next((one for one in server.exports if one.path.rstrip("/") == path), None)
+    path = bare_path(storage.device_config.get("serverpath", ""))
+    export = next((one for one in server.exports if bare_path(one.path) == path), None)
     if export is None:
         yield f"Storage {storage.name!r} is on {path!r}, which NFS server {server.name!r} does not export."
     elif export.size_gib != storage.size_gib:

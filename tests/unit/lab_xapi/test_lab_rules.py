@@ -15,12 +15,12 @@ from bot.lab.xapi.faults import Faults
 from bot.lab.xapi.loading import load_world
 from bot.lab.xapi.nfs import Outside
 from bot.lab.xapi.population import Populated, populate
-from bot.lab.xapi.rules.memory import MIB, compute_free, compute_overhead, rebalance
+from bot.lab.xapi.rules.memory import compute_free, compute_overhead, rebalance
 from bot.lab.xapi.rules.query import parse_query
 from bot.lab.xapi.schema.model import CLASSES, parse_type
 from bot.lab.xapi.schema.reading import read_value
 from bot.lab.xapi.sessions import Account, Sessions
-from bot.lab.xapi.values import NULL_REF, Value
+from bot.lab.xapi.values import MIB, NULL_REF, Value
 from bot.lab.xapi.wire.xml_values import encode_value
 
 ROOT = Account("root", "pw", "pool-admin")

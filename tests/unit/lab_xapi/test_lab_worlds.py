@@ -187,6 +187,7 @@ def describe_default(field: msgspec.structs.FieldInfo) -> str:
         ('serverpath = "/exports/other" }', 'serverpath = "/exports/other" }\ndefault = true', "2 default storages"),
         ('address = "192.0.2.100"', 'address = "nowhere"', "address of NFS server 'nfsserver' is none"),
         ('{ path = "/exports/vms", size_gib = 2048 }', '{ path = "exports" }', "exports 'exports', which is no path"),
+        ('{ path = "/exports/empty",', '{ path = "/",', ""),
         ('{ path = "/exports/empty",', '{ path = "/exports/vms/",', "exports '/exports/vms' twice"),
         (
             '{ path = "/exports/vms", size_gib = 2048 },',

@@ -15,7 +15,6 @@ from typing import BinaryIO, Final
 from bot.lab.xapi.archive.blocks import BLOCK, Block, MadeBlock, ZeroBlock, is_zero, recognise
 from bot.lab.xapi.errors import ApiError
 
-MIB: Final = 1024**2
 _RUN: Final = 4  # blocks that lie together
 LARGEST_SPOOL: Final = 4 * 1024**3
 

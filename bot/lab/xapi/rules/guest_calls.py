@@ -6,9 +6,9 @@ from bot.lab.xapi.calls import Call, Context, declare
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.rules.boot_check import assert_can_boot
 from bot.lab.xapi.rules.guest_operations import check_operation, operate, refresh_allowed
-from bot.lab.xapi.rules.memory import MIB, compute_overhead, compute_vm_overhead, rebalance
+from bot.lab.xapi.rules.memory import compute_overhead, compute_vm_overhead, rebalance
 from bot.lab.xapi.rules.power import list_possible_hosts
-from bot.lab.xapi.values import NULL_REF, Value
+from bot.lab.xapi.values import MIB, NULL_REF, Value
 
 
 async def assert_can_boot_here(context: Context, self: str, host: str) -> str:

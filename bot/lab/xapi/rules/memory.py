@@ -4,12 +4,8 @@ All sizes are bytes. The free memory that XAPI compares is not `host_metrics.mem
 its dynamic minimum, since a guest can be ballooned down to it.
 """
 
-from typing import Final
-
 from bot.lab.xapi.database import Database
-from bot.lab.xapi.values import NULL_REF
-
-MIB: Final = 1024 * 1024
+from bot.lab.xapi.values import MIB, NULL_REF
 
 
 def compute_overhead(*, domain_type: str, static_max: int, vcpus: int, shadow_multiplier: float) -> int:

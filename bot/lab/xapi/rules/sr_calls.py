@@ -18,10 +18,9 @@ from bot.lab.xapi.rules.storage_operations import (
     refresh_storage,
 )
 from bot.lab.xapi.rules.storage_space import LIBRARIES, add_disk, is_library, remove_disk
-from bot.lab.xapi.values import Value, stable_uuid
+from bot.lab.xapi.values import GIB, Value, stable_uuid
 
-_GIB: Final = 1024**3
-UNKNOWN_SIZE: Final = 1024 * _GIB  # of a repository that nobody told the size of
+UNKNOWN_SIZE: Final = 1024 * GIB  # of a repository that nobody told the size of
 _SCAN_S: Final = 1.0
 # Drivers whose repositories are directories of files, and what a file tells of its disk.
 _WITHOUT_NAMES: Final = frozenset({"nfs", "ext", "smb"})
@@ -178,8 +177,8 @@ def find_disks(pool: Pool, storage: str) -> bool:
                 database,
                 storage,
                 uuid=stable_uuid("ISO", own, name),
-                virtual_size=_GIB // 2,
-                used=_GIB // 2,
+                virtual_size=GIB // 2,
+                used=GIB // 2,
                 name_label=name,
                 location=name,
                 read_only=True,

@@ -1,7 +1,5 @@
 """The image of a sleeping guest's memory: where it goes, how large it is, how it comes and goes."""
 
-from typing import Final
-
 from bot.lab.xapi.calls import Context
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
@@ -11,10 +9,8 @@ from bot.lab.xapi.rules.nfs_mounts import stand_by
 from bot.lab.xapi.rules.storage_operations import hold_disk_below, hold_storage, refresh_disk
 from bot.lab.xapi.rules.storage_space import add_disk, find_free, remove_disk
 from bot.lab.xapi.rules.turns import subtask
-from bot.lab.xapi.values import NULL_REF
+from bot.lab.xapi.values import MIB, NULL_REF
 from bot.lab.xapi.world import STORED_MIB
-
-_MIB: Final = 1024**2
 
 
 def find_suspend_storage(pool: Pool, vm: str) -> str:
@@ -40,7 +36,7 @@ def find_suspend_storage(pool: Pool, vm: str) -> str:
 def compute_image_size(database: Database, vm: str) -> int:
     """Returns the bytes that an image may need: the memory, a fifth more and something for the devices."""
     record = database.record("VM", vm)
-    size: int = record["memory_static_max"] * 6 // 5 // _MIB * _MIB + 128 * _MIB
+    size: int = record["memory_static_max"] * 6 // 5 // MIB * MIB + 128 * MIB
     return size
 
 

@@ -7,8 +7,8 @@ from bot.lab.xapi.clock import Clock
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.stream_faults import StreamFault
 from bot.lab.xapi.streams.pipe import LostError, Pipe
+from bot.lab.xapi.values import MIB
 
-_MIB: Final = 1024**2
 _TRICKLE: Final = 16 * 1024  # bytes that go at once when a stream is slow
 # What is done at a byte of the wire; the rest is done to the archive.
 _ON_THE_WIRE: Final = frozenset({"cut", "fail", "silence", "slow", "storage_full"})
@@ -93,4 +93,4 @@ class Trouble:
             case "silence":
                 await self._clock.sleep(fault.seconds)
             case "slow":
-                self._bytes_per_s = fault.mib_per_s * _MIB
+                self._bytes_per_s = fault.mib_per_s * MIB
