@@ -1,4 +1,4 @@
-"""A job as the store keeps it, of any plan."""
+"""A job as the store keeps it, of any plan, and a click on its card."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 from bot.domain.job import JobState
 from bot.domain.plan import Plan, ceiling, digest
 from bot.domain.record import JobRecord
+from bot.store import Store
+from bot.store.clicks import StoredClick
 
 
 def job_of(plan: Plan, state: JobState = JobState.PROPOSED, **changes: Any) -> JobRecord:
@@ -33,3 +35,18 @@ def job_of(plan: Plan, state: JobState = JobState.PROPOSED, **changes: Any) -> J
         "approvers_needed": 0,
     }
     return JobRecord(**{**made, **changes})
+
+
+async def clicked(store: Store, target: str, action: str, person: str, reason: str = "") -> StoredClick:
+    """What is stored when somebody presses a button of that target."""
+    click = await store.note_click(
+        target=target,
+        action=action,
+        team="T",
+        person=person,
+        channel="C1",
+        message_ts="",
+        at=store.clock(),
+        reason=reason,
+    )
+    return await store.click(click)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
+from job_records import clicked
 
 from bot.domain.calls import Call, Options, Ref
 from bot.domain.inventory import Pool, PowerState, Tools, Whereabouts
@@ -230,17 +231,7 @@ class Bench:
 
     async def press(self, number: int, action: str, who: str = OPERATOR, *, reason: str = "") -> object:
         record = await self.store.job(number)
-        click = await self.store.note_click(
-            target=record.target,
-            action=action,
-            team="T",
-            person=who,
-            channel="C1",
-            message_ts="",
-            at=self.now,
-            reason=reason,
-        )
-        return await self.decisions.decide(await self.store.click(click), number)
+        return await self.decisions.decide(await clicked(self.store, record.target, action, who, reason), number)
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
         """Waits until something holds, looking again whenever the store has news."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from engine_bench import APPROVER, OPERATOR, SECOND, Bench, World
+from job_records import clicked
 
 from bot.domain.job import JobState
 from bot.domain.message import Choices, Message, Option, Select, Small
@@ -50,10 +51,7 @@ async def choose(bench: Bench, number: int, host: str, who: str = OPERATOR) -> M
 
 
 async def press(bench: Bench, number: int, action: str, value: str, who: str = OPERATOR) -> Message | None:
-    click = await bench.store.note_click(
-        target=value, action=action, team="T", person=who, channel="C1", message_ts="", at=bench.now
-    )
-    return await bench.decisions.decide(await bench.store.click(click), number)
+    return await bench.decisions.decide(await clicked(bench.store, value, action, who), number)
 
 
 async def card(bench: Bench, number: int) -> Message:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from job_records import clicked
 from xen_lab import EXPERIMENT, pool_settings, until
 
 from bot.domain.plan import Plan
@@ -133,17 +134,7 @@ class StorageBench:
 
     async def _press(self, number: int, action: str, who: str) -> None:
         record = await self.store.job(number)
-        click = await self.store.note_click(
-            target=record.target,
-            action=action,
-            team="T",
-            person=who,
-            channel="C1",
-            message_ts="",
-            at=time.time(),
-            reason="",
-        )
-        await self.decisions.decide(await self.store.click(click), number)
+        await self.decisions.decide(await clicked(self.store, record.target, action, who), number)
 
     # The truth of the lab
 
