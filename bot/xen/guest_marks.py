@@ -65,11 +65,8 @@ class Guests:
     async def _write(self, pool: str, vm: str, key: str, value: str) -> None:
         live = self._by_uuid(pool)
         ref, guest = await self._guest(live, vm)
-        if guest.other_config.get(key) == value:
-            return
-        if key in guest.other_config:
-            await live.sessions.read("VM.remove_from_other_config", ref, key)
-        await live.sessions.read("VM.add_to_other_config", ref, key, value)
+        if guest.other_config.get(key) != value:
+            await live.keep("VM", ref, key, value)
 
     async def set_aside(self, pool: str, vm: str, name: str) -> None:
         """Renames a halted guest and sees to it that it does not start by itself; `bring_back` undoes both.
@@ -84,7 +81,7 @@ class Guests:
         for key, value in was.items():
             # Kept on the guest itself, since it must be known after a crash.
             if value and key not in guest.other_config:
-                await live.sessions.read("VM.add_to_other_config", ref, key, value)
+                await live.keep("VM", ref, key, value)
         if AUTO_START in guest.other_config:
             await live.sessions.read("VM.remove_from_other_config", ref, AUTO_START)
         if guest.ha_restart_priority:
@@ -97,7 +94,7 @@ class Guests:
         ref, guest = await self._guest(live, vm)
         was = guest.other_config
         if was.get(WAS[AUTO_START]) and AUTO_START not in was:
-            await live.sessions.read("VM.add_to_other_config", ref, AUTO_START, was[WAS[AUTO_START]])
+            await live.keep("VM", ref, AUTO_START, was[WAS[AUTO_START]])
         if was.get(WAS["ha"]) and not guest.ha_restart_priority:
             await live.sessions.read("VM.set_ha_restart_priority", ref, was[WAS["ha"]])
         for tag in _noted(guest):

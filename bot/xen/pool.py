@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from bot.domain.inventory import FeedState, Pool, PoolView
+from bot.errors import XapiFailure
 from bot.xen.classes import convert
 from bot.xen.faults import NULL_REF, IfThere
 from bot.xen.feed import Feed
@@ -99,6 +100,16 @@ class LivePool:
         """The reference of an object; the pool is asked where the feed does not know it. Raises XapiFailure."""
         known = self.model.tables.ref(kind, uuid)
         return known or str(await self.sessions.read(f"{kind}.get_by_uuid", uuid))
+
+    async def keep(self, kind: str, ref: str, key: str, value: str) -> None:
+        """Writes a key of an object's `other_config`, in place of what it held. Raises Unreachable, XapiFailure."""
+        await self.sessions.read(f"{kind}.remove_from_other_config", ref, key)
+        try:
+            await self.sessions.read(f"{kind}.add_to_other_config", ref, key, value)
+        except XapiFailure as refusal:
+            # As a real server does: no key is added twice, not even by a call that comes again as its answer was lost.
+            if refusal.code != "MAP_DUPLICATE_KEY":
+                raise
 
 
 class Reader:

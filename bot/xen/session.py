@@ -133,13 +133,7 @@ class Sessions:
 
     async def enter_for(self, task: str) -> Entry:
         """Opens a session for the stream that this task stands for; `released` leaves it. Raises Unreachable."""
-        entering = asyncio.ensure_future(self.enter())
-        try:
-            entry = await asyncio.shield(entering)
-        except asyncio.CancelledError:
-            # The thread logs in all the same.
-            entering.add_done_callback(self._leave_late)
-            raise
+        entry = await self.enter()
         with self._guard:
             older = self._streams.get(task)
             self._streams[task] = entry
@@ -148,7 +142,7 @@ class Sessions:
         return entry
 
     async def enter(self) -> Entry:
-        """Opens a session for the live feed. Raises Unreachable."""
+        """Opens a session, such as for the live feed. Raises Unreachable."""
 
         def open_line() -> Entry:
             line = self._log_in()
@@ -158,7 +152,13 @@ class Sessions:
                 self._entries.add(entry)
             return entry
 
-        return await self._run(open_line)
+        entering = asyncio.ensure_future(self._run(open_line))
+        try:
+            return await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            # The thread logs in all the same.
+            entering.add_done_callback(self._leave_late)
+            raise
 
     def leave(self, entry: Entry) -> None:
         """Logs out a feed's session that is not used any more, some time soon; never raises, nobody waits for it."""

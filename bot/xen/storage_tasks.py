@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import html
 import re
+from functools import partial
 from typing import Final
 
 import structlog
 
 from bot.errors import CannotTell, OutcomeUnknown, Unreachable, XapiFailure
 from bot.operations.ports import TaskStatus
-from bot.xen.faults import GONE, named_params
+from bot.xen.faults import GONE, failure
 from bot.xen.pool import LivePool
 from bot.xen.tasks import UNFINISHED, record_of, status_of
 
@@ -37,20 +38,15 @@ async def finished(live: LivePool, method: str, *args: object, within_s: float) 
     Raises NoAnswer after so many seconds, Unreachable also where the pool has forgotten the task, and XapiFailure with
     every parameter as sent but for names.
     """
-    tasks: list[str] = []
     try:
         async with asyncio.timeout(within_s):
-            tasks.append(await _begun(live, method, args))
-            return await _ended(live, method, tasks[0])
+            task = await _begun(live, method, args)
+            try:
+                return await _ended(live, method, task)
+            finally:
+                _let_go(live, task)
     except TimeoutError:
         raise NoAnswer(f"the pool gave no answer to {method} for {within_s:.0f} s") from None
-    finally:
-        for task in tasks:
-            live.sessions.released(task)
-            # Whoever stops us waits for it no longer; the pool is told in the background of one that still goes on.
-            tidying = asyncio.create_task(_put_away(live, task))
-            _AWAY.add(tidying)
-            tidying.add_done_callback(_AWAY.discard)
 
 
 #: Kept until they are done, as a task that nobody refers to may be collected.
@@ -59,11 +55,29 @@ _AWAY: Final[set[asyncio.Task[None]]] = set()
 
 async def _begun(live: LivePool, method: str, args: tuple[object, ...]) -> str:
     for attempt in range(_TRIES):
+        sending = asyncio.ensure_future(live.sessions.change(f"Async.{method}", *args))
         try:
-            return await live.sessions.change(f"Async.{method}", *args)
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            # The thread sends it all the same, and what the pool then begins nobody waits for.
+            sending.add_done_callback(partial(_begun_late, live))
+            raise
         except OutcomeUnknown as lost:
             log.info("storage_call_lost", method=method, reason=str(lost), attempt=attempt)
     raise Unreachable(f"pool {live.name} gave no answer to {method}")
+
+
+def _begun_late(live: LivePool, sending: asyncio.Future[str]) -> None:
+    if not sending.cancelled() and sending.exception() is None:
+        _let_go(live, sending.result())
+
+
+def _let_go(live: LivePool, task: str) -> None:
+    """Whoever stops us waits for it no longer; the pool is told in the background of one that still goes on."""
+    live.sessions.released(task)
+    tidying = asyncio.create_task(_put_away(live, task))
+    _AWAY.add(tidying)
+    tidying.add_done_callback(_AWAY.discard)
 
 
 async def _ended(live: LivePool, method: str, task: str) -> str:
@@ -78,8 +92,7 @@ async def _ended(live: LivePool, method: str, task: str) -> str:
         if status is TaskStatus.SUCCESS:
             return text_of(record.result)
         if status not in UNFINISHED:
-            code, *params = record.error_info or ("TASK_CANCELLED",)
-            raise XapiFailure(code, named_params(code, params, live.name_of))
+            raise failure(record.error_info or ("TASK_CANCELLED",), live.name_of)
         await asyncio.wait({rung}, timeout=_EVERY_S)
 
 

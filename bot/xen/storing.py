@@ -54,9 +54,13 @@ class LiveStoring:
     async def attach(self, pool: str, sr: str, host: str) -> None:
         """See `Storing.attach`."""
         live = self._by_uuid(pool)
-        where = await live.resolve("host", host)
-        for plug, one in (await self._plugs(live, sr)).items():
-            if one.host == where and not one.currently_attached:
+        ref, where = await self._ref(live, sr), await live.resolve("host", host)
+        if ref is None:
+            return
+        # The one plug that both name: with many hosts a storage has many, and each host is plugged by itself.
+        there = set(await live.sessions.read("SR.get_PBDs", ref))
+        for plug in await live.sessions.read("host.get_PBDs", where):
+            if plug in there and not await live.sessions.read("PBD.get_currently_attached", plug):
                 await finished(live, "PBD.plug", plug, within_s=_PLUG_S)
 
     async def scan(self, pool: str, sr: str) -> None:
@@ -148,8 +152,7 @@ class LiveStoring:
         """See `Storing.note`."""
         live = self._by_uuid(pool)
         ref = await live.sessions.read("VDI.get_by_uuid", vdi)
-        await live.sessions.read("VDI.remove_from_other_config", ref, HOW)
-        await live.sessions.read("VDI.add_to_other_config", ref, HOW, msgspec.json.encode(tried).decode())
+        await live.keep("VDI", ref, HOW, msgspec.json.encode(tried).decode())
 
     async def remove_disks(self, pool: str, sr: str, name: str) -> None:
         """See `Storing.remove_disks`."""
@@ -176,17 +179,20 @@ class LiveStoring:
                 return
             await asyncio.sleep(1.0)
 
-    async def _only_hidden(self, live: LivePool, ref: str, names: AbstractSet[str]) -> list[str]:
-        """What the driver keeps there for itself, which goes with the storage. Raises Refused as `Storing.destroy`."""
+    async def _only_hidden(self, live: LivePool, ref: str, names: AbstractSet[str]) -> bool:
+        """Whether the driver keeps anything there, which goes with the storage. Raises Refused as `Storing.destroy`."""
         now = await live.sessions.read("SR.get_name_label", ref)
         if now not in names:
             raise Refused(f"It is called “{clean(now)}” by now, so somebody else works with it.", "Look at it.")
-        disks = await live.sessions.read("SR.get_VDIs", ref)
-        managed = [one for one in disks if await live.sessions.read("VDI.get_managed", one)]
-        if managed:
-            n = f"{len(managed)} disk{'s' if len(managed) > 1 else ''}"
+        managed = []
+        for disk in await live.sessions.read("SR.get_VDIs", ref):
+            # What was hidden may just have been freed.
+            with IfThere():
+                managed.append(bool(await live.sessions.read("VDI.get_managed", disk)))
+        if any(managed):
+            n = f"{sum(managed)} disk{'s' if sum(managed) > 1 else ''}"
             raise Refused(f"It holds {n} by now, so it is not deleted.", "Look at what they are.")
-        return list(disks)
+        return bool(managed)
 
     async def _plugs(self, live: LivePool, sr: str) -> dict[str, PbdRecord]:
         ref = await self._ref(live, sr)

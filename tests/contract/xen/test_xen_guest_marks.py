@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from test_xen_restored_guests import database, imported, ref_of
-from xen_lab import EXPERIMENT, following, loaded, pool_settings, until
+from xen_lab import EXPERIMENT, arm, following, loaded, pool_settings, until
 
 from bot.errors import Refused
 
@@ -51,6 +51,22 @@ async def test_the_note_of_a_comparison_tags_and_automatic_power_on_are_written_
         await restoring.add_tags(pool.uuid, made, frozenset({"nightly", "夜"}))
     now = await restoring.restored(pool.uuid, made)
     assert (now.compared, now.tags, now.kept_off) == ("b2 7", ("nightly", "夜"), False)
+
+
+async def test_a_guest_is_set_aside_and_brought_back_although_answers_are_lost(lab: Datacentre, pools: Pools) -> None:
+    pool = pools.pool("experiment").pool
+    assert pool is not None
+    made, base, restoring = imported(lab), database(lab), pools.restoring
+    ref = ref_of(lab, "VM", uuid=made)
+    base.set("VM", ref, other_config={"auto_poweron": "true"})
+    base.set("VM", ref, ha_restart_priority="restart")
+    before = await restoring.restored(pool.uuid, made)
+    await arm(lab, "VM.add_to_other_config", "drop", "after", times=1)
+    await restoring.set_aside(pool.uuid, made, before.name)
+    assert (await restoring.restored(pool.uuid, made)).remembered == {"auto_poweron": "true", "ha": "restart"}
+    await arm(lab, "VM.add_to_other_config", "drop", "after", times=1)
+    await restoring.bring_back(pool.uuid, made, before.name)
+    assert await restoring.restored(pool.uuid, made) == before
 
 
 async def test_tags_that_were_taken_come_back_with_all_else_also_after_a_crash_in_between(

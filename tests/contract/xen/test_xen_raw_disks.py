@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from xen_lab import EXPERIMENT, following, loaded, open_sessions, pool_settings
+from stream_front import holds
+from xen_lab import EXPERIMENT, arm, following, loaded, open_sessions, pool_settings
 
 from bot.errors import CannotTell, Unreachable, XapiFailure
 from bot.lab.xapi import Datacentre
@@ -74,8 +75,17 @@ async def test_a_host_that_is_gone_is_told_and_no_session_stays(lab: Datacentre)
             with pytest.raises(Unreachable, match=pools.host("xenserver3").address):
                 await pools.raw_disks.write(pool, host, vdi, DATA)
         # One for each thread, one for the feed.
-        for _ in range(500):
-            if open_sessions(lab) <= THREADS + 1:
-                break
-            await asyncio.sleep(0.02)
-        assert open_sessions(lab) <= THREADS + 1
+        await holds(lambda: open_sessions(lab) <= THREADS + 1)
+
+
+async def test_a_login_for_a_disk_that_is_given_up_leaves_no_session(lab: Datacentre, pools: Pools) -> None:
+    vdi, pool, host = await disk(pools, "nfs-vhd"), pool_of(pools), pools.host("xenserver1").uuid
+    name, before = await arm(lab, "session.login_with_password", "hold", "after", times=1), open_sessions(lab)
+    reading = asyncio.create_task(pools.raw_disks.read(pool, host, vdi, SIZE))
+    # It is logged in and has not heard so yet.
+    await holds(lambda: open_sessions(lab) > before)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await lab.do({"do": "release", "name": name})
+    await holds(lambda: open_sessions(lab) <= before)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from storage_bench import SECOND, StorageBench, bench, told
@@ -258,6 +260,7 @@ async def test_a_file_server_that_hangs_while_it_is_made_is_told_and_the_job_can
         "Async.VDI.create",
         "Async.VDI.snapshot",
         "Async.VDI.destroy",
+        "VDI.add_to_other_config",
         "SR.set_name_label",
         "pool.set_default_SR",
     ],
@@ -302,6 +305,49 @@ async def test_a_crash_at_any_step_ends_with_storage_that_works_or_with_nothing(
     works = record.state is JobState.SUCCEEDED
     assert works or record.state in {JobState.FAILED, JobState.NEEDS_ATTENTION}, told(record)
     assert len(jobs.folders()) == (1 if works else 0), told(record)
+
+
+async def test_what_the_driver_frees_while_it_is_looked_at_is_no_failure(lab: Datacentre, jobs: StorageBench) -> None:
+    await jobs.added()
+    (made,), storing, pool = (
+        [one for one in jobs.storage() if one["name_label"] == "nfs-second"],
+        jobs.pools.storing,
+        jobs.uuid(),
+    )
+    disk = await storing.make_disk(pool, made["uuid"], "nobody", "ours", 1 << 20)
+    await storing.snapshot(pool, disk)
+    fault = await arm(lab, "VDI.get_managed", "hold", "before", times=1)
+    # What lies below the snapshot stays until it has been seen.
+    await lab.do({"do": "set_speed", "speed": 1})
+    await storing.remove_disks(pool, made["uuid"], "ours")
+    freeing = asyncio.create_task(storing.freed(pool, made["uuid"], frozenset({"nfs-second"})))
+    await held(lab)
+    await lab.do({"do": "set_speed", "speed": 100})
+
+    async def empty() -> bool:
+        (now,) = [one for one in jobs.storage() if one["uuid"] == made["uuid"]]
+        return not now["disks"]
+
+    await jobs.until(empty)
+    await lab.do({"do": "release", "name": fault})
+    await freeing
+
+
+async def test_work_that_begins_after_it_was_given_up_is_stopped(lab: Datacentre, jobs: StorageBench) -> None:
+    jobs.probe_s = 1.0
+    await jobs.crash()
+    await jobs.open()
+    await lab.do({"do": "nfs", "server": "nfsserver", "gone": True})
+    fault = await arm(lab, "Async.SR.probe", "hold", "before")
+    read = await jobs.pools.storage.nfs(jobs.uuid(), SECOND)
+    assert {one.waited_s for one in read.probes} == {1.0}
+    await lab.do({"do": "release", "name": fault})
+
+    def stopped(state: dict[str, Any]) -> bool:
+        probes = [one["status"] for one in state["tasks"] if one["name"] == "Async.SR.probe"]
+        return len(probes) == len(read.probes) and set(probes) == {"cancelled"}
+
+    await settled(lab, stopped)
 
 
 async def test_a_disk_without_a_name_is_no_trial_and_is_never_swept(lab: Datacentre, jobs: StorageBench) -> None:
