@@ -138,19 +138,25 @@ async def _side(pool: LivePool, host: str) -> Side:
     chosen = next((one for one in inventory.hosts if (one.uuid == host if host else one.coordinator)), None)
     if inventory.pool is None or chosen is None:
         raise NotFound("host", host or pool.name)
-    pools, hosts, vlans, addresses, srs = await asyncio.gather(
-        _all(pool, "pool", _PoolDetails),
-        _all(pool, "host", _HostDetails),
-        _all(pool, "VLAN", _Vlan),
-        _all(pool, "PIF", _Address),
-        _all(pool, "SR", _Storage),
-    )
-    purposes, controllers, drivers = await asyncio.gather(
-        _all(pool, "network", _Purposes), _all(pool, "SDN_controller", _Controller), _all(pool, "SM", _Driver)
-    )
-    tunnels, sriovs = await asyncio.gather(*(_all(pool, name, _Nothing) for name in ("tunnel", "network_sriov")))
-    clustered, updates = await asyncio.gather(
-        _all(pool, "Cluster_host", _ClusterHost), _all(pool, "pool_update", _Update)
+    # All at once: somebody waits, and the threads of the pool's sessions share them out.
+    (
+        (pools, hosts, updates),
+        (vlans, addresses, purposes),
+        (srs, drivers, controllers),
+        (tunnels, sriovs, clustered),
+    ) = await asyncio.gather(
+        asyncio.gather(
+            _all(pool, "pool", _PoolDetails), _all(pool, "host", _HostDetails), _all(pool, "pool_update", _Update)
+        ),
+        asyncio.gather(_all(pool, "VLAN", _Vlan), _all(pool, "PIF", _Address), _all(pool, "network", _Purposes)),
+        asyncio.gather(
+            _all(pool, "SR", _Storage), _all(pool, "SM", _Driver), _all(pool, "SDN_controller", _Controller)
+        ),
+        asyncio.gather(
+            _all(pool, "tunnel", _Nothing),
+            _all(pool, "network_sriov", _Nothing),
+            _all(pool, "Cluster_host", _ClusterHost),
+        ),
     )
     details = next(iter(pools.values()), _PoolDetails())
     own = next((one for one in hosts.values() if one.uuid == chosen.uuid), _HostDetails())

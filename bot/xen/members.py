@@ -12,6 +12,7 @@ from bot.domain.inventory import FeedState
 from bot.domain.joining import Membership
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import join_facts
+from bot.xen.faults import failure
 from bot.xen.pool import LivePool
 from bot.xen.roster import Roster
 
@@ -54,17 +55,16 @@ class LiveMembers:
                 wire = await here.brief.read("task.get_record", task) if here is not None else None
             except (Unreachable, CannotTell):
                 wire = None
-            except XapiFailure as failure:
+            except XapiFailure as refusal:
                 # The database behind this host is another one now, or the task was collected.
-                _log.info("join_task_gone", code=failure.code)
+                _log.info("join_task_gone", code=refusal.code)
                 return
-            if wire is not None:
+            if here is not None and wire is not None:
                 heard = loop.time()
-                status, error = str(wire.get("status", "")), [str(one) for one in wire.get("error_info", [])]
-                if status == "success":
+                if wire.get("status") == "success":
                     return
-                if status in {"failure", "cancelled"}:
-                    raise XapiFailure(error[0] if error else "INTERNAL_ERROR", tuple(error[1:]))
+                if wire.get("status") in {"failure", "cancelled"}:
+                    raise failure(wire.get("error_info", ()), here.name_of)
             await asyncio.sleep(_POLL_S)
 
     def _joined(self, pool: str, host: str) -> bool:

@@ -14,7 +14,7 @@ from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import disk_facts
 from bot.xen.classes import convert
 from bot.xen.facts import pool_of, read_hosts
-from bot.xen.faults import GONE, NULL_REF, IfThere
+from bot.xen.faults import NULL_REF, IfThere
 from bot.xen.pool import LivePool, Reader
 from bot.xen.probing import holding, probed
 from bot.xen.records import HostRecord, PbdRecord, SrRecord
@@ -104,22 +104,18 @@ class StorageFacts:
     async def now(self, pool: str, sr: str) -> SrNow | None:
         """See `StorageReads.now`."""
         live = self._by_uuid(pool)
-        try:
+        with IfThere():
             ref = await live.sessions.read("SR.get_by_uuid", sr)
             record: SrRecord = convert(SrRecord, await live.sessions.read("SR.get_record", ref))
             plugs = await asyncio.gather(*(live.sessions.read("PBD.get_record", one) for one in record.pbds))
-        except XapiFailure as refusal:
-            if refusal.code in GONE:
-                return None
-            raise
-        pbds = [convert(PbdRecord, one) for one in plugs]
-        known = live.model.tables
-        return SrNow(
-            uuid=record.uuid,
-            name=record.name_label,
-            plugs=tuple(Plugged(known.uuid(HostRecord, one.host) or "", one.currently_attached) for one in pbds),
-            defaults=await _defaults(live),
-        )
+            pbds, known = [convert(PbdRecord, one) for one in plugs], live.model.tables
+            return SrNow(
+                uuid=record.uuid,
+                name=record.name_label,
+                plugs=tuple(Plugged(known.uuid(HostRecord, one.host) or "", one.currently_attached) for one in pbds),
+                defaults=await _defaults(live),
+            )
+        return None
 
     async def named(self, pool: str, name: str) -> tuple[str, ...]:
         """See `StorageReads.named`."""
