@@ -1,6 +1,9 @@
 """The schema, as ordered steps; each runs in one transaction with the row that says it ran.
 
 `sqlite_utils.Table.transform` rebuilds a table without its triggers, so it must never be used on `audit`.
+
+However long it grows, this stays one list: a step that has run somewhere is never changed again, and the order in which
+they stand here is the order in which they run.
 """
 
 from __future__ import annotations

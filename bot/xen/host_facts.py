@@ -11,9 +11,9 @@ from bot.domain.inventory import LeavingFacts, PowerState, Residents, XapiVerdic
 from bot.domain.joining import JoinFacts
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import disk_facts, join_facts
-from bot.xen.facts import host_in, may_move, may_run, pool_of, read_guest, read_hosts
 from bot.xen.faults import known_as
 from bot.xen.pool import Reader
+from bot.xen.reading import host_in, may_move, may_run, pool_of, read_guest, read_hosts
 from bot.xen.records import HostRecord, PbdRecord, VmRecord
 from bot.xen.send_facts import SendingFacts
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from bot.domain.inventory import Alert, Host, Network, Pool, Sr, Vm
@@ -20,21 +20,16 @@ from bot.xen.faults import NULL_REF
 from bot.xen.records import (
     HostMetricsRecord,
     HostRecord,
-    MessageRecord,
     NetworkRecord,
-    PbdRecord,
-    PifRecord,
-    PoolRecord,
     Record,
     SrRecord,
     TaskRecord,
     VbdRecord,
     VdiRecord,
     VifRecord,
-    VmGuestMetricsRecord,
-    VmMetricsRecord,
     VmRecord,
 )
+from bot.xen.stale import Stale, everything
 from bot.xen.tables import Tables
 from bot.xen.turns import Turns
 
@@ -59,18 +54,6 @@ class Inventory:
     srs: tuple[Sr, ...] = ()
     alerts: tuple[Alert, ...] = ()
     networks: tuple[Network, ...] = ()
-
-
-@dataclass
-class _Stale:
-    """References whose domain values must be built again."""
-
-    pool: bool = False
-    alerts: bool = False
-    hosts: set[str] = field(default_factory=set)
-    vms: set[str] = field(default_factory=set)
-    srs: set[str] = field(default_factory=set)
-    networks: set[str] = field(default_factory=set)
 
 
 class Model:
@@ -113,14 +96,7 @@ class Model:
                 self._own(ref, None, record)
                 if number % SLICE == 0:
                     await turns.give()
-            self._stale = _Stale(
-                pool=True,
-                alerts=True,
-                hosts=set(tables.of(HostRecord)),
-                vms=set(tables.of(VmRecord)),
-                srs=set(tables.of(SrRecord)),
-                networks=set(tables.of(NetworkRecord)),
-            )
+            self._stale = everything(tables)
             await self._build()
         for ref in list(self._task_bells):
             self._ring_task(ref)
@@ -147,7 +123,7 @@ class Model:
 
     def _reset(self, tables: Tables) -> None:
         self._tables = tables
-        self._stale = _Stale()
+        self._stale = Stale()
         self._owners: dict[str, str] = {}
         self._memory: Counter[str] = Counter()
         self._guests: Counter[str] = Counter()
@@ -168,52 +144,9 @@ class Model:
             self._own(ref, old, new)  # type: ignore[arg-type]  # of this kind, as the line above says
         for record in (old, new):
             if record is not None:
-                self._touch(ref, record)
+                self._stale.touch(self._tables, self._owners, ref, record)
         if kind is HostRecord and (old is None or new is None):
-            # The UUID behind the reference has come or gone: everything that stands on this host names it
-            # differently.
-            self._stale.vms |= {vm for vm, record in self._tables.of(VmRecord).items() if record.resident_on == ref}
-            self._stale.srs |= set(self._tables.of(SrRecord))
-            self._stale.networks |= set(self._tables.of(NetworkRecord))
-            self._stale.pool = True
-
-    def _touch(self, ref: str, record: Record) -> None:
-        stale = self._stale
-        match record:
-            case SrRecord():
-                stale.srs.add(ref)
-            case PbdRecord():
-                stale.srs.add(record.sr)
-            case NetworkRecord():
-                stale.networks.add(ref)
-            case PifRecord():
-                stale.networks.add(record.network)
-            case HostRecord():
-                stale.hosts.add(ref)
-            case HostMetricsRecord():
-                hosts = self._tables.of(HostRecord).items()
-                stale.hosts |= {host for host, known in hosts if known.metrics == ref}
-            case MessageRecord():
-                stale.alerts = True
-            case PoolRecord():
-                stale.pool = True
-                stale.hosts |= set(self._tables.of(HostRecord))
-            case _:
-                stale.vms |= self._guests_with(ref, record)
-
-    def _guests_with(self, ref: str, record: Record) -> set[str]:
-        match record:
-            case VmRecord():
-                return {ref}
-            case VmMetricsRecord() | VmGuestMetricsRecord() | TaskRecord():
-                return {self._owners[ref]} if ref in self._owners else set()
-            case VbdRecord() | VifRecord():
-                return {record.vm}
-            case VdiRecord():
-                vbds = self._tables.of(VbdRecord)
-                return {vbds[vbd].vm for vbd in record.vbds if vbd in vbds}
-            case _:
-                return set()
+            self._stale.rename_host(self._tables, ref)
 
     def _own(self, ref: str, old: VmRecord | None, new: VmRecord | None) -> None:
         """Keeps who owns which metrics and operations, and what each host's guests add up to."""
@@ -233,8 +166,8 @@ class Model:
                     self._owners.pop(owned, None)
 
     async def _build(self) -> None:
-        stale, self._stale = self._stale, _Stale()
-        if stale == _Stale():
+        stale, self._stale = self._stale, Stale()
+        if stale == Stale():
             return
         pool = self._inventory.pool
         if stale.pool or pool is None:
@@ -268,7 +201,7 @@ class Model:
         )
         self._bell.ring()
 
-    def _build_srs(self, stale: _Stale) -> None:
+    def _build_srs(self, stale: Stale) -> None:
         records = self._tables.of(SrRecord)
         moved = set()
         for ref in stale.srs:
@@ -287,7 +220,7 @@ class Model:
             if vdi.sr in moved:
                 stale.vms |= {vbds[vbd].vm for vbd in vdi.vbds if vbd in vbds}
 
-    def _build_networks(self, stale: _Stale) -> None:
+    def _build_networks(self, stale: Stale) -> None:
         records = self._tables.of(NetworkRecord)
         vifs = self._tables.of(VifRecord)
         for ref in stale.networks:

@@ -8,8 +8,8 @@ time, since nobody knows how much longer an old one would live, and the session 
 from __future__ import annotations
 
 from bot.errors import Unreachable
+from bot.xen.logins import Entry
 from bot.xen.pool import LivePool
-from bot.xen.session import Entry
 
 
 class Welcome:

@@ -13,9 +13,9 @@ from bot.operations.lookalike import folded
 from bot.xen import build, disk_facts, memory
 from bot.xen.backup_facts import BackupReads, toolstack
 from bot.xen.classes import convert
-from bot.xen.facts import host_in, pool_of, read_hosts
 from bot.xen.faults import NULL_REF
 from bot.xen.pool import LivePool, Reader
+from bot.xen.reading import host_in, pool_of, read_hosts
 from bot.xen.records import HostRecord, NetworkRecord, SrRecord, VifRecord, VmRecord
 
 #: Addresses come from an archive, which anybody may have written, and become part of a question to the pool.

@@ -11,8 +11,9 @@ from bot.domain.disk_moves import DiskMoveFacts, SendFacts
 from bot.domain.inventory import Network, Pool, Sr, XapiVerdict
 from bot.errors import NotFound, XapiFailure
 from bot.xen import build, disk_facts
-from bot.xen.facts import LiveFacts, asked, host_in, pool_of, read_hosts, read_placed
+from bot.xen.facts import LiveFacts
 from bot.xen.pool import LivePool, Reader
+from bot.xen.reading import asked, host_in, pool_of, read_hosts, read_placed
 from bot.xen.receiving import receive
 from bot.xen.records import NetworkRecord, PifRecord, SrRecord, VbdRecord, VdiRecord, VmRecord
 

@@ -10,40 +10,25 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
-import msgspec
 import structlog
 import XenAPI
 
 from bot.errors import OutcomeUnknown, Unreachable
-from bot.xen.faults import LOGIN_REFUSED, NOT_READY, failure, not_ready
-from bot.xen.hunt import Hunt
+from bot.xen.faults import NOT_READY, failure, not_ready
 from bot.xen.line import Line
+from bot.xen.logins import Entry, Logins
 from bot.xen.settings import HostSettings, PoolSettings
-from bot.xen.tls import Trust
 from bot.xen.transport import ANSWER_TIMEOUT_S, CallLost, Wire
 
 THREADS: Final = 4
-_LOGOUT_TIMEOUT_S: Final = 3.0
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A session of its own for the live feed: where the coordinator is, and the session's reference."""
-
-    host: HostSettings
-    handle: str
-
-    def __repr__(self) -> str:
-        return f"Entry({self.host.address})"
-
-
-class Sessions:
+class Sessions(Logins):
     """Everything that is asked of one pool by XML-RPC.
 
     Args:
@@ -63,11 +48,8 @@ class Sessions:
         patience_s: float = ANSWER_TIMEOUT_S,
         threads: int = THREADS,
     ) -> None:
-        self._pool = pool
-        self._patience_s = patience_s
-        self._password = password
+        super().__init__(pool, password, patience_s)
         self._name_of = name_of
-        self._trusts = {host: Trust(pool, host) for host in pool.hosts}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"xen-{pool.name}")
         self._own = threading.local()
         self._guard = threading.Lock()
@@ -76,33 +58,6 @@ class Sessions:
         self._doubtful: set[str] = set()
         self._entries: set[Entry] = set()
         self._streams: dict[str, Entry] = {}
-        self._coordinator: HostSettings | None = None
-        self._closing = False
-
-    @property
-    def coordinator(self) -> HostSettings | None:
-        """The host that logged us in last."""
-        return self._coordinator
-
-    def trust(self, host: HostSettings) -> Trust:
-        """What the certificate of a listed host is checked against."""
-        return self._trusts[host]
-
-    def listed(self, address: str) -> HostSettings | None:
-        """The host of that address, as listed here or adopted; None for one that is to be given no session."""
-        return self._pool.listed(address)
-
-    def adopt(self, other: PoolSettings) -> None:
-        """Lists the hosts of another entry as well, each with the certificate that is pinned for it there."""
-        news = tuple(host for host in other.hosts if self._pool.listed(host.address) is None)
-        self._trusts |= {host: Trust(other, host) for host in news}
-        self._pool = msgspec.structs.replace(self._pool, hosts=(*self._pool.hosts, *news))
-
-    def release(self, own: PoolSettings) -> None:
-        """Lists only the hosts of its `own` entry again: what an adopted host is asked for, only a member may hear."""
-        self._pool = msgspec.structs.replace(self._pool, hosts=own.hosts)
-        if self._coordinator not in own.hosts:
-            self._coordinator = None
 
     async def join(self, address: str, into: Sessions) -> str:
         """Has the host of this pool join another, whose coordinator has that address; gives the task's reference.
@@ -113,7 +68,10 @@ class Sessions:
         return await self.change("Async.pool.join", address, into._pool.user, into._password)
 
     async def read(self, method: str, *args: object) -> Wire:
-        """A call without effect; repeated when its answer was lost. Raises Unreachable, XapiFailure."""
+        """A call that may come twice, as one without effect; repeated when its answer was lost.
+
+        Raises Unreachable, XapiFailure.
+        """
         return await self._run(lambda: self._read(method, args))
 
     async def change(self, method: str, *args: object, headers: Mapping[str, str] | None = None) -> str:
@@ -249,30 +207,6 @@ class Sessions:
         with self._guard:
             self._lines.remove(line)
 
-    def _log_in(self) -> Line:
-        hunt = Hunt(self._pool, self._coordinator)
-        while (host := hunt.next()) is not None and not self._closing:
-            line = Line(host, self._trusts[host], answer_timeout_s=self._patience_s)
-            try:
-                line.login(self._pool.user, self._password)
-            except CallLost as lost:
-                hunt.failed(host, lost.reason)
-            except XenAPI.Failure as refusal:
-                line.transport.close()
-                code, *params = refusal.details
-                if code == "HOST_IS_SLAVE" and params:
-                    hunt.pointed(host, params[0])
-                elif code in LOGIN_REFUSED:
-                    raise Unreachable(
-                        f"{host.address} refused the login of {self._pool.user} to pool {self._pool.name}"
-                    ) from refusal
-                else:
-                    hunt.failed(host, f"answered {' '.join(refusal.details)}")
-            else:
-                self._coordinator = host
-                return line
-        raise Unreachable(f"pool {self._pool.name} could not be asked: {hunt.story}")
-
     def _close(self) -> None:
         with self._guard:
             lines = list(self._lines)
@@ -304,18 +238,3 @@ class Sessions:
             return False
         except CallLost:
             return True
-
-    def _log_out(self, entry: Entry) -> bool:
-        """Whether the host answered."""
-        line = Line(entry.host, self._trusts[entry.host], answer_timeout_s=_LOGOUT_TIMEOUT_S)
-        line.handle = entry.handle
-        try:
-            line.call("session.logout")
-        except XenAPI.Failure:
-            return True
-        except CallLost:
-            # It expires by itself.
-            return False
-        finally:
-            line.transport.close()
-        return True

@@ -18,7 +18,7 @@ import XenAPI
 from bot.xen.batch import Batch, read_json, read_xml
 from bot.xen.classes import BY_EVENT_CLASS
 from bot.xen.line import Line
-from bot.xen.session import Entry
+from bot.xen.logins import Entry
 from bot.xen.tls import Trust
 from bot.xen.transport import CONNECT_TIMEOUT_S, CallLost, describe
 

@@ -13,10 +13,10 @@ from bot.domain.storing import Defaults, Holder, NfsFacts, NfsPlace, Plugged, Pr
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import disk_facts
 from bot.xen.classes import convert
-from bot.xen.facts import pool_of, read_hosts
 from bot.xen.faults import NULL_REF, IfThere
 from bot.xen.pool import LivePool, Reader
 from bot.xen.probing import holding, probed
+from bot.xen.reading import pool_of, read_hosts
 from bot.xen.records import HostRecord, PbdRecord, SrRecord
 
 #: A mount that goes well takes a second or two; a person waits this long for the card.
