@@ -8,7 +8,8 @@ import msgspec
 
 from bot.config import Config
 from bot.domain.disk_moves import SendFacts
-from bot.domain.inventory import Backed, LeavingFacts, MigrationFacts, PowerFacts, PowerState
+from bot.domain.guest_facts import Backed, LeavingFacts, MigrationFacts, PowerFacts
+from bot.domain.inventory import PowerState
 from bot.domain.record import MOST_OF_A_GUEST
 from bot.jobs.standing_plans import StandingPlans
 from bot.operations import restore

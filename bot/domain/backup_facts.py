@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from bot.domain.disk_moves import Image
-from bot.domain.inventory import Host, Pool, Vm, XapiVerdict
+from bot.domain.guest_facts import XapiVerdict
+from bot.domain.inventory import Host, Pool, Vm
 
 
 class Snapshot(msgspec.Struct, frozen=True):

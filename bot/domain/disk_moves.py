@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.domain.inventory import Host, MigrationFacts, Network, Pool, Sr, Vm, XapiVerdict
+from bot.domain.guest_facts import MigrationFacts, XapiVerdict
+from bot.domain.inventory import Host, Network, Pool, Sr, Vm
 
 
 class Image(msgspec.Struct, frozen=True):

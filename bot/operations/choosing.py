@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bot.domain.inventory import MigrationFacts, Vm
+from bot.domain.guest_facts import MigrationFacts
+from bot.domain.inventory import Vm
 from bot.domain.plan import RISK_ORDER, Choice, Grade, Plan
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Size, clean, say

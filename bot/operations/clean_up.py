@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bot.domain.calls import Call, Ref
-from bot.domain.inventory import PowerFacts
+from bot.domain.guest_facts import PowerFacts
 from bot.domain.job import FINAL
 from bot.domain.plan import RISK_ORDER, Check, LockKey, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings

@@ -7,7 +7,8 @@ runs; a medium that is back in the library is lost to nobody.
 from __future__ import annotations
 
 from bot.domain.calls import Call, Ref
-from bot.domain.inventory import Disk, PowerFacts, Vm
+from bot.domain.guest_facts import PowerFacts
+from bot.domain.inventory import Disk, Vm
 from bot.domain.plan import Check, LockKey, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say

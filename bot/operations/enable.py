@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.domain.inventory import LeavingFacts
+from bot.domain.guest_facts import LeavingFacts
 from bot.domain.plan import Check, LockKey, Plan, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, say

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from bot.domain import plan as plans
-from bot.domain.inventory import LeavingFacts, PowerState, Vm
+from bot.domain.guest_facts import LeavingFacts
+from bot.domain.inventory import PowerState, Vm
 from bot.domain.message import Button
 from bot.domain.plan import Check, LockKey, Placement, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings

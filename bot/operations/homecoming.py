@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from bot.domain.inventory import Host, LeavingFacts, MigrationFacts, PowerState, XapiVerdict
+from bot.domain.guest_facts import LeavingFacts, MigrationFacts, XapiVerdict
+from bot.domain.inventory import Host, PowerState
 from bot.domain.job import JobState
 from bot.domain.message import Button
 from bot.domain.plan import Check, LockKey, Plan, Step, Target

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import msgspec
 
 from bot.domain.calls import Call, Options, Ref
-from bot.domain.inventory import Disk, Host, MigrationFacts, PowerState, Sr, Vm, Whereabouts
+from bot.domain.guest_facts import MigrationFacts, Whereabouts
+from bot.domain.inventory import Disk, Host, PowerState, Sr, Vm
 from bot.domain.message import Button
 from bot.domain.plan import Check, Choice, Grade, LockKey, Plan, Step, Target, Way
 from bot.domain.policy import ApprovalSettings

@@ -12,7 +12,8 @@ import msgspec
 
 from bot.domain.calls import Call, Options, Ref
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import Disk, PowerFacts, PowerState, Vm
+from bot.domain.guest_facts import PowerFacts
+from bot.domain.inventory import Disk, PowerState, Vm
 from bot.domain.message import Button
 from bot.domain.plan import Check, LockKey, Plan, Step, Target
 from bot.domain.policy import ApprovalSettings

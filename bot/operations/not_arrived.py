@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.domain.inventory import Vm, Whereabouts
+from bot.domain.guest_facts import Whereabouts
+from bot.domain.inventory import Vm
 from bot.domain.plan import Plan, Target
 from bot.domain.texts import Moment, Phrase, say
 from bot.operations.base import Look, Seen

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bot.domain.inventory import Host, LeavingFacts, MigrationFacts
+from bot.domain.guest_facts import LeavingFacts, MigrationFacts
+from bot.domain.inventory import Host
 from bot.domain.plan import Check, Grade
 from bot.operations import migrate
 

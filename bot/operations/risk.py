@@ -9,8 +9,8 @@ import msgspec
 
 from bot.domain.backup_facts import BackupFacts
 from bot.domain.disk_moves import DiskMoveFacts
+from bot.domain.guest_facts import LeavingFacts, MigrationFacts, PowerFacts
 from bot.domain.health import PlugFacts
-from bot.domain.inventory import LeavingFacts, MigrationFacts, PowerFacts
 from bot.domain.joining import JoinFacts, Side
 from bot.domain.plan import RISK_ORDER, Check, Risk
 from bot.domain.policy import ApprovalRule, ApprovalSettings

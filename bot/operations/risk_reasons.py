@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import Host, MigrationFacts, PowerState, Sr, Vm
+from bot.domain.guest_facts import MigrationFacts
+from bot.domain.inventory import Host, PowerState, Sr, Vm
 from bot.domain.plan import Check, Grade, Risk
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Span, many, say

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import msgspec
 
 from bot.domain.calls import Call, Flag, Marked, Ref
-from bot.domain.inventory import PowerFacts, PowerState
+from bot.domain.guest_facts import PowerFacts
+from bot.domain.inventory import PowerState
 from bot.domain.plan import Check, LockKey, Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Restored

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bot.domain.calls import DiskMap
-from bot.domain.inventory import PowerFacts, PowerState, Sr, Vm, Whereabouts
+from bot.domain.guest_facts import PowerFacts, Whereabouts
+from bot.domain.inventory import PowerState, Sr, Vm
 from bot.domain.plan import Plan, Step, Target
 from bot.domain.texts import Code, Phrase, many, say
 from bot.domain.words import power_word

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.domain.calls import Call, Flag, Ref
-from bot.domain.inventory import PowerFacts, PowerState, Vm
+from bot.domain.guest_facts import PowerFacts
+from bot.domain.inventory import PowerState, Vm
 from bot.domain.plan import Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say

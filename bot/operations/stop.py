@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.domain.inventory import PowerFacts, PowerState
+from bot.domain.guest_facts import PowerFacts
+from bot.domain.inventory import PowerState
 from bot.domain.plan import Plan, Step
 from bot.domain.texts import Phrase, say
 from bot.domain.words import power_word

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.domain.inventory import Host, MigrationFacts, Vm
+from bot.domain.guest_facts import MigrationFacts
+from bot.domain.inventory import Host, Vm
 
 
 @dataclass(frozen=True)

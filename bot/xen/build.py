@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 from datetime import UTC, datetime
 
-from bot.domain.inventory import Alert, Disk, Host, Network, Pool, PowerState, Sr, Tools, Vm, Whereabouts
+from bot.domain.guest_facts import Whereabouts
+from bot.domain.inventory import Alert, Disk, Host, Network, Pool, PowerState, Sr, Tools, Vm
 from bot.xen import memory, work
 from bot.xen.faults import NULL_REF
 from bot.xen.records import (

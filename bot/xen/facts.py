@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import Host, MigrationFacts, PowerFacts, PowerState, Vm, Whereabouts, XapiVerdict
+from bot.domain.guest_facts import MigrationFacts, PowerFacts, Whereabouts, XapiVerdict
+from bot.domain.inventory import Host, PowerState, Vm
 from bot.errors import CannotTell, NotFound
 from bot.xen import build, disk_facts
 from bot.xen.faults import known_as

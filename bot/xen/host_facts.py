@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from bot.domain.guest_facts import LeavingFacts, Residents, XapiVerdict
 from bot.domain.health import PlugFacts
-from bot.domain.inventory import LeavingFacts, PowerState, Residents, XapiVerdict
+from bot.domain.inventory import PowerState
 from bot.domain.joining import JoinFacts
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.xen import disk_facts, join_facts

@@ -9,21 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from bot.domain.backup_facts import BackupFacts, Snapshot
 from bot.domain.calls import Call
 from bot.domain.disk_moves import DiskMoveFacts, SendFacts
+from bot.domain.guest_facts import LeavingFacts, MigrationFacts, PowerFacts, Residents, Whereabouts, XapiVerdict
 from bot.domain.health import HealthFacts, PlugFacts
-from bot.domain.inventory import (
-    FeedState,
-    Host,
-    LeavingFacts,
-    MigrationFacts,
-    Pool,
-    PoolView,
-    PowerFacts,
-    Residents,
-    Sr,
-    Vm,
-    Whereabouts,
-    XapiVerdict,
-)
+from bot.domain.inventory import FeedState, Host, Pool, PoolView, Sr, Vm
 from bot.domain.joining import JoinFacts, Membership
 from bot.domain.restores import Coming, Restored, RestoreFacts
 from bot.errors import ConfigError, Unreachable

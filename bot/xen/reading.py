@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.domain.inventory import Host, Pool, XapiVerdict
+from bot.domain.guest_facts import XapiVerdict
+from bot.domain.inventory import Host, Pool
 from bot.errors import NotFound, Unreachable, XapiFailure
 from bot.xen import build
 from bot.xen.pool import LivePool, Reader

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts, SendFacts
-from bot.domain.inventory import Network, Pool, Sr, XapiVerdict
+from bot.domain.guest_facts import XapiVerdict
+from bot.domain.inventory import Network, Pool, Sr
 from bot.errors import NotFound, XapiFailure
 from bot.xen import build, disk_facts
 from bot.xen.facts import LiveFacts

@@ -10,7 +10,8 @@ import msgspec
 from job_records import clicked
 
 from bot.domain.calls import Call, Options, Ref
-from bot.domain.inventory import Pool, PowerState, Tools, Whereabouts
+from bot.domain.guest_facts import Whereabouts
+from bot.domain.inventory import Pool, PowerState, Tools
 from bot.domain.plan import Check, Grade, LockKey, Placement, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings, Person, Role, held
 from bot.domain.record import JobRecord

@@ -15,7 +15,8 @@ import msgspec
 
 from bot.domain.backup_facts import BackupFacts, Room
 from bot.domain.catalogue import Backup
-from bot.domain.inventory import Disk, PowerFacts, PowerState, Sr
+from bot.domain.guest_facts import PowerFacts
+from bot.domain.inventory import Disk, PowerState, Sr
 from bot.domain.plan import Check, Grade
 from bot.domain.texts import Code, Phrase, Quote, Size, many, say
 from bot.domain.words import counted, power_word

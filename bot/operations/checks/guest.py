@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from bot.domain.backup_facts import BackupFacts
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools, Vm
+from bot.domain.guest_facts import MigrationFacts, PowerFacts
+from bot.domain.inventory import PowerState, Tools, Vm
 from bot.domain.plan import Check
 from bot.domain.texts import Code, Phrase, Span, Value, many, say
 from bot.domain.words import power_word

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.domain.inventory import MigrationFacts, Network, Vm
+from bot.domain.guest_facts import MigrationFacts
+from bot.domain.inventory import Network, Vm
 from bot.domain.plan import Check
 from bot.domain.texts import Code, many, say
 from bot.operations.checks.grading import blocked, fine

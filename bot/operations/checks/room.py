@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.domain.inventory import Host, MigrationFacts, Vm
+from bot.domain.guest_facts import MigrationFacts
+from bot.domain.inventory import Host, Vm
 from bot.domain.plan import Check
 from bot.domain.texts import Phrase, Size, many, say
 from bot.domain.words import counted

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bot.domain.disk_moves import SendFacts
-from bot.domain.inventory import Disk, MigrationFacts, PowerState
+from bot.domain.guest_facts import MigrationFacts
+from bot.domain.inventory import Disk, PowerState
 from bot.domain.plan import Check, Grade
 from bot.domain.texts import Code, Many, many, say
 from bot.domain.words import power_word

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.inventory import Disk, MigrationFacts, PowerState, Sr
+from bot.domain.guest_facts import MigrationFacts
+from bot.domain.inventory import Disk, PowerState, Sr
 from bot.domain.plan import Check
 from bot.domain.texts import Phrase, Size, Span, many, say
 from bot.domain.words import counted

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import Host, MigrationFacts, Pool
+from bot.domain.guest_facts import MigrationFacts
+from bot.domain.inventory import Host, Pool
 from bot.domain.plan import Check
 from bot.domain.texts import Moment, Phrase, many, say
 from bot.domain.words import counted

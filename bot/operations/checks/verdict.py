@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts, SendFacts
-from bot.domain.inventory import MigrationFacts, XapiVerdict
+from bot.domain.guest_facts import MigrationFacts, XapiVerdict
 from bot.domain.plan import Check, Grade, Plan
 from bot.domain.texts import Code, Phrase, say
 from bot.operations.checks.grading import blocked, fine, unknown

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import reduce
 
-from bot.domain.inventory import Host, PowerFacts, PowerState, Vm
+from bot.domain.guest_facts import PowerFacts
+from bot.domain.inventory import Host, PowerState, Vm
 from bot.domain.plan import Check, Plan
 from bot.domain.texts import Code, Moment, Phrase, many, say
 from bot.domain.words import power_word

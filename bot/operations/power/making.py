@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from bot.domain.calls import Call
-from bot.domain.inventory import PowerFacts, PowerState, Whereabouts
+from bot.domain.guest_facts import PowerFacts, Whereabouts
+from bot.domain.inventory import PowerState
 from bot.domain.plan import Check, LockKey, Plan, Risk, Step, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, many, say

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from bot.domain.calls import Call, Ref
-from bot.domain.inventory import PowerFacts, Vm
+from bot.domain.guest_facts import PowerFacts
+from bot.domain.inventory import Vm
 from bot.domain.message import Button
 from bot.domain.plan import Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings

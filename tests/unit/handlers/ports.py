@@ -12,17 +12,9 @@ from bot.commands import Change, Context, Control, Query, Registry, resolve, spl
 from bot.domain.audit import ANY, Break, Entry, Wanted
 from bot.domain.catalogue import Backup, Odd, Shown
 from bot.domain.disk_moves import DiskMoveFacts, Image
+from bot.domain.guest_facts import MigrationFacts, PowerFacts, Whereabouts, XapiVerdict
 from bot.domain.health import Checkup
-from bot.domain.inventory import (
-    Host,
-    MigrationFacts,
-    PoolView,
-    PowerFacts,
-    Sr,
-    Vm,
-    Whereabouts,
-    XapiVerdict,
-)
+from bot.domain.inventory import Host, PoolView, Sr, Vm
 from bot.domain.job import FINAL
 from bot.domain.message import Checks, Choices, File, Message, Select, Table
 from bot.domain.plan import Plan

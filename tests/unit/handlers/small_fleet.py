@@ -9,19 +9,8 @@ from job_records import job_of
 from small_objects import a_guest, a_host
 
 from bot.domain.catalogue import Backup, Proof, Verification
-from bot.domain.inventory import (
-    Disk,
-    FeedState,
-    Host,
-    MigrationFacts,
-    Pool,
-    PoolView,
-    PowerState,
-    Sr,
-    Tools,
-    Vm,
-    XapiVerdict,
-)
+from bot.domain.guest_facts import MigrationFacts, XapiVerdict
+from bot.domain.inventory import Disk, FeedState, Host, Pool, PoolView, PowerState, Sr, Tools, Vm
 from bot.domain.job import JobState
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord

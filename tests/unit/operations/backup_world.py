@@ -12,7 +12,8 @@ from migration_facts import GIB, guest, host
 from bot.domain.backup_facts import BackupFacts, Room
 from bot.domain.catalogue import Backup, Proof, Verification
 from bot.domain.disk_moves import Image
-from bot.domain.inventory import PowerState, Vm, XapiVerdict
+from bot.domain.guest_facts import XapiVerdict
+from bot.domain.inventory import PowerState, Vm
 from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings
 from bot.operations import backup

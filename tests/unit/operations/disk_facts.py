@@ -10,7 +10,8 @@ import msgspec
 from migration_facts import GIB, guest, host
 
 from bot.domain.disk_moves import DiskMoveFacts, Image
-from bot.domain.inventory import Disk, PowerState, Vm, XapiVerdict
+from bot.domain.guest_facts import XapiVerdict
+from bot.domain.inventory import Disk, PowerState, Vm
 
 Change: TypeAlias = Callable[[DiskMoveFacts], DiskMoveFacts]
 CAN = frozenset({"VDI_MIRROR", "VDI_SNAPSHOT"})

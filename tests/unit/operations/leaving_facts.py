@@ -8,7 +8,8 @@ import migration_facts as world
 import msgspec
 from migration_facts import GIB, facts, guest, host
 
-from bot.domain.inventory import Host, LeavingFacts, MigrationFacts, Residents, Vm, Whereabouts, XapiVerdict
+from bot.domain.guest_facts import LeavingFacts, MigrationFacts, Residents, Whereabouts, XapiVerdict
+from bot.domain.inventory import Host, Vm
 from bot.errors import NotFound
 
 ALL = frozenset({"h-1", "h-3", "h-4"})

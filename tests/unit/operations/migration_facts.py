@@ -7,17 +7,8 @@ from typing import Any
 import msgspec
 from small_objects import a_guest, a_host
 
-from bot.domain.inventory import (
-    Disk,
-    Host,
-    MigrationFacts,
-    Network,
-    Pool,
-    Sr,
-    Tools,
-    Vm,
-    XapiVerdict,
-)
+from bot.domain.guest_facts import MigrationFacts, XapiVerdict
+from bot.domain.inventory import Disk, Host, Network, Pool, Sr, Tools, Vm
 from bot.domain.plan import Check, Plan
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain

@@ -10,7 +10,8 @@ import msgspec
 from migration_facts import GIB
 
 from bot.domain.backup_facts import BackupFacts
-from bot.domain.inventory import Host, Network, PowerFacts, PowerState, Sr, XapiVerdict
+from bot.domain.guest_facts import PowerFacts, XapiVerdict
+from bot.domain.inventory import Host, Network, PowerState, Sr
 from bot.domain.plan import Plan, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Nic, Restored, RestoreFacts

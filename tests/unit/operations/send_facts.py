@@ -11,7 +11,8 @@ import msgspec
 from migration_facts import GIB, guest, host
 
 from bot.domain.disk_moves import DiskMoveFacts, Image, SendFacts
-from bot.domain.inventory import PowerState, Sr, XapiVerdict
+from bot.domain.guest_facts import XapiVerdict
+from bot.domain.inventory import PowerState, Sr
 
 Change: TypeAlias = Callable[[SendFacts], SendFacts]
 FAR = Sr("sr-local3", "Local storage", "ext", shared=False, size=90 * GIB, used=9 * GIB, hosts=frozenset({"h-3"}))

@@ -11,7 +11,8 @@ from move_world import MOVED, copy, kept, planned, power, retiring, rolling, sou
 from test_golden_cards import job
 
 from bot.domain.calls import Options, Ref
-from bot.domain.inventory import PowerFacts, PowerState
+from bot.domain.guest_facts import PowerFacts
+from bot.domain.inventory import PowerState
 from bot.domain.job import JobState
 from bot.domain.plan import Grade, Plan, Target, digest
 from bot.domain.policy import ApprovalSettings

@@ -10,7 +10,8 @@ from migration_facts import GIB, check, text
 
 from bot.domain.backup_facts import Room
 from bot.domain.calls import Made, Marked
-from bot.domain.inventory import PowerState, XapiVerdict
+from bot.domain.guest_facts import XapiVerdict
+from bot.domain.inventory import PowerState
 from bot.domain.plan import Grade, Plan, Risk, digest
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain

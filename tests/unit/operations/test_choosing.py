@@ -6,7 +6,8 @@ import migration_facts as world
 import msgspec
 from migration_facts import GIB, decided, facts, guest, host
 
-from bot.domain.inventory import Host, MigrationFacts, Network, Vm
+from bot.domain.guest_facts import MigrationFacts
+from bot.domain.inventory import Host, Network, Vm
 from bot.domain.message import Checks, Choices, Facts, Table, Verdict, Ways
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain

@@ -10,7 +10,7 @@ from test_golden_cards import job
 
 from bot.domain.backup_facts import Snapshot
 from bot.domain.calls import Ref
-from bot.domain.inventory import PowerFacts
+from bot.domain.guest_facts import PowerFacts
 from bot.domain.job import JobState
 from bot.domain.plan import Plan, Risk, ceiling, drift
 from bot.domain.policy import ApprovalSettings

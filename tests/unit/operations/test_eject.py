@@ -8,7 +8,8 @@ import pytest
 from migration_facts import decided, facts, guest, host
 
 from bot.domain.calls import Ref
-from bot.domain.inventory import Disk, PowerFacts, PowerState, Vm
+from bot.domain.guest_facts import PowerFacts
+from bot.domain.inventory import Disk, PowerState, Vm
 from bot.domain.plan import Plan, Risk, digest
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain

@@ -9,7 +9,8 @@ import pytest
 from leaving_facts import GIB, GUESTS, LOCAL, Reads, leaving, running
 from migration_facts import host
 
-from bot.domain.inventory import Host, LeavingFacts, PowerState, Tools, Whereabouts, XapiVerdict
+from bot.domain.guest_facts import LeavingFacts, Whereabouts, XapiVerdict
+from bot.domain.inventory import Host, PowerState, Tools
 from bot.domain.plan import Grade, Plan, Risk, ceiling, drift
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain

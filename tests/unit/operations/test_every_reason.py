@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from migration_facts import GIB, check, decided, facts, guest, host, text
 
-from bot.domain.inventory import Disk, MigrationFacts, Network, Pool, Sr, XapiVerdict
+from bot.domain.guest_facts import MigrationFacts, XapiVerdict
+from bot.domain.inventory import Disk, Network, Pool, Sr
 from bot.domain.plan import Grade
 from bot.domain.texts import plain
 from bot.operations.xapi_words import explain, known_codes

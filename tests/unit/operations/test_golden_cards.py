@@ -16,7 +16,8 @@ from leaving_facts import GUESTS, LOCAL, Reads, leaving
 from migration_facts import GIB, decided, facts, guest, host
 
 from bot.domain import recurrence
-from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Vm, XapiVerdict
+from bot.domain.guest_facts import MigrationFacts, PowerFacts, XapiVerdict
+from bot.domain.inventory import PowerState, Vm
 from bot.domain.job import JobState
 from bot.domain.message import Message
 from bot.domain.plain_text import text_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import migration_facts as world
 import pytest
 
-from bot.domain.inventory import MigrationFacts
+from bot.domain.guest_facts import MigrationFacts
 from bot.domain.plan import Plan
 from bot.domain.texts import plain, span
 

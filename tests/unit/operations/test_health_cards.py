@@ -12,8 +12,9 @@ from migration_facts import GIB, READ_AT, guest, host
 from test_golden_cards import GOLDEN, job
 from test_golden_cards import read as shown
 
+from bot.domain.guest_facts import PowerFacts
 from bot.domain.health import Bond, Checkup, ControlDomain, Expiry, Finding, HealthFacts
-from bot.domain.inventory import Alert, FeedState, PoolView, PowerFacts
+from bot.domain.inventory import Alert, FeedState, PoolView
 from bot.domain.job import JobState
 from bot.domain.message import Message
 from bot.domain.plan import Grade

@@ -9,7 +9,8 @@ import pytest
 from leaving_facts import GIB, GUESTS, Reads, leaving
 from migration_facts import facts, host
 
-from bot.domain.inventory import MigrationFacts, PowerState, Vm, XapiVerdict
+from bot.domain.guest_facts import MigrationFacts, XapiVerdict
+from bot.domain.inventory import PowerState, Vm
 from bot.domain.job import JobState
 from bot.domain.plan import Grade, Plan, ceiling, digest, drift
 from bot.domain.policy import ApprovalSettings

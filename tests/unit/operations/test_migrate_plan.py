@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from migration_facts import decided, facts, guest, host
 
-from bot.domain.inventory import Disk, Host, MigrationFacts, Network, Pool, Sr, Tools, Vm, Whereabouts, XapiVerdict
+from bot.domain.guest_facts import MigrationFacts, Whereabouts, XapiVerdict
+from bot.domain.inventory import Disk, Host, Network, Pool, Sr, Tools, Vm
 from bot.domain.inventory import PowerState as Power
 from bot.domain.plan import Grade, Plan, ceiling, digest, drift
 from bot.domain.policy import ApprovalSettings

@@ -10,7 +10,8 @@ from send_facts import FAR, HALTED, Change, move, part, read, vm, where
 
 from bot.domain.calls import DiskMap, Flag, Options, Reception, Ref
 from bot.domain.disk_moves import DiskMoveFacts, Image, SendFacts
-from bot.domain.inventory import PowerFacts, PowerState, Vm, XapiVerdict
+from bot.domain.guest_facts import PowerFacts, XapiVerdict
+from bot.domain.inventory import PowerState, Vm
 from bot.domain.plan import Grade, Plan, Risk, ceiling, digest, drift
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain

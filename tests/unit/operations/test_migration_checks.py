@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from migration_facts import GIB, check, decided, facts, guest, host, text
 
-from bot.domain.inventory import MigrationFacts, Network, PowerState, Tools, XapiVerdict
+from bot.domain.guest_facts import MigrationFacts, XapiVerdict
+from bot.domain.inventory import Network, PowerState, Tools
 from bot.domain.plan import Grade
 from bot.domain.texts import plain
 from bot.operations.cpu_features import missing, parse

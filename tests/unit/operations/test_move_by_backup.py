@@ -13,7 +13,8 @@ from migration_facts import GIB
 from move_world import MAC, planned, read, source, stops, there, way
 
 from bot.domain.calls import Argument, Made, Options, Ref
-from bot.domain.inventory import PowerState, XapiVerdict
+from bot.domain.guest_facts import XapiVerdict
+from bot.domain.inventory import PowerState
 from bot.domain.plan import Plan, Risk, ceiling, digest, drift
 from bot.domain.restores import Holder, Restored
 from bot.domain.texts import plain

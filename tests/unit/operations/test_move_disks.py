@@ -10,7 +10,8 @@ from migration_facts import ALONE, GIB, LOCAL, NFS, POOL, check, decided, facts,
 
 from bot.domain.calls import Options, Ref
 from bot.domain.disk_moves import DiskMoveFacts
-from bot.domain.inventory import PowerFacts, PowerState, Vm, XapiVerdict
+from bot.domain.guest_facts import PowerFacts, XapiVerdict
+from bot.domain.inventory import PowerState, Vm
 from bot.domain.plan import Grade, Plan, Risk, ceiling, digest, drift
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain

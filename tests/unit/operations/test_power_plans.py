@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from bot.domain.calls import Call, Flag, Ref
-from bot.domain.inventory import MigrationFacts, PowerFacts, PowerState, Tools, Whereabouts, XapiVerdict
+from bot.domain.guest_facts import MigrationFacts, PowerFacts, Whereabouts, XapiVerdict
+from bot.domain.inventory import PowerState, Tools
 from bot.domain.message import Mark, Verdict
 from bot.domain.plain_text import text_of
 from bot.domain.plan import Check, Grade, Plan, Risk, ceiling, digest, drift

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from migration_facts import GIB, decided, facts, guest, host
 
-from bot.domain.inventory import Backed, MigrationFacts, Tools, Vm
+from bot.domain.guest_facts import Backed, MigrationFacts
+from bot.domain.inventory import Tools, Vm
 from bot.domain.plan import RISK_ORDER, Plan, Risk, ceiling, drift
 from bot.domain.policy import ApprovalRule, ApprovalSettings
 from bot.domain.texts import plain
