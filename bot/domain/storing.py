@@ -163,6 +163,8 @@ class Wrong(StrEnum):
     DIFFERS = "differs"
     SILENT = "silent"
     UNREACHED = "unreached"
+    #: Nothing was tried there, since the server gave other hosts no answer.
+    UNTRIED = "untried"
 
 
 class Tried(msgspec.Struct, frozen=True):

@@ -87,11 +87,14 @@ class SrWork:
         for host in hosts:
             errand.tell(Reached(0, total, say("making disks")))
             made[host] = await self._storing.make_disk(errand.pool, sr, host, mark, TRIED_BYTES)
-        done = 0
+        done, silent = 0, 0
 
         async def one(host: str) -> Tried:
-            nonlocal done
+            nonlocal done, silent
+            if silent >= _SILENT:
+                return Tried(host, code=Wrong.UNTRIED)
             found = await self._bounded(errand, host, made[host], snapshot=snapshot)
+            silent += found.code == Wrong.SILENT
             done += TRIED_BYTES
             errand.tell(Reached(done, total, say("trying hosts")))
             return found

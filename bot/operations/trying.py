@@ -63,9 +63,12 @@ async def look_at_trial(of: Plan, step: Step, name: str, facts: Facts) -> Look:
     missing = [names[host] for host in hosts if host not in known]
     if missing:
         return Look(Seen.NOT_DONE, say("{sr} was not tried on {hosts}", sr=name, hosts=first(missing, _NAMED)), ())
-    bad = [known[host] for host in hosts if known[host].code]
+    untried = [names[host] for host in hosts if known[host].code == Wrong.UNTRIED]
+    bad = [known[host] for host in hosts if known[host].code not in {"", Wrong.UNTRIED}]
     well = [known[host] for host in hosts if not known[host].code]
     lines = tuple(in_words(bad, well, names, name))
+    if untried:
+        lines = (*lines, say("Not tried any more: {hosts}", hosts=first(untried, _NAMED)))
     if bad:
         which = first([names[one.host] for one in bad], _NAMED)
         return Look(

@@ -115,6 +115,12 @@ def test_sixty_four_hosts_that_did_alike_are_one_line() -> None:
     assert lines[0].startswith("64 hosts: 8 MiB written, read back and the same, snapshot made")
 
 
+def test_hosts_that_a_line_has_no_room_for_are_counted() -> None:
+    plan = sr_check.decide(storage(away=tuple(host(number) for number in range(4, 12))), ApprovalSettings())
+    (away,) = (check for check in plan.checks if check.key == "away")
+    assert plain(away.fact).endswith("xenserver8, xenserver9 and 2 more")
+
+
 def test_a_host_through_which_storage_is_slow_is_named() -> None:
     lines = [plain(one) for one in in_words((), (GOOD, Tried("h-3", 8.0, 0.1)), NAMES, "nfs-vhd")]
     assert lines[1].startswith("Slow through xenserver3: ")

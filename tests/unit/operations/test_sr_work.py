@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 import pytest
+from test_sr_cards import storage
 
 from bot.domain.calls import Call, Options, Ref
 from bot.domain.plan import Step
-from bot.domain.texts import say
+from bot.domain.policy import ApprovalSettings
+from bot.domain.storing import Tried
+from bot.domain.texts import plain, say
 from bot.errors import CannotTell, Refused
+from bot.operations import sr_check
+from bot.operations.base import Seen
+from bot.operations.ports import Facts
 from bot.operations.sr_add_steps import ATTACH
 from bot.operations.sr_work import SrWork
 from bot.operations.storage_ports import RawDisks, Storing
+from bot.operations.trying import TRY, look_at_trial, trial
 from bot.operations.work import Errand
 
 HOSTS = [f"h-{number}" for number in range(1, 65)]
@@ -35,6 +43,38 @@ class Plugs:
 
     async def scan(self, pool: str, sr: str) -> None:
         """Nothing lies in it."""
+
+
+class Disks:
+    """Storage that takes disks at once, and a server behind it that answers no host but the first."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.noted: list[Tried] = []
+        self.written: dict[str, bytes] = {}
+
+    async def make_disk(self, _pool: str, _sr: str, host: str, _name: str, _size: int) -> str:
+        return f"v-{host}"
+
+    async def write(self, _pool: str, host: str, vdi: str, data: bytes) -> bool:
+        self.asked.append(host)
+        if host != HOSTS[0]:
+            await asyncio.Event().wait()
+        self.written[vdi] = data
+        return True
+
+    async def read(self, _pool: str, _host: str, vdi: str, _size: int) -> bytes:
+        return self.written[vdi]
+
+    async def note(self, _pool: str, _vdi: str, tried: Tried) -> None:
+        self.noted.append(tried)
+
+    async def tried(self, _pool: str, _sr: str, _mark: str) -> tuple[Tried, ...]:
+        return tuple(self.noted)
+
+    @property
+    def storage(self) -> Disks:
+        return self
 
 
 async def refusal(plugs: Plugs) -> str:
@@ -60,3 +100,18 @@ async def test_one_silent_host_keeps_no_other_from_being_tried() -> None:
     why = await refusal(plugs)
     assert plugs.asked == HOSTS
     assert "not tried" not in why
+
+
+async def test_a_server_that_falls_silent_is_not_waited_for_by_each_host_that_tries_it() -> None:
+    disks, name = Disks(), "nfs-vms"
+    step, _ = trial(Ref("SR", "sr-1"), HOSTS, name, "", snapshot=False)
+    errand = Errand(1, "", "p-1", step, "", {}, "U1", "", lambda _: None, lambda: None)
+    await SrWork(cast("Storing", disks), cast("RawDisks", disks), try_s=0.2).workers()[TRY].run(errand)
+    assert len(disks.asked) <= 6
+    assert [one.host for one in disks.noted] == HOSTS
+    look = await look_at_trial(sr_check.decide(storage(), ApprovalSettings()), step, name, cast("Facts", disks))
+    assert look.seen is Seen.HARMED
+    lines = [plain(line) for line in look.evidence]
+    assert sum("no answer for" in line for line in lines) == len(disks.asked) - 1
+    assert lines[-1].startswith("Not tried any more: h-")
+    assert lines[-1].endswith(f"and {64 - len(disks.asked) - 6} more")
