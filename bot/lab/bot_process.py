@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -52,6 +53,23 @@ def say(sentence: str) -> None:
     """Writes one line to standard error; control characters are escaped, as names may be hostile."""
     safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in sentence)
     print(safe, file=sys.stderr, flush=True)  # noqa: T201  the lab talks to the person at the terminal
+
+
+@contextlib.contextmanager
+def hold_port() -> Iterator[int]:
+    """Keeps a loopback port for the bot, also while it is down: others would else be given it as a free one.
+
+    On Linux two sockets that both allow it may have one address as long as only one of them listens. Elsewhere the port
+    is let go at once, and was free a moment ago.
+    """
+    with socket.socket() as held:
+        if sys.platform == "linux":
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        if sys.platform != "linux":
+            held.close()
+        yield port
 
 
 class BotProcess:

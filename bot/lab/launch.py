@@ -13,7 +13,6 @@ import json
 import re
 import secrets
 import signal
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bot.lab.bot_config import BotConfig, HostEntry, PoolEntry, bot_environment, render_config
-from bot.lab.bot_process import BotFailedError, BotProcess, say
+from bot.lab.bot_process import BotFailedError, BotProcess, hold_port, say
 from bot.lab.live import LiveState
 from bot.lab.routes import CommandHint, LabRoutes
 from bot.lab.slack import Workplace
@@ -108,7 +107,7 @@ class Lab:
             await self.live.start()
             stack.push_async_callback(self.live.stop)
             stack.push_async_callback(self._stop_bot)
-            self._write_config()
+            self._write_config(stack.enter_context(hold_port()))
             yield
 
     async def start_bot(self) -> None:
@@ -124,7 +123,7 @@ class Lab:
         if self.bot is not None:
             await self.bot.stop()
 
-    def _write_config(self) -> None:
+    def _write_config(self, web: int) -> None:
         config = BotConfig(
             slack_api=self.workplace.api_url,
             team=self.workplace.team_id,
@@ -139,7 +138,7 @@ class Lab:
             },
             store=self.store_path,
             backups=self.backups_path,
-            web=f"127.0.0.1:{_find_free_port()}",
+            web=f"127.0.0.1:{web}",
             break_glass=[self.workplace.usergroups["xen-admins"]],
         )
         self.backups_path.mkdir(exist_ok=True)
@@ -297,11 +296,3 @@ def say_lines(text: str) -> None:
     """Says each line of `text` on standard error."""
     for line in text.splitlines():
         say(line)
-
-
-def _find_free_port() -> int:
-    """Returns a loopback port that was free a moment ago; the bot binds it next."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,23 @@ import pytest
 import XenAPI
 from page_app import App
 from page_story import Person, ShippedLab, shipped_lab
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
+from playwright.sync_api import Error as PlaywrightError
 from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.web import WebClient
 
 DEADLINE_S = 60
+# Five seconds, as long as a thing is waited for by itself, are too few for a busy machine.
+expect.set_options(timeout=30_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -28,6 +40,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     # Skipped from here, all of them make one line of the summary.
     if CHROMIUM is None and item.get_closest_marker("browser"):
         pytest.skip("no Chromium found, so the page was not tested in a browser")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds what the channel of a failed test shows, and the end of its bot's log, to its report."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        report.sections += [("what was seen", text) for text in _last_words(item.funcargs)]
+    return report
+
+
+def _last_words(used: dict[str, Any]) -> Iterator[str]:
+    page = used["person"].page if "person" in used else used.get("page") or used.get("bot_page")
+    if page is not None and not page.is_closed():
+        with contextlib.suppress(PlaywrightError):
+            yield page.locator(".channel").inner_text(timeout=5_000)[-4000:]
+    lab = used.get("story") or used.get("bot_lab")
+    if lab is not None:
+        yield Path(lab.line["store"]).with_name("bot.log").read_text(errors="replace")[-8000:]
 
 
 @dataclass(frozen=True)
@@ -64,13 +95,21 @@ class Lab:
 def run_lab(data: Path, *, speed: float, bot: bool, port: int = 0) -> Iterator[Lab]:
     options = ["--port", str(port), "--xapi-port", "0", "--data", str(data), "--speed", str(speed), "--json"]
     command = [sys.executable, "-m", "bot.cli", "lab", *options, *([] if bot else ["--no-bot"])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    data.mkdir(exist_ok=True)
+    log = data / "lab.log"
+    # No pipe for what it says: nobody reads it while it runs, and a full one would stop it.
+    with (
+        log.open("w") as said,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True) as process,
+    ):
         assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate(timeout=DEADLINE_S)[1]
-        yield Lab(json.loads(line))
-        process.terminate()
-        process.communicate(timeout=DEADLINE_S)
+        try:
+            line = process.stdout.readline()
+            assert line, log.read_text()[-4000:]
+            yield Lab(json.loads(line))
+        finally:
+            process.terminate()
+            process.wait(DEADLINE_S)
 
 
 @pytest.fixture(scope="session")
@@ -155,8 +194,8 @@ class Console:
             self.complaints.append(message.text)
 
     def _hear_failure(self, request: Request) -> None:
-        # A stream ends when the page goes, or becomes another person's.
-        if request.resource_type != "eventsource":
+        # A stream ends when the page goes, or becomes another person's; so does what was on its way when it went.
+        if request.resource_type != "eventsource" and request.failure != "net::ERR_ABORTED":
             self.complaints.append(f"{request.url}: {request.failure}")
 
     def _hear_answer(self, response: Response) -> None:
@@ -176,7 +215,7 @@ def open_page(
     viewport: ViewportSize = {"width": size[0], "height": size[1]}
     context = browser.new_context(viewport=viewport, has_touch=finger, is_mobile=finger)
     opened = context.new_page()
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(30_000)
     console.listen(opened)
     opened.goto(lab.page)
     opened.locator(".composer textarea").first.wait_for()

@@ -168,7 +168,7 @@ def test_with_less_motion_a_guest_does_not_glide(page: Page, migrate: Callable[[
 
 @pytest.mark.usefixtures("quick")
 def test_a_screen_reader_hears_the_begin_and_the_end_of_a_move_and_no_step_of_it(
-    page: Page, migrate: Callable[[str, str], None]
+    page: Page, lab: Any, migrate: Callable[[str, str], None]
 ) -> None:
     page.evaluate("""() => {
         window.heard = [];
@@ -176,8 +176,11 @@ def test_a_screen_reader_hears_the_begin_and_the_end_of_a_move_and_no_step_of_it
         const watch = new MutationObserver(() => window.heard.push(status.textContent));
         watch.observe(status, { childList: true, characterData: true, subtree: true });
     }""")
+    lab.post("lab/datacentre", "", {"do": "pause_tasks", "at": 0.8})
     migrate("<!channel> & *bold*", "xenserver3")
-    expect(page.locator("#status")).to_contain_text("runs on xenserver3", timeout=30_000)
+    expect(page.get_by_role("region", name="Host xenserver1")).to_contain_text("moving 80 %")
+    lab.post("lab/datacentre", "", {"do": "release_tasks"})
+    expect(page.locator("#status")).to_contain_text("runs on xenserver3")
     assert page.evaluate("window.heard") == [
         "<!channel> & *bold* begins to move to xenserver3",
         "<!channel> & *bold* runs on xenserver3",

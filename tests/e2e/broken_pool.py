@@ -99,6 +99,6 @@ async def check(lab: StoryLab, *words: str, without: tuple[str, ...] = ()) -> di
         return None if missed else message
 
     try:
-        return await lab.until(look, f"a check with {words} and without {without}", patience_s=30)
+        return await lab.until(look, f"a check with {words} and without {without}", patience_s=90)
     except AssertionError as never:
         raise AssertionError(f"{missed} of: {never}") from None

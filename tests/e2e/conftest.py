@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
 import pytest
+from last_words import LAST_WORDS
 from story_lab import StoryLab, story_lab
 
 
@@ -16,6 +17,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.whole)
     yield
     items[:] = long_ones_first(items, getattr(config, "workerinput", {}).get("workercount", 1))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds what the labs of a failed test have to say to its report."""
+    report = yield
+    if report.failed:
+        report.sections += [("what a lab says", said) for said in LAST_WORDS.hear()]
+    elif report.when == "setup":
+        LAST_WORDS.forget()
+    return report
 
 
 def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:

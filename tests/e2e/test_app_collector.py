@@ -29,7 +29,7 @@ async def test_what_was_loaded_at_the_start_is_not_looked_through_again(tmp_path
         stop = asyncio.Event()
         running = asyncio.create_task(App(config).run(stop))
         try:
-            async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+            async with asyncio.timeout(120), aiohttp.ClientSession() as http:
                 await lab.workplace.connected()
                 async with http.get(f"http://{config.web.listen}/metrics") as answer:
                     told = await answer.text()

@@ -8,7 +8,7 @@ import pytest
 
 from bot.lab.leash import watch
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 @pytest.fixture

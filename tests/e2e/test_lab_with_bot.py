@@ -5,12 +5,14 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -83,6 +85,10 @@ def test_the_bot_is_killed_and_started_again_on_a_wish(tmp_path: Path) -> None:
     with run_lab(tmp_path) as (_, line), watch_process(line["bot_pid"]) as first:
         assert order(line, "kill")["ok"] is True
         assert is_gone(first)
+        if sys.platform == "linux":
+            # Its port stays its own, however many look for a free one meanwhile.
+            with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", urlsplit(line["web"]).port or 0))
         again = order(line, "start")
         assert again["ok"] is True
         assert again["bot_pid"] != line["bot_pid"]

@@ -153,7 +153,6 @@ TOGETHER: tuple[tuple[tuple[Callable[[Pool], tuple[str, str]], str, Any, tuple[s
 )
 
 
-@pytest.mark.timeout(180)
 async def test_each_broken_field_is_found_and_explained_and_gone_once_mended(lab: StoryLab, pool: Pool) -> None:
     for fields in TOGETHER:
         for find, field, value, _ in fields:
@@ -163,7 +162,6 @@ async def test_each_broken_field_is_found_and_explained_and_gone_once_mended(lab
         await check(lab, without=tuple([word for word in words if " " in word][-1] for *_, words in fields))
 
 
-@pytest.mark.timeout(180)
 async def test_what_hands_and_machines_broke_is_found_and_gone_once_it_is_mended(lab: StoryLab, pool: Pool) -> None:
     xapi, centos = pool.xapi, pool.named("VM", "centos54")
     await check(
@@ -291,7 +289,6 @@ async def test_all_pools_are_checked_in_one_answer_and_each_leads_on(lab: StoryL
     await lab.sees("Hosts live", "2 hosts live and answering", "Certificates", who="viewer", private=True)
 
 
-@pytest.mark.timeout(180)
 async def test_what_a_backup_could_not_remove_is_found_and_its_button_removes_that_alone(
     lab: StoryLab, pool: Pool
 ) -> None:

@@ -24,7 +24,7 @@ async def test_a_result_reaches_who_asked_and_the_channel_once_it_lets_the_bot_i
     assert f"The channel {lab.ops} does not let the bot in (not_in_channel)" in text
     await lab.lab("slack", do="channel", name="ops", bot_member=True)
     # Its coming back is noticed: what is kept would else be tried once a minute.
-    done = await lab.sees("centos54 now runs on xenserver3", private=False, patience_s=20.0)
+    done = await lab.sees("centos54 now runs on xenserver3", private=False, patience_s=30.0)
     assert done["ts"] == card["ts"]
     await lab.until(lambda: _is_ready(ready), "ready again")
 

@@ -152,7 +152,7 @@ async def streaming(lab: StoryLab) -> None:
     """Until an archive is on its way."""
 
     async def begun() -> bool:
-        return any(one.name.endswith(".partial") for one in archives(lab))
+        return any(one.name.endswith(".partial") and (one / "archive.xva").exists() for one in archives(lab))
 
     await lab.until(begun, "a draft in the archive")
 

@@ -96,8 +96,7 @@ async def test_a_cancel_half_way_leaves_guest_and_disks_where_they_were_and_says
     await on_its_way(lab)
     card = await lab.sees("Migrating web-local with storage", "Cancel", private=False)
     await lab.press(card, "Cancel")
-    await lab.sees("asked to stop", private=False)
-    await lab.lab("datacentre", do="release_tasks")
+    # It stands still all the while: released, it might arrive before the pool hears of the wish.
     await lab.sees(
         "Cancelled: web-local still runs on xenserver1; disk 0 is on Local storage of xenserver1", private=False
     )

@@ -12,7 +12,7 @@ import aiohttp
 from bot.lab.slack import Workplace
 
 Json = dict[str, Any]
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class People:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from people import DEADLINE_S
 from slack_sdk.socket_mode.aiohttp import SocketModeClient as AiohttpClient
 from slack_sdk.socket_mode.builtin import SocketModeClient as BuiltinClient
 from slack_sdk.socket_mode.request import SocketModeRequest
@@ -19,7 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.lab.slack import Workplace
 
-PING_S = 0.3
+PING_S = 0.6
 _CLOSING: list[threading.Thread] = []
 Answer = Callable[[SocketModeRequest], dict[str, Any] | None]
 
@@ -42,7 +43,7 @@ class Heard:
 
     async def wait(self, count: int) -> list[SocketModeRequest]:
         """The requests, once there are so many."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             while len(self.requests) < count:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -108,7 +109,7 @@ async def connected(name: str, workplace: Workplace, answer: Answer) -> AsyncIte
     run, make = CLIENTS[name]
     heard = Heard()
     async with run(make, workplace, answer, heard):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             await workplace.connected()
         yield heard
 

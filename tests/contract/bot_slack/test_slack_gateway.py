@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from slack_hands import FakeDesk, Hands, words_of
+from slack_hands import DEADLINE_S, FakeDesk, Hands, words_of
 
 from bot.domain.message import Button, Choices, Facts, Message
 from bot.domain.texts import say
@@ -135,7 +135,7 @@ async def test_clicks_go_on_after_the_socket_dropped(
     await workplace.do({"do": "drop_sockets"})
     operator: Hands = hands("operator")
     card = (await operator.messages())[-1]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while not (await operator.press(card, "Confirm"))["ok"]:
             pass
     await desk.until(lambda: bool(desk.settled))

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Callable
 
 import aiohttp
-from slack_hands import FakeDesk, Hands
+from slack_hands import DEADLINE_S, FakeDesk, Hands
 
 from bot.lab.slack import Workplace
 from bot.slack import Gateway, SlackSettings
@@ -10,7 +10,7 @@ from bot.slack import Gateway, SlackSettings
 
 async def answered(operator: Hands) -> None:
     """Types until a command is taken: each attempt waits for Slack's own verdict, so this is no busy loop."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(DEADLINE_S):
         while not (await operator.type("status"))["ok"]:
             pass
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from archive_changes import change_members, count_objects, flip_block, read_result, send
 from archive_client import put
-from datacentre_client import PASSWORD, Connect, Rpc
+from datacentre_client import DEADLINE_S, PASSWORD, Connect, Rpc
 
 from bot.lab.xapi import Datacentre
 
@@ -80,9 +80,15 @@ async def test_a_cut_archive_is_waited_for_until_the_client_closes(rpc: Rpc, arc
     before = await count_objects(rpc)
     task = await rpc.call("task.create", "import", "")
     head = f"PUT /import?session_id={rpc.session}&task_id={task} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n"
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.5):
-            await open_socket(head.encode() + archive[:5_000_000])
+    sending = asyncio.create_task(open_socket(head.encode() + archive[:5_000_000]))
+    async with asyncio.timeout(DEADLINE_S):
+        while "object_creation" not in await rpc.call("task.get_other_config", task):
+            assert not sending.done()
+            await asyncio.sleep(0.01)
+    done, _ = await asyncio.wait({sending}, timeout=0.2)
+    assert not done
+    sending.cancel()
+    await asyncio.wait({sending})
     record = await rpc.finish(task)
     assert record["error_info"] == ["IMPORT_ERROR_PREMATURE_EOF"]
     assert record["other_config"] == {"object_creation": "complete"}
@@ -163,7 +169,7 @@ async def test_a_cancelled_import_leaves_nothing(rpc: Rpc, datacentre: Datacentr
     await datacentre.do({"do": "pause_tasks", "at": 0.5})
     task = await rpc.call("task.create", "import", "")
     sending = asyncio.create_task(put(rpc.http, f"{rpc.url}/import", archive, session_id=rpc.session, task_id=task))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await rpc.call("task.get_progress", task) < 0.5:
             await datacentre.changed(datacentre.revision())
     (made,) = [ref for ref, vm in (await rpc.call("VM.get_all_records")).items() if "import_task" in vm["other_config"]]

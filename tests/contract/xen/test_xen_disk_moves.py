@@ -36,7 +36,7 @@ async def ended(pools: Pools, plan: Plan) -> TaskView:
     parent = await pools.open_task(plan.pool, "xenbot job 1", "")
     task = await pools.begin(plan.pool, plan.steps[0].call, parent=parent, job="1")
     view: TaskView | None = None
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while view is None or view.status is TaskStatus.PENDING:
             view = await pools.wait(plan.pool, task, seen=view, at_most_s=1.0)
     return view

@@ -54,7 +54,7 @@ async def ended(pools: Pools, plan: Plan) -> TaskView:
     parent = await pools.open_task(plan.pool, "xenbot job 1", "")
     task = await sent(pools, plan, parent)
     view: TaskView | None = None
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while view is None or view.status is TaskStatus.PENDING:
             view = await pools.wait(plan.pool, task, seen=view, at_most_s=1.0)
     for handle in (task, parent):
@@ -179,7 +179,7 @@ async def test_the_secret_of_the_receiving_host_is_asked_for_anew_and_ended_when
     shown.append(msgspec.json.encode(plan).decode())
     assert not [secret for secret in secrets for text in shown if secret in text]
     await lab.do({"do": "release_tasks"})
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while view is None or view.status is TaskStatus.PENDING:
             view = await pools.wait(plan.pool, task, seen=view, at_most_s=1.0)
     for handle in (task, parent):

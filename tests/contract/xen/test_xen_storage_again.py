@@ -86,7 +86,7 @@ async def test_a_host_that_is_off_does_not_stand_in_the_way_and_finds_its_plug_w
 ) -> None:
     wish = {"existing": await let_go(jobs)} if how == "existing" else {"beside": True}
     await jobs.started_without("xenserver3")
-    await until(jobs.pools, lambda: not is_up(jobs.pools.host("xenserver3")), within_s=30)
+    await until(jobs.pools, lambda: not is_up(jobs.pools.host("xenserver3")), within_s=60)
     plan = await jobs.plan(**wish)
     assert "xenserver3: no answer, so nobody looked from there" in " ".join(plain(one.fact) for one in plan.checks)
     record = await jobs.ended(await jobs.asked(plan))

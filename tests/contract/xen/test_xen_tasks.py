@@ -33,7 +33,7 @@ def pool(pools: Pools) -> str:
 
 async def finished(pools: Pools, pool: str, handle: str) -> TaskView:
     seen: TaskView | None = None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             seen = await pools.wait(pool, handle, seen=seen, at_most_s=10)
             assert seen is not None
