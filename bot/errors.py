@@ -41,12 +41,19 @@ class ConfigError(XenbotError):
 
 
 class UserError(XenbotError):
-    """Something a person can read: `message` says what and why, `fix` what to do next ("" when nothing helps)."""
+    """Something a person can read: `message` says what and why, `fix` what to do next ("" when nothing helps).
 
-    def __init__(self, message: str, fix: str = "") -> None:
+    Where the fix is to ask somebody, `ask` is the role of those to ask; `whom` names some of them by user id, and
+    `others` counts the rest, once the directory was asked.
+    """
+
+    def __init__(self, message: str, fix: str = "", *, ask: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.fix = fix
+        self.ask = ask
+        self.whom: tuple[str, ...] = ()
+        self.others = 0
 
 
 class NotUnderstood(UserError):

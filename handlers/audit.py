@@ -230,7 +230,8 @@ def _who(actor: str) -> Value:
 
 COMMAND = Command(
     word="audit",
-    usage="audit [verify|csv] [by <person>] [of <guest>] [job <job>] [action <action>] [since <time>] [until <time>]",
+    usage="audit [verify|csv] [by <person>] [of <guest>] [job <job>] [action <action>] [since <time>] [until <time>] "
+    "[page <number>]",
     help="Lists who did what, newest first, or as a CSV file; “verify” proves that no entry was changed or removed.",
     example="audit of centos54 since 3d",
     role=Role.VIEWER,

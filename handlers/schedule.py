@@ -71,7 +71,8 @@ def _misread(why: str) -> NotUnderstood:
 
 COMMAND = Command(
     word="schedule",
-    usage="schedule backup <vm|tag:tag> daily <time>|weekly <day> <time>|monthly <day> <time> [keep <rule>] [zone …]",
+    usage="schedule backup <vm|tag:tag> daily <time>|weekly <day> <time>|monthly <day> <time> [keep <rule>] "
+    "[zone <zone>] [reason …]",
     help="Backs a guest up again and again, or all guests with a tag, approved once. A run that was missed is made up "
     "for once; none begins while the one before goes on. `keep 7d/4w/12m` keeps the newest of seven days, four weeks "
     "and twelve months. `/xen schedule list` shows them; `schedule pause`, `resume` and `remove` take their number.",

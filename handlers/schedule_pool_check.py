@@ -42,7 +42,7 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
 
 COMMAND = Command(
     word="schedule pool-check",
-    usage="schedule pool-check [pool] daily <time>|weekly <day> <time>|monthly <day> <time> [zone …]",
+    usage="schedule pool-check [pool] daily <time>|weekly <day> <time>|monthly <day> <time> [zone <zone>] [reason …]",
     help="Checks a pool, or every pool, again and again, and tells in this channel what is new, worse or gone since "
     "it looked last. It is silent while nothing changed, and says so when it could not look.",
     example="schedule pool-check experiment daily 08:00",

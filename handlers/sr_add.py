@@ -43,11 +43,12 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
 
 COMMAND = Command(
     word="sr-add",
-    usage="sr-add nfs <server>:<path> [as <name>] [to <pool>] [version 4] [default] [reason …]",
+    usage="sr-add nfs <server>:<path> [as <name>] [to <pool>] [version 4] [existing <uuid>] [beside] [default] "
+    "[all-defaults] [reason …]",
     help="Adds shared NFS storage to a pool: every host looks first, then each writes and reads a small disk there. "
-    "Without a path it lists what the server exports. Storage that lies there already is attached again (existing "
-    "<uuid>) or left alone (beside). Default has new disks go there, and suspended guests and crash dumps where "
-    "nothing takes them; all-defaults moves these too.",
+    "Without a path it lists what the server exports. Storage that lies there already is attached again (`existing "
+    "<uuid>`) or left alone (`beside`). `default` has new disks go there, and suspended guests and crash dumps where "
+    "nothing takes them; `all-defaults` moves these too.",
     example="sr-add nfs nfsserver:/home/vms as nfs-vms default",
     role=Role.ADMIN,
     arguments=Arguments,

@@ -47,6 +47,6 @@ COMMAND = Command(
     example="verify centos54 sample",
     role=Role.OPERATOR,
     arguments=Arguments,
-    does=Change(plan),
+    does=Change(plan, reads=True),
     topic=Topic.ARCHIVE,
 )

@@ -117,9 +117,13 @@ class Context(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """The command asks for a job: `plan` only reads. The plan becomes a card with Confirm and Withdraw."""
+    """The command asks for a job: `plan` only reads. The plan becomes a card with Confirm and Withdraw.
+
+    Of a job that only `reads` the dialogue shows no plan to look over first: handing it in confirms it.
+    """
 
     plan: Callable[[Any, Context], Awaitable[Plan]]
+    reads: bool = False
 
 
 class Query(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from bot.commands.declare import Change, Command
 from bot.commands.grammar import BackupWords, NetworkWords, Slot, slots
 from bot.commands.several import SEVERAL
 from bot.domain.inventory import Host, PoolView, Sr, Vm
+from bot.domain.message import Option
 
 _LABELS = {
     "vm": "Guest",
@@ -79,6 +80,7 @@ class Field(msgspec.Struct, frozen=True):
 
     For GUEST, HOST, STORAGE, POOL and NETWORK the value that comes back is a UUID, for BACKUP an id.
     ONE has `choices`, the arguments of which one is meant, each with its label; the first holds where none is chosen.
+    `only` is what is chosen at first, since there is nothing else to choose.
     """
 
     name: str
@@ -87,10 +89,11 @@ class Field(msgspec.Struct, frozen=True):
     required: bool
     hint: str = ""
     choices: tuple[tuple[str, str], ...] = ()
+    only: Option | None = None
 
 
 class Form(msgspec.Struct, frozen=True):
-    """All arguments of a command; `changes` says that what comes of it is a plan to be confirmed."""
+    """All arguments of a command; `changes` says that what comes of it is a plan to look over and confirm."""
 
     title: str
     help: str
@@ -110,7 +113,8 @@ def form_of(command: Command) -> Form:
             )
         else:
             fields[slot.name] = Field(slot.name, _label(slot.name), _kind(slot), slot.required, _hint(slot))
-    return Form(command.called, command.help, tuple(fields.values()), isinstance(command.does, Change))
+    changes = isinstance(command.does, Change) and not command.does.reads
+    return Form(command.called, command.help, tuple(fields.values()), changes)
 
 
 def needs_form(command: Command, tail: str) -> bool:

@@ -40,8 +40,17 @@ def frozen(freeze: Freeze) -> Message:
 def needs(person: Person, role: Role, what: str) -> None:
     """Raises NotAllowed, naming the missing role, for a person who lacks it."""
     if role not in person.roles:
-        have = ", ".join(sorted(one.value for one in person.roles)) or "no role"
-        raise NotAllowed(f"To {what} you need the {role.value} role (you have {have}).", "Ask an admin of xenbot.")
+        raise lacking(role, f"To {what} you need the {role.value} role (you have {had(person)}).")
+
+
+def had(person: Person) -> str:
+    """The roles of a person, in words."""
+    return ", ".join(sorted(one.value for one in person.roles)) or "no role"
+
+
+def lacking(role: Role, sentence: str) -> NotAllowed:
+    """The refusal of what needs a role: whoever has it can help, be it by doing it."""
+    return NotAllowed(sentence, "Ask somebody who has it.", ask=role)
 
 
 class Answered(NotAllowed):

@@ -11,7 +11,7 @@ from bot.domain.texts import Code, Moment, Quote, Who, plain, say
 from bot.domain.words import at_card, state_word
 from bot.errors import NotAllowed, Refused
 from bot.jobs import story
-from bot.jobs.claims import brief, frozen
+from bot.jobs.claims import brief, frozen, needs
 from bot.jobs.engine import Engine
 from bot.jobs.resolving import Resolving
 from bot.operations.ports import Facts
@@ -28,8 +28,7 @@ class Control(Resolving):
     async def cancel(self, number: int, person: Person) -> Message:
         """Asks a queued or running job to stop; withdraws one that waits for a decision."""
         record = await self.store.job(number)
-        if Role.OPERATOR not in person.roles:
-            raise NotAllowed("To cancel a job you need the operator role.", "Ask an admin of xenbot.")
+        needs(person, Role.OPERATOR, "cancel a job")
         match record.state:
             case JobState.PROPOSED | JobState.AWAITING_APPROVAL:
                 if person.id != record.requester and Role.ADMIN not in person.roles:
@@ -58,7 +57,7 @@ class Control(Resolving):
 
     async def freeze(self, person: Person, reason: str) -> Message:
         """Stops every changing job from starting, at once, for everyone."""
-        self._admin(person)
+        needs(person, Role.ADMIN, "freeze or unfreeze")
         freeze = Freeze(person.id, self.store.clock(), reason)
         earlier, note = await self.store.frozen(), Note(Tag.FREEZE, person.team, person.id, {"reason": reason})
         if earlier is not None and not reason:
@@ -79,8 +78,7 @@ class Control(Resolving):
 
     async def mute(self, person: Person, kind: str, about: str, seconds: float) -> Message:
         """Tells nothing of a kind of alert for a while."""
-        if Role.OPERATOR not in person.roles:
-            raise NotAllowed("To mute alerts you need the operator role.", "Ask an admin of xenbot.")
+        needs(person, Role.OPERATOR, "mute alerts")
         until, of = self.store.clock() + seconds, Code(kind)
         tag = Tag.ALERT_MUTED if seconds else Tag.ALERT_UNMUTED
         note = Note(tag, person.team, person.id, {"kind": kind, "about": about, "until": until})
@@ -92,7 +90,7 @@ class Control(Resolving):
 
     async def unfreeze(self, person: Person) -> Message:
         """Lets jobs start again."""
-        self._admin(person)
+        needs(person, Role.ADMIN, "freeze or unfreeze")
         if await self.store.frozen() is None:
             return brief(say("Nothing is frozen, so there is nothing to end."))
         public = say("{who} ended the freeze, {when}.", who=Who(person.id), when=Moment(self.store.clock()))
@@ -102,11 +100,6 @@ class Control(Resolving):
 
     def _post(self, message: Message) -> list[Outgoing]:
         return [Outgoing("post", message, channel=self.channel)]
-
-    @staticmethod
-    def _admin(person: Person) -> None:
-        if Role.ADMIN not in person.roles:
-            raise NotAllowed("To freeze or unfreeze you need the admin role.", "Ask an admin of xenbot.")
 
     def _asked(self, record: JobRecord) -> list[Outgoing]:
         operation = self.engine.operations[record.operation]

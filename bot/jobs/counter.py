@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from bot import commands
 from bot.commands import Change, Command, FieldKind, Form
 from bot.domain.audit import Tag
-from bot.domain.message import Checks as ChecksPart
-from bot.domain.message import Choices, Facts, Mark, Message, Option, Select, Verdict
+from bot.domain.message import Choices, Mark, Message, Option, Select, Verdict
 from bot.domain.plan import Plan
 from bot.domain.policy import Person, Role
-from bot.domain.texts import many, say
+from bot.domain.texts import say
 from bot.errors import NotAllowed, NotUnderstood, Refused
-from bot.jobs import home, story
-from bot.jobs.desk import NO_ROLE, Desk
+from bot.jobs import considering, home, story
+from bot.jobs.desk import Desk, no_role
 from bot.jobs.home import Jobs
 from bot.jobs.in_words import in_words
 from bot.jobs.ports import Review, Sender
@@ -28,6 +30,18 @@ from bot.store import Note
 _MOMENT_S: Final = 1.0
 #: A person who types into a form that is not theirs is one entry in so many seconds, not one a key.
 REFUSED_S: Final = 600.0
+#: What somebody has looked over is confirmed by handing it in within so many seconds.
+SEEN_S: Final = 900.0
+_SEEN_LIMIT: Final = 200
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """A plan that a person looks over, made at that time (Unix seconds)."""
+
+    person: str
+    plan: Plan
+    reason: str
+    at: float
 
 
 class Counter:
@@ -39,6 +53,8 @@ class Counter:
         self._reading = asyncio.Lock()
         self._refused: dict[tuple[str, str, str], float] = {}
         self._read: tuple[float, Jobs] | None = None
+        # Lost with a restart: then what is handed in waits on its card for a Confirm.
+        self._seen: dict[str, _Seen] = {}
 
     def asked(self, text: str) -> str:
         """The command word, where it was typed without the words it needs; else ""."""
@@ -54,16 +70,30 @@ class Counter:
         return self.desk.registry.called(word)
 
     async def form(self, sender: Sender, word: str) -> Form:
-        """The form, for a person who may use the command. A refusal is audited as a typed command's would be."""
-        command, _ = await self._admitted(sender, word)
-        return commands.form_of(command)
+        """The form, for a person who may use the command. A refusal is audited as a typed command's would be.
+
+        What is needed and leaves nothing to choose is chosen already.
+        """
+        command, _ = await in_words(self._admitted(sender, word), self.desk.directory)
+        form = commands.form_of(command)
+        kinds = {field.name: field.kind for field in form.fields}
+        fields = []
+        for field in form.fields:
+            found = await self._found(kinds, field.name, "", {}) if field.required else ()
+            fields.append(msgspec.structs.replace(field, only=found[0]) if len(found) == 1 else field)
+        return msgspec.structs.replace(form, fields=tuple(fields))
 
     async def suggest(
         self, sender: Sender, word: str, name: str, typed: str, chosen: Mapping[str, str]
     ) -> tuple[Option, ...]:
         """From the live inventory and the catalogue; hosts and SRs are those the chosen guest could go to."""
         command, _ = await self._admitted(sender, word, key_by_key=True)
-        fields = {field.name: field.kind for field in commands.form_of(command).fields}
+        kinds = {field.name: field.kind for field in commands.form_of(command).fields}
+        return await self._found(kinds, name, typed, chosen)
+
+    async def _found(
+        self, fields: Mapping[str, FieldKind], name: str, typed: str, chosen: Mapping[str, str]
+    ) -> tuple[Option, ...]:
         match fields.get(name):
             case FieldKind.GUEST:
                 return lookup.guests(self.desk.fleet, typed)
@@ -91,31 +121,67 @@ class Counter:
         return commands.mistakes(self.desk.registry.find(word), values, self.desk.fleet)
 
     async def review(self, sender: Sender, word: str, values: Mapping[str, str]) -> Review:
-        """For a change the plan, which only reads; everything else is carried out and answered."""
+        """For a change the plan, which only reads; everything else is carried out and answered, a mere look too."""
         command, person = await self._admitted(sender, word)
         match command.does:
-            case Change(plan=plan):
+            case Change(plan=plan, reads=reads):
                 arguments = commands.resolve(command, values, self.desk.fleet)
                 context = self.desk.context(person, self._channel(sender))
-                return self._looked_over(await in_words(plan(arguments, context)))
+                made = await in_words(plan(arguments, context), self.desk.directory)
+                needed = self.desk.approval.needed(made.risk, made.approvers)
+                if made.blocked:
+                    return Review(_without_controls(story.refused(made)))
+                seen = _Seen(person.id, made, str(getattr(arguments, "reason", "")), self.desk.store.clock())
+                if reads and not needed:
+                    return Review(await self._confirmed(seen, command, values, person, sender))
+                operation = self.desk.proposals.operations[made.operation]
+                return Review(considering.looked_over(made, operation, seen.reason, needed), self._keep(seen))
             case _:
-                answer = await in_words(self.desk.do(command, dict(values), person, self._channel(sender)))
-                return Review(_without_controls(answer or _done()), may_ask=False)
+                return Review(await self._carried_out(command, values, person, sender))
 
-    async def ask(self, sender: Sender, word: str, values: Mapping[str, str]) -> Message:
-        """Asks for the change; its card goes to the channel it was typed in, or to the ops channel from Home."""
+    async def ask(self, sender: Sender, word: str, values: Mapping[str, str], seen: str) -> Message:
+        """Asks for the change; its card goes to the channel it was typed in, or to the ops channel from Home.
+
+        It is confirmed as well, unless something has changed since its plan was `seen`, or that is too long ago.
+        """
         command, person = await self._admitted(sender, word)
-        answer = await in_words(self.desk.do(command, dict(values), person, self._channel(sender)))
-        return _without_controls(answer) if answer is not None else _done()
+        kept = self._seen.pop(seen, None)
+        if kept is None or kept.person != person.id or self.desk.store.clock() - kept.at > SEEN_S:
+            return await self._carried_out(command, values, person, sender)
+        return await self._confirmed(kept, command, values, person, sender)
+
+    async def _confirmed(
+        self, seen: _Seen, command: Command, values: Mapping[str, str], person: Person, sender: Sender
+    ) -> Message:
+        work = self.desk.confirm(seen.plan, person, self._channel(sender), seen.reason)
+        answer = await in_words(work, self.desk.directory)
+        if answer is None:
+            return await self._carried_out(command, values, person, sender)
+        return _without_controls(answer)
+
+    async def _carried_out(
+        self, command: Command, values: Mapping[str, str], person: Person, sender: Sender
+    ) -> Message:
+        work = self.desk.do(command, dict(values), person, self._channel(sender))
+        answer = await in_words(work, self.desk.directory)
+        return _without_controls(answer) if answer is not None else _still_open()
+
+    def _keep(self, seen: _Seen) -> str:
+        """The key under which a view gives back the plan it shows."""
+        while len(self._seen) >= _SEEN_LIMIT:
+            self._seen.pop(next(iter(self._seen)))
+        key = secrets.token_urlsafe(18)
+        self._seen[key] = seen
+        return key
 
     async def home(self, team: str, user: str) -> Message:
         """What one person's Home shows now."""
-        return await in_words(self._home(team, user))
+        return await in_words(self._home(team, user), self.desk.directory)
 
     async def _home(self, team: str, user: str) -> Message:
         person = await self.desk.directory.person(team, user)
         if Role.VIEWER not in person.roles:
-            raise NotAllowed(*NO_ROLE)
+            raise no_role()
         return home.build(person, await self._jobs(), self.desk.fleet, self.desk.registry)
 
     async def _jobs(self) -> Jobs:
@@ -152,19 +218,10 @@ class Counter:
         self._refused[who] = now
         return True
 
-    def _looked_over(self, plan: Plan) -> Review:
-        if plan.blocked:
-            return Review(_without_controls(story.refused(plan)), may_ask=False)
-        lines = [say("Why it is risky: {reasons}", reasons=many(plan.risk_reasons))] if plan.risk_reasons else []
-        lines += plan.after
-        verdict = Verdict(plan.title, (say("{risk} risk", risk=plan.risk.value),))
-        facts = (Facts(tuple(lines)),) if lines else ()
-        return Review(Message(plan.title, (verdict, *facts, ChecksPart(plan.checks))), may_ask=True)
 
-
-def _done() -> Message:
-    line = say("Asked for. Its card is in the channel and waits for your Confirm.")
-    return Message(line, (Verdict(line, mark=Mark.DONE),))
+def _still_open() -> Message:
+    line = say("Asked for. Read its card in the channel, where things may have changed, and confirm it there.")
+    return Message(line, (Verdict(line, mark=Mark.ATTENTION),))
 
 
 def _chosen(fields: Mapping[str, FieldKind], chosen: Mapping[str, str], kind: FieldKind) -> str:

@@ -16,7 +16,7 @@ from bot.domain.policy import ApprovalSettings, Role
 from bot.domain.record import JobRecord
 from bot.domain.texts import Moment, Who, many, say
 from bot.errors import IllegalTransition, NotAllowed, Refused
-from bot.jobs import story
+from bot.jobs import considering, story
 from bot.jobs.ports import Directory
 from bot.operations.base import Operation
 from bot.store import Note, Outgoing, Store
@@ -97,7 +97,7 @@ class Deadlines:
             "{who}: job {n} still needs {count} to approve it. It expires {when}.",
             who=many([Who(one) for one in people]),
             n=record.number,
-            count=story.people(missing),
+            count=considering.people(missing),
             when=Moment(record.expires_at),
         )
         note = Note(Tag.JOB_REMINDED, record.team, "xenbot")

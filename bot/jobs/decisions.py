@@ -10,7 +10,7 @@ import structlog
 
 from bot.domain.audit import Tag
 from bot.domain.job import FINAL, JobEvent, JobState
-from bot.domain.message import Message
+from bot.domain.message import Mark, Message, Verdict
 from bot.domain.policy import Person, Role
 from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Phrase, Quote, Who, many, say
@@ -35,15 +35,44 @@ def _asked(approvers: Sequence[str]) -> Phrase:
 class Decisions(Claims):
     """Confirm, approve, break glass, deny, withdraw, ask again, move back."""
 
-    async def decide(self, click: StoredClick, number: int) -> Message | None:
-        """Carries out a stored click on job `number`. Raises UserError with the reason when it counts for nothing."""
+    async def confirm_seen(self, record: JobRecord, person: Person) -> Message:
+        """Confirms a new job whose plan its requester has looked over and handed in; says what comes now.
+
+        It is stored as a click. One that a crash leaves behind counts for nothing once the card is posted, whose own
+        Confirm waits then. Raises UserError.
+        """
+        click = await self.store.note_click(
+            target=story.confirming(record),
+            action="confirm",
+            team=person.team,
+            person=person.id,
+            channel=record.channel,
+            message_ts="",
+            at=self.store.clock(),
+        )
+        try:
+            await self.decide(await self.store.click(click), record.number, on_card=False)
+        except Answered as refusal:
+            return refusal.answer
+        now = await self.store.job(record.number)
+        waits = "Confirmed. Job {n} needs approval now; its card is in the channel."
+        goes = "Confirmed. Job {n} is checked once more and then starts; its card is in the channel."
+        line = say(waits if now.state is JobState.AWAITING_APPROVAL else goes, n=record.number)
+        return Message(line, (Verdict(line, mark=Mark.DONE),))
+
+    async def decide(self, click: StoredClick, number: int, *, on_card: bool = True) -> Message | None:
+        """Carries out a stored click on job `number`, by default on its card.
+
+        Raises UserError with the reason when it counts for nothing.
+        """
         try:
             person = await self.directory.person(click.team, click.person)
             async with self._turns.setdefault(number, asyncio.Lock()):
                 if (await self.store.click(click.id)).verdict != "noted":
                     return None
                 record = await self.store.job(number)
-                self._is_this_card(click, record)
+                if on_card:
+                    self._is_this_card(click, record)
                 return await self._act(click, person, record)
         except DirectorySilent:
             raise  # not an answer about this person: whoever asked says whether the click is judged again later

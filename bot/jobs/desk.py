@@ -8,6 +8,7 @@ from bot import commands
 from bot.commands import Change, Command, Context, Control, Query, Registry
 from bot.domain.audit import Tag
 from bot.domain.message import Message
+from bot.domain.plan import Plan, ceiling, drift
 from bot.domain.policy import ApprovalSettings, Person, Role
 from bot.domain.record import Freeze
 from bot.errors import (
@@ -22,7 +23,7 @@ from bot.errors import (
 )
 from bot.jobs.acquaintances import Acquaintances
 from bot.jobs.asks import Asks
-from bot.jobs.claims import frozen
+from bot.jobs.claims import frozen, had, lacking
 from bot.jobs.control import Control as JobControl
 from bot.jobs.decisions import Decisions
 from bot.jobs.in_words import in_words
@@ -31,10 +32,14 @@ from bot.jobs.proposals import Proposals
 from bot.jobs.questions import Questions, slot_of
 from bot.jobs.settling import Settling
 from bot.metrics import Metrics, Outcome
+from bot.operations.base import NOBODY
 from bot.operations.ports import Facts, Fleet
 from bot.store import Note, Store
 
-NO_ROLE = ("You have no role here.", "Ask an admin of xenbot.")
+
+def no_role() -> NotAllowed:
+    """The refusal to somebody without any role."""
+    return NotAllowed("You have no role here.", "Ask an admin of xenbot.", ask=Role.ADMIN)
 
 
 class Desk(Settling):
@@ -75,7 +80,7 @@ class Desk(Settling):
         word = self.registry.read(words.text)[0] or "help"
         outcome = Outcome.FAILED
         try:
-            answer = await in_words(self._run(words))
+            answer = await in_words(self._run(words), self.directory)
             outcome = Outcome.ANSWERED
         except NotUnderstood:
             outcome = Outcome.MISUNDERSTOOD
@@ -106,15 +111,12 @@ class Desk(Settling):
     def may(self, command: Command, person: Person, channel: str, *, spoken: bool = False) -> None:
         """Raises NotAllowed, with a sentence, for a person without the role, the wrong place, and the wrong way."""
         if command.role not in person.roles:
-            have = ", ".join(sorted(role.value for role in person.roles)) or "no role"
             if Role.VIEWER in person.roles:
                 # An operator who asks for an admin's command may change much else.
                 start = "" if Role.OPERATOR in person.roles else "You may look, but not change: "
-                raise NotAllowed(
-                    f"{start}`/xen {command.word}` needs the {command.role.value} role (you have {have}).",
-                    "Ask an admin of xenbot.",
-                )
-            raise NotAllowed(*NO_ROLE)
+                sentence = f"`/xen {command.word}` needs the {command.role.value} role (you have {had(person)})."
+                raise lacking(command.role, start + sentence)
+            raise no_role()
         looking = isinstance(command.does, Query)
         if spoken and not looking:
             raise NotAllowed(
@@ -125,7 +127,8 @@ class Desk(Settling):
         if channel in self.channels or (looking and (not channel or channel.startswith("D"))):
             return
         where = "in the channels xenbot was set up for" + (", or in a direct message to it" if looking else "")
-        raise NotAllowed(f"`/xen {command.word}` works {where}.", "Ask an admin of xenbot which channels these are.")
+        which = "Ask an admin of xenbot which channels these are."
+        raise NotAllowed(f"`/xen {command.word}` works {where}.", which, ask=Role.ADMIN)
 
     def context(self, person: Person, channel: str) -> Context:
         """What a handler gets."""
@@ -177,6 +180,21 @@ class Desk(Settling):
                 reason = str(getattr(arguments, "reason", ""))
                 refusal, _record = await self.proposals.propose(await plan(arguments, context), person, channel, reason)
                 return refusal
+
+    async def confirm(self, seen: Plan, person: Person, channel: str, reason: str) -> Message | None:
+        """Asks for what a person has looked over, and confirms it; what is to be told.
+
+        None where things have changed since, so that it is to be asked for anew. Raises as `do`.
+        """
+        held = await self._frozen()
+        if held is not None:
+            return frozen(held)
+        operation = self.proposals.operations[seen.operation]
+        now = await operation.replan(seen, self.facts, self.approval, NOBODY)
+        if drift(seen, ceiling(seen), now):
+            return None
+        refusal, record = await self.proposals.propose(now, person, channel, reason)
+        return refusal if record is None else await self.decisions.confirm_seen(record, person)
 
     async def _frozen(self) -> Freeze | None:
         try:

@@ -35,6 +35,13 @@ class Directory(Names, Protocol):
         """User ids of everyone who holds a role now. Raises NotAllowed when that cannot be found out."""
         ...
 
+    async def some(self, role: Role, most: int) -> tuple[tuple[str, ...], int]:
+        """User ids of at most `most` who hold a role now, and how many others were given it, counted unseen.
+
+        For naming people, never for deciding. Raises NotAllowed when that cannot be found out.
+        """
+        ...
+
 
 class Click(msgspec.Struct, frozen=True):
     """A button pressed, as it came: nothing in it is believed but who pressed what where.
@@ -94,10 +101,13 @@ class Sender(msgspec.Struct, frozen=True):
 
 
 class Review(msgspec.Struct, frozen=True):
-    """What came of a filled-in form: a plan that may now be asked for, or a final answer."""
+    """What came of a filled-in form: a plan that may now be confirmed, or a final answer.
+
+    `seen` is the key by which whoever confirms it says what was looked over, "" for a final answer.
+    """
 
     message: Message
-    may_ask: bool
+    seen: str = ""
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -160,8 +170,11 @@ class FormDesk(Protocol):
         """The plan that would come of it, or the answer. Raises UserError."""
         ...
 
-    async def ask(self, sender: Sender, word: str, values: Mapping[str, str]) -> Message:
-        """Asks for the change, as if it had been typed; says where its card is. Raises UserError."""
+    async def ask(self, sender: Sender, word: str, values: Mapping[str, str], seen: str) -> Message:
+        """Asks for the change, and confirms it where it is still what was `seen`; says what comes now.
+
+        Raises UserError.
+        """
         ...
 
     async def home(self, team: str, user: str) -> Message:

@@ -146,4 +146,5 @@ class Proposals:
             f"This is a {plan.risk.value}-risk job: {needed} {'person' if needed == 1 else 'people'} with the approver"
             f" role must approve it besides you, and {there}.",
             "Ask an admin of xenbot to name approvers.",
+            ask=Role.ADMIN,
         )

@@ -37,14 +37,23 @@ class Questions:
         slot = slot_of(written, several.name)
         they = say("people") if several.kind == "person" else say("{kind}s", kind=several.kind)
         line = say(
-            "{n} {they} are called “{name}”. Which one?", n=len(several.candidates), they=they, name=several.name
+            "{n} {they} are called “{name}”. Which one is {command} for?",
+            n=len(several.candidates),
+            they=they,
+            name=several.name,
+            command=_asked(command),
         )
         hint = say("Or write its UUID instead of the name, for example {uuid}.", uuid=Code(several.candidates[0].uuid))
         return await self._choice(command, written, person, slot, several.candidates, (line, hint))
 
     async def unnamed(self, command: Command, written: Mapping[str, str], person: Person, left: Unnamed) -> Message:
         """All that could have been named, in a menu."""
-        line = say("There are {n} {kind}s, and none was named. Which one?", n=len(left.candidates), kind=left.kind)
+        line = say(
+            "There are {n} {kind}s, and none was named. Which one is {command} for?",
+            n=len(left.candidates),
+            kind=left.kind,
+            command=_asked(command),
+        )
         hint = say("{fix}", fix=Quote(left.fix))
         return await self._choice(command, written, person, left.slot, left.candidates, (line, hint))
 
@@ -85,11 +94,16 @@ class Questions:
             "There is no {kind} called “{name}”. Nearest: {names}", kind=none.kind, name=none.name, names=many(names)
         )
         options = tuple(Option(label=plain(name), value=f"{pick}:{name}") for name in names)
-        parts: list[Part] = [Verdict(line), Select("Did you mean", "pick", options)]
+        parts: list[Part] = [Verdict(line, (_asked(command),)), Select("Did you mean", "pick", options)]
         parts += [Facts(lacking)] if lacking else []
         if none.fix and not lacking:
             parts.append(Small(say("{fix}", fix=Quote(none.fix))))
         return Message(line, tuple(parts))
+
+
+def _asked(command: Command) -> Phrase:
+    """The command that waits for the answer: whoever has typed several must see which one asks back."""
+    return say("{command}", command=Code(f"/xen {command.word}"))
 
 
 def _told_apart(one: Candidate) -> str:

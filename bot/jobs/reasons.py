@@ -34,7 +34,7 @@ class Reasons:
 
     async def after(self, sender: Sender, click_id: int) -> Asking | None:
         """The question why a job was denied, for the person whose click did it."""
-        return await in_words(self._after(sender, click_id))
+        return await in_words(self._after(sender, click_id), self._directory)
 
     async def _after(self, sender: Sender, click_id: int) -> Asking | None:
         click = await self._store.click(click_id)
@@ -55,7 +55,7 @@ class Reasons:
 
     async def explain(self, sender: Sender, key: str, reason: str) -> Message:
         """Adds the reason to the denial: on the card, in the thread, in the audit."""
-        return await in_words(self._explain(sender, key, reason))
+        return await in_words(self._explain(sender, key, reason), self._directory)
 
     async def _explain(self, sender: Sender, key: str, reason: str) -> Message:
         click = await self._store.click(int(key))
@@ -74,7 +74,7 @@ class Reasons:
 
     async def glass(self, sender: Sender, target: str) -> Asking:
         """The question why a job cannot wait for its approval, for a person who may break glass."""
-        return await in_words(self._glass(sender, target))
+        return await in_words(self._glass(sender, target), self._directory)
 
     async def _glass(self, sender: Sender, target: str) -> Asking:
         number = await self._store.job_of(story.job_behind(target))

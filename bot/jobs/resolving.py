@@ -11,9 +11,9 @@ from bot.domain.policy import Person, Role
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import Code, Quote, Who, many, plain, say
 from bot.domain.words import state_word
-from bot.errors import CannotTell, NotAllowed, NotFound, Refused, Unreachable
+from bot.errors import CannotTell, NotFound, Refused, Unreachable
 from bot.jobs import story, undoing
-from bot.jobs.claims import brief
+from bot.jobs.claims import brief, needs
 from bot.jobs.engine import Engine
 from bot.operations.base import Look, Seen
 from bot.operations.ports import Facts
@@ -31,8 +31,7 @@ class Resolving:
     async def resolve(self, number: int, person: Person, verdict: str) -> Message:
         """Looks at the pool, and closes a job that needs a person when what is seen agrees."""
         record = await self.store.job(number)
-        if Role.ADMIN not in person.roles:
-            raise NotAllowed("To resolve a job you need the admin role.", "Ask an admin of xenbot.")
+        needs(person, Role.ADMIN, "resolve a job")
         if record.state is not JobState.NEEDS_ATTENTION:
             raise Refused(
                 f"Job {number} needs nobody: it is {state_word(record.state)}.",

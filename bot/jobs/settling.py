@@ -65,7 +65,7 @@ class Settling:
     async def settle(self, click_id: int) -> Message | None:
         """Judges a stored click once. Raises UserError."""
         try:
-            return await in_words(self._settle(click_id))
+            return await in_words(self._settle(click_id), self.directory)
         except UserError as refusal:
             await self._stays_refused(click_id, refusal)
             raise

@@ -23,8 +23,8 @@ from bot.domain.message import (
 )
 from bot.domain.plan import Plan, Risk
 from bot.domain.record import JobRecord
-from bot.domain.texts import Code, Many, Moment, Phrase, Quote, Span, Who, many, plain, say
-from bot.jobs import deciding, standing
+from bot.domain.texts import Code, Moment, Phrase, Quote, Span, Who, many, plain, say
+from bot.jobs import considering, deciding, standing
 from bot.operations.base import Operation
 from bot.store import Outgoing
 
@@ -41,6 +41,11 @@ def job_behind(value: str) -> str:
 def shown_by(value: str) -> str:
     """What else the value holds: the digest a Confirm was drawn for, the host a menu offers, or nothing."""
     return value.partition(":")[2]
+
+
+def confirming(record: JobRecord) -> str:
+    """The value of a Confirm: which job, and the plan it was drawn for."""
+    return f"{record.target}:{record.digest[:_SHOWN]}"
 
 
 def button(label: str, action: str, record: JobRecord, *, style: str = "", confirm: Phrase | None = None) -> Button:
@@ -88,11 +93,11 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
     match record.state:
         case JobState.PROPOSED:
             headline, mark = record.plan.title, Mark.PLAIN
-            parts += [*_considerations(record), *standing.table(record.plan, operation)]
+            parts += [*considering.considered(record), *standing.table(record.plan, operation)]
             ask = say("Start now: {title}?", title=record.plan.title)
             confirm = ask if record.approvers_needed == 0 else None
             go = button("Confirm", "confirm", record, style="primary", confirm=confirm)
-            go = msgspec.structs.replace(go, target=f"{record.target}:{record.digest[:_SHOWN]}")
+            go = msgspec.structs.replace(go, target=confirming(record))
             parts.append(Choices((go, button("Withdraw", "withdraw", record))))
             if record.plan.others and operation.retarget is not None:
                 options = tuple(
@@ -101,7 +106,7 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
                 parts.append(Select("Other host", "retarget", options))
         case JobState.AWAITING_APPROVAL:
             headline, mark = say("Approval needed: {title}", title=record.plan.title), Mark.WAITING
-            parts += [*_considerations(record), *standing.table(record.plan, operation)]
+            parts += [*considering.considered(record), *standing.table(record.plan, operation)]
             parts.append(Facts((_needs(record),)))
             parts.append(Choices(_deciding(record)))
         case JobState.QUEUED:
@@ -165,37 +170,11 @@ def _beside(record: JobRecord) -> list[Phrase]:
     return found
 
 
-def _considerations(record: JobRecord) -> list[Part]:
-    plan = record.plan
-    lines: list[Phrase] = [say("{why}.", why=plan.chosen)] if plan.chosen is not None else []
-    if plan.risk_reasons:
-        lines.append(say("Why it is risky: {reasons}", reasons=Many(plan.risk_reasons)))
-    if record.reason:
-        lines.append(say("Reason given: “{reason}”", reason=Quote(record.reason)))
-    lines += plan.after
-    if plan.estimate_s:
-        lines.append(standing.estimate(plan.estimate_s, plan.estimate_least_s))
-    parts: list[Part] = [Facts(tuple(lines))] if lines else []
-    parts.append(Checks(plan.checks))
-    if record.state is JobState.PROPOSED and record.approvers_needed:
-        needed = people(record.approvers_needed)
-        parts.append(Facts((say("After you confirm it, {n} with the approver role must approve.", n=needed),)))
-    # With another host chosen it was planned, and checked, once more.
-    checked = max([record.created_at, *(one.at for one in record.decisions if one.verdict == "retarget")])
-    parts.append(Small(say("Checked {when}; checked again before it starts.", when=Moment(checked))))
-    return parts
-
-
-def people(count: int) -> Phrase:
-    """A number of people, in words."""
-    return say("one person") if count == 1 else say("{n} people", n=count)
-
-
 def _needs(record: JobRecord) -> Phrase:
     missing = record.approvers_needed - len(record.approved_by)
     return say(
         "Needs {n} with the approver role other than {who} · until {when}",
-        n=people(missing),
+        n=considering.people(missing),
         who=Who(record.requester),
         when=Moment(record.expires_at),
     )

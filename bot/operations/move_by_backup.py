@@ -20,7 +20,7 @@ from bot.domain.plan import LockKey, Plan, Target
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord
 from bot.domain.restores import Restored, RestoreFacts
-from bot.domain.texts import Phrase, Size, Span, plain, say
+from bot.domain.texts import Phrase, Size, plain, say
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.operations import backup, restore
 from bot.operations.backup_room import ROOM
@@ -121,7 +121,7 @@ def decide(
         risk_reasons=risk.reasons,
         steps=steps(read, there, ready, sr, expected(read, place), tools=tools),
         locks=tuple(_locks(read, there)),
-        after=tuple(_after(read, there, outage)),
+        after=tuple(_after(read, there)),
         estimate_s=sum(seconds) + (RESTART_S if outage else 0.0),
         names=_names(read, there),
         approvers=risk.approvers,
@@ -144,12 +144,10 @@ def _names(read: BackupFacts, there: RestoreFacts) -> dict[str, str]:
     return here | {host.uuid: host.name for host in read.hosts} | restore.names_in(there)
 
 
-def _after(read: BackupFacts, there: RestoreFacts, outage: float) -> Iterator[Phrase]:
-    """What happens, how long the guest is away, what will be new, and what is left to be done."""
+def _after(read: BackupFacts, there: RestoreFacts) -> Iterator[Phrase]:
+    """What happens, what will be new, and what is left to be done; how long the guest is away is told as a risk."""
     vm = read.vm.name
-    running = read.vm.power_state is PowerState.RUNNING
-    if running:
-        yield say("Outage: {vm} is off for about {time}, until its copy has booted.", vm=vm, time=Span(outage))
+    if read.vm.power_state is PowerState.RUNNING:
         always = (
             "Whatever goes wrong, and if you cancel, {vm} is started again in {pool} first thing, once its copy"
             " certainly does not run. It never runs twice."

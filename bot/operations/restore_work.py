@@ -151,12 +151,18 @@ class RestoreWork:
         """Gives what was imported the mark of the job. An archive of several guests is none of ours."""
         found = await self._restoring.arrived(errand.pool, errand.task, before)
         if len(found) != 1:
-            raise Refused(f"The archive made {len(found)} guests instead of one.", "What it made is removed again.")
+            raise Refused(
+                f"The archive made {len(found)} guests instead of one.",
+                "Choose another backup: what this one made is removed again.",
+            )
         now = await self._restoring.restored(errand.pool, found[0])
         (wanted,) = errand.step.call.options
         # Storage may round a size up.
         if set(now.disks) != set(wanted) or any(now.sizes[place] < int(size) for place, size in wanted.items()):
-            raise Refused("The archive made other disks than its manifest says.", "What it made is removed again.")
+            raise Refused(
+                "The archive made other disks than its manifest says.",
+                "Choose another backup: what this one made is removed again.",
+            )
         await self._restoring.mark(errand.pool, found[0], _mark(errand), before)
 
     async def _clear(self, errand: Errand) -> None:

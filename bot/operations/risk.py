@@ -185,7 +185,7 @@ def assess_move_by_backup(
     factors = [*_tags(read, approval)]
     twin = say("{vm} exists twice from then on, with one name and the same addresses", vm=vm.name)
     factors.append(Factor(Risk.MEDIUM, twin))
-    why = say("{vm} is off for about {time}", vm=vm.name, time=Span(outage))
+    why = say("{vm} is off for about {time}, until its copy has booted", vm=vm.name, time=Span(outage))
     factors.append(Factor(Risk.HIGH, why if outage else say("{vm} moves to another pool for good", vm=vm.name)))
     factors += narrow(there.sr, left)
     return _assessed(factors, [read, there], approval, None)

@@ -149,7 +149,7 @@ def _checks(move: Moved, source: Restored, copy: Restored | None, power: PowerFa
     elif source.power_state is not PowerState.HALTED:
         state = say(power_word(source.power_state))
         fact = say("{vm} of {pool} is {state}", vm=vm, pool=power.pool.name, state=state)
-        yield blocked("power", "The source", fact, say("It runs already: find out who started it."))
+        yield blocked("power", "The source", fact, say("Find out who started it: it runs already."))
     if copy is None:
         yield warning("copy", "The copy", say("the copy on {host} is gone already", host=host))
         return

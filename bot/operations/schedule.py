@@ -181,7 +181,9 @@ def _covers(covered: Covered, guests: Sequence[str]) -> Check:
     if guests:
         return fine("guests", "Guests", counted(len(guests), "guest now", "guests now"))
     fact = say("no guest has the tag {tag} now", tag=covered.tag)
-    return warning("guests", "Guests", fact, say("A guest that gets it later is backed up from the next run on."))
+    return warning(
+        "guests", "Guests", fact, say("Give it to the guests that are meant: each is backed up from the next run on.")
+    )
 
 
 def _alone(covered: Covered, others: Sequence[Schedule]) -> Check:

@@ -62,7 +62,7 @@ def _live(read: NfsFacts) -> Check:
         return blocked(key, title, say("the coordinator {host} does not answer", host=lead.name), fix)
     if away:
         fact = say("{hosts}: no answer, so nobody looked from there", hosts=_hosts(away))
-        return warning(key, title, fact, say("It is plugged there when the host is back; try it then."))
+        return warning(key, title, fact, say("Try it once the host is back: it is plugged there then."))
     return fine(key, title, say("every host answers"))
 
 

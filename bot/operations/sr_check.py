@@ -92,9 +92,14 @@ def _kind(read: SrFacts) -> Check:
     words = _NO_DISKS.get("iso" if read.content == "iso" else sr.type)
     if words is not None:
         fact = say("{sr} is " + words + ": nobody can make a disk there", sr=sr.name)
-        return blocked(key, title, fact, say("None: there is nothing to be tried."))
+        return blocked(key, title, fact, say("Choose storage that holds disks of guests."))
     if read.features and _MAKES not in read.features:
-        return blocked(key, title, say("no disk can be made on storage of type {type}", type=sr.type), say("None."))
+        return blocked(
+            key,
+            title,
+            say("no disk can be made on storage of type {type}", type=sr.type),
+            say("Choose storage of another type."),
+        )
     if _SNAPSHOTS not in read.features:
         return fine(key, title, say("{type} takes disks but no snapshots, so none is tried", type=sr.type))
     return fine(key, title, say("{type} takes disks and snapshots", type=sr.type))

@@ -30,7 +30,7 @@ class Trouble(msgspec.Struct, frozen=True):
 _MEANINGS: Final[dict[int, tuple[str, str]]] = {
     16: ("the storage is in use", "Wait until the work on it has ended, then try again."),
     24: ("the disk is in use", "Wait until the work on it has ended, or see which guest has it."),
-    37: ("the storage is locked", "Other work goes on there; try again in a minute."),
+    37: ("the storage is locked", "Try again in a minute: other work goes on there."),
     38: ("its driver cannot do that", "Use storage of another type for it."),
     39: ("the storage is not empty", "Move or delete what is in it first."),
     40: ("its content could not be listed", "See that {server} answers, then rescan {place}."),
@@ -45,7 +45,7 @@ _MEANINGS: Final[dict[int, tuple[str, str]]] = {
         "Ask for another version ({words}), or turn this one on at {server}.",
     ),
     73: ("{place} could not be mounted", "Look at the export and the NFS services on {server}."),
-    74: ("the folder could not be unmounted", "Something still uses it: see which guest or mount that is."),
+    74: ("the folder could not be unmounted", "See which guest or mount still uses it."),
     75: ("the storage is attached already", "Nothing has to be done; should it not work, plug {place} again."),
     76: ("a folder could not be deleted", "Look at the rights and the space on {server}."),
     78: ("a disk could not be made", "Look at {place}: is it writable, and is there space?"),
@@ -66,7 +66,7 @@ _MEANINGS: Final[dict[int, tuple[str, str]]] = {
     107: ("nobody said which LUN is meant", "Name the LUN."),
     108: (
         "no NFS service answers on {server} (port 2049)",
-        "On {server}: start it, with its portmapper ({services}), and let that host through the firewall.",
+        "Start it on {server}, with its portmapper ({services}), and let that host through the firewall.",
     ),
     109: ("the chain of snapshots is too long", "Delete old snapshots of the guest, and let the storage coalesce."),
     110: ("a disk could not be resized", "Look at the space on {place}."),

@@ -69,7 +69,7 @@ def _check(backup: Backup) -> Check:
     key, title = f"backup:{backup.id}", "Backup"
     if backup.state is BackupState.GONE:
         fact = say("{id} is no longer in the archive", id=Code(backup.id))
-        return blocked(key, title, fact, say("{list} shows what is there.", list=Code("/xen backups")))
+        return blocked(key, title, fact, say("See what is there: {list}.", list=Code("/xen backups")))
     if backup.state is BackupState.DAMAGED:
         return warning(key, title, say("{id} was found damaged before; it is looked at anew", id=Code(backup.id)))
     return fine(

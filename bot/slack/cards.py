@@ -23,7 +23,8 @@ from slack_sdk.models.blocks import (
 from bot.domain import message as said
 from bot.domain.message import Mark, Message
 from bot.domain.plan import SIGNS, Check, Grade
-from bot.domain.texts import Phrase, Span, many, plain, say
+from bot.domain.texts import Phrase, Quote, Span, Who, many, plain, say
+from bot.errors import UserError
 from bot.slack import controls, fallback, richtext
 
 BLOCK_LIMIT = 50
@@ -66,9 +67,33 @@ def render_bare(message: Message) -> Rendered:
 
 
 def render_refusal(sentence: str, fix: str = "") -> Rendered:
-    """A ready sentence and what to do next: an error as a person reads it."""
+    """A ready sentence and what to do next."""
     lines = [richtext.sentence(text) for text in (sentence, fix) if text]
     text = " ".join(fallback.sentence(part) for part in (sentence, fix) if part)
+    return _refusal(text, lines)
+
+
+def render_error(refusal: UserError) -> Rendered:
+    """An error as a person reads it, with the people to ask where it names some.
+
+    Slack notifies nobody who is mentioned in an answer that one person alone sees.
+    """
+    if not refusal.whom:
+        return render_refusal(refusal.message, refusal.fix)
+    ask = to_ask(refusal)
+    text = f"{fallback.sentence(refusal.message)} {fallback.mrkdwn(ask)}"
+    return _refusal(text, [richtext.sentence(refusal.message), richtext.section(ask)])
+
+
+def to_ask(refusal: UserError) -> Phrase:
+    """What to do about an error that names people to ask."""
+    fix, who = Quote(refusal.fix.removesuffix(".")), many([Who(one) for one in refusal.whom])
+    if not refusal.others:
+        return say("{fix}: {who}.", fix=fix, who=who)
+    return say("{fix}: {who} and {n} more.", fix=fix, who=who, n=refusal.others)
+
+
+def _refusal(text: str, lines: list[RichTextSectionElement]) -> Rendered:
     return Rendered(text, [RichTextBlock(elements=lines, block_id="refusal").to_dict()])
 
 

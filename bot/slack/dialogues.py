@@ -19,7 +19,7 @@ from bot.domain.texts import say
 from bot.errors import UserError
 from bot.jobs.ports import FormDesk, ReasonDesk, Sender
 from bot.slack import modals
-from bot.slack.cards import Rendered, render, render_refusal
+from bot.slack.cards import Rendered, render, render_error, render_refusal
 from bot.slack.faults import CALL_ERRORS, code_of
 from bot.slack.modals import Kept
 from bot.slack.payloads import Query, Submission
@@ -120,7 +120,7 @@ class Dialogues:
     def waiting(self, handed_in: Submission) -> dict[str, Any]:
         """The view for as long as the outcome is not there."""
         lines = {modals.FORM: "Asking the pool …", modals.WHY: "Telling it …", modals.GLASS: "Breaking the glass …"}
-        line = lines.get(handed_in.callback, "Asking for it …")
+        line = lines.get(handed_in.callback, "Confirming it …")
         return modals.waiting(self._desk.title(handed_in.kept.word), line)
 
     async def outcome(self, handed_in: Submission) -> dict[str, Any]:
@@ -129,11 +129,12 @@ class Dialogues:
 
         async def looked_over() -> dict[str, Any]:
             review = await self._desk.review(sender, word, handed_in.values)
-            kept = Kept(word, sender.channel, handed_in.values) if review.may_ask else None
+            kept = Kept(word, sender.channel, handed_in.values, review.seen) if review.seen else None
             return self._said(word, _rendered(review.message), kept=kept)
 
         async def asked_for() -> dict[str, Any]:
-            return self._said(word, _rendered(await self._desk.ask(sender, word, handed_in.kept.values)))
+            kept = handed_in.kept
+            return self._said(word, _rendered(await self._desk.ask(sender, word, kept.values, kept.seen)))
 
         async def explained() -> dict[str, Any]:
             reason, key = handed_in.values.get(modals.REASON, ""), handed_in.kept.values["key"]
@@ -168,7 +169,7 @@ class Dialogues:
         try:
             return await made()
         except UserError as refusal:
-            return self._said(word, render_refusal(refusal.message, refusal.fix))
+            return self._said(word, render_error(refusal))
         except Exception:  # the edge: a person gets a sentence and a number, the log the rest
             mark = secrets.token_hex(4)
             log.exception("dialogue_broke", word=word, mark=mark)

@@ -15,6 +15,7 @@ from bot.errors import UserError
 from bot.jobs import home
 from bot.jobs.ports import FormDesk
 from bot.slack import modals
+from bot.slack.cards import to_ask
 from bot.slack.faults import CALL_ERRORS, code_of
 
 log = structlog.get_logger(__name__)
@@ -94,7 +95,8 @@ class Homes:
             return await self._desk.home(*person)
         except UserError as refusal:
             line = say("{why}", why=Quote(refusal.message))
-            return Message(line, (Verdict(line), Facts((say("{fix}", fix=Quote(refusal.fix)),) if refusal.fix else ())))
+            fix = to_ask(refusal) if refusal.whom else say("{fix}", fix=Quote(refusal.fix))
+            return Message(line, (Verdict(line), Facts((fix,) if refusal.fix else ())))
 
     async def _publish(self, person: tuple[str, str], made: Message) -> None:
         view = modals.home(home.stamped(made, self._clock()))

@@ -46,11 +46,12 @@ _SUGGESTED = frozenset(_HINTS)
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a view keeps for its own submission: the command, where it was typed, the values given so far."""
+    """What a view keeps for its own submission: the command, where it was typed, the values given, the plan seen."""
 
     word: str
     channel: str
     values: dict[str, str] = {}
+    seen: str = ""
 
 
 def waiting(title: str, line: str) -> dict[str, Any]:
@@ -67,10 +68,10 @@ def form(asked: Form, kept: Kept) -> dict[str, Any]:
 
 
 def said(title: str, rendered: Rendered, *, kept: Kept | None = None) -> dict[str, Any]:
-    """A message in a dialogue; with `kept`, a plan that may be asked for."""
+    """A message in a dialogue; with `kept`, a plan that may be confirmed."""
     if kept is None:
         return _view(title, rendered.blocks, close="Close")
-    return _view(title, rendered.blocks, callback=REVIEW, submit="Ask for it", kept=kept)
+    return _view(title, rendered.blocks, callback=REVIEW, submit="Confirm", kept=kept)
 
 
 def asking(question: Asking, callback: str, channel: str, message_ts: str = "") -> dict[str, Any]:
@@ -97,14 +98,15 @@ def home(message: Message) -> dict[str, Any]:
 
 def options(choices: tuple[Choice, ...]) -> list[dict[str, Any]]:
     """Options for a type-ahead field."""
-    return [
-        Option(
-            text=PlainTextObject(text=cut(choice.label, _OPTION_LIMIT), emoji=False),
-            value=choice.value,
-            description=PlainTextObject(text=cut(choice.note, _OPTION_LIMIT), emoji=False) if choice.note else None,
-        ).to_dict()
-        for choice in choices
-    ]
+    return [_option(choice).to_dict() for choice in choices]
+
+
+def _option(choice: Choice) -> Option:
+    return Option(
+        text=PlainTextObject(text=cut(choice.label, _OPTION_LIMIT), emoji=False),
+        value=choice.value,
+        description=PlainTextObject(text=cut(choice.note, _OPTION_LIMIT), emoji=False) if choice.note else None,
+    )
 
 
 def _view(
@@ -141,7 +143,10 @@ def _element(field: Field) -> InputInteractiveElement:
     match field.kind:
         case kind if kind in _SUGGESTED:
             hint = _plain(_HINTS[kind])
-            return ExternalDataSelectElement(action_id=field.name, placeholder=hint, min_query_length=0)
+            only = _option(field.only) if field.only is not None else None
+            return ExternalDataSelectElement(
+                action_id=field.name, placeholder=hint, min_query_length=0, initial_option=only
+            )
         case FieldKind.NUMBER:
             return NumberInputElement(action_id=field.name, is_decimal_allowed=False, min_value="1")
         case FieldKind.YES:

@@ -101,11 +101,29 @@ class People:
 
     async def holders(self, role: Role) -> frozenset[str]:
         """User ids of everyone who holds a role now, deactivated people and guests left out."""
+        return frozenset([user for user in await self._given(role) if await self._counts(user)])
+
+    async def some(self, role: Role, most: int) -> tuple[tuple[str, ...], int]:
+        """User ids of at most `most` who hold a role now, and how many others were given it.
+
+        The others are not looked up, since a role may be that of a user group of hundreds.
+        """
+        given = await self._given(role)
+        found: list[str] = []
+        for place, user in enumerate(given):
+            if len(found) == most:
+                return tuple(found), len(given) - place
+            if await self._counts(user):
+                found.append(user)
+        return tuple(found), 0
+
+    async def _given(self, role: Role) -> list[str]:
+        """Everyone who was given a role or one that includes it, as the configuration and Slack's groups say."""
         giving = [named for named in Role if role in held(frozenset({named}))]
         found: set[str] = set()
         for identity in _flat(self._named[named] for named in giving):
             found |= await self._members(identity) if is_group(identity) else {identity}
-        return frozenset([user for user in sorted(found) if await self._counts(user)])
+        return sorted(found)
 
     async def names(self, user: str) -> tuple[str, ...]:
         """What somebody is called now, full name first, deactivated people included; empty where Slack does not tell.

@@ -12,7 +12,7 @@ import structlog
 from bot.domain.message import Message
 from bot.errors import UserError
 from bot.slack.answers import Answers
-from bot.slack.cards import Rendered, render, render_refusal
+from bot.slack.cards import Rendered, render, render_error, render_refusal
 from bot.slack.errands import Errands
 from bot.slack.payloads import Place
 
@@ -77,7 +77,7 @@ async def outcome(work: Piece, kind: str, *, tables: bool = True) -> Rendered | 
         message = await work()
         return render(message, tables=tables) if message is not None else None
     except UserError as refusal:
-        return render_refusal(refusal.message, refusal.fix)
+        return render_error(refusal)
     except Exception:  # the edge: a person gets a sentence and a number, the log the rest
         mark = secrets.token_hex(4)
         log.exception("slack_work_broke", kind=kind, mark=mark)

@@ -34,10 +34,9 @@ def test_migrate_without_words_is_filled_in_and_looked_over(person: Person, stor
     expect(dialog.get_by_text("checks passed")).to_be_visible(timeout=ARRIVES_MS)
     person.page.screenshot(path=shots / "dialogue-review.png")
     assert story.guest("centos54")["host"] == "xenserver1"
-    dialog.get_by_role("button", name="Ask for it").click()
-    expect(dialog.get_by_text("waits for your Confirm")).to_be_visible(timeout=ARRIVES_MS)
+    dialog.get_by_role("button", name="Confirm").click()
+    expect(dialog.get_by_text("is checked once more and then starts")).to_be_visible(timeout=ARRIVES_MS)
     dialog.get_by_role("button", name="Close").first.click()
-    person.presses_and_says_yes(person.sees("Migrate centos54", "kernel update", private=False), "Confirm")
     person.sees("centos54 now runs on xenserver3", private=False)
 
 
@@ -52,9 +51,10 @@ def test_how_much_is_verified_is_one_choice_of_two(person: Person) -> None:
     dialog.get_by_role("radio", name="Only a random part").check()
     expect(full).not_to_be_checked()
     choose(dialog, "Backup", "cent", "centos54")
-    dialog.get_by_role("button", name="Look it over").click()
-    expect(dialog.get_by_text("picked at random")).to_be_visible(timeout=ARRIVES_MS)
-    dialog.get_by_role("button", name="Cancel").first.click()
+    dialog.get_by_role("button", name="Go on").click()
+    expect(dialog.get_by_text("is checked once more and then starts")).to_be_visible(timeout=ARRIVES_MS)
+    dialog.get_by_role("button", name="Close").first.click()
+    person.sees("of centos54 is whole", private=False)
 
 
 def test_home_shows_the_pools_and_opens_a_dialogue(person: Person, tmp_path: Path) -> None:

@@ -26,6 +26,6 @@ def test_a_red_check_on_a_phone_names_the_worst_first_and_mends_it(
     person.types("/xen pool-check experiment")
     card = person.sees("2 things need you", "nfs-vhd is not attached to xenserver3", "97 % full", private=True)
     person.page.screenshot(path=shots_folder(tmp_path) / "pool-check-red-phone.png", animations="disabled")
-    person.presses(card, "Attach")
+    person.presses(card, "Attach nfs-vhd to xenserver3")
     person.presses_and_says_yes(person.sees("Attach nfs-vhd to xenserver3", private=False), "Confirm")
     person.sees("nfs-vhd is attached to xenserver3", private=False)

@@ -63,7 +63,7 @@ async def press(lab: StoryLab, shown: dict[str, Any], label: str, who: str = "op
     )
 
 
-async def test_migrate_without_words_is_filled_in_looked_over_and_asked_for(lab: StoryLab) -> None:
+async def test_migrate_without_words_is_filled_in_looked_over_and_confirmed_there(lab: StoryLab) -> None:
     assert (await lab.xen("migrate"))["ok"]
     form = await view(lab, "Guest", "Host", "Reason")
     assert names(await options(lab, form["id"], "vm", "cent")) == ["centos54"]
@@ -82,10 +82,9 @@ async def test_migrate_without_words_is_filled_in_looked_over_and_asked_for(lab:
     review = await view(lab, "Migrate centos54: xenserver1 → xenserver3", "checks passed", "low risk")
     assert (await lab.guest("centos54"))["host"] == "xenserver1"
     assert (await lab.call("views.submit", "operator", view_id=review["id"], values={}))["ok"]
-    await view(lab, "waits for your Confirm")
-    card = await lab.sees("Migrate centos54", "kernel *update*", "Confirm", private=False)
-    await lab.press(card, "Confirm")
-    await lab.sees("centos54 now runs on xenserver3", private=False)
+    await view(lab, "Confirmed. Job 1 is checked once more and then starts")
+    card = await lab.sees("centos54 now runs on xenserver3", "kernel *update*", private=False)
+    assert "Confirmed by" in strings(card)
 
 
 async def test_a_plan_that_cannot_be_is_told_in_the_dialogue_with_every_reason(lab: StoryLab) -> None:
@@ -133,10 +132,9 @@ async def test_home_shows_what_waits_and_leads_into_a_dialogue(lab: StoryLab) ->
     hard = {"hard": {"hard": {"type": "checkboxes", "selected_options": [_yes(form)]}}}
     values = {**chosen("vm", guest), **hard, **typed("reason", None)}
     await lab.call("views.submit", "operator", view_id=form["id"], values=values)
-    review = await view(lab, "Cut the power of winxp", "high risk")
+    review = await view(lab, "Cut the power of winxp", "high risk", "After you confirm it, one person")
     await lab.call("views.submit", "operator", view_id=review["id"], values={})
-    card = await lab.sees("Cut the power of winxp", "Confirm", private=False)
-    await lab.press(card, "Confirm")
+    await view(lab, "Confirmed. Job 1 needs approval now")
     await lab.sees("Approval needed: Cut the power of winxp")
     await lab.call("lab.home", "approver")
     await home(lab, "1 job waits for you", "Cut the power of winxp", who="approver")

@@ -41,7 +41,7 @@ TOGETHER: tuple[tuple[tuple[Callable[[Pool], tuple[str, str]], str, Any, tuple[s
             _host(),
             "software_version",
             {"product_brand": "XenServer", "product_version": "8.3.0", "build_number": "7"},
-            ("Versions", "xenserver3 runs XenServer 8.3.0 (7)", "bring every host to it"),
+            ("Versions", "xenserver3 runs XenServer 8.3.0 (7)", "bring every host to"),
         ),
         (_the_pool, "other_config", {"rolling_upgrade_in_progress": ""}, ("a rolling upgrade is in progress",)),
         (_host(), "pending_guidances", ["reboot_host"], ("Updates", "xenserver3 still has to: reboot host")),
@@ -212,7 +212,11 @@ async def test_what_hands_and_machines_broke_is_found_and_gone_once_it_is_mended
         *("“before the upgrade” of centos54", "“[XO Backup Nightly] centos54” of centos54", "left by a backup"),
         *("disks on nfs-vhd belong to no guest", "Look what they hold"),
         *("layer 20 on nfs-vhd is a chain of 21 images", "9 images on nfs-vhd wait to be merged"),
-        *("CDs in drives", "is in the drive of centos54, which cannot move to xenserver3 with it", "Eject"),
+        *(
+            "CDs in drives",
+            "is in the drive of centos54, which cannot move to xenserver3 with it",
+            "Eject from centos54",
+        ),
         *("Disks held by dom0", "half copied is attached to a control domain"),
         *("Alerts of a day", "paths to storage are missing", "crashed"),
         "nfs-vhd has no plug (PBD) in xenserver3",
@@ -263,8 +267,8 @@ async def test_a_storage_without_its_plug_comes_first_and_its_button_mends_it(la
     await lab.lab("datacentre", do="unplug_pbd", sr="nfs-vhd", host="xenserver3")
     card = await check(lab, "1 thing needs you", "nfs-vhd is not attached to xenserver3")
     await lab.xen("pool-check experiment")
-    card = await lab.sees("nfs-vhd is not attached to xenserver3", "Attach", private=True)
-    await lab.press(card, "Attach")
+    card = await lab.sees("nfs-vhd is not attached to xenserver3", private=True)
+    await lab.press(card, "Attach nfs-vhd to xenserver3")
     plan = await lab.sees("Attach nfs-vhd to xenserver3", "Confirm", private=False)
     await lab.press(plan, "Confirm")
     await lab.sees("nfs-vhd is attached to xenserver3", private=False)
@@ -304,8 +308,8 @@ async def test_what_a_backup_could_not_remove_is_found_and_its_button_removes_th
     )
     await lab.lab("datacentre", do="clear_faults")
     await lab.xen("pool-check experiment")
-    card = await lab.sees("left its snapshot of centos54", "Remove", private=True)
-    await lab.press(card, "Remove")
+    card = await lab.sees("left its snapshot of centos54", private=True)
+    await lab.press(card, "Remove snapshot of centos54")
     plan = await lab.sees("Remove what job", "Confirm", private=False)
     await lab.press(plan, "Confirm")
     await lab.sees("Done: Remove what job", private=False)

@@ -19,7 +19,7 @@ async def added(lab: StoryLab) -> None:
 async def test_a_mount_that_is_refused_is_explained_mended_and_done(lab: StoryLab) -> None:
     await nfs(lab, rpcbind="stopped")
     await lab.xen(ASKED.replace(" to experiment", ""), who="admin")
-    which = await lab.sees("There are 4 pools, and none was named. Which one?", who="admin", private=True)
+    which = await lab.sees("There are 4 pools, and none was named. Which one is", who="admin", private=True)
     assert "Or add" in strings(which)
     await lab.choose(which, "experiment", who="admin")
     no = await lab.sees("cannot be added to experiment", "mount returned 32", who="admin", private=True)

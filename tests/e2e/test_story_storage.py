@@ -153,7 +153,7 @@ async def test_an_sr_of_two_hosts_does_not_say_which_is_meant_and_another_pool_i
     await lab.xen("migrate web-local sr nfs-vhd")
     await lab.sees("does not say which host is meant", "to <host>", private=True)
     await lab.xen("migrate web-local sr Local storage")
-    await lab.sees("Local storage", "Which one?", "on xenserver1", "on xenserver3", private=True)
+    await lab.sees("Local storage", "Which one is", "on xenserver1", "on xenserver3", private=True)
     sr = await asyncio.to_thread(sr_of, lab, "xenserver1")
     await lab.xen(f"migrate web-local to xenserver4 sr {sr}")
     await lab.sees("is in another pool", "/xen move-by-backup", private=True)

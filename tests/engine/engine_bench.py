@@ -74,6 +74,10 @@ class World:
     async def holders(self, role: Role) -> frozenset[str]:
         return frozenset(user for user, roles in self.roles.items() if role in held(roles))
 
+    async def some(self, role: Role, most: int) -> tuple[tuple[str, ...], int]:
+        found = sorted(await self.holders(role))
+        return tuple(found[:most]), len(found[most:])
+
     # Facts
     async def whereabouts(self, pool: str, vm: str) -> Whereabouts:
         if self.silent:

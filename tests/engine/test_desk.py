@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from engine_bench import ADMIN, APPROVER, OPERATOR, SECOND, Bench, World
+from engine_bench import ADMIN, APPROVER, GLASS, OPERATOR, SECOND, Bench, World
 
 from bot.commands import Registry
 from bot.domain.job import JobState
 from bot.domain.message import Button, Choices, Facts, Message, Verdict
 from bot.domain.plan import Risk
 from bot.domain.texts import Moment, Who, plain, say
-from bot.errors import DirectorySilent, NotAllowed, NotFound, Refused
+from bot.errors import Ambiguous, Candidate, DirectorySilent, NotAllowed, NotFound, Refused, Unnamed
 from bot.jobs.counter import Counter
 from bot.jobs.desk import Desk
-from bot.jobs.ports import Sender
+from bot.jobs.ports import Sender, Words
 from bot.metrics import Metrics
 
 
@@ -30,13 +30,13 @@ class NoPools:
         raise NotFound("guest", text)
 
 
-def desk_of(bench: Bench) -> Desk:
+def desk_of(bench: Bench, registry: Registry | None = None) -> Desk:
     return Desk(
         bench.store,
         NoPools(),  # type: ignore[arg-type]  # only pools() is asked here
         bench.world,  # type: ignore[arg-type]  # of the facts only what the engine's tests need
         bench.world,
-        Registry.discover(),
+        registry or Registry.discover(),
         bench.proposals,
         bench.decisions,
         bench.control,
@@ -110,12 +110,52 @@ async def test_a_choice_is_carried_out_once_and_refusing_it_is_audited(bench: Be
     assert [answer is not None for answer in answers].count(True) == 1
 
 
+async def test_a_question_back_names_the_command_that_waits_for_its_answer(bench: Bench) -> None:
+    questions, person = desk_of(bench).questions, await bench.world.person("T", OPERATOR)
+    migrate = Registry.discover().find("migrate")
+    two = [Candidate("v1", "twin", "on host1"), Candidate("v2", "twin", "on host2")]
+    which = await questions.which(migrate, {"vm": "twin"}, person, Ambiguous("guest", "twin", two))
+    assert plain(which.summary) == "2 guests are called “twin”. Which one is /xen migrate for?"
+    left = await questions.unnamed(migrate, {}, person, Unnamed("pool", "pool", two, "Name one."))
+    assert plain(left.summary) == "There are 2 pools, and none was named. Which one is /xen migrate for?"
+    near = await questions.nearest(migrate, {"vm": "web2"}, person, NotFound("guest", "web2", ["web1"]))
+    verdict = near.parts[0]
+    assert isinstance(verdict, Verdict)
+    assert [plain(one) for one in verdict.beside] == ["/xen migrate"]
+
+
 async def test_home_shows_nothing_to_people_without_a_role(bench: Bench, world: World) -> None:
     await bench.propose()
     world.roles["UNO"] = frozenset()
     counter = Counter(desk_of(bench), "C1")
     with pytest.raises(NotAllowed, match="no role"):
         await counter.home("T", "UNO")
+
+
+async def test_a_refusal_for_a_missing_role_names_some_who_have_it_and_counts_the_others(
+    bench: Bench, world: World
+) -> None:
+    desk = desk_of(bench)
+
+    async def refused(text: str, who: str) -> NotAllowed:
+        with pytest.raises(NotAllowed) as refusal:
+            await desk.run(Words("T", who, "C1", text, "", bench.now))
+        return refusal.value
+
+    assert (await refused("freeze", OPERATOR)).whom == (ADMIN,)
+    # An admin may do what an operator may, and so may whoever holds the role beside another one.
+    missing = await refused("cancel 1", SECOND)
+    assert (missing.whom, missing.others) == (tuple(sorted((OPERATOR, APPROVER, ADMIN, GLASS)))[:3], 1)
+    world.roles["UNO"] = frozenset()
+    assert (await refused("status", "UNO")).whom == (ADMIN,)
+    assert (await refused("status", "UNO")).fix.startswith("Ask an admin of xenbot")
+    del world.roles[ADMIN]
+    assert "Nobody has the admin role now" in (await refused("freeze", OPERATOR)).fix
+    world.some = silent  # type: ignore[method-assign,assignment]  # Slack does not answer
+    assert (await refused("freeze", OPERATOR)).whom == ()
+    number = await bench.propose()
+    with pytest.raises(NotAllowed, match="approver role"):
+        await desk.settle(await click(bench, number, "deny", OPERATOR))
 
 
 async def test_the_homes_of_one_moment_are_made_of_one_reading(bench: Bench) -> None:

@@ -36,7 +36,9 @@ def same_pool(facts: MigrationFacts) -> Check:
         return blocked(
             key, title, fact, say("Choose a host of its own pool ({hosts}); {across}.", hosts=many(own), across=across)
         )
-    return blocked(key, title, fact, say("Its own pool has no other host; {across}.", across=across))
+    return blocked(
+        key, title, fact, say("Move it by backup, since its own pool has no other host; {across}.", across=across)
+    )
 
 
 def elsewhere(facts: MigrationFacts) -> Check:
@@ -45,7 +47,11 @@ def elsewhere(facts: MigrationFacts) -> Check:
     if vm.host != target.uuid:
         return fine(key, title, say("{vm} is not on {host} yet", vm=vm.name, host=target.name))
     others = [host.name for host in facts.pool_hosts if host.uuid != target.uuid]
-    fix = say("Choose another host: {hosts}.", hosts=many(others)) if others else say("This pool has no other host.")
+    fix = (
+        say("Choose another host: {hosts}.", hosts=many(others))
+        if others
+        else say("Add a host to this pool first: it has no other.")
+    )
     return blocked(key, "Already there", say("{vm} already runs on {host}", vm=vm.name, host=target.name), fix)
 
 

@@ -36,8 +36,8 @@ def cpu_vendor(facts: MigrationFacts) -> Check:
         vendor=target.cpu_vendor,
         model=target.cpu_model,
     )
-    shut = say("It can go there only shut down." if target.pool != vm.pool else "Shut it down and start it there.")
-    fix = say("None while {vm} runs: CPU vendors cannot be mixed. {shut}", vm=vm.name, shut=shut)
+    shut = say("Shut {vm} down first" if target.pool != vm.pool else "Shut {vm} down and start it there", vm=vm.name)
+    fix = say("{shut}: nothing helps while it runs, since CPU vendors cannot be mixed.", shut=shut)
     return blocked(key, "Another CPU vendor", fact, fix)
 
 
@@ -68,7 +68,9 @@ def features(facts: MigrationFacts) -> Check:
         which=which,
     )
     if target.pool != vm.pool:
-        return blocked(key, "Missing CPU features", fact, say("It can go there only shut down."))
+        return blocked(
+            key, "Missing CPU features", fact, say("Shut {vm} down first: it can go there only so.", vm=vm.name)
+        )
     fix = say("Shut {vm} down and start it again: it then starts with what every host of the pool has.", vm=vm.name)
     return blocked(key, "Missing CPU features", fact, fix)
 

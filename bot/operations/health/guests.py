@@ -14,7 +14,7 @@ from bot.domain.words import counted
 from bot.operations import alert_words, cpu_features
 from bot.operations.drivers import Drivers, drivers
 from bot.operations.health.hosts import DAY_S, certificates_end
-from bot.operations.health.row import Item, Row, row
+from bot.operations.health.row import Item, Row, on_button, row
 from bot.operations.survival import Layout, leftover
 
 _AUTO = "other_config:auto_poweron=true"
@@ -124,7 +124,10 @@ def _tools(facts: HealthFacts) -> Row:
     if silent:
         says = say("{n} whose agent does not answer", n=counted(silent, "guest", "guests"))
         items.append(Item("tools:agent", says))
-    fix = say("{command} lists them, those first that gain most.", command=Code("/xen tools"))
+    fix = say(
+        "Install the guest tools inside them, or start their agent; {command} lists those first that gain most.",
+        command=Code("/xen tools"),
+    )
     return row("tools", "Guest tools", items, say("answering in every running guest"), fix)
 
 
@@ -136,7 +139,7 @@ def _modes(facts: HealthFacts) -> Row:
         others = say(" and {n} more", n=len(names) - 1) if len(names) > 1 else say("")
         says = say("{vm}{others} in PV mode", vm=names[0], others=others)
         items.append(Item("modes:pv", says))
-    fix = say("PV mode ends with newer servers: convert such a guest to HVM before the next upgrade.")
+    fix = say("Convert such a guest to HVM before the next upgrade: PV mode ends with newer servers.")
     return row("modes", "PV mode", items, say("no guest depends on it"), fix)
 
 
@@ -167,7 +170,7 @@ def _drives(facts: HealthFacts) -> Row:
                 hosts=many(away[:3]),
             )
             ejects = say("Plan: eject “{cd}” from {vm}", cd=disk.vdi_name, vm=vm.name)
-            button = Button("Eject", "ask", f"eject {vm.uuid}", says=ejects)
+            button = Button(f"Eject from {on_button(vm.name)}", "ask", f"eject {vm.uuid}", says=ejects)
             items.append(Item(f"cd:{vm.uuid}:{disk.userdevice}", says, button=button))
     fix = say("Take out what nobody reads any more.")
     return row("drives", "CDs in drives", items, say("none that keeps a guest on its host"), fix)
@@ -184,7 +187,7 @@ def _paused(facts: HealthFacts) -> Row:
         for vm in facts.vms
         if vm.power_state is PowerState.UNKNOWN
     ]
-    fix = say("Nobody works on it: an operation died half-way, or somebody paused it. Unpause it, or start it anew.")
+    fix = say("Unpause it, or start it anew: nobody works on it. An operation died half-way, or somebody paused it.")
     return row("paused", "Paused guests", items, say("none"), fix)
 
 
@@ -193,7 +196,7 @@ def _auto_start(facts: HealthFacts) -> Row:
         Item(f"auto-start:{uuid}", say("{vm} is marked to start with the pool, and will not", vm=name))
         for uuid, name in facts.unheeded.items()
     ]
-    fix = say("The pool's own mark is missing: set {mark} on the pool, or take it off the guest.", mark=Code(_AUTO))
+    fix = say("Set {mark} on the pool, whose own mark is missing, or take it off the guest.", mark=Code(_AUTO))
     return row("auto-start", "Start with the pool", items, say("every mark has its effect"), fix)
 
 
@@ -210,7 +213,7 @@ def _stuck(facts: HealthFacts) -> Row:
         )
         for one in facts.stuck
     ]
-    fix = say("A restart of the coordinator's toolstack clears it; until then such an object refuses other work.")
+    fix = say("Restart the coordinator's toolstack, which clears it: until then such an object refuses other work.")
     return row("stuck", "Stuck operations", items, say("none"), fix)
 
 
@@ -229,5 +232,5 @@ def _alerts(facts: HealthFacts) -> Row:
         times = say(" ({n} times)", n=count) if count > 1 else say("")
         says = say("{when} {what}{times}", when=Moment(newest[name]), what=alert_words.kind(name), times=times)
         items.append(Item(f"alert:{name}", says, Grade.BLOCKED if loudest[name] == 1 else Grade.WARNING))
-    fix = say("{command} shows what each was about.", command=Code("/xen status <pool>"))
+    fix = say("Read what each was about: {command}.", command=Code("/xen status <pool>"))
     return row("alerts", "Alerts of a day", items, say("none"), fix)

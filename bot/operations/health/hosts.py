@@ -81,7 +81,7 @@ def _enabled(facts: HealthFacts) -> Row:
             why = say(", kept empty for maintenance") if one.host.maintenance else say("")
             says = say("{host} takes no guests{why}", host=one.host.name, why=why)
             items.append(Item(f"enabled:{one.host.uuid}", says))
-    fix = say("Once its work is done: {command}.", command=Code("/xen enable <host>"))
+    fix = say("Enable it once its work is done: {command}.", command=Code("/xen enable <host>"))
     return row("enabled", "Hosts enabled", items, say("every host takes guests"), fix)
 
 
@@ -101,7 +101,9 @@ def _versions(facts: HealthFacts) -> Row:
     if facts.pool.upgrading:
         items.append(Item("upgrading", say("a rolling upgrade is in progress")))
     well = say("{version} everywhere", version=coordinator or "one version")
-    fix = say("The coordinator runs {version}: bring every host to it.", version=coordinator or "another version")
+    fix = say("Bring every host to the version of the coordinator.")
+    if coordinator:
+        fix = say("Bring every host to {version}, which the coordinator runs.", version=coordinator)
     return row("versions", "Versions", items, well, fix)
 
 
@@ -177,7 +179,7 @@ def _vendors(facts: HealthFacts) -> Row:
         if one.host.cpu_vendor not in {"", usual}
     ]
     items += untold(facts, "vendor", say("its CPU"), [one for one in facts.hosts if not one.host.cpu_vendor])
-    fix = say("Guests cannot move between CPU vendors: such a host belongs into a pool of its own.")
+    fix = say("Give such a host a pool of its own: guests cannot move between CPU vendors.")
     return row("cpu-vendor", "CPU vendor", items, say("{vendor} everywhere", vendor=usual or "one vendor"), fix)
 
 
@@ -244,9 +246,7 @@ def _control_load(facts: HealthFacts) -> Row:
     items += untold(facts, "dom0-load", say("the load of dom0"), [one for one in facts.hosts if one.control is None])
     told = [one.control.load for one in facts.hosts if one.control is not None and one.control.load is not None]
     well = say("at most {load}", load=f"{max(told):.1f}") if told else say("this server does not measure it")
-    fix = say(
-        "Disks and networks of its guests wait for dom0: see what runs there, move guests away, do not back up now."
-    )
+    fix = say("See what runs in dom0, move guests away, back up later: disks and networks of its guests wait for dom0.")
     return row("dom0-load", "dom0 load", items, well, fix)
 
 

@@ -12,7 +12,7 @@ from bot.domain.record import JobRecord
 from bot.domain.texts import say
 from bot.domain.words import numbered
 from bot.operations.backup_steps import SNAPSHOT_NAME
-from bot.operations.health.row import Item, Row, row
+from bot.operations.health.row import Item, Row, on_button, row
 
 
 class Jobs(Protocol):
@@ -38,10 +38,10 @@ async def look(facts: HealthFacts, journal: Jobs) -> Row:
         if job.state in FINAL:
             says = say("job {n} left its snapshot of {vm}", n=numbered(job), vm=of)
             plan = say("Plan: remove what job {n} left", n=numbered(job))
-            button = Button("Remove", "ask", f"clean-up {job.number}", says=plan)
+            button = Button(f"Remove snapshot of {on_button(of)}", "ask", f"clean-up {job.number}", says=plan)
             items.append(Item(f"leftover:{one.uuid}", says, button=button if one.guest else None))
         elif job.state is JobState.NEEDS_ATTENTION:
             says = say("job {n} left its snapshot of {vm} and needs a person", n=numbered(job), vm=of)
             items.append(Item(f"leftover:{one.uuid}", says))
-    fix = say("Each slows its guest's disks and fills the storage: remove it once nobody needs it.")
+    fix = say("Remove it once nobody needs it: each slows its guest's disks and fills the storage.")
     return row("leftovers", "Left by xenbot", items, say("nothing"), fix)

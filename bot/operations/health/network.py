@@ -56,7 +56,7 @@ def _bonds(facts: HealthFacts) -> Row:
             )
             grade = Grade.BLOCKED if one.up == 0 else Grade.WARNING
             items.append(Item(f"bond:{one.host}:{one.device}", says, grade))
-    fix = say("The bond works on what is left: mend the missing link before the next one goes.")
+    fix = say("Mend the missing link before the next one goes: the bond works on what is left.")
     well = say("all links up") if facts.bonds else say("there are none")
     return row("bonds", "Bonds", items, well, fix)
 
@@ -76,5 +76,5 @@ def _everywhere(facts: HealthFacts) -> Row:
         if without:
             says = say("{network} is missing on {hosts}", network=network.name, hosts=", ".join(without[:3]))
             items.append(Item(f"network:{network.uuid}", says))
-    fix = say("Guests on it cannot move to such a host: connect the network there.")
+    fix = say("Connect the network there: guests on it cannot move to such a host.")
     return row("networks", "Networks of guests", items, say("on every host"), fix)

@@ -9,10 +9,12 @@ import msgspec
 
 from bot.domain.message import Button
 from bot.domain.plan import WEIGHT, Check, Grade
-from bot.domain.texts import Phrase, say
+from bot.domain.texts import Phrase, clean, say
 from bot.domain.words import counted
 
 _SHOWN = 3
+# Two of them, and what stands between, fit the label of a button.
+_ON_BUTTON = 30
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -55,6 +57,11 @@ class Row(msgspec.Struct, frozen=True):
         # What mends a fault is no advice where nobody knows of one.
         fix = self.fix if any(item.grade is not Grade.UNKNOWN for item in self.items) else None
         return Check(self.key, self.grade, self.title, functools.reduce(_beside, shown), fix)
+
+
+def on_button(name: str) -> str:
+    """A name as it stands on a button that mends one of several things: nobody presses a button without an object."""
+    return clean(name, limit=_ON_BUTTON)
 
 
 def _beside(one: Phrase, other: Phrase) -> Phrase:

@@ -11,7 +11,7 @@ from bot.domain.plan import Grade
 from bot.domain.texts import Code, Phrase, Size, Span, say
 from bot.domain.words import counted
 from bot.operations.health.hosts import DAY_S
-from bot.operations.health.row import Item, Row, row
+from bot.operations.health.row import Item, Row, on_button, row
 
 _FULL = 0.9
 _FILLING = 0.8
@@ -61,14 +61,14 @@ def _plugs(facts: HealthFacts) -> Row:
                 says = say("{sr} has no plug (PBD) in {host}", sr=store.sr.name, host=name)
                 items.append(Item(f"no-plug:{store.sr.uuid}:{uuid}", says, Grade.BLOCKED))
     fix = say(
-        "Guests there lose their disks, others cannot move in: see that the host reaches the server, then attach it."
+        "See that the host reaches the server, then attach it: guests there lose their disks, others cannot move in."
     )
     return row("plugs", "Storage attached", items, say("every storage is attached where it should be"), fix)
 
 
 def _plug_button(sr: Sr, plug: Plug, host: str) -> Button:
     return Button(
-        "Attach",
+        f"Attach {on_button(sr.name)} to {on_button(host)}",
         "ask",
         f"plug {plug.sr} on {plug.host}",
         says=say("Attach {sr} to {host}", sr=sr.name, host=host),
@@ -85,7 +85,7 @@ def _alike(facts: HealthFacts) -> Row:
                 "the hosts reach {sr} with different settings: {keys}", sr=store.sr.name, keys=", ".join(differing)
             )
             items.append(Item(f"alike:{store.sr.uuid}", says))
-    fix = say("Two addresses may be two storages: make every host's plug the same, one host at a time.")
+    fix = say("Make every host's plug the same, one host at a time: two addresses may be two storages.")
     return row("alike", "Storage settings", items, say("the same on every host"), fix)
 
 
@@ -135,7 +135,7 @@ def _promises(facts: HealthFacts) -> Row:
                 size=Size(one.sr.size),
             )
             items.append(Item(f"promised:{one.sr.uuid}", says))
-    fix = say("Nothing fails while there is room: watch the space, or keep fewer disks there.")
+    fix = say("Watch the space, or keep fewer disks there: nothing fails while there is room.")
     return row("promises", "Thin overcommit", items, say("no storage has promised more than it has"), fix)
 
 
@@ -214,7 +214,7 @@ def _snapshots(facts: HealthFacts) -> Row:
         elif age > DAY_S and one.name.startswith(_TOOLS):
             says = say("“{name}” of {vm}, left by a backup {age} ago", name=one.name, vm=of, age=Span(age))
             items.append(Item(f"snapshot:{one.uuid}", says))
-    fix = say("Each keeps old data and slows its disk: delete those that nobody will go back to.")
+    fix = say("Delete those that nobody will go back to: each keeps old data and slows its disk.")
     return row("snapshots", "Old snapshots", items, say("none older than 30 days"), fix)
 
 
@@ -244,4 +244,6 @@ def _held(facts: HealthFacts) -> Row:
 
 
 def _held_fix() -> Phrase:
-    return say("Where no backup or copy runs, an earlier one died: detach them, or their guests will not start.")
+    return say(
+        "Detach them where no backup or copy runs: an earlier one died, and their guests will not start until then."
+    )

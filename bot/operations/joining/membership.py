@@ -20,7 +20,9 @@ def remedy(host: str, pool: str) -> Phrase:
     """How to be rid of what a join left that broke off: the record of the host with that UUID."""
     command = Code(f"xe host-forget uuid={host}")
     return say(
-        "On the coordinator of {pool}, {command} removes that record; then join again.", pool=pool, command=command
+        "Run {command} on the coordinator of {pool}, which removes that record; then join again.",
+        pool=pool,
+        command=command,
     )
 
 
@@ -30,7 +32,7 @@ def rules(facts: JoinFacts) -> Iterator[Rule]:
     name = host.coordinator.name
     yield _alone(facts)
     left = any(one.uuid == host.coordinator.uuid for one in pool.hosts) and not facts.is_member
-    broken = say("A join broke off half-way. {remedy}", remedy=remedy(host.coordinator.uuid, pool.pool.name))
+    broken = say("{remedy} An earlier join broke off half-way.", remedy=remedy(host.coordinator.uuid, pool.pool.name))
     yield rule(
         "left-over",
         "An earlier join",
@@ -47,7 +49,10 @@ def rules(facts: JoinFacts) -> Iterator[Rule]:
         grade=Grade.WARNING,
         mine=say("answers"),
         theirs=say("silent: {hosts}", hosts=listed(silent)) if silent else say("all of {n}", n=len(pool.hosts)),
-        fix=say("What is said of them is as the pool last had it. {check} says more.", check=Code("/xen pool-check")),
+        fix=say(
+            "See to them first ({check}): what is said of them here is as the pool last had it.",
+            check=Code("/xen pool-check"),
+        ),
     )
     yield rule(
         "pool-size",
@@ -65,7 +70,7 @@ def rules(facts: JoinFacts) -> Iterator[Rule]:
         well=host.management is not None,
         mine=text(host.management[0]) if host.management else NONE,
         theirs=text(pool.management[0]) if pool.management else NONE,
-        fix=say("{host} is still booting, or has no management interface: wait, then set one.", host=name),
+        fix=say("Wait until {host} has booted, then give it a management interface if it has none.", host=name),
     )
     yield rule(
         "pooling",
@@ -106,10 +111,12 @@ def _alone(facts: JoinFacts) -> Rule:
     if facts.is_member:
         mine, fix = say("a member already"), say("{host} is a member already: nothing has to be done.", host=name)
     elif host.coordinator.coordinator:
-        fix = say("A coordinator of other hosts cannot join: eject these from its pool first, which wipes them.")
+        fix = say("Eject the other hosts from its pool first, which wipes them: their coordinator cannot join.")
     else:
         mine = say("a member of {pool}", pool=home)
-        fix = say("Only an eject from {pool}, which wipes {host}, lets it join another pool.", host=name, pool=home)
+        fix = say(
+            "Eject {host} from {pool} first, which wipes it: only then it can join another pool.", host=name, pool=home
+        )
     well = len(host.hosts) == 1 and not facts.is_member
     theirs = counted(len(pool.hosts), "host", "hosts")
     judged = rule("alone", "Other hosts", well=well, mine=mine, theirs=theirs, fix=fix)
@@ -126,7 +133,7 @@ def _cluster_network(facts: JoinFacts) -> Rule:
     count = host.addressed.count(device)
     mine = say("{n} on {device}", n=counted(count, "address", "addresses"), device=device)
     if vlan > 0:
-        fix = say("A cluster on a VLAN takes no new host: move it to a network without one.")
+        fix = say("Move the cluster to a network without a VLAN: on one it takes no new host.")
         return Rule(key, title, Grade.BLOCKED, mine, say("{device}, VLAN {n}", device=device, n=str(vlan)), fix)
     fix = say("Give {host} exactly one address on {device}.", host=host.coordinator.name, device=device)
     return rule(key, title, well=count == 1, mine=mine, theirs=text(device), fix=fix)

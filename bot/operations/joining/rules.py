@@ -138,9 +138,9 @@ def _software(facts: JoinFacts) -> Iterator[Rule]:
         well=host.api == pool.api and host.software.get("db_schema") == pool.software.get("db_schema"),
         mine=say("API {api}, schema {schema}", api=host.api, schema=host.software.get("db_schema", "?")),
         theirs=say("API {api}, schema {schema}", api=pool.api, schema=pool.software.get("db_schema", "?")),
-        fix=say("Both run one version, so an update is half done on one side: finish it there, then join.")
+        fix=say("Finish the update that is half done on one side, then join: both run one version.")
         if alike
-        else say("They come with the version."),
+        else say("Mend the version: these come with it."),
     )
     yield rule(
         "updates",
@@ -187,8 +187,8 @@ def _processors(facts: JoinFacts) -> Iterator[Rule]:
         mine=text(host.cpu_vendor),
         theirs=text(pool.cpu_vendor),
         fix=say(
-            "No setting mends this: guests cannot move between vendors. Keep {host} a pool of its own; guests go there "
-            "by backup and restore.",
+            "Keep {host} a pool of its own: no setting mends this, since guests cannot move between vendors. They go "
+            "there by backup and restore.",
             host=host.name,
         ),
     )
@@ -206,7 +206,7 @@ def _features(facts: JoinFacts) -> Rule:
         return Rule("cpu-features", title, Grade.OK, *models)
     if offered is None or shared is None:
         fix = say(
-            "What the pool would lose cannot be told here: compare what {command} says on both.",
+            "Compare what {command} says on both: what the pool would lose cannot be told here.",
             command=Code("xe host-cpu-info"),
         )
         told_of = (_described(host.cpu_model, offered), _described(pool.coordinator.cpu_model, shared))
@@ -217,14 +217,17 @@ def _features(facts: JoinFacts) -> Rule:
         return Rule("cpu-features", title, Grade.OK, say("has all of the pool's"), text(pool.coordinator.cpu_model))
     which = many(names[:8]) if names else say("{n} without a usual name", n=count)
     affected = facts.restarting
-    then = say("no running guest uses them") if not affected else say("in use by {vms}", vms=listed(affected))
-    fix = say(
-        "XAPI takes {features} from the whole pool: {then}. Such a guest keeps running, and can move to {host} after a "
-        "reboot.",
-        features=which,
-        then=then,
-        host=host.name,
-    )
+    if affected:
+        fix = say(
+            "Reboot the guests that use them before they are to move to {host}: XAPI takes {features} from the whole "
+            "pool, in use by {vms}, which keep running until then.",
+            vms=listed(affected),
+            host=host.name,
+            features=which,
+        )
+    else:
+        words = "Nothing has to be done: XAPI takes {features} from the whole pool, and no running guest uses them."
+        fix = say(words, features=which)
     return Rule("cpu-features", title, Grade.WARNING, mine, text(pool.coordinator.cpu_model), fix)
 
 

@@ -70,7 +70,7 @@ def _storage_and_networks(facts: JoinFacts) -> Iterator[Rule]:
         well=not _insecure(host.purposes | pool.purposes),
         mine=listed(sorted(host.purposes)),
         theirs=listed(sorted(pool.purposes)),
-        fix=say("One side offers disks encrypted (nbd), the other openly (insecure_nbd): settle on one."),
+        fix=say("Settle on one: one side offers disks encrypted (nbd), the other openly (insecure_nbd)."),
     )
 
 
@@ -151,7 +151,7 @@ def _security(facts: JoinFacts) -> Iterator[Rule]:
         well=not other,
         mine=listed(_shown(host.certificates, other)),
         theirs=listed(_shown(pool.certificates, other)),
-        fix=say("{names} is another certificate on each side. Remove the wrong one.", names=listed(other)),
+        fix=say("Remove the wrong one: {names} is another certificate on each side.", names=listed(other)),
     )
 
 

@@ -38,6 +38,7 @@ class FakeCounter:
         self.open_to.set()
         self.refusal: NotAllowed | None = None
         self.handed_in: list[tuple[Sender, str, dict[str, str]]] = []
+        self.shown = FORM
         self.homes: dict[str, Message] = {}
         self.broken = False
         self.broke = asyncio.Event()
@@ -52,7 +53,7 @@ class FakeCounter:
         await self.open_to.wait()
         if self.refusal is not None:
             raise self.refusal
-        return FORM
+        return self.shown
 
     async def suggest(
         self, sender: Sender, word: str, name: str, typed: str, chosen: Mapping[str, str]
@@ -68,10 +69,10 @@ class FakeCounter:
     async def review(self, sender: Sender, word: str, values: Mapping[str, str]) -> Review:
         self.handed_in.append((sender, "review", dict(values)))
         await self.open_to.wait()
-        return Review(message("the plan"), may_ask=True)
+        return Review(message("the plan"), seen="as seen")
 
-    async def ask(self, sender: Sender, word: str, values: Mapping[str, str]) -> Message:
-        self.handed_in.append((sender, "ask", dict(values)))
+    async def ask(self, sender: Sender, word: str, values: Mapping[str, str], seen: str) -> Message:
+        self.handed_in.append((sender, f"ask {seen}", dict(values)))
         return message("asked for")
 
     async def after(self, sender: Sender, click_id: int) -> Asking | None:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
-from dialogue_hands import FakeCounter, chosen, shown
+from dialogue_hands import FORM, FakeCounter, chosen, shown
 from slack_hands import FakeDesk, Hands
 
-from bot.domain.message import Button, Choices, Facts, Message
+from bot.domain.message import Button, Choices, Facts, Message, Option
 from bot.domain.texts import say
 from bot.errors import NotAllowed
 from bot.jobs.ports import Click, Sender
@@ -65,7 +66,22 @@ async def test_a_form_is_mended_looked_over_and_handed_in(
     assert last["submit"] is None
     sender = Sender(workplace.team_id, operator.id, workplace.channels["ops"])
     values = {"vm": "u1", "reason": "because"}
-    assert counter.handed_in == [(sender, "review", values), (sender, "ask", values)]
+    assert counter.handed_in == [(sender, "review", values), (sender, "ask as seen", values)]
+
+
+async def test_what_leaves_nothing_to_choose_is_chosen_already(
+    workplace: Workplace, door: Gateway, counter: FakeCounter, hands: Callable[[str], Hands]
+) -> None:
+    guest, *others = FORM.fields
+    only = msgspec.structs.replace(guest, only=Option("<!channel> " + "x" * 100, "u1", "on host1"))
+    counter.shown = msgspec.structs.replace(FORM, fields=(only, *others))
+    operator = hands("operator")
+    await operator.type("migrate")
+    form = await shown(workplace, operator, "Moves a guest.")
+    chosen_already = form["blocks"][1]["element"]["initial_option"]
+    assert (len(chosen_already["text"]["text"]), chosen_already["value"]) == (75, "u1")
+    assert (await operator.call("views.submit", view_id=form["id"], values={}))["ok"]
+    await shown(workplace, operator, "the plan")
 
 
 async def test_an_outcome_that_takes_long_is_shown_after_a_waiting_view(

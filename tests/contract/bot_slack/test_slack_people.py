@@ -108,6 +108,16 @@ async def test_holders_leave_out_guests_and_follow_roles(people: People, workpla
     assert await people.holders(Role.OPERATOR) == {ids["operator"], ids["admin"]}
 
 
+async def test_some_holders_are_named_and_the_others_only_counted(people: People, workplace: Workplace) -> None:
+    ids = {key: person.id for key, person in workplace.people.items()}
+    # The guest of the workspace was given the role too, and holds none.
+    assert await people.some(Role.OPERATOR, 3) == (tuple(sorted((ids["operator"], ids["admin"]))), 0)
+    (one,), others = await people.some(Role.APPROVER, 1)
+    assert one in {ids["approver"], ids["approver2"]}
+    assert others == 1
+    assert await people.some(Role.BREAK_GLASS, 3) == ((), 0)
+
+
 async def test_holders_refuse_when_slack_cannot_be_asked(people: People, workplace: Workplace) -> None:
     await workplace.do({"do": "fail", "method": "users.info", "kind": "500"})
     with pytest.raises(NotAllowed):

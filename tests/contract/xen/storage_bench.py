@@ -47,6 +47,10 @@ class People:
     async def holders(self, role: Role) -> frozenset[str]:
         return frozenset(APPROVERS if role is Role.APPROVER else {ADMIN})
 
+    async def some(self, role: Role, most: int) -> tuple[tuple[str, ...], int]:
+        found = sorted(await self.holders(role))
+        return tuple(found[:most]), len(found[most:])
+
     async def names(self, user: str) -> tuple[str, ...]:
         return ()
 

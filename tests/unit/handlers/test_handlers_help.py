@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 from ports import Room, phrases
 
-from bot.commands import Topic
+from bot.commands import Registry, Topic, slots
 from bot.domain.message import Choices, Message
 from bot.domain.policy import Role
 from bot.domain.texts import plain
@@ -67,6 +69,20 @@ async def test_help_of_a_word_lists_the_commands_that_are_about_it_and_a_slip_of
     for slip in ("migrat", "(", "<!channel>"):
         with pytest.raises(NotUnderstood):
             await Room().read(f"help {slip}")
+
+
+_PLACES = re.compile(r"<[^>]*>")
+_ONE_WORD = re.compile(r"\[([a-z-]+)(?: [^\]]*)?\]")
+
+
+def test_the_usage_of_every_command_names_all_words_that_it_takes_and_no_others() -> None:
+    for command in Registry.discover().commands:
+        taken = {slot.keyword for slot in slots(command.arguments) if slot.keyword}
+        named = set(re.findall(r"[\w-]+", _PLACES.sub("", command.usage.removeprefix(command.word))))
+        assert not taken - named, f"/xen {command.word} takes {taken - named}, and its help does not say so"
+        # A word among several, as in [done|not-done], may be a value; one that stands alone must be taken as a word.
+        alone = {word for word in _ONE_WORD.findall(command.usage) if f"[{word}|" not in command.usage}
+        assert alone <= taken | {"pool", "guest"}, f"/xen {command.word} does not take {alone - taken}"
 
 
 async def test_what_is_asked_about_is_text() -> None:

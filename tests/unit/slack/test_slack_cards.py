@@ -21,8 +21,9 @@ from bot.domain.message import (
 )
 from bot.domain.plan import Check, Grade
 from bot.domain.texts import Code, Group, Link, Moment, Phrase, Size, Who, clean, many, say
+from bot.errors import NotAllowed
 from bot.lab.slack.blocks import complete_message_blocks
-from bot.slack.cards import Rendered, render, render_bare, render_refusal
+from bot.slack.cards import Rendered, render, render_bare, render_error, render_refusal
 
 HOSTILE = st.one_of(
     st.text(max_size=200),
@@ -145,6 +146,27 @@ def test_refusal_with_foreign_text_is_taken_and_defused(sentence: str, fix: str)
     rendered = render_refusal("There is no VM called “" + sentence + "”.", fix)
     complete_message_blocks(rendered.blocks)
     assert "<" not in rendered.text
+
+
+def test_people_to_ask_are_mentioned_behind_the_advice_and_the_others_counted() -> None:
+    refusal = NotAllowed("`/xen <freeze>` needs the admin role.", "Ask somebody who has it.", ask="admin")
+    assert render_error(refusal) == render_refusal(refusal.message, refusal.fix)
+    refusal.whom, refusal.others = ("U0001", "U0002"), 3
+    rendered = render_error(refusal)
+    complete_message_blocks(rendered.blocks)
+    second = rendered.blocks[0]["elements"][1]["elements"]
+    assert [(run["type"], run.get("text", run.get("user_id"))) for run in second] == [
+        ("text", "Ask somebody who has it: "),
+        ("user", "U0001"),
+        ("text", ", "),
+        ("user", "U0002"),
+        ("text", " and 3 more."),
+    ]
+    assert rendered.text.endswith("Ask somebody who has it: <@U0001>, <@U0002> and 3 more.")
+    assert "<freeze>" not in rendered.text
+    strange = NotAllowed("No.", "Ask an admin of xenbot.", ask="admin")
+    strange.whom = ("<!channel>",)
+    assert "<!" not in render_error(strange).text
 
 
 def test_sentence_stays_one_run() -> None:
