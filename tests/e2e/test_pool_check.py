@@ -41,7 +41,7 @@ TOGETHER: tuple[tuple[tuple[Callable[[Pool], tuple[str, str]], str, Any, tuple[s
             _host(),
             "software_version",
             {"product_brand": "XenServer", "product_version": "8.3.0", "build_number": "7"},
-            ("Versions", "xenserver3 runs XenServer 8.3.0 (7)", "bring every host to"),
+            ("Versions", "xenserver3 runs XenServer 8.3.0 (7)", "Bring every host to"),
         ),
         (_the_pool, "other_config", {"rolling_upgrade_in_progress": ""}, ("a rolling upgrade is in progress",)),
         (_host(), "pending_guidances", ["reboot_host"], ("Updates", "xenserver3 still has to: reboot host")),
@@ -100,7 +100,7 @@ TOGETHER: tuple[tuple[tuple[Callable[[Pool], tuple[str, str]], str, Any, tuple[s
             lambda pool: ("VM_metrics", pool.xapi.VM.get_metrics(pool.named("VM", "web-local"))),
             "current_domain_type",
             "pv",
-            ("PV mode", "web-local in PV mode", "convert such a guest"),
+            ("PV mode", "web-local in PV mode", "Convert such a guest"),
         ),
         (
             _vm("winxp"),

@@ -32,7 +32,7 @@ async def test_a_bond_that_lost_a_link_and_an_authority_that_ends_are_found_and_
             await lab.lab("datacentre", **cable, device="eth1", link="down")
             await check(
                 lab,
-                *("Bonds", "bond0 of xenserver3: 1 of 2 links up", "mend the missing link before the next one goes"),
+                *("Bonds", "bond0 of xenserver3: 1 of 2 links up", "Mend the missing link before the next one goes"),
                 *("eth1 of xenserver3 (part of bond0) has no link", "to watch"),
                 *("trusted authority company-root ended", "Put a new certificate in place"),
             )
