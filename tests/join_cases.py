@@ -23,7 +23,7 @@ from bot.lab.xapi.values import stable_uuid
 
 _HA = "Switch it off while hosts come and go, and on again afterwards."
 _SAME = "Bring xenserver4 to XenServer 8.4.0 (cloud-24160)"
-_HALF_DONE = "Both run one version, so an update is half done on one side: finish it there, then join."
+_HALF_DONE = "Finish the update that is half done on one side, then join: both run one version."
 _8_4 = "XenServer 8.4.0 (cloud-24160)"
 _FORGET = f"xe host-forget uuid={stable_uuid('host', 'xenserver4')}"
 
@@ -34,7 +34,7 @@ _POOLS = (
         "Other hosts",
         "2 hosts",
         "2 hosts",
-        "A coordinator of other hosts cannot join: eject these from its pool first, which wipes them.",
+        "Eject the other hosts from its pool first, which wipes them: their coordinator cannot join.",
     ),
     Case(
         "what a join left that broke off",
@@ -42,7 +42,8 @@ _POOLS = (
         "An earlier join",
         "none goes on",
         "has a record of it without an address",
-        f"A join broke off half-way. On the coordinator of experiment, {_FORGET} removes that record; then join again.",
+        f"Run {_FORGET} on the coordinator of experiment, which removes that record; then join again. An earlier join "
+        "broke off half-way.",
     ),
     Case(
         "a join that goes on",
@@ -58,7 +59,7 @@ _POOLS = (
         "Members that answer",
         "answers",
         "silent: xenserver3",
-        "What is said of them is as the pool last had it. /xen pool-check says more.",
+        "See to them first (/xen pool-check): what is said of them here is as the pool last had it.",
         grade=Grade.WARNING,
     ),
     Case(
@@ -76,7 +77,7 @@ _POOLS = (
         "Management interface",
         "none",
         "eth0",
-        "xenserver4 is still booting, or has no management interface: wait, then set one.",
+        "Wait until xenserver4 has booted, then give it a management interface if it has none.",
         "HOST_STILL_BOOTING",
     ),
     Case(
@@ -130,7 +131,7 @@ _POOLS = (
         "Network of the cluster",
         "1 address on eth0",
         "eth0, VLAN 9",
-        "A cluster on a VLAN takes no new host: move it to a network without one.",
+        "Move the cluster to a network without a VLAN: on one it takes no new host.",
         "POOL_JOINING_POOL_CANNOT_ENABLE_CLUSTERING_ON_VLAN_NETWORK",
     ),
 )

@@ -30,8 +30,8 @@ SETTINGS = (
         "CPU vendor",
         "AuthenticAMD",
         "GenuineIntel",
-        "No setting mends this: guests cannot move between vendors. Keep xenserver4 a pool of its own; guests go there "
-        "by backup and restore.",
+        "Keep xenserver4 a pool of its own: no setting mends this, since guests cannot move between vendors. They go "
+        "there by backup and restore.",
         "HOSTS_NOT_HOMOGENEOUS",
     ),
     Case(
@@ -40,8 +40,8 @@ SETTINGS = (
         "CPU features",
         f"{_CPU}, lacks 1 feature",
         _CPU,
-        "XAPI takes aes from the whole pool: in use by <!channel> & *bold*, centos54, db1, twin and 4 more. "
-        "Such a guest keeps running, and can move to xenserver4 after a reboot.",
+        "Reboot the guests that use them before they are to move to xenserver4: XAPI takes aes from the whole pool, in "
+        "use by <!channel> & *bold*, centos54, db1, twin and 4 more, which keep running until then.",
         grade=Grade.WARNING,
     ),
     Case(
@@ -50,7 +50,7 @@ SETTINGS = (
         "CPU features",
         f"{_CPU}, which tells no features",
         _CPU,
-        "What the pool would lose cannot be told here: compare what xe host-cpu-info says on both.",
+        "Compare what xe host-cpu-info says on both: what the pool would lose cannot be told here.",
         grade=Grade.UNKNOWN,
     ),
     Case(
@@ -98,7 +98,7 @@ SETTINGS = (
         "Purposes of networks",
         "insecure_nbd",
         "nbd",
-        "One side offers disks encrypted (nbd), the other openly (insecure_nbd): settle on one.",
+        "Settle on one: one side offers disks encrypted (nbd), the other openly (insecure_nbd).",
         "OPERATION_NOT_ALLOWED",
     ),
     Case(
@@ -175,7 +175,7 @@ SETTINGS = (
         "Trusted authorities",
         "company AA:01",
         "company AA:02",
-        "company is another certificate on each side. Remove the wrong one.",
+        "Remove the wrong one: company is another certificate on each side.",
         "POOL_JOINING_HOST_CA_CERTIFICATES_CONFLICT",
     ),
 )

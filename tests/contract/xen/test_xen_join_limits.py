@@ -26,8 +26,13 @@ async def test_suspended_guests_come_along(lab: Datacentre) -> None:
 @pytest.mark.parametrize(
     ("host", "target", "said", "refusal"),
     [
-        ("xenserver1", "xenserver4", "A coordinator of other hosts", ["JOINING_HOST_CANNOT_BE_MASTER_OF_OTHER_HOSTS"]),
-        ("xenserver3", "xenserver4", "Only an eject from experiment", []),
+        (
+            "xenserver1",
+            "xenserver4",
+            "Eject the other hosts from its pool",
+            ["JOINING_HOST_CANNOT_BE_MASTER_OF_OTHER_HOSTS"],
+        ),
+        ("xenserver3", "xenserver4", "Eject xenserver3 from experiment first", []),
         ("xenserver3", "experiment", "a member already", ["OPERATION_NOT_ALLOWED", "Host is already part of a pool"]),
         (
             "xenserver4",
