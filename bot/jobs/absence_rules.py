@@ -99,10 +99,8 @@ class Judge:
 
     def _nothing_answers(self) -> list[PoolView]:
         """The pools not told yet, where no host of any pool answers and several fell silent at nearly the same time."""
-        for view in self._views:
-            heard = [one for one in view.members if one.silent_since is None]
-            if view.state is FeedState.LIVE or heard or not view.members:
-                return []
+        if any(_answers(view) for view in self._views):
+            return []
         fresh = [view for view in self._views if (Missing.POOL, view.name, "") not in self._open]
         fresh = [view for view in fresh if not self._joins(view)]
         began = [self._seen.lost[view.name].seen for view in fresh]
@@ -138,7 +136,10 @@ class Judge:
         quiet, key = self._seen.lost[view.name], (Missing.POOL, view.name, "")
         if not self._lasts(quiet, self._patience.pool) or self._joins(view) or self._held_back(key, _uuid(view)):
             return
-        message = absence_words.pool_gone(view, quiet.since, quiet.guests, self._past.get(key))
+        nothing_else = not any(_answers(one) for one in self._views)
+        message = absence_words.pool_gone(
+            view, quiet.since, quiet.guests, self._past.get(key), nothing_else=nothing_else
+        )
         yield News(message, (self._pool_row(view),))
 
     def _pool_row(self, view: PoolView) -> Absence:
@@ -254,6 +255,12 @@ class Judge:
 
     def _is_muted(self, kind: Missing, *about: str) -> bool:
         return any((kind.value, one) in self._muted for one in {"", *about})
+
+
+def _answers(view: PoolView) -> bool:
+    """Whether anybody there answers, or was not asked yet."""
+    heard = any(one.silent_since is None for one in view.members)
+    return heard or view.state is FeedState.LIVE or not view.members
 
 
 def _uuid(view: PoolView) -> str:

@@ -54,8 +54,15 @@ def hosts_gone(
     return Message(joined(sentence), parts)
 
 
-def pool_gone(view: PoolView, since: float, guests: Sequence[Resident], earlier: Absence | None = None) -> Message:
-    """A pool cannot be asked; `guests` are all that ran in it."""
+def pool_gone(
+    view: PoolView,
+    since: float,
+    guests: Sequence[Resident],
+    earlier: Absence | None = None,
+    *,
+    nothing_else: bool = False,
+) -> Message:
+    """A pool cannot be asked; `guests` are all that ran in it. With `nothing_else` no host of any pool answers."""
     again = " again" if earlier is not None else ""
     if view.pool is None:
         headline = say("{pool} has not answered since xenbot was started, {when}", pool=view.name, when=Moment(since))
@@ -73,6 +80,8 @@ def pool_gone(view: PoolView, since: float, guests: Sequence[Resident], earlier:
         lines.append(say("Its hosts answer our probe, so its guests most likely run on"))
     if earlier is not None:
         lines.append(_before(earlier))
+    if nothing_else:
+        lines.append(say("No host of any pool answers xenbot now, so it may be xenbot's own network as well"))
     lines += _first_at(view, silent, there)
     mute = f"{Missing.POOL} on {address(view)}" if view.pool is not None else str(Missing.POOL)
     parts = (Verdict(headline, (), Mark.ATTENTION), Facts(tuple(lines)), _look(view, address(view), mute))

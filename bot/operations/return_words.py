@@ -66,7 +66,7 @@ def hosts_back(view: PoolView, back: Sequence[tuple[Host, Absence, float]], now:
     closed = [host for host, _, _ in back if not host.enabled]
     lines += [say("{host} is disabled: it takes no guests", host=host.name) for host in closed[:_LISTED]]
     subject = back[0][0].uuid if len(back) == 1 else address(view)
-    return _return(headline, lines, now, subject, closed=closed)
+    return _return(headline, lines, now, subject, address(view), closed=closed)
 
 
 def pool_back(view: PoolView, row: Absence, at: float, silent: Sequence[Host], now: Fates) -> Message:
@@ -76,7 +76,7 @@ def pool_back(view: PoolView, row: Absence, at: float, silent: Sequence[Host], n
     lines = [say("Not answered from {since} to {at}", since=Moment(row.since), at=Moment(at))]
     if silent:
         lines.append(say("Still silent: {hosts}", hosts=first([host.name for host in silent], _LISTED)))
-    return _return(headline, lines, now, address(view), bad=bool(silent))
+    return _return(headline, lines, now, address(view), address(view), bad=bool(silent))
 
 
 def all_back(row: Absence, at: float, away: Sequence[str], now: Fates) -> Message:
@@ -85,7 +85,7 @@ def all_back(row: Absence, at: float, away: Sequence[str], now: Fates) -> Messag
     lines = [_from_to(row.since, at)]
     if away:
         lines.append(say("Not yet: {pools}", pools=first(away, _LISTED)))
-    return _return(headline, lines, now, "", bad=bool(away))
+    return _return(headline, lines, now, "", "", bad=bool(away))
 
 
 def over(rows: Sequence[Absence]) -> Message:
@@ -110,6 +110,7 @@ def _return(
     lines: Sequence[Phrase],
     now: Fates,
     subject: str,
+    pool: str,
     *,
     closed: Sequence[Host] = (),
     bad: bool = False,
@@ -126,6 +127,9 @@ def _return(
         )
         for vm in now.down[:_STARTS]
     ]
+    if len(now.down) > _STARTS:
+        words = f"vms {pool} state halted" if pool else "vms state halted"
+        buttons.append(Button("Halted guests", "ask", words, says=say("Show the guests that are halted")))
     buttons += [
         Button("Enable", "ask", f"enable {host.uuid}", says=say("Plan: let {host} take guests", host=host.name))
         for host in closed[:1]

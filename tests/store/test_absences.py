@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 from absence_bench import PATIENCE, Clock, Site, buttons, guest_of, host_of, text
+from job_records import job_of
 
 from bot.domain.audit import Tag
 from bot.domain.inventory import FeedState, PowerState
+from bot.domain.job import JobEvent, JobState
+from bot.domain.plan import Plan, Risk, Target
+from bot.domain.texts import say
 from bot.errors import StoreError
+from bot.operations import pool_join
 from bot.store import Note, Store
 from bot.store import absences as kept
 
@@ -115,6 +120,31 @@ async def test_the_message_of_an_absence_that_is_over_says_so(site: Site) -> Non
     assert buttons(fix.message) == []
 
 
+async def test_a_message_that_never_reached_slack_is_not_set_right_and_an_old_one_is(site: Site) -> None:
+    await fallen(site)
+    (post,) = await site.posts()
+    await site.store.delivered(post.id, "17.1")
+    site.wall.now += 3 * DAY_S
+    await site.store.prune()
+    site.hear(3)
+    await site.wait(140)
+    (fix,) = [one for one in await site.store.due(1000) if one.kind == "card"]
+    assert fix.message_ts == "17.1", "what may have to be set right is kept for as long"
+    await site.store.delivered(fix.id, "17.1")
+    (back,) = await site.posts()
+    await site.store.delivered(back.id, "17.2")
+    site.silence(3)
+    await site.wait(40)
+    (post,) = await site.posts()
+    site.hear(3)
+    await site.wait(140)
+    # Slack refuses it for good while the correction waits for it.
+    await site.store.failed(post.id, "invalid_blocks", None)
+    (back,) = await site.store.due(1000)
+    assert "answers again" in text(back)
+    assert await site.store.outbox_depth() == 1
+
+
 async def test_a_host_that_comes_back_disabled_is_told_after_a_while_with_the_way_to_enable_it(site: Site) -> None:
     await fallen(site)
     site.hear(3)
@@ -200,6 +230,34 @@ async def test_what_was_planned_is_no_news(site: Site) -> None:
     assert len(await site.told()) == 1
     known, _ = await site.store.absences()
     assert known == []
+
+
+async def test_a_host_that_one_of_our_jobs_joins_to_a_pool_is_no_news(site: Site) -> None:
+    target = Target("host", "h-9", "xenserver9")
+    plan = Plan(
+        operation=pool_join.NAME,
+        pool="p-1",
+        title=say("xenserver9 joins experiment"),
+        targets=(target,),
+        placements=(),
+        checks=(),
+        risk=Risk.LOW,
+        risk_reasons=(),
+        steps=(),
+        locks=(),
+    )
+    job = await site.store.create(job_of(plan, JobState.RUNNING), NOTE, lambda _: ())
+    site.lose("lone")
+    site.silence(9, pool="lone")
+    # It is a member already, and restarts its toolstack.
+    joined = host_of(9, silent_since=site.wall.now, guests=0)
+    site.change("experiment", hosts=(*site.views["experiment"].hosts, joined))
+    await site.wait(300)
+    assert await site.told() == []
+    ended = {"finished_at": site.wall.now}
+    await site.store.move(job.number, JobEvent.FAIL, NOTE, lambda _: (), expect=JobState.RUNNING, changes=ended)
+    await site.wait(60)
+    assert len(await site.told()) == 2, "it did not come back"
 
 
 async def test_a_clock_that_is_set_and_a_bot_that_stood_still_accuse_nobody(site: Site) -> None:
@@ -314,6 +372,8 @@ async def test_a_pool_that_falls_silent_long_after_another_is_told_as_itself(sit
     site.silence(1, 2, 3)
     await site.wait(300)
     assert ["cannot be asked" in one for one in await site.told()] == [True, True]
+    (_, second) = await site.posts()
+    assert "it may be xenbot's own network as well" in text(second)
 
 
 async def test_what_is_muted_is_neither_told_nor_told_back(site: Site) -> None:

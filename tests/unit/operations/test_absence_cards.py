@@ -13,7 +13,7 @@ from test_golden_cards import read as shown
 
 from bot.domain.absence import Absence, Missing, Resident
 from bot.domain.inventory import FeedState, Member, PoolView, PowerState
-from bot.domain.message import Message
+from bot.domain.message import Choices, Message
 from bot.domain.texts import plain
 from bot.operations import absence_words, return_words
 
@@ -110,6 +110,21 @@ def test_card_reads_as_reviewed(name: str) -> None:
         path.write_text(now, encoding="utf-8")
         pytest.fail(f"{path.name} was missing and is written; review it")
     assert now == path.read_text(encoding="utf-8")
+
+
+def test_many_guests_that_are_down_are_counted_and_a_few_have_a_start() -> None:
+    many = tuple(Resident(f"vm-{n}", f"<!channel> web{n}", "h-3") for n in range(30))
+    off = tuple(guest(one.name, uuid=one.uuid, power_state=PowerState.HALTED, host=None) for one in many)
+    view = msgspec.structs.replace(VIEW, hosts=(host(1), host(3)), vms=off)
+    back = return_words.hosts_back(view, [(host(3), row(guests=many), BACK)], return_words.fates(many, (view,)))
+    assert "30 of 30 guests that ran there do not run anywhere now" in shown(back)
+    assert "and 22 more" in shown(back)
+    (choices,) = [part for part in back.parts if isinstance(part, Choices)]
+    assert [one.target for one in choices.buttons] == [
+        *(f"start vm-{n}" for n in range(4)),
+        "vms p-1 state halted",
+        "status h-3",
+    ]
 
 
 def test_who_restarts_guests_is_told_as_their_pool_is_set() -> None:
