@@ -118,16 +118,19 @@ class Judge:
         yield News(absence_words.all_gone([view.name for view in fresh], since), (row,))
 
     def _all_back(self, row: Absence) -> Iterator[News]:
-        back = [one for name, one in self._seen.live.items() if self._steady(one)]
-        if not back:
+        back = [one for one in self._seen.live.values() if self._steady(one)]
+        if not back or self._coming(row):
             return
         away = [view for view in self._views if view.state is not FeedState.LIVE and not self._joins(view)]
         began = [self._pool_row(view) for view in away if (Missing.POOL, view.name, "") not in self._open]
+        silent: list[str] = []
         for view in self._views:
-            began += self._silent_rows(view) if view.state is FeedState.LIVE else []
+            if view.state is FeedState.LIVE:
+                began += self._silent_rows(view)
+                silent += [host.name for host in view.hosts if self._is_away(host)]
         at = min(one.at for one in back)
         fates = return_words.fates(row.guests, self._views)
-        message = return_words.all_back(row, at, [view.name for view in away], fates)
+        message = return_words.all_back(row, at, [view.name for view in away], silent, fates)
         yield self._over(message, (row,), at, tuple(began))
 
     # Pools
@@ -148,12 +151,10 @@ class Judge:
 
     def _pool_back(self, view: PoolView, row: Absence) -> Iterator[News]:
         live = self._seen.live[view.name]
-        ran = {guest.host for guest in row.guests}
-        coming = [one for uuid, one in self._seen.heard.items() if uuid in ran and not self._settled(one)]
-        if not self._steady(live) or coming:
+        if not self._steady(live) or self._coming(row):
             return
         began = self._silent_rows(view)
-        silent = [host for host in view.hosts if self._is_away(host)]
+        silent = [host.name for host in view.hosts if self._is_away(host)]
         message = return_words.pool_back(view, row, live.at, silent, return_words.fates(row.guests, self._views))
         yield self._over(message, (row,), live.at, tuple(began), _uuid(view))
 
@@ -242,6 +243,11 @@ class Judge:
         """Whether guests had their time to come back, or the host takes none for long."""
         ready = heard.ready is not None and self._seen.awake - heard.ready >= self._patience.grace
         return ready or self._seen.awake - heard.seen >= self._patience.disabled
+
+    def _coming(self, row: Absence) -> bool:
+        """Whether hosts that its guests ran on answer again and are not settled yet."""
+        ran = {guest.host for guest in row.guests}
+        return any(not self._settled(one) for uuid, one in self._seen.heard.items() if uuid in ran)
 
     def _joins(self, view: PoolView) -> bool:
         """Whether its only hosts are those that leave it for another pool just now."""

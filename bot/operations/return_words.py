@@ -69,23 +69,25 @@ def hosts_back(view: PoolView, back: Sequence[tuple[Host, Absence, float]], now:
     return _return(headline, lines, now, subject, address(view), closed=closed)
 
 
-def pool_back(view: PoolView, row: Absence, at: float, silent: Sequence[Host], now: Fates) -> Message:
-    """A pool can be asked again since that moment (Unix seconds); these hosts of it are silent still."""
+def pool_back(view: PoolView, row: Absence, at: float, silent: Sequence[str], now: Fates) -> Message:
+    """A pool can be asked again since that moment (Unix seconds); these hosts of it (names) are silent still."""
     away = Span(max(0.0, at - row.since))
     headline = say("{pool} can be asked again, after {away}", pool=view.name, away=away)
     lines = [say("Not answered from {since} to {at}", since=Moment(row.since), at=Moment(at))]
     if silent:
-        lines.append(say("Still silent: {hosts}", hosts=first([host.name for host in silent], _LISTED)))
+        lines.append(_still(silent))
     return _return(headline, lines, now, address(view), address(view), bad=bool(silent))
 
 
-def all_back(row: Absence, at: float, away: Sequence[str], now: Fates) -> Message:
-    """Pools answer again since that moment (Unix seconds), but for those still away (names)."""
+def all_back(row: Absence, at: float, away: Sequence[str], silent: Sequence[str], now: Fates) -> Message:
+    """Pools answer again since that moment (Unix seconds), but for those `away` and for `silent` hosts (names)."""
     headline = say("xenbot reaches its pools again, after {away}", away=Span(max(0.0, at - row.since)))
     lines = [_from_to(row.since, at)]
     if away:
         lines.append(say("Not yet: {pools}", pools=first(away, _LISTED)))
-    return _return(headline, lines, now, "", "", bad=bool(away))
+    if silent:
+        lines.append(_still(silent))
+    return _return(headline, lines, now, "", "", bad=bool(away or silent))
 
 
 def over(rows: Sequence[Absence]) -> Message:
@@ -174,6 +176,10 @@ def _became(now: Fates) -> list[Phrase]:
 def _listed(names: Sequence[Value]) -> Phrase:
     shown = say("{names}", names=many(names[:_LISTED]))
     return say("{names} and {n} more", names=shown, n=len(names) - _LISTED) if len(names) > _LISTED else shown
+
+
+def _still(silent: Sequence[str]) -> Phrase:
+    return say("Still silent: {hosts}", hosts=first(silent, _LISTED))
 
 
 def _from_to(since: float, at: float) -> Phrase:

@@ -364,6 +364,32 @@ async def test_when_no_host_of_any_pool_answers_xenbot_doubts_itself_and_accuses
     assert len(await site.told()) == 2
 
 
+async def test_what_stays_away_when_the_rest_is_back_is_named_and_told_back_by_itself(site: Site) -> None:
+    site.lose("experiment")
+    site.lose("lone")
+    site.silence(1, 2, 3)
+    site.silence(9, pool="lone")
+    await site.wait(100)
+    site.find("experiment")
+    site.hear(1, 2)
+    await site.wait(100)
+    site.host(2, enabled=False)
+    await site.wait(60)
+    assert len(await site.told()) == 1, "a host that its guests ran on is not settled"
+    site.host(2, enabled=True)
+    await site.wait(140)
+    (_, back) = await site.posts()
+    assert "Not yet: lone" in text(back)
+    assert "Still silent: xenserver3" in text(back)
+    site.find("lone")
+    site.hear(9, pool="lone")
+    site.hear(3)
+    await site.wait(140)
+    (_, _, third, fourth) = await site.told()
+    assert "xenserver3 of experiment answers again" in third
+    assert "lone can be asked again" in fourth
+
+
 async def test_a_pool_that_falls_silent_long_after_another_is_told_as_itself(site: Site) -> None:
     site.lose("lone")
     site.silence(9, pool="lone")

@@ -94,11 +94,11 @@ CARDS: dict[str, Callable[[], Message]] = {
         GUESTS,
     ),
     "silent-pool-back": lambda: return_words.pool_back(
-        VIEW, row(Missing.POOL, name="experiment"), BACK, [QUIET], return_words.fates(GUESTS, (VIEW,))
+        VIEW, row(Missing.POOL, name="experiment"), BACK, [QUIET.name], return_words.fates(GUESTS, (VIEW,))
     ),
     "silent-everything": lambda: absence_words.all_gone(["experiment", "xenserver2"], SINCE),
     "silent-everything-back": lambda: return_words.all_back(
-        row(Missing.ALL, name=""), BACK, ["xenserver2"], return_words.fates(GUESTS, _changed())
+        row(Missing.ALL, name=""), BACK, ["xenserver2"], [], return_words.fates(GUESTS, _changed())
     ),
 }
 
