@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from bot.domain.storing import TRIED_BYTES, Tried, Wrong
 from bot.domain.texts import plain, say
@@ -16,12 +16,9 @@ from bot.operations.sr_add_steps import ATTACH, NAME, PREFER, REMOVE
 from bot.operations.storage_ports import RawDisks, Storing
 from bot.operations.storage_words import detail, trouble
 from bot.operations.trying import SWEEP, TRY, mark_of
-from bot.operations.work import Errand, Reached, Worker
+from bot.operations.work import Errand, Reached, Worker, beside
 from bot.operations.xapi_words import explain
 
-_T = TypeVar("_T")
-#: Hosts at once: each of them keeps a connection and a thread of ours, and the server behind them is one.
-_AT_ONCE: Final = 4
 #: Where so many hosts fell silent the server behind them hangs: the others would each wait for minutes as well.
 _SILENT: Final = 2
 #: A disk of some mebibytes takes a second; a file server that is gone takes for ever.
@@ -69,7 +66,7 @@ class SrWork:
 
         errand.tell(Reached(0, 0, say("plugging it in")))
         await self._storing.fit(errand.pool, sr, config)
-        refused = [why for why in await _beside(hosts, one) if why]
+        refused = [why for why in await beside(hosts, one) if why]
         if untried:
             refused.append(f"After that it was not tried on the other {untried}.")
         if refused:
@@ -99,7 +96,7 @@ class SrWork:
             errand.tell(Reached(done, total, say("trying hosts")))
             return found
 
-        for found in await _beside(hosts, one):
+        for found in await beside(hosts, one):
             await self._storing.note(errand.pool, made[found.host], found)
 
     async def _bounded(self, errand: Errand, host: str, disk: str, *, snapshot: bool) -> Tried:
@@ -179,23 +176,6 @@ def _sentence(refusal: XapiFailure, config: dict[str, str]) -> str:
     if known is None:
         return f"{plain(explain(refusal.code, refusal.params))}."
     return f"{plain(known.what)} ({refusal.code}: {detail(refusal.params)}). {plain(known.fix)}"
-
-
-async def _beside(hosts: Sequence[str], work: Callable[[str], Coroutine[Any, Any, _T]]) -> list[_T]:
-    """Works on some hosts at once; what it raises ends all of it."""
-    places = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(host: str) -> _T:
-        async with places:
-            return await work(host)
-
-    running = [asyncio.create_task(one(host)) for host in hosts]
-    try:
-        return list(await asyncio.gather(*running))
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
 
 def _pattern(nonce: str, host: str) -> bytes:

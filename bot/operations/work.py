@@ -6,13 +6,18 @@ what is there, and begins again or ends with the truth.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeAlias
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from bot.domain.plan import Step
 from bot.domain.texts import Phrase
+
+_T = TypeVar("_T")
+#: Each keeps a connection and a thread of ours, and the file server behind them is one.
+_AT_ONCE: Final = 4
 
 
 async def _forget(_text: str) -> None:
@@ -79,3 +84,20 @@ class Worker(msgspec.Struct, frozen=True):
     tasked: bool = True
     lasting: bool = False
     follow: Run | None = None
+
+
+async def beside(things: Sequence[str], work: Callable[[str], Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Works on a few of them at a time. What one raises ends all of it; nothing is under way when this returns."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(thing: str) -> _T:
+        async with places:
+            return await work(thing)
+
+    running = [asyncio.create_task(one(thing)) for thing in things]
+    try:
+        return list(await asyncio.gather(*running))
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from bot.domain.storing import Tried
 from bot.domain.texts import clean
 from bot.errors import Refused, XapiFailure
+from bot.operations.work import beside
 from bot.xen.classes import convert
 from bot.xen.faults import IfThere
 from bot.xen.pool import LivePool
@@ -73,7 +75,7 @@ class LiveStoring:
         live = self._by_uuid(pool)
         plugs = await self._plugs(live, sr)
         held = [ref for ref, one in plugs.items() if one.currently_attached]
-        await asyncio.gather(*(finished(live, "PBD.unplug", ref, within_s=_PLUG_S) for ref in held))
+        await _each(held, lambda ref: finished(live, "PBD.unplug", ref, within_s=_PLUG_S))
 
     async def freed(self, pool: str, sr: str, names: AbstractSet[str]) -> None:
         """See `Storing.freed`.
@@ -161,7 +163,7 @@ class LiveStoring:
             return
         found = await trials(live, sr, name)
         for snapshots in (True, False):
-            await asyncio.gather(*(self._gone(live, ref) for ref, one in found if one.is_a_snapshot is snapshots))
+            await _each([ref for ref, one in found if one.is_a_snapshot is snapshots], partial(self._gone, live))
 
     async def _gone(self, live: LivePool, ref: str) -> None:
         with IfThere():
@@ -214,3 +216,21 @@ class LiveStoring:
         with IfThere():
             return str(await live.sessions.read("SR.get_by_uuid", sr))
         return None
+
+
+async def _each(refs: Sequence[str], work: Callable[[str], Awaitable[object]]) -> None:
+    """Does it with each of several objects, a few at a time.
+
+    What the pool refuses keeps the others from nothing, and is raised at the end; silence ends all of it at once.
+    """
+
+    async def one(ref: str) -> XapiFailure | None:
+        try:
+            await work(ref)
+        except XapiFailure as refusal:
+            return refusal
+        return None
+
+    for refusal in await beside(refs, one):
+        if refusal is not None:
+            raise refusal

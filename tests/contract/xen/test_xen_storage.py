@@ -14,7 +14,7 @@ from xen_lab import arm, settled
 from bot.domain.job import JobState
 from bot.domain.storing import NfsPlace
 from bot.domain.texts import plain
-from bot.errors import UserError
+from bot.errors import UserError, XapiFailure
 from bot.lab.xapi import Datacentre
 
 
@@ -348,6 +348,20 @@ async def test_work_that_begins_after_it_was_given_up_is_stopped(lab: Datacentre
         return len(probes) == len(read.probes) and set(probes) == {"cancelled"}
 
     await settled(lab, stopped)
+
+
+async def test_a_disk_that_cannot_be_removed_keeps_no_other_from_being_removed(
+    lab: Datacentre, jobs: StorageBench
+) -> None:
+    sr, storing = jobs.pools.sr("nfs-vhd").uuid, jobs.pools.storing
+    for _ in range(9):
+        await storing.make_disk(jobs.uuid(), sr, "nobody", "ours", 1 << 20)
+    await arm(lab, "Async.VDI.destroy", "fail", times=1, error=["VDI_NOT_MANAGED", "ours"])
+    with pytest.raises(XapiFailure, match="VDI_NOT_MANAGED"):
+        await storing.remove_disks(jobs.uuid(), sr, "ours")
+    left = [disk for one in jobs.storage() for disk in one["disks"] if disk["name_label"] == "ours"]
+    assert len(left) == 1
+    await storing.remove_disks(jobs.uuid(), sr, "ours")
 
 
 async def test_a_disk_without_a_name_is_no_trial_and_is_never_swept(lab: Datacentre, jobs: StorageBench) -> None:
