@@ -101,6 +101,17 @@ class LivePool:
         known = self.model.tables.ref(kind, uuid)
         return known or str(await self.sessions.read(f"{kind}.get_by_uuid", uuid))
 
+    async def uuid_of(self, kind: str, ref: str) -> str:
+        """The UUID behind a reference, as the pool itself says now; "" for none, and for one of something that is gone.
+
+        Raises Unreachable, XapiFailure.
+        """
+        if ref == NULL_REF:
+            return ""
+        with IfThere():
+            return str(await self.sessions.read(f"{kind}.get_uuid", ref))
+        return ""
+
     async def keep(self, kind: str, ref: str, key: str, value: str) -> None:
         """Writes a key of an object's `other_config`, in place of what it held. Raises Unreachable, XapiFailure."""
         await self.sessions.read(f"{kind}.remove_from_other_config", ref, key)

@@ -30,7 +30,6 @@ from bot.xen.restoring_parts import (
     is_own_block,
     make,
     read_nic,
-    read_uuid,
     wakes,
 )
 
@@ -55,8 +54,8 @@ class LiveRestoring(LiveImports):
             uuid=guest.uuid,
             name=guest.name_label,
             power_state=build.power_state_of(guest.power_state),
-            host=await read_uuid(live, "host", guest.resident_on),
-            affinity=await read_uuid(live, "host", guest.affinity),
+            host=await live.uuid_of("host", guest.resident_on),
+            affinity=await live.uuid_of("host", guest.affinity),
             nics=tuple([await read_nic(live, await live.sessions.read("VIF.get_record", vif)) for vif in guest.vifs]),
             disks=disks,
             sizes=sizes,

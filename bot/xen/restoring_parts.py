@@ -109,17 +109,8 @@ def card_of(record: Mapping[str, Any], vm: str, network: str, nic: Nic) -> dict[
 
 async def read_nic(live: LivePool, record: Mapping[str, Any]) -> Nic:
     """A card as it is now."""
-    network = await read_uuid(live, "network", str(record["network"]))
+    network = await live.uuid_of("network", str(record["network"]))
     return Nic(str(record["device"]), network, str(record["MAC"]).lower())
-
-
-async def read_uuid(live: LivePool, kind: str, ref: str) -> str:
-    """The UUID behind a reference; "" for none."""
-    if ref == NULL_REF:
-        return ""
-    with IfThere():
-        return str(await live.sessions.read(f"{kind}.get_uuid", ref))
-    return ""
 
 
 async def end(live: LivePool, method: str, ref: str) -> None:

@@ -179,12 +179,10 @@ async def _held(live: LivePool, wanted: Sequence[str]) -> list[Holder] | None:
 async def _defaults(live: LivePool) -> Defaults:
     wire: dict[str, Any] = await live.sessions.read("pool.get_all_records")
     record: _Defaults = next((convert(_Defaults, one) for one in wire.values()), _Defaults())
-    # A reference to storage that is gone stays in the pool's record, and counts as none.
-    disks, suspend, crash = (
-        live.model.tables.uuid(SrRecord, ref) or ""
-        for ref in (record.disks, record.suspend_image_SR, record.crash_dump_SR)
-    )
-    return Defaults(disks, suspend, crash)
+    # Not from the feed, which hears of what was just made a little later. A reference to storage that is gone stays in
+    # the pool's record, and counts as none.
+    found = (record.disks, record.suspend_image_SR, record.crash_dump_SR)
+    return Defaults(*await asyncio.gather(*(live.uuid_of("SR", ref) for ref in found)))
 
 
 def _users(live: LivePool, server: str) -> frozenset[str]:

@@ -41,6 +41,17 @@ async def test_storage_is_added_tried_on_every_host_and_made_the_default(jobs: S
         assert read.users == users, "who uses that server already"
 
 
+async def test_storage_is_seen_to_be_the_default_before_the_feed_has_heard_of_it(
+    lab: Datacentre, jobs: StorageBench
+) -> None:
+    plan = await jobs.plan(default=True)
+    feed = await arm(lab, "event.from", "hold", times="forever")
+    record = await jobs.ended(await jobs.asked(plan))
+    await lab.do({"do": "release", "name": feed})
+    assert record.state is JobState.SUCCEEDED, told(record)
+    assert "It takes new disks" in told(record)
+
+
 async def test_the_second_of_two_for_one_folder_is_refused(lab: Datacentre, jobs: StorageBench) -> None:
     held = await arm(lab, "Async.SR.create", "hold", "during")
     first = await jobs.asked(await jobs.plan())
