@@ -10,6 +10,7 @@ from bot.domain.message import Facts, Message, Option, Part, Select, Small, Verd
 from bot.domain.policy import Person
 from bot.domain.texts import Code, Phrase, Quote, many, plain, say
 from bot.errors import Ambiguous, Candidate, NotFound, Unnamed
+from bot.operations.backed_up import KIND
 from bot.operations.lookalike import spellings
 from bot.store import Store
 
@@ -22,6 +23,7 @@ _LISTED: Final = {
     "guest": "`/xen vms` lists the guests.",
     "host": "`/xen status` lists the hosts.",
     "pool": "`/xen status` lists the pools.",
+    KIND: "`/xen backups` lists the backups; `/xen backup <vm>` makes one.",
     "object": "`/xen vms` lists the guests, `/xen status` the pools and hosts.",
 }
 

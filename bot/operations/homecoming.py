@@ -57,7 +57,8 @@ async def plan(host: str, guests: Sequence[str], facts: Facts, approval: Approva
     read = await facts.leaving(host)
     if not guests:
         name = clean(read.host.name)
-        raise Refused(f"No evacuation of {name} by xenbot is known that moved a guest.", f"`/xen enable {host}`.")
+        fix = f"Let it take guests with `/xen enable {host}`; move them there with `/xen migrate`."
+        raise Refused(f"No evacuation of {name} by xenbot is known that moved a guest.", fix)
     found, left = await _read(read, guests, facts)
     return decide(read, found, left, approval)
 

@@ -79,6 +79,16 @@ def well(lab: Any) -> Iterator[None]:
         lab.post("lab/datacentre", "", request)
 
 
+def test_what_breaks_a_host_stands_in_the_line_of_its_name(page: Page) -> None:
+    for host in ("xenserver1", HOST, "nfsserver"):
+        name = page.get_by_role("heading", name=host, exact=True).bounding_box()
+        button = page.get_by_role("button", name=f"Break {host}", exact=True).bounding_box()
+        assert name is not None
+        assert button is not None
+        assert button["y"] < name["y"] + name["height"], host
+        assert button["y"] + button["height"] > name["y"], host
+
+
 @pytest.mark.usefixtures("well")
 def test_a_host_is_broken_and_mended_by_buttons_that_say_what_they_do(
     page: Page, photograph: Callable[[str, Locator], None]

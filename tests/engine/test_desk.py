@@ -18,6 +18,7 @@ from bot.jobs.counter import Counter
 from bot.jobs.desk import Desk
 from bot.jobs.ports import Sender, Words
 from bot.metrics import Metrics
+from bot.operations.backed_up import KIND
 
 
 class NoPools:
@@ -122,6 +123,9 @@ async def test_a_question_back_names_the_command_that_waits_for_its_answer(bench
     verdict = near.parts[0]
     assert isinstance(verdict, Verdict)
     assert [plain(one) for one in verdict.beside] == ["/xen migrate"]
+    with pytest.raises(NotFound) as unknown:
+        await questions.nearest(migrate, {"backup": "web9"}, person, NotFound(KIND, "web9"))
+    assert unknown.value.fix == "`/xen backups` lists the backups; `/xen backup <vm>` makes one."
 
 
 async def test_home_shows_nothing_to_people_without_a_role(bench: Bench, world: World) -> None:

@@ -128,7 +128,7 @@ function drawFileServer(server) {
   return h(
     "div",
     { key: server.name, class: "nfs-server" },
-    h("header", { class: "host-head" }, h("div", { class: "host-name" }, h("h3", { dir: "auto", title: server.address }, server.name), h("small", {}, "NFS server"), listTrouble(server).map((text) => h("span", { key: text, class: "mark mark-warn" }, text))), drawBreakButton(server.name, menu)),
+    h("header", { class: "host-head" }, h("h3", { dir: "auto", title: server.address }, server.name), drawBreakButton(server.name, menu), h("small", {}, "NFS server"), listTrouble(server).map((text) => h("span", { key: text, class: "mark mark-warn" }, text))),
     h("ul", { class: "nfs-exports", "aria-label": `Exports of ${server.name}` }, server.exports.map((one) => h("li", { key: one.path }, h("span", { class: "sr-name" }, one.path), h("small", {}, sayExport(one))))),
     state.menu === menu && drawBreakCard(server.name, h("div", { class: "break-group" }, drawServerSwitches(server)), server.exports.map((one) => drawExportSwitches(server, one))),
   );

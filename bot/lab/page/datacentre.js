@@ -94,7 +94,7 @@ function drawHost(host, guests, storage, isAlone, truth) {
   return h(
     "section",
     { key: host.uuid, class: classes("host", isGone && "host-gone", host.enabled === false && "host-disabled"), "data-host": host.uuid, "aria-label": `Host ${host.name}` },
-    h("header", { class: "host-head" }, h("div", { class: "host-name" }, h("h3", { dir: "auto", title: host.address }, host.name), drawMarks(host, isAlone), drawBroken(host, truth)), drawBreakButton(host.name, hostMenu(host))),
+    h("header", { class: "host-head" }, h("h3", { dir: "auto", title: host.address }, host.name), drawBreakButton(host.name, hostMenu(host)), drawMarks(host, isAlone), drawBroken(host, truth)),
     drawHostCard(host, truth),
     h("p", { class: "host-facts" }, [isAlone ? "stands alone" : null, shortVendor(host.cpu_vendor), host.version].filter(Boolean).join(" · ")),
     h(
