@@ -95,7 +95,7 @@ def all_gone(pools: Sequence[str], since: float) -> Message:
     why = say("{pools} fell silent together, so this is most likely xenbot's own network or machine", pools=names)
     lines = (
         why,
-        say("How the pools are, xenbot cannot tell: no host is accused"),
+        say("How the pools are, xenbot cannot tell from here"),
         say("First look at the network of the machine that xenbot runs on"),
     )
     says = say("Tell nothing of this for a day")

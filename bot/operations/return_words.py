@@ -10,11 +10,12 @@ from bot.domain.absence import Absence, Missing, Resident
 from bot.domain.inventory import Host, PoolView, PowerState, Vm
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Verdict
 from bot.domain.texts import Moment, Phrase, Span, Value, many, say
-from bot.domain.words import counted, first, power_word
+from bot.domain.words import first, power_word
 from bot.operations.absence_words import address, joined
 
 _LISTED = 8
 _STARTS = 4
+_UNSURE = "is unconfirmed, on a host that does not answer"
 
 
 class Fates(msgspec.Struct, frozen=True):
@@ -146,31 +147,29 @@ def _became(now: Fates) -> list[Phrase]:
     total = len(now.up) + len(now.unsure) + len(now.down) + len(now.lost)
     if not total:
         return [say("No guest ran there")]
-    ran = counted(total, "guest that ran there", "guests that ran there")
+    if len(now.up) == total > 1:
+        return [say("All {n} guests that ran there run", n=total)]
     if len(now.up) == total:
-        return (
-            [say("All {ran} run", ran=ran)]
-            if total > 1
-            else [say("The guest that ran there runs: {vm}", vm=now.up[0].name)]
-        )
-    lines = []
-    if now.down:
-        names = _listed([say("{vm} ({state})", vm=vm.name, state=say(power_word(vm.power_state))) for vm in now.down])
-        what = (
-            "of {ran} does not run anywhere now: {vms}"
-            if len(now.down) == 1
-            else "of {ran} do not run anywhere now: {vms}"
-        )
-        lines.append(say("{n} " + what, n=len(now.down), ran=ran, vms=names))
-    if now.unsure:
-        names = _listed([vm.name for vm in now.unsure])
-        lines.append(
-            say("{n} of {ran} unconfirmed, on hosts that do not answer: {vms}", n=len(now.unsure), ran=ran, vms=names)
-        )
-    if now.lost:
-        names = _listed(now.lost)
-        lines.append(say("{n} of {ran} not there any more: {vms}", n=len(now.lost), ran=ran, vms=names))
-    return lines
+        return [say("The guest that ran there runs: {vm}", vm=now.up[0].name)]
+    down = [say("{vm} ({state})", vm=vm.name, state=say(power_word(vm.power_state))) for vm in now.down]
+    lines = [
+        _share(down, total, "does not run anywhere now", "do not run anywhere now"),
+        _share([vm.name for vm in now.unsure], total, _UNSURE, "are unconfirmed, on hosts that do not answer"),
+        _share(now.lost, total, "is not there any more", "are not there any more"),
+    ]
+    return [line for line in lines if line is not None]
+
+
+def _share(names: Sequence[Value], total: int, one: str, several: str) -> Phrase | None:
+    """What is so of these guests, of all that ran there; None where there are none."""
+    if not names:
+        return None
+    if total == 1:
+        return say("The guest that ran there " + one + ": {vms}", vms=_listed(names))
+    what = one if len(names) == 1 else several
+    return say(
+        "{n} of {total} guests that ran there " + what + ": {vms}", n=len(names), total=total, vms=_listed(names)
+    )
 
 
 def _listed(names: Sequence[Value]) -> Phrase:

@@ -313,7 +313,7 @@ async def test_a_host_that_stays_away_when_its_pool_is_back_is_told_back_by_itse
     await site.wait(140)
     (_, back) = await site.posts()
     assert "Still silent: xenserver3" in text(back)
-    assert "3 of 4 guests that ran there unconfirmed, on hosts that do not answer: db1, web1, web2" in text(back)
+    assert "3 of 4 guests that ran there are unconfirmed, on hosts that do not answer: db1, web1, web2" in text(back)
     site.hear(3)
     await site.wait(140)
     assert "xenserver3 of experiment answers again" in (await site.told())[2]
