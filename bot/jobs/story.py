@@ -95,7 +95,8 @@ def card(record: JobRecord, operation: Operation, *, hint: Phrase | None = None,
             headline, mark = record.plan.title, Mark.PLAIN
             parts += [*considering.considered(record), *standing.table(record.plan, operation)]
             ask = say("Start now: {title}?", title=record.plan.title)
-            confirm = ask if record.approvers_needed == 0 else None
+            # A slip of the thumb costs nothing where a second person decides, and where no pool is touched.
+            confirm = ask if record.approvers_needed == 0 and record.plan.locks else None
             go = button("Confirm", "confirm", record, style="primary", confirm=confirm)
             go = msgspec.structs.replace(go, target=confirming(record))
             parts.append(Choices((go, button("Withdraw", "withdraw", record))))

@@ -115,8 +115,10 @@ async def test_what_is_wrong_is_told_at_its_field(lab: StoryLab) -> None:
 
 async def test_a_viewer_gets_no_form_and_the_refusal_is_audited(lab: StoryLab) -> None:
     await lab.xen("migrate", who="viewer")
-    shown = await view(lab, "You may look, but not change", who="viewer")
+    shown = await view(lab, "You may look, but not change", "Ask somebody who has it", who="viewer")
     assert shown["submit"] is None
+    named = {run.get("user_id") for line in shown["blocks"][0]["elements"] for run in line["elements"]} - {None}
+    assert named == {lab.info["people"][one]["id"] for one in ("operator", "operator2", "admin")}
     await lab.xen("audit", who="viewer")
     await lab.sees("command:refuse", who="viewer", private=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from ports import Room
-from small_fleet import record
+from small_fleet import backup, record
 
 from bot.domain.job import JobState
 from bot.domain.message import Button, Choices
@@ -13,6 +13,20 @@ from bot.domain.plan import Plan
 from bot.domain.texts import plain
 from bot.jobs import story
 from bot.operations.discover import operations
+
+
+@pytest.mark.parametrize(("words", "asks"), [("migrate centos54 to xenserver3", True), ("verify centos54", False)])
+async def test_confirm_asks_once_more_only_where_it_begins_something_in_a_pool(words: str, *, asks: bool) -> None:
+    room = Room()
+    room.journal.catalogue = [backup(1)]
+    plan = await room.type(words)
+    assert isinstance(plan, Plan)
+    proposed = msgspec.structs.replace(record(7, JobState.PROPOSED), plan=plan, operation=plan.operation)
+    card = story.card(proposed, operations()[plan.operation])
+    (go,) = [one for part in card.parts if isinstance(part, Choices) for one in part.buttons if one.label == "Confirm"]
+    assert (go.confirm is not None) is asks
+    assert go.says is not None
+    assert plain(plan.title) in plain(go.says), "whoever cannot see the card hears what is confirmed"
 
 
 @pytest.mark.parametrize(
