@@ -41,7 +41,7 @@ def lacking(none: NotFound, fleet: Fleet) -> tuple[Phrase, ...]:
                 ),
             )
     return (
-        say("A host joins only once xenbot may ask it. These lines in the configuration, as for any pool, let it:"),
+        say("Write these lines into the configuration, as for any pool: a host joins only once xenbot may ask it."),
         *(say("{line}", line=Code(line)) for line in _entry(name)),
         say("On the host, {command} prints the fingerprint.", command=Code(_FINGERPRINT)),
         say(
