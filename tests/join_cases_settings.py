@@ -14,6 +14,7 @@ from join_changes import (
     pool_field,
     shared_storage,
     together,
+    trusted,
     vlan,
     without_aes,
 )
@@ -177,5 +178,15 @@ SETTINGS = (
         "company AA:02",
         "Remove the wrong one: company is another certificate on each side.",
         "POOL_JOINING_HOST_CA_CERTIFICATES_CONFLICT",
+    ),
+    Case(
+        "one certificate trusted for more on the host",
+        together(trusted("xenserver4", "licensing", "ldaps"), trusted("xenserver1", "licensing")),
+        "Trusted certificates",
+        "AA:03 for ldaps and licensing",
+        "AA:03 for licensing",
+        "Remove AA:03 on one side and install it there for the purposes of the other: one certificate may not be "
+        "trusted for some purposes on both and for others on one.",
+        "POOL_JOINING_HOST_TRUSTED_CERTIFICATES_CONFLICT",
     ),
 )

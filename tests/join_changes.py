@@ -202,6 +202,16 @@ def authority(host: str, fingerprint: str) -> Change:
     return change
 
 
+def trusted(host: str, *purposes: str, kind: str = "pinned", mark: str = "AA:03") -> Change:
+    """A certificate of that fingerprint that a pool was told to trust for these purposes; for everything without."""
+
+    def change(lab: Datacentre) -> None:
+        database, _ = database_of(lab, host)
+        database.create("Certificate", type=kind, fingerprint=mark, purpose=list(purposes))
+
+    return change
+
+
 def driver(lab: Datacentre) -> None:
     database, _ = database_of(lab, "xenserver4")
     ref = next(ref for ref, record in database.items("SM") if record["features"])

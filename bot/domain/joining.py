@@ -18,8 +18,9 @@ class Side(msgspec.Struct, frozen=True):
     `addressed` the devices of the coordinator that have an address. `vlans` are those beside that of the management
     interface, `management` the device, VLAN and kind of address of that interface, None where there is none. `drivers`
     are the features of each storage driver by type, with their versions. `purposes` are the purposes that its networks
-    were given. `certificates` are the authorities it trusts, the fingerprint of each by its name. `verifies` tells
-    whether its hosts check each other's certificates, None where the server does not say.
+    were given. `authorities` are those it trusts under a name, the fingerprint of each by that name; `trusted` the
+    purposes, by the fingerprint, of certificates that it trusts without one: none where they are good for everything.
+    `verifies` tells whether its hosts check each other's certificates, None where the server does not say.
     """
 
     pool: Pool
@@ -47,7 +48,8 @@ class Side(msgspec.Struct, frozen=True):
     controllers: tuple[str, ...]
     purposes: frozenset[str]
     drivers: dict[str, dict[str, int]]
-    certificates: dict[str, str]
+    authorities: dict[str, str]
+    trusted: dict[str, frozenset[str]]
     verifies: bool | None
 
 

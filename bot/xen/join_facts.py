@@ -161,6 +161,7 @@ async def _side(pool: LivePool, host: str) -> Side:
     details = next(iter(pools.values()), _PoolDetails())
     own = next((one for one in hosts.values() if one.uuid == chosen.uuid), _HostDetails())
     record = next((one for one in tables.of(HostRecord).values() if one.uuid == chosen.uuid), HostRecord())
+    certificates = tables.of(CertificateRecord).values()
     return Side(
         pool=inventory.pool,
         hosts=inventory.hosts,
@@ -197,8 +198,11 @@ async def _side(pool: LivePool, host: str) -> Side:
         controllers=_names(f"{one.protocol} {one.address}:{one.port}" for one in controllers.values()),
         purposes=frozenset(purpose for one in purposes.values() for purpose in one.purpose),
         drivers={one.type: one.features or dict.fromkeys(one.capabilities, 0) for one in drivers.values()},
-        certificates={
-            one.name: one.fingerprint for one in tables.of(CertificateRecord).values() if one.type == "ca" and one.name
+        authorities={one.name: one.fingerprint for one in certificates if one.type == "ca" and one.name},
+        trusted={
+            one.fingerprint: frozenset(one.purpose)
+            for one in certificates
+            if one.type in {"ca", "pinned"} and not one.name
         },
         verifies=details.tls_verification_enabled,
     )

@@ -25,7 +25,11 @@ class BondRecord(Record, frozen=True, gc=False):
 
 
 class CertificateRecord(Record, frozen=True, gc=False):
-    """A `Certificate`: `type` is `host` for what clients see, `host_internal` for other hosts, `ca` for authorities."""
+    """A `Certificate`: `type` is `host` for what clients see, `host_internal` for other hosts, `ca` for authorities.
+
+    A newer server has `pinned` as well, for the very certificate of another server. What it was told to trust has no
+    `name` but a `purpose`, or none where it is good for everything.
+    """
 
     cls: ClassVar[str] = "Certificate"
     type: str = ""
@@ -33,3 +37,4 @@ class CertificateRecord(Record, frozen=True, gc=False):
     name: str = ""
     not_after: str = ""
     fingerprint: str = ""
+    purpose: tuple[str, ...] = ()

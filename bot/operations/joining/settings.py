@@ -143,16 +143,42 @@ def _security(facts: JoinFacts) -> Iterator[Rule]:
         fix=say("Switch the checking of certificates (TLS verification) on where it is off."),
     )
     other = sorted(
-        name for name, mark in host.certificates.items() if pool.certificates.get(name, mark).lower() != mark.lower()
+        name for name, mark in host.authorities.items() if pool.authorities.get(name, mark).lower() != mark.lower()
     )
     yield rule(
         "authorities",
         "Trusted authorities",
         well=not other,
-        mine=listed(_shown(host.certificates, other)),
-        theirs=listed(_shown(pool.certificates, other)),
+        mine=listed(_shown(host.authorities, other)),
+        theirs=listed(_shown(pool.authorities, other)),
         fix=say("Remove the wrong one: {names} is another certificate on each side.", names=listed(other)),
     )
+    clashes = sorted(mark for mark, mine in host.trusted.items() if _clash(mine, pool.trusted.get(mark, mine)))
+    yield rule(
+        "trusted",
+        "Trusted certificates",
+        well=not clashes,
+        mine=listed(_purposes(host.trusted, clashes)),
+        theirs=listed(_purposes(pool.trusted, clashes)),
+        fix=say(
+            "Remove {marks} on one side and install it there for the purposes of the other: one certificate may not be "
+            "trusted for some purposes on both and for others on one.",
+            marks=listed([mark[:_BEGINNING] for mark in clashes]),
+        ),
+    )
+
+
+def _clash(mine: frozenset[str], theirs: frozenset[str]) -> bool:
+    """Whether the purposes that one certificate is trusted for keep XAPI from trusting it for all of them."""
+    return mine != theirs and bool(mine & theirs)
+
+
+def _purposes(trusted: dict[str, frozenset[str]], clashes: Sequence[str]) -> list[str]:
+    """What certificates are trusted for, each named by the beginning of its fingerprint; of all, or of these."""
+    return [
+        f"{mark[:_BEGINNING]} for {' and '.join(sorted(trusted[mark])) or 'everything'}"
+        for mark in clashes or sorted(trusted)
+    ]
 
 
 def _shown(certificates: dict[str, str], other: Sequence[str]) -> list[str]:

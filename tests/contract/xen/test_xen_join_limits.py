@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from join_changes import guests
-from xen_lab import EXPERIMENT, following, joined, judged, loaded, pool_settings
+from join_changes import authority, database_of, guests, together, trusted
+from xen_lab import EXPERIMENT, following, joined, judged, loaded, pool_settings, until
 
 from bot.domain.texts import plain
 from bot.lab.xapi import Datacentre
@@ -21,6 +21,35 @@ async def test_suspended_guests_come_along(lab: Datacentre) -> None:
         facts, amiss = await judged(pools, "xenserver2", "experiment")
         assert amiss == []
         await joined(pools, facts)
+
+
+async def test_what_both_sides_trust_without_contradiction_lets_the_host_in_and_is_trusted_once(
+    lab: Datacentre,
+) -> None:
+    together(
+        authority("xenserver4", "AA:01"),
+        authority("xenserver1", "AA:01"),
+        trusted("xenserver4", "ldaps"),
+        trusted("xenserver1", "licensing"),
+        trusted("xenserver4", kind="ca", mark="AA:04"),
+        trusted("xenserver1", kind="ca", mark="AA:04"),
+    )(lab)
+    settings = (pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver4"))
+    async with following(*settings) as pools:
+        await loaded(pools)
+        facts, amiss = await judged(pools, "xenserver4", "experiment")
+        assert amiss == []
+        host = facts.joining.coordinator.uuid
+        await joined(pools, facts)
+        await until(pools, lambda: any(one.uuid == host and one.address for one in pools.pool("experiment").hosts))
+        database, _ = database_of(lab, "xenserver4")
+    found = [one for _, one in database.items("Certificate") if one["type"] in {"ca", "pinned"}]
+    assert sorted((one["name"], one["fingerprint"], *one["purpose"]) for one in found) == [
+        ("", "AA:03", "ldaps"),
+        ("", "AA:03", "licensing"),
+        ("", "AA:04"),
+        ("company", "AA:01"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,8 @@ def side(number: int, **changes: Any) -> Side:
         controllers=(),
         purposes=frozenset(),
         drivers={"nfs": {"VDI_CREATE": 1}},
-        certificates={},
+        authorities={},
+        trusted={},
         verifies=True,
     )
     return msgspec.structs.replace(made, **changes)

@@ -166,8 +166,18 @@ def _check_trust(here: Pool, there: Pool) -> None:
     mine, theirs = _read_authorities(here), _read_authorities(there)
     if clashes := sorted(name for name in mine.keys() & theirs.keys() if mine[name] != theirs[name]):
         raise ApiError("POOL_JOINING_HOST_CA_CERTIFICATES_CONFLICT", *clashes)
+    _check_purposes(here, there)
     if any(pool.database.get("pool", pool.ref, "current_operations") for pool in (here, there)):
         raise ApiError("NOT_SUPPORTED_DURING_UPGRADE")
+
+
+def _check_purposes(here: Pool, there: Pool) -> None:
+    """One certificate may be trusted for other purposes on each side, but not for some of them on both."""
+    mine = _read_trusted(here)
+    for fingerprint, (theirs, wanted) in _read_trusted(there).items():
+        own, purposes = mine.get(fingerprint, ("", wanted))
+        if purposes != wanted and purposes & wanted:
+            raise ApiError("POOL_JOINING_HOST_TRUSTED_CERTIFICATES_CONFLICT", theirs, own)
 
 
 def _check_drivers(here: Pool, there: Pool) -> None:
@@ -192,7 +202,18 @@ def _read_updates(pool: Pool) -> set[str]:
 
 
 def _read_authorities(pool: Pool) -> dict[str, str]:
-    return {one["name"]: one["fingerprint"] for _, one in pool.database.items("Certificate") if one["type"] == "ca"}
+    """Returns the fingerprints of the authorities that were installed under a name, as all were before API 2.23."""
+    found = (one for _, one in pool.database.items("Certificate") if one["type"] == "ca" and one["name"])
+    return {one["name"]: one["fingerprint"] for one in found}
+
+
+def _read_trusted(pool: Pool) -> dict[str, tuple[str, set[str]]]:
+    """Returns reference and purposes of the certificates that were installed without a name, by fingerprint."""
+    return {
+        one["fingerprint"]: (ref, set(one["purpose"]))
+        for ref, one in pool.database.items("Certificate")
+        if one["type"] in {"ca", "pinned"} and not one["name"]
+    }
 
 
 def _verifies(pool: Pool) -> Value:

@@ -1,5 +1,6 @@
 """How a host changes its pool: its records move, its machine follows another coordinator or none."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bot.lab.xapi.database import Database
@@ -17,7 +18,7 @@ from bot.lab.xapi.schema.model import CLASSES, FieldType
 from bot.lab.xapi.sessions import Sessions
 from bot.lab.xapi.tasks import Tasks
 from bot.lab.xapi.transplant import transplant
-from bot.lab.xapi.values import NULL_REF, new_uuid
+from bot.lab.xapi.values import NULL_REF, Value, new_uuid
 
 # What a pool has once, or in its coordinator's memory: it stays behind.
 _OF_THE_POOL: Final = frozenset({"pool", "session", "task", "message", "user", "secret", "SM", "subject", "blob"})
@@ -28,7 +29,11 @@ _FUSE_S: Final = 0.5  # between the answer and the reboot
 def move_in(here: Pool, there: Pool, machine: Machine) -> None:
     """Moves the only host of a pool into another, with its guests and its storage; its old pool is no more."""
     old = machine.ref
-    known = _match(here.database, there.database, "network", "bridge")
+    known = {
+        **_match(here.database, there.database, "network", ("bridge",)),
+        # What both trust alike is trusted once; what a host itself shows is no other's.
+        **_match(here.database, there.database, "Certificate", ("type", "name", "fingerprint", "purpose")),
+    }
     wanted = {
         class_name: [ref for ref in here.database.refs(class_name) if ref not in known]
         for class_name in CLASSES
@@ -57,10 +62,16 @@ def move_in(here: Pool, there: Pool, machine: Machine) -> None:
     restart_toolstack(there, machine)
 
 
-def _match(source: Database, target: Database, class_name: str, field: str) -> dict[str, str]:
-    """Returns which records of the source are called what in the target, by the value of a field."""
-    there = {record[field]: ref for ref, record in target.items(class_name)}
-    return {ref: there[record[field]] for ref, record in source.items(class_name) if record[field] in there}
+def _match(source: Database, target: Database, class_name: str, fields: Sequence[str]) -> dict[str, str]:
+    """Returns which records of the source are called what in the target: those whose fields have the same values."""
+    there = {_key(record, fields): ref for ref, record in target.items(class_name)}
+    return {
+        ref: there[_key(record, fields)] for ref, record in source.items(class_name) if _key(record, fields) in there
+    }
+
+
+def _key(record: Mapping[str, Value], fields: Sequence[str]) -> tuple[Value, ...]:
+    return tuple(frozenset(record[name]) if isinstance(record[name], list) else record[name] for name in fields)
 
 
 def _see_shared_storage(database: Database, host: str) -> None:

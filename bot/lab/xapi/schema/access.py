@@ -51,6 +51,7 @@ host: ref host ctor
 not_before: datetime ctor
 not_after: datetime ctor
 fingerprint: string ctor
+purpose: set enum certificate_purpose ctor
 """,
     "Feature": """
 uuid: string

@@ -1,4 +1,4 @@
-"""The enumerations of API 2.21: name, then its values."""
+"""The enumerations of API 2.21, and of API 2.23 what certificates are trusted for: name, then its values."""
 
 from typing import Final
 
@@ -6,7 +6,8 @@ ENUMS: Final = """
 after_apply_guidance: restartHVM restartPV restartHost restartXAPI
 allocation_algorithm: breadth_first depth_first
 bond_mode: balance-slb active-backup lacp
-certificate_type: ca host host_internal
+certificate_purpose: licensing ldaps
+certificate_type: ca host host_internal pinned
 cls: VM Host SR Pool VMPP VMSS PVS_proxy VDI Certificate
 cluster_host_operation: enable disable destroy
 cluster_operation: add remove enable disable destroy
