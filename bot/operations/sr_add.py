@@ -25,11 +25,10 @@ from bot.operations.risk_reasons import Factor
 from bot.operations.sr_add_checks import Wish, checks, up
 from bot.operations.sr_add_steps import ATTACH, CREATE, INTRODUCE, NAME, PREFER, REMOVE, SR, steps
 from bot.operations.sr_add_words import ways
-from bot.operations.storage_words import trouble
+from bot.operations.storage_words import NAMED, trouble
 from bot.operations.trying import SWEEP, TRY, look_at_sweep, look_at_trial, mark_of
 
 OPERATION_NAME: Final = "sr-add"
-_NAMED: Final = 6
 _FORGOTTEN: Final = "Nothing is left behind: the storage is forgotten again, and what lies in it is as it was"
 
 
@@ -198,7 +197,7 @@ def _attached(of: Plan, step: Step, now: SrNow) -> Look:
     missing = [of.names.get(host, host) for host in wanted if host not in now.attached]
     n = counted(len(wanted), "host", "hosts")
     if missing:
-        return Look(Seen.NOT_DONE, say("it is not attached to {hosts}", hosts=first(missing, _NAMED)), ())
+        return Look(Seen.NOT_DONE, say("it is not attached to {hosts}", hosts=first(missing, NAMED)), ())
     return Look(Seen.DONE, say("It is attached to {n}", n=n), ())
 
 
@@ -225,7 +224,7 @@ async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
     fine = now.name == name and (not preferred or now.defaults.disks == now.uuid)
     lines = [say("Storage {uuid} on {place}", uuid=Code(now.uuid), place=asked(of)[0].shown)]
     if away:
-        lines.append(say("Not attached to {hosts}: it is plugged in there when it boots", hosts=first(away, _NAMED)))
+        lines.append(say("Not attached to {hosts}: it is plugged in there when it boots", hosts=first(away, NAMED)))
     if preferred and now.defaults.disks == now.uuid:
         roles = {"new disks": True, "suspended guests": now.defaults.suspend == now.uuid}
         roles["crash dumps"] = now.defaults.crash == now.uuid

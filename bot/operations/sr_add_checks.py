@@ -14,10 +14,9 @@ from bot.domain.texts import Code, Phrase, Quote, Span, say
 from bot.domain.words import first
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.sr_add_found import again, beside
-from bot.operations.storage_words import Trouble, detail, number_of, returned, trouble
+from bot.operations.storage_words import NAMED, Trouble, detail, number_of, returned, trouble
 from bot.operations.xapi_words import explain
 
-_NAMED: Final = 6
 _VERSION, _MOUNT, _NO_PATH, _BAD_PATH = 72, 73, 101, 103
 _START: Final = Code("systemctl start rpcbind nfs-server")
 
@@ -160,7 +159,7 @@ def _by_exports(read: NfsFacts, probe: Probed, number: int | None) -> Trouble | 
         # By NFS 4 a driver sees the first steps below the root only; it looks there where the list is not to be had.
         return None
     mine = next((one for one in exports if one.path.rstrip("/") == path.rstrip("/")), None)
-    listed = first([Code(one.path) for one in exports], _NAMED)
+    listed = first([Code(one.path) for one in exports], NAMED)
     if number == _NO_PATH and exports:
         return Trouble(
             say("nobody said which folder of {server} is meant", server=server),
@@ -246,4 +245,4 @@ def _unlisted(read: NfsFacts) -> Iterator[Check]:
 
 
 def _hosts(hosts: Sequence[Host]) -> Phrase:
-    return first([host.name for host in hosts], _NAMED)
+    return first([host.name for host in hosts], NAMED)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from bot.domain.plan import Check
 from bot.domain.storing import Holder, NfsFacts
 from bot.domain.texts import Code, Value, many, say
 from bot.domain.words import counted, first
 from bot.operations.checks.grading import already, blocked, fine, warning
-
-_NAMED: Final = 6
+from bot.operations.storage_words import NAMED
 
 
 def unheld(read: NfsFacts) -> tuple[str, ...]:
@@ -44,7 +41,7 @@ def again(read: NfsFacts, existing: str) -> Check:
 
 def _to_be_plugged(read: NfsFacts, holder: Holder) -> Check:
     names = {one.uuid: one.name for one in read.hosts}
-    away = first([names.get(one, one) for one in holder.unplugged], _NAMED)
+    away = first([names.get(one, one) for one in holder.unplugged], NAMED)
     words = "{pool} knows it as {sr} already, not attached to {hosts}"
     fact = say(words, pool=holder.pool_name, sr=holder.sr_name, hosts=away)
     plug = Code(f"/xen plug {holder.sr} on {holder.unplugged[0]}")
@@ -54,7 +51,7 @@ def _to_be_plugged(read: NfsFacts, holder: Holder) -> Check:
 def beside(read: NfsFacts, *, anew: bool) -> Check:
     """That storage lies there, where a new one is to be made; `anew` tells that somebody has decided so."""
     key, title = "existing", "Storage there"
-    there = first([_owned(uuid, read) for uuid in read.found], _NAMED)
+    there = first([_owned(uuid, read) for uuid in read.found], NAMED)
     n = counted(len(read.found), "storage lies", "storages lie")
     if anew:
         fact = say("{n} there already: {there}; the new one gets a folder of its own", n=n, there=there)

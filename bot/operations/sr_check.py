@@ -17,11 +17,10 @@ from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_storage
-from bot.operations.storage_words import trouble
+from bot.operations.storage_words import NAMED, trouble
 from bot.operations.trying import SWEEP, TRY, look_at_sweep, look_at_trial, trial
 
 OPERATION_NAME: Final = "sr-check"
-_NAMED: Final = 6
 _NO_DISKS: Final = {"iso": "a library of images", "udev": "a host's own devices"}
 _MAKES, _SNAPSHOTS = "VDI_CREATE", "VDI_SNAPSHOT"
 #: Storage of most types gives a disk and its snapshot a little more than their size.
@@ -75,12 +74,12 @@ def _checks(read: SrFacts) -> Iterator[Check]:
     yield _kind(read)
     yield _hosts(read)
     if read.away:
-        names = first([host.name for host in read.away], _NAMED)
+        names = first([host.name for host in read.away], NAMED)
         fix = say("Attach it there first ({word}); on the others it is tried.", word=Code("/xen plug"))
         yield warning("away", "Attached", say("{sr} is not attached to {hosts}", sr=read.sr.name, hosts=names), fix)
     left_out = [host for host in read.hosts if host not in _tried(read)]
     if left_out and _tried(read):
-        names = first([host.name for host in left_out], _NAMED)
+        names = first([host.name for host in left_out], NAMED)
         fact = say("silent, or not listed in the configuration, so it is not tried there: {hosts}", hosts=names)
         yield warning("left-out", "Tried on", fact, say("List every host of the pool under {c}.", c=Code("[[pools]]")))
     yield _room(read)

@@ -15,6 +15,8 @@ import msgspec
 from bot.domain.texts import PLACE, Code, Phrase, Value, say
 
 PREFIX: Final = "SR_BACKEND_FAILURE_"
+#: So many hosts, or exports, are named on a card of storage; the others are counted.
+NAMED: Final = 6
 _RETURNED: Final = re.compile(r"return code (\d{1,3})")
 _OPTERR: Final = re.compile(r"\[opterr=(.*)\]\s*\Z", re.DOTALL)
 

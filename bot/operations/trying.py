@@ -17,14 +17,13 @@ from bot.domain.texts import Code, Phrase, Quote, Size, Span, many, say
 from bot.domain.words import counted, first
 from bot.operations.base import Look, Seen
 from bot.operations.ports import Facts
-from bot.operations.storage_words import trouble
+from bot.operations.storage_words import NAMED, trouble
 from bot.operations.xapi_words import explain
 
 TRY, SWEEP = "storage.try", "storage.sweep"
 #: What disks for a trial are called, with the job's nonce, and storage until it is known to work.
 MARK: Final = "xenbot storage"
 _TRIAL: Final = "trial"
-_NAMED: Final = 6
 #: Beside the few mebibytes there is the login, and the host attaches the disk, which may take it some seconds: so it is
 #: told how long it took, and not a rate. What takes longer than this makes every guest slow.
 _SLOW_S: Final = 5.0
@@ -63,15 +62,15 @@ async def look_at_trial(of: Plan, step: Step, name: str, facts: Facts) -> Look:
     names = {host: of.names.get(host, host) for host in hosts}
     missing = [names[host] for host in hosts if host not in known]
     if missing:
-        return Look(Seen.NOT_DONE, say("{sr} was not tried on {hosts}", sr=name, hosts=first(missing, _NAMED)), ())
+        return Look(Seen.NOT_DONE, say("{sr} was not tried on {hosts}", sr=name, hosts=first(missing, NAMED)), ())
     untried = [names[host] for host in hosts if known[host].code == Wrong.UNTRIED]
     bad = [known[host] for host in hosts if known[host].code not in {"", Wrong.UNTRIED}]
     well = [known[host] for host in hosts if not known[host].code]
     lines = tuple(in_words(bad, well, names, name))
     if untried:
-        lines = (*lines, say("Not tried any more: {hosts}", hosts=first(untried, _NAMED)))
+        lines = (*lines, say("Not tried any more: {hosts}", hosts=first(untried, NAMED)))
     if bad:
-        which = first([names[one.host] for one in bad], _NAMED)
+        which = first([names[one.host] for one in bad], NAMED)
         return Look(
             Seen.HARMED, say("{sr} does not work on {hosts}{rest}", sr=name, hosts=which, rest=_rest(well)), lines
         )
@@ -93,7 +92,7 @@ def in_words(bad: Sequence[Tried], well: Sequence[Tried], names: Mapping[str, st
         yield say("{host}: {what}", host=names[one.host], what=_what(one, sr))
     if not well:
         return
-    hosts = many([names[one.host] for one in well]) if len(well) <= _NAMED else counted(len(well), "host", "hosts")
+    hosts = many([names[one.host] for one in well]) if len(well) <= NAMED else counted(len(well), "host", "hosts")
     done = "written, read back and the same"
     if all(one.snapshot for one in well):
         done += ", snapshot made"
@@ -108,7 +107,7 @@ def in_words(bad: Sequence[Tried], well: Sequence[Tried], names: Mapping[str, st
     )
     slow = [one for one in well if max(one.wrote_s, one.read_s) > _SLOW_S]
     if slow:
-        named = first([names[one.host] for one in slow], _NAMED)
+        named = first([names[one.host] for one in slow], NAMED)
         yield say("Slow through {hosts}: look at the network to the server, and at its disks", hosts=named)
 
 
