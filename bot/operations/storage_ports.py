@@ -31,9 +31,9 @@ class StorageReads(Protocol):
         ...
 
     async def tried(self, pool: str, sr: str, mark: str) -> tuple[Tried, ...] | None:
-        """What is written on the disks called `mark` of how their hosts did; None where there is no such disk.
+        """What is written on the disks called `mark` of how their hosts did; None where no such disk and snapshot is.
 
-        A disk on which nothing is written yet adds nothing. Raises Unreachable, XapiFailure.
+        A disk on which nothing is written yet adds nothing, nor does a snapshot. Raises Unreachable, XapiFailure.
         """
         ...
 

@@ -125,8 +125,8 @@ class StorageFacts:
 
     async def tried(self, pool: str, sr: str, mark: str) -> tuple[Tried, ...] | None:
         """See `StorageReads.tried`."""
-        found = [one for _, one in await trials(self._by_uuid(pool), sr, mark) if not one.is_a_snapshot]
-        notes = [one.other_config[HOW] for one in found if HOW in one.other_config]
+        found = [one for _, one in await trials(self._by_uuid(pool), sr, mark)]
+        notes = [one.other_config[HOW] for one in found if HOW in one.other_config and not one.is_a_snapshot]
         return tuple(msgspec.json.decode(one, type=Tried) for one in notes) if found else None
 
     async def _holders(self, probes: Sequence[Probed]) -> tuple[tuple[Holder, ...], tuple[str, ...]]:

@@ -161,9 +161,12 @@ class LiveStoring:
         live = self._by_uuid(pool)
         if await self._ref(live, sr) is None:
             return
-        found = await trials(live, sr, name)
-        for snapshots in (True, False):
-            await _each([ref for ref, one in found if one.is_a_snapshot is snapshots], partial(self._gone, live))
+        tried: set[str] = set()
+        # Work that was given up may have ended late, and a snapshot may have come of it meanwhile.
+        while left := [(ref, one) for ref, one in await trials(live, sr, name) if ref not in tried]:
+            tried |= {ref for ref, _ in left}
+            for snapshots in (True, False):
+                await _each([ref for ref, one in left if one.is_a_snapshot is snapshots], partial(self._gone, live))
 
     async def _gone(self, live: LivePool, ref: str) -> None:
         with IfThere():

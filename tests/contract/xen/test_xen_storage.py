@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from storage_bench import SECOND, StorageBench, bench, told
-from xen_lab import arm, settled
+from xen_lab import arm, calls, settled
 
 from bot.domain.job import JobState
 from bot.domain.storing import NfsPlace
@@ -373,6 +373,42 @@ async def test_a_disk_that_cannot_be_removed_keeps_no_other_from_being_removed(
     left = [disk for one in jobs.storage() for disk in one["disks"] if disk["name_label"] == "ours"]
     assert len(left) == 1
     await storing.remove_disks(jobs.uuid(), sr, "ours")
+
+
+async def test_a_snapshot_that_comes_about_while_its_disk_is_removed_goes_too(
+    lab: Datacentre, jobs: StorageBench
+) -> None:
+    sr, storing, pool = jobs.pools.sr("nfs-vhd").uuid, jobs.pools.storing, jobs.uuid()
+    disk = await storing.make_disk(pool, sr, "nobody", "ours", 1 << 20)
+    await lab.do({"do": "nfs", "server": "nfsserver", "speed": "slow"})
+    await lab.do({"do": "set_speed", "speed": 0.1})
+    making = asyncio.create_task(storing.snapshot(pool, disk))
+
+    async def under_way() -> bool:
+        return any(one["uuid"] == disk and one["current_operations"] for sr in jobs.storage() for one in sr["disks"])
+
+    await jobs.until(under_way)
+    removing = asyncio.create_task(storing.remove_disks(pool, sr, "ours"))
+
+    async def refused() -> bool:
+        return bool(calls(lab, "Async.VDI.destroy"))
+
+    await jobs.until(refused)
+    await lab.do({"do": "set_speed", "speed": 1000})
+    await asyncio.gather(making, removing)
+    assert not [disk for one in jobs.storage() for disk in one["disks"] if disk["name_label"] == "ours"]
+
+
+async def test_a_snapshot_that_is_left_is_told_as_well_as_a_disk(lab: Datacentre, jobs: StorageBench) -> None:
+    sr, storing, pool = jobs.pools.sr("nfs-vhd").uuid, jobs.pools.storing, jobs.uuid()
+    disk = await storing.make_disk(pool, sr, "nobody", "ours", 1 << 20)
+    await storing.snapshot(pool, disk)
+    database = lab._pools[0].database
+    (leaf,) = [ref for ref, one in database.items("VDI") if one["uuid"] == disk]
+    database.set("VDI", leaf, name_label="of somebody")
+    assert await jobs.pools.storage.tried(pool, sr, "ours") == ()
+    await storing.remove_disks(pool, sr, "ours")
+    assert await jobs.pools.storage.tried(pool, sr, "ours") is None
 
 
 async def test_a_disk_without_a_name_is_no_trial_and_is_never_swept(lab: Datacentre, jobs: StorageBench) -> None:
