@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
 
@@ -11,9 +10,9 @@ import structlog
 from bot.domain.absence import Absence
 from bot.domain.job import JobState
 from bot.domain.message import Message
-from bot.errors import StoreError
 from bot.jobs.absence_picture import Picture, looked
 from bot.jobs.absence_rules import PATIENCE, Judge, News, Patience
+from bot.jobs.rounds import rounds
 from bot.operations import pool_join, return_words
 from bot.operations.ports import Fleet
 from bot.store import Outgoing, Store
@@ -54,12 +53,7 @@ class AbsenceWatch:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreError as doubt:
-                log.error("store_failed", reason=str(doubt))  # noqa: TRY400  a sentence is enough
-            await asyncio.sleep(self.every_s)
+        await rounds(self.look, self.every_s)
 
     async def look(self) -> None:
         """Tells what is new; what is told and what is remembered is one transaction."""

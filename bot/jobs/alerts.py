@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict, deque
 from collections.abc import Sequence
 
@@ -12,7 +11,7 @@ from bot.domain.inventory import Alert, FeedState, PoolView
 from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Small, Verdict
 from bot.domain.texts import Code, Phrase, say
 from bot.domain.words import counted
-from bot.errors import StoreError
+from bot.jobs.rounds import rounds
 from bot.operations import alert_words, muting
 from bot.operations.ports import Fleet
 from bot.store import Outgoing, Store
@@ -47,12 +46,7 @@ class AlertWatch:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreError as doubt:
-                log.error("store_failed", reason=str(doubt))  # noqa: TRY400  a sentence is enough
-            await asyncio.sleep(LOOK_S)
+        await rounds(self.look, LOOK_S)
 
     async def look(self) -> None:
         """Tells what is new at each pool; what is told and what is remembered is one transaction."""

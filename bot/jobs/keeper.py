@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,7 +16,8 @@ from bot.domain.message import Verdict as Headline
 from bot.domain.texts import Code, Phrase, Quote, Span, many, say
 from bot.domain.upkeep import Pruned, behind, next_look
 from bot.domain.words import counted
-from bot.errors import NotFound, Refused, StoreError, TargetFailed
+from bot.errors import NotFound, Refused, TargetFailed
+from bot.jobs.rounds import rounds
 from bot.operations.archive_ports import Library, Steward
 from bot.operations.ports import Fleet
 from bot.store import Note, Outgoing, Store
@@ -68,15 +68,14 @@ class Keeper:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        await asyncio.sleep(FIRST_AFTER_S)
-        while True:
+
+        async def look() -> None:
             try:
                 await self.round()
-            except StoreError as doubt:
-                log.error("store_failed", reason=str(doubt))  # noqa: TRY400  a sentence is enough
             except TargetFailed as reason:
                 log.warning("backups_not_kept", reason=str(reason))
-            await asyncio.sleep(EVERY_S)
+
+        await rounds(look, EVERY_S, FIRST_AFTER_S)
 
     async def round(self) -> None:
         """Once a day prunes and tells of guests without a whole backup; then looks at the backup that is due.

@@ -8,7 +8,6 @@ Runs that fell into a time when the bot was down are made up for by one. Nothing
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -40,6 +39,7 @@ from bot.errors import (
 from bot.jobs import scheduled_checks, story
 from bot.jobs.engine import Engine
 from bot.jobs.ports import Directory
+from bot.jobs.rounds import rounds
 from bot.operations import backup
 from bot.operations.backup_steps import Manner
 from bot.operations.ports import Facts, Fleet
@@ -77,12 +77,7 @@ class Runner:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreError as doubt:
-                log.error("store_failed", reason=str(doubt))  # noqa: TRY400  a sentence is enough
-            await asyncio.sleep(self.every_s)
+        await rounds(self.look, self.every_s)
 
     async def look(self) -> None:
         """Begins every run that is due, and goes on with what a death of the bot left half asked for."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
 from bot.domain.inventory import FeedState
-from bot.errors import CannotTell, StoreError, Unreachable, XapiFailure
+from bot.errors import CannotTell, Unreachable, XapiFailure
+from bot.jobs.rounds import rounds
 from bot.operations.health import leftovers, news, report
 from bot.operations.ports import Facts, Fleet
 from bot.store import Store
@@ -29,13 +28,7 @@ class Watch:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        await asyncio.sleep(FIRST_AFTER_S)
-        while True:
-            try:
-                await self.look()
-            except StoreError as doubt:
-                log.error("store_failed", reason=str(doubt))  # noqa: TRY400  a sentence is enough
-            await asyncio.sleep(EVERY_S)
+        await rounds(self.look, EVERY_S, FIRST_AFTER_S)
 
     async def look(self) -> None:
         """Checks each pool whose feed is live: what an old picture shows would look new or gone tomorrow."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
 from bot.domain.message import Facts, Message, Verdict
 from bot.domain.texts import Code, say
-from bot.errors import StoreError
+from bot.jobs.rounds import rounds
 from bot.store import Outgoing, Store
 
 log = structlog.get_logger()
@@ -26,12 +24,7 @@ class Witness:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreError as doubt:
-                log.error("store_failed", reason=str(doubt))  # noqa: TRY400  a sentence is enough
-            await asyncio.sleep(LOOK_S)
+        await rounds(self.look, LOOK_S)
 
     async def look(self) -> None:
         """Tells the head when a day is over; a broken chain is told each time it is looked at."""

@@ -21,12 +21,12 @@ from bot.domain.plan import Check, Grade
 from bot.domain.texts import Code, Phrase, Quote, Size, many, say
 from bot.domain.words import counted, power_word
 from bot.operations.checks.export_time import ExportTime, export_time, within_a_day
-from bot.operations.checks.grading import blocked, fine, unknown, warning
+from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.checks.guest import blocked_operations, foreign_work
 from bot.operations.checks.target import supported
+from bot.operations.checks.verdict import objection
 from bot.operations.power.checks import before_stop
 from bot.operations.space import THICK, free_on
-from bot.operations.xapi_words import explain
 
 _DEEP, _TOO_DEEP = 20, 29
 _MUCH_TO_MERGE = 8
@@ -109,7 +109,8 @@ def of_guest(facts: BackupFacts, how: How, place: Place) -> list[Check]:
         if how.snapshot:
             checks += [_chain(facts), *_merging(facts), *snapshot_room(facts)]
         checks += [_independent(facts, place), within_a_day(estimate(facts, place))]
-    return [*checks, *_xapi(facts, how)]
+    operation = {How.WARM: "snapshot", How.HALTED: "export"}.get(how, "clean_shutdown")
+    return [*checks, *objection(facts.valid.get(operation), _SAID)]
 
 
 def _stopping(facts: BackupFacts) -> Iterator[Check]:
@@ -263,20 +264,6 @@ def _independent(facts: BackupFacts, place: Place) -> Check:
         what = say("the backup lies on the same file server as {srs}: if that is lost, both are", srs=many(shared))
         return warning(key, title, what, say("Copy it elsewhere, or keep backups on another server."))
     return fine(key, title, say("the backup lies on another server than the disks"))
-
-
-def _xapi(facts: BackupFacts, how: How) -> Iterator[Check]:
-    key, title = "xapi", "XAPI's own verdict"
-    operation = {How.WARM: "snapshot", How.HALTED: "export"}.get(how, "clean_shutdown")
-    verdict = facts.valid.get(operation)
-    if verdict is None:
-        yield unknown(key, title, say("XAPI could not be asked"), say("Ask again in a moment."))
-    elif not verdict.code:
-        yield fine(key, title, say("XAPI has no objection"))
-    elif verdict.code not in _SAID:
-        why = explain(verdict.code, verdict.params)
-        fact = say("XAPI refuses: {why} ({code})", why=why, code=Code(verdict.code))
-        yield blocked(key, title, fact, say("Mend what XAPI names."))
 
 
 def of_place(reads: Mapping[str, BackupFacts], place: Place) -> Check:

@@ -6,6 +6,8 @@ one it has not judged.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
 import msgspec
 
 from bot.domain.disk_moves import DiskMoveFacts, SendFacts
@@ -227,3 +229,16 @@ def _stops(check: Check) -> bool:
 
 def _key(check: Check) -> str:
     return check.key.partition(":")[0]
+
+
+def objection(verdict: XapiVerdict | None, said: Collection[str]) -> Iterator[Check]:
+    """XAPI's own verdict on a call; no check where ours say the same as its code, which is one of `said`."""
+    key, title = "xapi", _TITLE
+    if verdict is None:
+        yield unknown(key, title, say("XAPI could not be asked"), say("Ask again in a moment."))
+    elif not verdict.code:
+        yield fine(key, title, say("XAPI has no objection"))
+    elif verdict.code not in said:
+        why = explain(verdict.code, verdict.params)
+        fact = say("XAPI refuses: {why} ({code})", why=why, code=Code(verdict.code))
+        yield blocked(key, title, fact, say("Mend what XAPI names."))

@@ -19,6 +19,7 @@ from bot.operations import drivers
 from bot.operations.checks.grading import already, blocked, fine, unknown, warning
 from bot.operations.checks.guest import blocked_operations, foreign_work
 from bot.operations.checks.target import supported
+from bot.operations.checks.verdict import objection
 from bot.operations.drivers import Drivers
 from bot.operations.xapi_words import explain
 
@@ -37,7 +38,7 @@ def before_start(facts: PowerFacts, operation: str) -> list[Check]:
     checks += [foreign_work(facts), blocked_operations(facts.vm, operation)]
     if operation != "unpause":
         checks += [*_twin(facts), _somewhere(facts)]
-    return [*checks, *_xapi(facts, operation)]
+    return [*checks, *objection(facts.valid.get(operation), _SAID)]
 
 
 def before_stop(facts: PowerFacts, operation: str, *, hard: bool) -> list[Check]:
@@ -49,9 +50,8 @@ def before_stop(facts: PowerFacts, operation: str, *, hard: bool) -> list[Check]
     checks = [supported(facts.pool, facts.hosts), _itself(facts), *_host_answers(facts)]
     asked = PowerState.HALTED if operation.endswith("shutdown") else None
     checks += [_state(vm, states, say("it can be stopped"), asked), blocked_operations(vm, operation)]
-    if not hard:
-        return [*checks, foreign_work(facts), _cooperation(facts, operation), *_xapi(facts, operation)]
-    return [*checks, _overtaken(vm), _loss(vm), *_xapi(facts, operation)]
+    own = [_overtaken(vm), _loss(vm)] if hard else [foreign_work(facts), _cooperation(facts, operation)]
+    return [*checks, *own, *objection(facts.valid.get(operation), _SAID)]
 
 
 def _itself(facts: PowerFacts) -> Check:
@@ -189,20 +189,6 @@ def _loss(vm: Vm) -> Check:
     if vm.power_state is PowerState.SUSPENDED:
         return warning(key, title, say("the saved memory of {vm} is thrown away", vm=vm.name))
     return warning(key, title, say("like pulling the plug: what {vm} has not written to its disks is lost", vm=vm.name))
-
-
-def _xapi(facts: PowerFacts, operation: str) -> Iterator[Check]:
-    """What XAPI objects to beyond our own checks. Its answer decides in the end."""
-    key, title = "xapi", "XAPI's own verdict"
-    verdict = facts.valid.get(operation)
-    if verdict is None:
-        yield unknown(key, title, say("XAPI could not be asked"), say("Ask again in a moment."))
-    elif not verdict.code:
-        yield fine(key, title, say("XAPI has no objection"))
-    elif verdict.code not in _SAID:
-        why = explain(verdict.code, verdict.params)
-        fact = say("XAPI refuses: {why} ({code})", why=why, code=Code(verdict.code))
-        yield blocked(key, title, fact, say("Mend what XAPI names."))
 
 
 def hard_way_helps(plan: Plan) -> bool:
