@@ -5,6 +5,7 @@ from __future__ import annotations
 from join_cases_settings import SETTINGS
 from join_changes import (
     Case,
+    busy_snapshot,
     cluster,
     guests,
     host_field,
@@ -16,6 +17,7 @@ from join_changes import (
     second_address,
     together,
     updates_apart,
+    without_brand,
 )
 
 from bot.domain.plan import Grade
@@ -64,11 +66,11 @@ _POOLS = (
     ),
     Case(
         "a full pool under a small licence",
-        together(pool_field("restrictions", {"restrict_pool_size": "true"}, "xenserver1"), record_left("xenserver1")),
+        together(pool_field("restrictions", {"restrict_pool_size": "true"}), record_left("xenserver1")),
         "Pool size",
-        "one host more",
-        "3 of at most 3 by its licence",
-        "Give experiment a licence without that limit, or choose a pool with room.",
+        "joins at most 2 others by its licence",
+        "3 hosts",
+        "Give xenserver4 a licence without that limit, or choose a smaller pool.",
         "LICENCE_RESTRICTION",
     ),
     Case(
@@ -109,7 +111,7 @@ _POOLS = (
     ),
     Case(
         "a clustered host",
-        made("Cluster_host"),
+        made("Cluster_host", enabled=True),
         "Clustering",
         "on",
         "off",
@@ -118,7 +120,7 @@ _POOLS = (
     ),
     Case(
         "two addresses on the network of the pool's cluster",
-        together(cluster(), second_address),
+        together(cluster(), second_address()),
         "Network of the cluster",
         "2 addresses on eth0",
         "eth0",
@@ -126,10 +128,19 @@ _POOLS = (
         "POOL_JOINING_HOST_MUST_HAVE_ONLY_ONE_IP_ON_CLUSTERING_NETWORK",
     ),
     Case(
+        "no address on the network of the pool's cluster",
+        cluster(device="eth1"),
+        "Network of the cluster",
+        "0 addresses on eth1",
+        "eth1",
+        "Give xenserver4 exactly one address on eth1.",
+        "POOL_JOINING_HOST_MUST_HAVE_ONLY_ONE_IP_ON_CLUSTERING_NETWORK",
+    ),
+    Case(
         "a cluster of the pool on a VLAN",
         cluster(9),
         "Network of the cluster",
-        "1 address on eth0",
+        "0 addresses on eth0",
         "eth0, VLAN 9",
         "Move the cluster to a network without a VLAN: on one it takes no new host.",
         "POOL_JOINING_POOL_CANNOT_ENABLE_CLUSTERING_ON_VLAN_NETWORK",
@@ -158,6 +169,15 @@ _SOFTWARE = (
         host="xenserver2",
     ),
     Case(
+        "a snapshot at work",
+        busy_snapshot,
+        "Guests at work",
+        "night",
+        "may work",
+        "Wait until nothing goes on at the guests there.",
+        "JOINING_HOST_CANNOT_HAVE_VMS_WITH_CURRENT_OPERATIONS",
+    ),
+    Case(
         "an update to finish",
         host_field("pending_guidances", ["reboot_host"]),
         "Updates to finish",
@@ -168,18 +188,18 @@ _SOFTWARE = (
     ),
     Case(
         "an update to finish in the pool",
-        host_field("pending_guidances", ["restart_toolstack"], "xenserver3"),
+        host_field("pending_guidances", ["restart_toolstack"], "xenserver1"),
         "Updates to finish",
         "none",
         "restart toolstack",
-        "Do on xenserver3 what the updates still ask for, mostly a reboot.",
+        "Do on xenserver1 what the updates still ask for, mostly a reboot.",
         "HOST_PENDING_MANDATORY_GUIDANCE_NOT_EMPTY",
     ),
     Case(
         "updates being applied on the host",
         pool_field("current_operations", {"OpaqueRef:task": "apply_updates"}),
         "Upgrade going on",
-        "apply updates",
+        "applies updates",
         "no",
         "Finish the upgrade, or wait until what goes on there has ended.",
         "NOT_SUPPORTED_DURING_UPGRADE",
@@ -189,7 +209,7 @@ _SOFTWARE = (
         pool_field("current_operations", {"OpaqueRef:task": "apply_updates"}, "xenserver1"),
         "Upgrade going on",
         "no",
-        "apply updates",
+        "applies updates",
         "Finish the upgrade, or wait until what goes on there has ended.",
         "NOT_SUPPORTED_DURING_UPGRADE",
     ),
@@ -220,20 +240,29 @@ _SOFTWARE = (
         f"{_8_4}, platform version 3.9.9 first, or install xenserver4 anew with {_8_4}, platform version 3.4.0.",
         "HOSTS_NOT_COMPATIBLE",
     ),
+    Case(
+        "another platform where no brand is told",
+        together(without_brand("XCP", "xenserver4"), without_brand("XCP next", "xenserver1")),
+        "Version",
+        "XCP 8.4.0 (cloud-24160)",
+        "XCP next 8.4.0 (cloud-24160)",
+        "Bring xenserver4 to XCP next 8.4.0 (cloud-24160), with the same updates, then join.",
+        "HOSTS_NOT_COMPATIBLE",
+    ),
     *(
         Case(
             f"another {shown}",
             host_field("software_version", {key: other}),
             "Version",
-            f"{_8_4}, {shown} {other}",
+            f"{_8_4}, {shown} {told}",
             f"{_8_4}, {shown} {own}",
             f"{_SAME}, {shown} {own}, with the same updates, then join.",
             "HOSTS_NOT_HOMOGENEOUS",
         )
-        for key, shown, other, own in (
-            ("xapi_build", "xapi build", "0.1", "24.16.0"),
-            ("git_id", "git id", "0abc", "0"),
-            ("linux", "linux", "0.1", "4.19.0+1"),
+        for key, shown, other, told, own in (
+            ("xapi", "xapi", "0.1", "0.1", "24.16"),
+            ("git_id", "git id", "0abc", "0abc", "0"),
+            ("xs:linux", "Linux pack", "8.4", "installed", "not there"),
         )
     ),
     Case(
@@ -262,15 +291,6 @@ _SOFTWARE = (
         "2 updates, 1 of its own",
         "Apply the same ones on both: xenserver4 lacks XS84E002, experiment lacks XS84E001.",
         "HOSTS_NOT_HOMOGENEOUS",
-    ),
-    Case(
-        "another licence",
-        host_field("edition", "express"),
-        "Licence",
-        "express",
-        "standard",
-        "Give xenserver4 the licence of the pool.",
-        "LICENSE_HOST_POOL_MISMATCH",
     ),
 )
 

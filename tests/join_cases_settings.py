@@ -1,4 +1,4 @@
-"""The rules of a join about processors, storage, networks, drivers and security, broken; `join_cases` has them all."""
+"""The rules of a join about licences, processors, storage, networks and trust, broken; `join_cases` has them all."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from join_changes import (
     shared_storage,
     together,
     trusted,
+    unlicensed,
     vlan,
     without_aes,
+    without_driver,
 )
 
 from bot.domain.plan import Grade
@@ -24,7 +26,39 @@ from bot.domain.plan import Grade
 _CPU = "Intel(R) Xeon(R) Gold 6226R CPU @ 2.90GHz"
 _MADE = "Remove them on xenserver4: the pool makes its own there when it has joined."
 
+_RANKED = (
+    "XAPI asks the licence daemon (v6d) of xenserver4 how they rank, and refuses where they rank differently or it "
+    "does not answer."
+)
+
 SETTINGS = (
+    *(
+        Case(
+            what,
+            together(host_field("edition", edition), also),
+            "Licence",
+            edition,
+            "standard",
+            f"Give xenserver4 the licence of the pool to be sure: {_RANKED}",
+            code,
+            grade=Grade.UNKNOWN,
+        )
+        for what, edition, also, code in (
+            ("a lower licence", "express", together(), "LICENSE_HOST_POOL_MISMATCH"),
+            ("another licence and no licence daemon", "express", unlicensed, "V6D_FAILURE"),
+            ("another licence of the same rank", "standard-per-user", together(), ""),
+        )
+    ),
+    Case(
+        "a pool of several licences, one unknown to the host's licence daemon",
+        host_field("edition", "later", "xenserver3"),
+        "Licence",
+        "standard",
+        "later, standard",
+        f"Give xenserver4 and all of the pool one licence to be sure: {_RANKED}",
+        "LICENSE_HOST_POOL_MISMATCH",
+        grade=Grade.UNKNOWN,
+    ),
     Case(
         "another CPU vendor",
         host_field("cpu_info", {"vendor": "AuthenticAMD"}),
@@ -149,7 +183,7 @@ SETTINGS = (
         "SDN controller",
         "ssl 192.0.2.9:6640",
         "none",
-        "Give both the same controller, or none.",
+        "Remove the controller of xenserver4: that of the pool, if any, counts there.",
         "OPERATION_NOT_ALLOWED",
     ),
     Case(
@@ -157,6 +191,15 @@ SETTINGS = (
         driver,
         "Storage drivers",
         "lacks ATOMIC_PAUSE of ext",
+        "8 drivers",
+        "Install the same storage drivers in the same versions on xenserver4.",
+        "POOL_JOINING_SM_FEATURES_INCOMPATIBLE",
+    ),
+    Case(
+        "a storage driver that is not there",
+        without_driver("smb"),
+        "Storage drivers",
+        "lacks the driver smb",
         "8 drivers",
         "Install the same storage drivers in the same versions on xenserver4.",
         "POOL_JOINING_SM_FEATURES_INCOMPATIBLE",

@@ -10,6 +10,7 @@ import msgspec
 
 from bot.domain.plan import SIGNS, Grade
 from bot.lab.xapi import Datacentre
+from bot.lab.xapi.machine import CertificateFile
 from bot.lab.xapi.rules.half_joined import add_half_joined
 from bot.lab.xapi.schema.model import CLASSES
 
@@ -46,6 +47,8 @@ class Case(msgspec.Struct, frozen=True):
 def broken(lab: Datacentre, change: Change) -> Iterator[None]:
     """The lab with the change while the block runs; what it made and set, and that alone, is taken back at the end."""
     before = _records(lab)
+    machines = [one for pool in lab._pools for one in pool.machines.values()]
+    was_of = [(one, one.licensing, one.lost_file) for one in machines]
     change(lab)
     after = _records(lab)
     made = [key for key in after if key not in before]
@@ -57,6 +60,8 @@ def broken(lab: Datacentre, change: Change) -> Iterator[None]:
             database.delete(name, ref)
         for (database, name, ref), fields in was.items():
             database.set(name, ref, **fields)
+        for machine, licensing, lost in was_of:
+            machine.licensing, machine.lost_file = licensing, lost
 
 
 def _records(lab: Datacentre) -> dict[tuple[Any, str, str], dict[str, Any]]:
@@ -105,9 +110,9 @@ def management_field(field: str, value: Any) -> Change:
     return change
 
 
-def made(class_name: str, **fields: Any) -> Change:
+def made(class_name: str, at: str = "xenserver4", **fields: Any) -> Change:
     def change(lab: Datacentre) -> None:
-        database_of(lab, "xenserver4")[0].create(class_name, **fields)
+        database_of(lab, at)[0].create(class_name, **fields)
 
     return change
 
@@ -116,6 +121,48 @@ def metrics_field(field: str, value: Any, host: str) -> Change:
     def change(lab: Datacentre) -> None:
         database, machine = database_of(lab, host)
         database.set("host_metrics", database.get("host", machine.ref, "metrics"), **{field: value})
+
+    return change
+
+
+def without_brand(platform: str, host: str) -> Change:
+    """A host that tells no brand, only the name of its platform."""
+
+    def change(lab: Datacentre) -> None:
+        database, machine = database_of(lab, host)
+        software = dict(database.get("host", machine.ref, "software_version"))
+        del software["product_brand"]
+        database.set("host", machine.ref, software_version={**software, "platform_name": platform})
+
+    return change
+
+
+def unlicensed(lab: Datacentre) -> None:
+    """The licence daemon of the host does not answer."""
+    database_of(lab, "xenserver4")[1].licensing = False
+
+
+def lost_file(file: CertificateFile, host: str) -> Change:
+    def change(lab: Datacentre) -> None:
+        database_of(lab, host)[1].lost_file = file
+
+    return change
+
+
+def busy_snapshot(lab: Datacentre) -> None:
+    """A snapshot on the host that is being exported."""
+    database, _ = database_of(lab, "xenserver4")
+    working = {"OpaqueRef:task": "export"}
+    database.create("VM", name_label="night", is_a_snapshot=True, is_a_template=True, current_operations=working)
+
+
+def without_driver(kind: str) -> Change:
+    """The host has a driver of another type in its place."""
+
+    def change(lab: Datacentre) -> None:
+        database, _ = database_of(lab, "xenserver4")
+        ref = next(ref for ref, record in database.items("SM") if record["type"] == kind)
+        database.set("SM", ref, type=f"old-{kind}")
 
     return change
 
@@ -134,7 +181,7 @@ def record_left(at: str, of: str = "") -> Change:
         if of:
             database, machine = database_of(lab, of)
             uuid = database.get("host", machine.ref, "uuid")
-        add_half_joined(database_of(lab, at)[0], uuid=uuid, name=of or "third")
+        add_half_joined(database_of(lab, at)[0], uuid=uuid, name=of or "third", edition="standard")
 
     return change
 
@@ -148,24 +195,33 @@ def vlan(lab: Datacentre) -> None:
     database.create("VLAN", tag=7, tagged_PIF=card, untagged_PIF=own)
 
 
-def cluster(vlan: int = -1) -> Change:
-    """Clustered storage of the pool, over the card that its coordinator is managed over."""
+def cluster(vlan: int = -1, device: str = "eth0", *, joins: bool = True) -> Change:
+    """Clustered storage of the pool, over the card that its coordinator is managed over, or over another."""
 
     def change(lab: Datacentre) -> None:
         database, machine = database_of(lab, "xenserver1")
         (card, *_) = database.get("host", machine.ref, "PIFs")
-        if vlan > 0:
+        if vlan > 0 or device != "eth0":
             network = database.create("network", name_label="storage", bridge="xapi9")
-            card = database.create("PIF", host=machine.ref, network=network, device="eth0", VLAN=vlan)
-        database.create("Cluster_host", host=machine.ref, PIF=card)
+            card = database.create("PIF", host=machine.ref, network=network, device=device, VLAN=vlan)
+        whole = database.create("Cluster", pool_auto_join=joins)
+        database.create("Cluster_host", cluster=whole, host=machine.ref, PIF=card, enabled=True)
 
     return change
 
 
-def second_address(lab: Datacentre) -> None:
-    database, machine = database_of(lab, "xenserver4")
-    network = database.create("network", name_label="more", bridge="xapi8")
-    database.create("PIF", host=machine.ref, network=network, device="eth0", VLAN=-1, IP="192.0.2.44")
+def second_address(*, elsewhere: bool = False) -> Change:
+    """Another address of the host on the network that it is managed over, or on a VLAN over the same card."""
+
+    def change(lab: Datacentre) -> None:
+        database, machine = database_of(lab, "xenserver4")
+        (card, *_) = database.get("host", machine.ref, "PIFs")
+        network = database.get("PIF", card, "network")
+        if elsewhere:
+            network = database.create("network", name_label="more", bridge="xapi8")
+        database.create("PIF", host=machine.ref, network=network, device="eth0", VLAN=-1, IP="192.0.2.44")
+
+    return change
 
 
 def updates_apart(lab: Datacentre) -> None:

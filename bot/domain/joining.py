@@ -7,18 +7,31 @@ import msgspec
 from bot.domain.inventory import Host, Pool
 
 
+class ClusterNetwork(msgspec.Struct, frozen=True):
+    """The network that the cluster of a pool's storage talks over, which a new host has to be on with one address.
+
+    `bridges` are those that an address on it is an address of: more than one where it is a bond. `vlan` is -1 without
+    one, and where the pool is managed over it as well.
+    """
+
+    device: str
+    vlan: int
+    bridges: frozenset[str]
+
+
 class Side(msgspec.Struct, frozen=True):
     """One side of a join: a pool, which for the joining host is the one that it is alone in.
 
-    `coordinator` stands for the side's versions and settings. `software` is its `software_version`, `edition` its
-    licence, `api` its API version ("2.21"), `auth` the external authentication (type and service). Guests are named;
-    `guidances` are what updates still ask of a host, by its name, `updates` the names by UUID of those that every host
-    of a pool must have. `pooling` tells that the licence includes
-    pools, `cluster` the device and VLAN that the cluster of its storage talks over, None where there is none, and
-    `addressed` the devices of the coordinator that have an address. `vlans` are those beside that of the management
-    interface, `management` the device, VLAN and kind of address of that interface, None where there is none. `drivers`
-    are the features of each storage driver by type, with their versions. `purposes` are the purposes that its networks
-    were given. `authorities` are those it trusts under a name, the fingerprint of each by that name; `trusted` the
+    `coordinator` stands for the side's versions and settings. `software` is its `software_version`, `editions` the
+    licences of its hosts, `api` its API version ("2.21"), `auth` the external authentication (type and service). Guests
+    are named; `busy` are snapshots and templates as well. `guidances` are what updates still ask of the coordinator,
+    `updates` the names by UUID of those that every host of a pool must have; `updating` tells that some are being
+    applied. `pooling` tells that the licence includes pools, `small` that it lets no large one be, and `clustered` that
+    a host is in a cluster. `cluster` is what a new host has to be on, None where nothing is asked of one; `addressed`
+    has the bridge of each address of the coordinator. `vlans` are those beside that of the management interface,
+    `management` the device, VLAN and kind of address of that interface, None where there is none. `drivers` are the
+    features of each storage driver by type, with their versions. `purposes` are the purposes that its networks were
+    given. `authorities` are those it trusts under a name, the fingerprint of each by that name; `trusted` the
     purposes, by the fingerprint, of certificates that it trusts without one: none where they are good for everything.
     `verifies` tells whether its hosts check each other's certificates, None where the server does not say.
     """
@@ -27,16 +40,17 @@ class Side(msgspec.Struct, frozen=True):
     hosts: tuple[Host, ...]
     coordinator: Host
     software: dict[str, str]
-    edition: str
+    editions: tuple[str, ...]
     api: str
     auth: tuple[str, str]
-    guidances: dict[str, tuple[str, ...]]
+    guidances: tuple[str, ...]
     updates: dict[str, str]
     pooling: bool
-    cluster: tuple[str, int] | None
+    clustered: bool
+    cluster: ClusterNetwork | None
     addressed: tuple[str, ...]
     small: bool
-    working: tuple[str, ...]
+    updating: bool
     running: tuple[str, ...]
     busy: tuple[str, ...]
     shared: tuple[str, ...]

@@ -1,7 +1,7 @@
 """What XAPI refuses a join with, in our words: half sentences with a place for each parameter that is used.
 
-Each is what a check before the join looks for, so these are read where things changed in between, or where a newer
-server looks for more.
+Most are what a check before the join looks for, so these are read where things changed in between, or where a newer
+server looks for more; the others are about what no record tells.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ JOINING: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "HOSTS_NOT_COMPATIBLE": ("host and pool run other products or versions", ()),
     "HOSTS_NOT_HOMOGENEOUS": ("host and pool are not alike: {reason}", ("reason",)),
     "LICENSE_HOST_POOL_MISMATCH": ("the licences differ: {mine}, {theirs}", ("mine", "theirs")),
-    "V6D_FAILURE": ("the licence could not be looked at", ()),
+    "V6D_FAILURE": ("the licences differ, and the licence daemon (v6d) of the host does not say how they rank", ()),
     "POOL_JOINING_HOST_MUST_HAVE_SAME_API_VERSION": (
         "the host speaks version {mine} of the API, the pool {theirs}",
         ("mine", "theirs"),
@@ -63,11 +63,22 @@ JOINING: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         "host and pool have other certificates under one name: {name}",
         ("name",),
     ),
-    "POOL_JOINING_HOST_TRUSTED_CERTIFICATES_CONFLICT": ("host and pool trust certificates that contradict", ()),
-    "POOL_JOINING_MASTER_CERTIFICATE_NOT_IN_POOL_BUNDLE": (
-        "the pool does not trust its own coordinator's certificate",
+    "POOL_JOINING_HOST_TRUSTED_CERTIFICATES_CONFLICT": (
+        "host and pool trust one certificate for purposes that contradict",
         (),
     ),
-    "CERTIFICATE_LIBRARY_CORRUPT": ("the certificates on a host cannot be read", ()),
+    # Files of hosts, which no record tells of
+    "POOL_JOINING_MASTER_CERTIFICATE_NOT_IN_POOL_BUNDLE": (
+        "the pool lacks the certificate of its own coordinator: xe pool-certificate-sync there, then join again",
+        (),
+    ),
+    "POOL_JOINING_POOL_BUNDLE_EMPTY_AFTER_IMPORT": (
+        "the host could not keep the certificates of the pool: {path} there is empty",
+        ("path",),
+    ),
+    "CERTIFICATE_LIBRARY_CORRUPT": (
+        "a certificate of the host cannot be read: look at the .pem files in /etc/xensource there",
+        (),
+    ),
     "REPOSITORY_CLEANUP_FAILED": ("the host could not clear its update repositories", ()),
 }

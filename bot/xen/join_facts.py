@@ -12,12 +12,12 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from bot.domain.inventory import Host, PowerState
-from bot.domain.joining import JoinFacts, Side
+from bot.domain.joining import ClusterNetwork, JoinFacts, Side
 from bot.errors import NotFound, Unreachable, XapiFailure
 from bot.operations import cpu_features
 from bot.xen.classes import convert
 from bot.xen.pool import LivePool
-from bot.xen.records import HostRecord, NetworkRecord, PifRecord, TaskRecord
+from bot.xen.records import HostRecord, NetworkRecord, PifRecord, TaskRecord, VmRecord
 from bot.xen.records_of_health import BondRecord, CertificateRecord
 
 _S = TypeVar("_S", bound=msgspec.Struct)
@@ -50,14 +50,19 @@ class _Vlan(msgspec.Struct, frozen=True, rename={"untagged": "untagged_PIF"}):
     untagged: str = ""
 
 
-class _Address(msgspec.Struct, frozen=True, rename={"ip": "IP", "ipv6": "IPv6"}):
+class _Address(msgspec.Struct, frozen=True, rename={"ip": "IP"}):
     primary_address_type: str = ""
     ip: str = ""
-    ipv6: tuple[str, ...] = ()
 
 
 class _ClusterHost(msgspec.Struct, frozen=True, rename={"pif": "PIF"}):
     pif: str = ""
+    cluster: str = ""
+    enabled: bool = False
+
+
+class _Cluster(msgspec.Struct, frozen=True):
+    pool_auto_join: bool = True
 
 
 class _Update(msgspec.Struct, frozen=True):
@@ -66,7 +71,8 @@ class _Update(msgspec.Struct, frozen=True):
     enforce_homogeneity: bool = False
 
 
-class _Purposes(msgspec.Struct, frozen=True):
+class _Network(msgspec.Struct, frozen=True):
+    bridge: str = ""
     purpose: tuple[str, ...] = ()
 
 
@@ -141,20 +147,21 @@ async def _side(pool: LivePool, host: str) -> Side:
     # All at once: somebody waits, and the threads of the pool's sessions share them out.
     (
         (pools, hosts, updates),
-        (vlans, addresses, purposes),
+        (vlans, addresses, networks),
         (srs, drivers, controllers),
-        (tunnels, sriovs, clustered),
+        (tunnels, sriovs, clusters, clustered),
     ) = await asyncio.gather(
         asyncio.gather(
             _all(pool, "pool", _PoolDetails), _all(pool, "host", _HostDetails), _all(pool, "pool_update", _Update)
         ),
-        asyncio.gather(_all(pool, "VLAN", _Vlan), _all(pool, "PIF", _Address), _all(pool, "network", _Purposes)),
+        asyncio.gather(_all(pool, "VLAN", _Vlan), _all(pool, "PIF", _Address), _all(pool, "network", _Network)),
         asyncio.gather(
             _all(pool, "SR", _Storage), _all(pool, "SM", _Driver), _all(pool, "SDN_controller", _Controller)
         ),
         asyncio.gather(
             _all(pool, "tunnel", _Nothing),
             _all(pool, "network_sriov", _Nothing),
+            _all(pool, "Cluster", _Cluster),
             _all(pool, "Cluster_host", _ClusterHost),
         ),
     )
@@ -167,26 +174,24 @@ async def _side(pool: LivePool, host: str) -> Side:
         hosts=inventory.hosts,
         coordinator=chosen,
         software=record.software_version,
-        edition=own.edition,
+        # The licences of all hosts count, also of one that joined only half-way; of a joining host only its own.
+        editions=_names({own.edition} if host else {one.edition for one in hosts.values()}),
         api=f"{own.api_version_major}.{own.api_version_minor}",
         auth=(own.external_auth_type, own.external_auth_service_name),
-        guidances={
-            one.name_label: _names(one.pending_guidances)
-            for one in tables.of(HostRecord).values()
-            if one.pending_guidances
-        },
+        guidances=_names(record.pending_guidances),
         updates={
             one.uuid: one.name_label or one.uuid
             for one in (updates[ref] for ref in record.updates if ref in updates)
             if one.enforce_homogeneity
         },
         pooling=details.restrictions.get("restrict_pooling") != "true",
-        cluster=_cluster(pool, clustered.values()),
-        addressed=tuple(_addressed(pool, chosen, addresses)),
+        clustered=any(one.enabled for one in clustered.values()),
+        cluster=_cluster(pool, clustered.values(), clusters, networks),
+        addressed=tuple(_addressed(pool, chosen, addresses, networks)),
         small=details.restrictions.get("restrict_pool_size") == "true",
-        working=tuple(sorted(details.current_operations.values())),
+        updating="apply_updates" in details.current_operations.values(),
         running=_names(one.name for one in inventory.vms if one.power_state is PowerState.RUNNING),
-        busy=_names(one.name for one in inventory.vms if one.operations),
+        busy=_names(one.name_label for one in tables.of(VmRecord).values() if one.current_operations),
         shared=_names(one.name_label for one in srs.values() if one.shared and not one.is_tools_sr),
         bonds=_names(
             tables.of(PifRecord).get(one.master, PifRecord()).device for one in tables.of(BondRecord).values()
@@ -196,7 +201,7 @@ async def _side(pool: LivePool, host: str) -> Side:
         vlans=_names(_other_vlans(pool, vlans.values())),
         management=_management(pool, chosen, addresses),
         controllers=_names(f"{one.protocol} {one.address}:{one.port}" for one in controllers.values()),
-        purposes=frozenset(purpose for one in purposes.values() for purpose in one.purpose),
+        purposes=frozenset(purpose for one in networks.values() for purpose in one.purpose),
         drivers={one.type: one.features or dict.fromkeys(one.capabilities, 0) for one in drivers.values()},
         authorities={one.name: one.fingerprint for one in certificates if one.type == "ca" and one.name},
         trusted={
@@ -233,21 +238,30 @@ def _other_vlans(pool: LivePool, vlans: Iterable[_Vlan]) -> Iterable[str]:
             yield f"{one.tag}" + (f" ({network.name_label})" if network is not None else "")
 
 
-def _cluster(pool: LivePool, hosts: Iterable[_ClusterHost]) -> tuple[str, int] | None:
-    """The device and VLAN of the first; all of a cluster have the same."""
+def _cluster(
+    pool: LivePool, hosts: Iterable[_ClusterHost], clusters: dict[str, _Cluster], networks: dict[str, _Network]
+) -> ClusterNetwork | None:
+    """The network of the first, as all of a cluster have the same; none where new hosts do not join by themselves."""
+    pifs = pool.model.tables.of(PifRecord)
     for one in hosts:
-        pif = pool.model.tables.get(PifRecord, one.pif)
-        return (pif.device, pif.vlan) if pif is not None else ("", -1)
+        pif = pifs.get(one.pif)
+        if pif is None or not clusters.get(one.cluster, _Cluster()).pool_auto_join:
+            return None
+        bonds = (bond for bond in pool.model.tables.of(BondRecord).values() if bond.master == one.pif)
+        parts = [pifs.get(part, PifRecord()) for bond in bonds for part in bond.slaves] or [pif]
+        bridges = frozenset(networks.get(part.network, _Network()).bridge for part in parts)
+        return ClusterNetwork(pif.device, -1 if pif.management else pif.vlan, bridges)
     return None
 
 
-def _addressed(pool: LivePool, host: Host, addresses: dict[str, _Address]) -> Iterable[str]:
-    """The devices of a host that have an address, once for each interface on them."""
+def _addressed(
+    pool: LivePool, host: Host, addresses: dict[str, _Address], networks: dict[str, _Network]
+) -> Iterable[str]:
+    """The bridge of each IPv4 address of a host, which alone counts for a cluster."""
     ref = pool.model.tables.ref("host", host.uuid)
     for pif_ref, pif in pool.model.tables.of(PifRecord).items():
-        address = addresses.get(pif_ref, _Address())
-        if pif.host == ref and (address.ip or any(address.ipv6)):
-            yield pif.device
+        if pif.host == ref and addresses.get(pif_ref, _Address()).ip:
+            yield networks.get(pif.network, _Network()).bridge
 
 
 def _management(pool: LivePool, host: Host, addresses: dict[str, _Address]) -> tuple[str, int, str] | None:

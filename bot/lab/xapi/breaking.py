@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from bot.lab.xapi.control import Control, HostName, StorageName
+from bot.lab.xapi.machine import CertificateFile
 
 _Days = Annotated[float, Meta(ge=-3650, le=3650)]
 _Mib = Annotated[int, Meta(ge=256, le=1_048_576)]
@@ -54,4 +55,24 @@ class LosePaths(Control, frozen=True, tag="paths"):
     of: Annotated[int, Meta(ge=1, le=64, title="Paths at most")] = 2
 
 
-AnyBreak = PullCable | EndCertificate | ShrinkControlDomain | LosePaths
+class SwitchLicensing(Control, frozen=True, tag="licence_daemon"):
+    """Stops the licence daemon of a host, or starts it; XAPI asks it how editions rank when a host joins a pool."""
+
+    label = "Stop a licence daemon"
+    host: HostName
+    daemon: Annotated[Literal["stopped", "running"], Meta(title="Licence daemon")] = "stopped"
+
+
+class LoseCertificateFile(Control, frozen=True, tag="certificate_file"):
+    """Takes a file of certificates away from a host; without one all are there again. No record tells of it.
+
+    `own` is what it shows to other hosts, `pool` what a coordinator's pool keeps of it, `bundle` what it keeps of the
+    pool that it joins.
+    """
+
+    label = "Lose a file of certificates"
+    host: HostName
+    file: Annotated[CertificateFile, Meta(title="File")] = ""
+
+
+AnyBreak = PullCable | EndCertificate | ShrinkControlDomain | LosePaths | SwitchLicensing | LoseCertificateFile

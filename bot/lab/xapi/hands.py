@@ -134,6 +134,10 @@ class Hands:
                 breakage.end_certificate(*self._find_host(control.host), control)
             case breaking.ShrinkControlDomain():
                 breakage.shrink_control_domain(*self._find_host(control.host), control)
+            case breaking.SwitchLicensing(host=host, daemon=daemon):
+                self._find_host(host)[1].licensing = daemon == "running"
+            case breaking.LoseCertificateFile(host=host, file=file):
+                self._find_host(host)[1].lost_file = file
 
     async def _switch(self, control: controls.AnyControl) -> None:
         match control:

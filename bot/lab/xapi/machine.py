@@ -4,9 +4,13 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bot.lab.xapi.values import Date
+
+# Files with which hosts of a pool know each other: what a host shows to others, what the pool keeps of its coordinator,
+# what a host keeps of its pool; empty for none.
+CertificateFile = Literal["", "own", "pool", "bundle"]
 
 
 class Toolstack(enum.Enum):
@@ -74,6 +78,8 @@ class Machine:
         streams: How many guests' memory it sends or gets now.
         clock_ahead_s: How far its clock is ahead of the others, in seconds; negative when it is behind.
         control_load: The load of its control domain, where somebody set it.
+        licensing: Whether its licence daemon answers.
+        lost_file: Which file of the certificates among hosts it has lost, empty for none.
         control_free: Bytes of memory that its control domain has left, where somebody set it.
         whole: What it was before somebody broke it.
         archive_numbers: Numbers of the references in archives: they go on from one archive to the next.
@@ -98,6 +104,8 @@ class Machine:
     clock_ahead_s: float = 0.0
     control_load: float | None = None
     control_free: int | None = None
+    licensing: bool = True
+    lost_file: CertificateFile = ""
     whole: Whole = field(default_factory=Whole)
     local_sessions: set[str] = field(default_factory=set)
     archive_numbers: Iterator[int] = field(default_factory=count)

@@ -19,6 +19,8 @@ from bot.lab.xapi.rules.memory import rebalance
 from bot.lab.xapi.values import GIB, Value, past, stable_uuid
 from bot.lab.xapi.world import Cpu, Version, World, WorldHa, WorldHost, WorldStorage
 
+_EDITION: Final = "standard"
+
 NETWORK_NAME: Final = "Pool-wide network associated with eth0"
 
 
@@ -111,7 +113,7 @@ def _populate_pool(world: World, name: str, coordinator: str, members: list[Worl
         rebalance(database, ref)
     for host in world.hosts:
         if host.half_joined == name:
-            add_half_joined(database, uuid=stable_uuid("host", host.name), name=host.name)
+            add_half_joined(database, uuid=stable_uuid("host", host.name), name=host.name, edition=_EDITION)
     return pool
 
 
@@ -148,14 +150,14 @@ def _add_host(pool: Populated, world: World, host: WorldHost) -> None:
         supported_bootloaders=["pygrub", "eliloader"],
         cpu_info=_describe_cpu(world.cpus[host.cpu]),
         license_params={
-            "edition": "standard",
+            "edition": _EDITION,
             "expiry": "never",
             "productcode": "",
             "sku_type": "standard",
             **describe_licence(),
         },
-        edition="standard",
-        editions=["standard"],
+        edition=_EDITION,
+        editions=[_EDITION],
         license_server={"address": "localhost", "port": "27000"},
         chipset_info={"iommu": "true"},
         virtual_hardware_platform_versions=[0, 1, 2],

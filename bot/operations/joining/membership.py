@@ -57,12 +57,10 @@ def rules(facts: JoinFacts) -> Iterator[Rule]:
     yield rule(
         "pool-size",
         "Pool size",
-        well=not pool.small or len(pool.hosts) < _SMALL,
-        mine=say("one host more"),
-        theirs=say("{n} of at most {most} by its licence", n=len(pool.hosts), most=_SMALL)
-        if pool.small
-        else say("no limit"),
-        fix=say("Give {pool} a licence without that limit, or choose a pool with room.", pool=pool.pool.name),
+        well=not host.small or len(pool.hosts) < _SMALL,
+        mine=say("joins at most {n} others by its licence", n=_SMALL - 1) if host.small else say("no limit"),
+        theirs=counted(len(pool.hosts), "host", "hosts"),
+        fix=say("Give {host} a licence without that limit, or choose a smaller pool.", host=name),
     )
     yield rule(
         "management",
@@ -91,9 +89,9 @@ def rules(facts: JoinFacts) -> Iterator[Rule]:
     yield rule(
         "clustering",
         "Clustering",
-        well=host.cluster is None,
-        mine=_switched(host.cluster),
-        theirs=_switched(pool.cluster),
+        well=not host.clustered,
+        mine=_switched(host.clustered),
+        theirs=_switched(pool.clustered),
         fix=say("Take {host} out of its own cluster first.", host=name),
     )
     yield _cluster_network(facts)
@@ -128,9 +126,9 @@ def _cluster_network(facts: JoinFacts) -> Rule:
     key, title = "cluster-network", "Network of the cluster"
     host, pool = facts.joining, facts.pool
     if pool.cluster is None:
-        return Rule(key, title, Grade.OK, say("not asked for"), say("no cluster"))
-    device, vlan = pool.cluster
-    count = host.addressed.count(device)
+        return Rule(key, title, Grade.OK, say("not asked for"), say("no cluster to join"))
+    device, vlan = pool.cluster.device, pool.cluster.vlan
+    count = sum(bridge in pool.cluster.bridges for bridge in host.addressed)
     mine = say("{n} on {device}", n=counted(count, "address", "addresses"), device=device)
     if vlan > 0:
         fix = say("Move the cluster to a network without a VLAN: on one it takes no new host.")

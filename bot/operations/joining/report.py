@@ -25,6 +25,8 @@ def message(facts: JoinFacts, *, whole: bool) -> Message:
     elif broken:
         obstacles = counted(len(broken), "obstacle", "obstacles")
         headline = say("{host} cannot join {pool}: {n}", host=host, pool=pool, n=obstacles)
+    elif doubts := [one.title for one in amiss if one.open]:
+        headline = say("{host} can join {pool} unless XAPI refuses: {rules}", host=host, pool=pool, rules=many(doubts))
     else:
         headline = say("{host} can join {pool}", host=host, pool=pool)
     kept = say("{n} of {all} rules kept", n=len(judged) - len(amiss), all=len(judged))

@@ -18,7 +18,8 @@ _SHOWN = 4
 class Rule(msgspec.Struct, frozen=True):
     """A rule, judged. `mine` is the value of the joining host, `theirs` that of the pool.
 
-    `final` tells that no setting of either side mends it, so that nobody should begin to mend the others for it.
+    `final` tells that no setting of either side mends it, so that nobody should begin to mend the others for it; `open`
+    that XAPI judges it by what no record tells, and may refuse the join for it.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Rule(msgspec.Struct, frozen=True):
     theirs: Phrase
     fix: Phrase | None = None
     final: bool = False
+    open: bool = False
 
     def check(self, facts: JoinFacts) -> Check:
         """The rule as a check, with the two values side by side."""

@@ -15,8 +15,8 @@ from bot.operations import cpu_features
 from bot.operations.joining import membership, settings
 from bot.operations.joining.rule import Rule, listed, rule, text, yes
 
-#: What XAPI compares of the software of both coordinators.
-_SAME = ("platform_version", "product_brand", "xapi_build", "git_id", "linux")
+#: What marks the Linux pack among the versions of software.
+_LINUX_PACK = "xs:linux"
 
 
 def rules(facts: JoinFacts) -> tuple[Rule, ...]:
@@ -60,28 +60,27 @@ def _guests(facts: JoinFacts) -> Iterator[Rule]:
         theirs=say("may work"),
         fix=say("Wait until nothing goes on at the guests there."),
     )
-    unfinished = sorted({*host.guidances, *pool.guidances})
+    unfinished = [side.coordinator.name for side in (host, pool) if side.guidances]
     yield rule(
         "guidance",
         "Updates to finish",
         well=not unfinished,
-        mine=_asked(host),
-        theirs=_asked(pool),
+        mine=_spaced(host.guidances),
+        theirs=_spaced(pool.guidances),
         fix=say("Do on {hosts} what the updates still ask for, mostly a reboot.", hosts=listed(unfinished)),
     )
     yield rule(
         "upgrade",
         "Upgrade going on",
-        well=not (host.pool.upgrading or pool.pool.upgrading or host.working or pool.working),
-        mine=_spaced(host.working) if host.working else yes(host.pool.upgrading),
-        theirs=_spaced(pool.working) if pool.working else yes(pool.pool.upgrading),
+        well=not (host.pool.upgrading or pool.pool.upgrading or host.updating or pool.updating),
+        mine=_upgrading(host),
+        theirs=_upgrading(pool),
         fix=say("Finish the upgrade, or wait until what goes on there has ended."),
     )
 
 
-def _asked(side: Side) -> Phrase:
-    """What updates still ask of the hosts of a side."""
-    return _spaced(sorted({todo for todos in side.guidances.values() for todo in todos}))
+def _upgrading(side: Side) -> Phrase:
+    return say("applies updates") if side.updating else yes(side.pool.upgrading)
 
 
 def _spaced(names: Sequence[str]) -> Phrase:
@@ -98,13 +97,26 @@ def _version(side: Side) -> str:
 
 def _versions(host: Side, pool: Side) -> tuple[Phrase, Phrase]:
     """Both sides' versions; where they read alike, with what else differs beside them."""
-    alike = _version(host) == _version(pool)
-    apart = [key for key in _SAME if alike and host.software.get(key) != pool.software.get(key)]
+    mine, theirs = _compared(host), _compared(pool)
+    apart = [key for key in mine if _version(host) == _version(pool) and mine[key] != theirs[key]]
     return _told_apart(host, apart), _told_apart(pool, apart)
 
 
+def _compared(side: Side) -> dict[str, str]:
+    """What XAPI compares of the software of both coordinators; the name of the platform stands in for a brand."""
+    software = side.software
+    return {
+        "platform version": software.get("platform_version", ""),
+        "product": software.get("product_brand", software.get("platform_name", "")),
+        "xapi": software.get("xapi", ""),
+        "git id": software.get("git_id", ""),
+        "Linux pack": "installed" if _LINUX_PACK in software else "not there",
+    }
+
+
 def _told_apart(side: Side, by: Sequence[str]) -> Phrase:
-    also = [f"{key.replace('_', ' ')} {side.software.get(key, '?')}" for key in by]
+    compared = _compared(side)
+    also = [f"{key} {compared[key] or '?'}" for key in by]
     return say("{version}", version=many([_version(side), *also]))
 
 
@@ -130,7 +142,7 @@ def _numbers(side: Side) -> list[int]:
 def _software(facts: JoinFacts) -> Iterator[Rule]:
     host, pool = facts.joining, facts.pool
     fix, (mine, theirs) = _same_version(host, pool), _versions(host, pool)
-    alike = all(host.software.get(key) == pool.software.get(key) for key in _SAME)
+    alike = _compared(host) == _compared(pool)
     yield rule("version", "Version", well=alike, mine=mine, theirs=theirs, fix=fix)
     yield rule(
         "api",
@@ -150,14 +162,22 @@ def _software(facts: JoinFacts) -> Iterator[Rule]:
         theirs=_counted(pool.updates, host.updates),
         fix=say("Apply the same ones on both: {lacking}.", lacking=many([*_lacking(facts)])),
     )
-    yield rule(
-        "edition",
-        "Licence",
-        well=host.edition == pool.edition,
-        mine=text(host.edition),
-        theirs=text(pool.edition),
-        fix=say("Give {host} the licence of the pool.", host=host.coordinator.name),
+    yield _edition(host, pool)
+
+
+def _edition(host: Side, pool: Side) -> Rule:
+    """Licences of one name fit. How XAPI ranks others no record tells: the licence daemon of the joining host does."""
+    name, title = host.coordinator.name, "Licence"
+    mine, theirs = (listed([one for one in side.editions if one]) for side in (host, pool))
+    if host.editions == pool.editions:
+        return Rule("edition", title, Grade.OK, mine, theirs)
+    fix = say(
+        "Give {host} {same} to be sure: XAPI asks the licence daemon (v6d) of {host} how they rank, and refuses where "
+        "they rank differently or it does not answer.",
+        host=name,
+        same=say("the licence of the pool") if len(pool.editions) == 1 else say("and all of the pool one licence"),
     )
+    return Rule("edition", title, Grade.UNKNOWN, mine, theirs, fix, open=True)
 
 
 def _counted(mine: dict[str, str], theirs: dict[str, str]) -> Phrase:

@@ -83,35 +83,37 @@ def _settings(facts: JoinFacts) -> Iterator[Rule]:
     yield rule(
         "auth",
         "External authentication",
-        well=host.auth == pool.auth,
+        well=_folded(host.auth) == _folded(pool.auth),
         mine=text(" ".join(part for part in host.auth if part)),
         theirs=text(" ".join(part for part in pool.auth if part)),
         fix=_directory(host, pool),
     )
-    mine, theirs = (side.software.get("network_backend", "") for side in (host, pool))
+    mine, theirs = (side.software.get("network_backend", "bridge") for side in (host, pool))
     yield rule(
         "backend",
         "Network backend",
         well=mine == theirs,
         mine=text(mine),
         theirs=text(theirs),
-        fix=say("Switch {host} to {backend}; it reboots for that.", host=host.coordinator.name, backend=theirs or "?"),
+        fix=say("Switch {host} to {backend}; it reboots for that.", host=host.coordinator.name, backend=theirs),
     )
     yield rule(
         "sdn",
         "SDN controller",
-        well=host.controllers == pool.controllers,
+        # A host without one takes that of the pool, and only Open vSwitch has any.
+        well=not host.controllers or host.controllers == pool.controllers or mine != "openvswitch",
         mine=listed(host.controllers),
         theirs=listed(pool.controllers),
-        fix=say("Give both the same controller, or none."),
+        fix=say("Remove the controller of {host}: that of the pool, if any, counts there.", host=host.coordinator.name),
     )
     lacking = sorted(
         f"{feature} of {kind}"
         for kind, features in pool.drivers.items()
         for feature, version in features.items()
         # A feature of an older version is as good as none.
-        if host.drivers.get(kind, {}).get(feature, -1) < version
+        if kind in host.drivers and host.drivers[kind].get(feature, -1) < version
     )
+    lacking += sorted(f"the driver {kind}" for kind in pool.drivers.keys() - host.drivers.keys())
     yield rule(
         "drivers",
         "Storage drivers",
@@ -120,6 +122,11 @@ def _settings(facts: JoinFacts) -> Iterator[Rule]:
         theirs=counted(len(pool.drivers), "driver", "drivers"),
         fix=say("Install the same storage drivers in the same versions on {host}.", host=host.coordinator.name),
     )
+
+
+def _folded(auth: tuple[str, str]) -> tuple[str, str]:
+    """Type and service as they are compared: the name of a service in whatever case."""
+    return auth[0], auth[1].lower()
 
 
 def _directory(host: Side, pool: Side) -> Phrase:

@@ -37,12 +37,20 @@ SENT_OTHERWISE = {
     ("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION", 1): "a move of disks names the disk",
     ("NO_HOSTS_AVAILABLE", 1): "an evacuation names the guest that cannot leave",
     ("SR_OPERATION_NOT_SUPPORTED", 0): "an import into a library does not name it",
+    ("LICENSE_HOST_POOL_MISMATCH", 1): "a join tells the edition that the licence daemon does not know",
     ("LICENSE_HOST_POOL_MISMATCH", 2): "a join tells both editions",
+    ("V6D_FAILURE", 1): "a join tells the editions of the pool",
     ("Fault", 1): "no code of the model: what misuse of Async is answered with",
 }
 # Errors that name as many objects as there are.
 NAME_ALL = frozenset(
-    {"SR_HAS_MULTIPLE_PBDS", "NETWORK_CONTAINS_VIF", "NETWORK_CONTAINS_PIF", "VMS_FAILED_TO_COOPERATE"}
+    {
+        "SR_HAS_MULTIPLE_PBDS",
+        "NETWORK_CONTAINS_VIF",
+        "NETWORK_CONTAINS_PIF",
+        "VMS_FAILED_TO_COOPERATE",
+        "POOL_JOINING_HOST_CA_CERTIFICATES_CONFLICT",
+    }
 )
 
 

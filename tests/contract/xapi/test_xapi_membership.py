@@ -136,7 +136,13 @@ async def test_the_way_to_the_coordinator_is_tried_first(article: tuple[Datacent
     [
         ("pool", "ha_enabled", True, ["HA_IS_ENABLED"]),
         ("host", "pending_guidances", ["reboot_host"], ["HOST_PENDING_MANDATORY_GUIDANCE_NOT_EMPTY"]),
-        ("host", "edition", "free", ["LICENSE_HOST_POOL_MISMATCH", "host edition = free", "pool edition = standard"]),
+        (
+            "host",
+            "edition",
+            "express",
+            ["LICENSE_HOST_POOL_MISMATCH", 'host edition = "express"', 'pool edition = "standard"'],
+        ),
+        ("host", "edition", "free", ["LICENSE_HOST_POOL_MISMATCH", 'Edition "free" from pool is not known to v6d.']),
         ("host", "external_auth_type", "AD", ["POOL_JOINING_EXTERNAL_AUTH_MISMATCH"]),
         ("pool", "tls_verification_enabled", False, ["POOL_JOINING_HOST_TLS_VERIFICATION_MISMATCH"]),
         ("SR", "shared", True, ["JOINING_HOST_CANNOT_CONTAIN_SHARED_SRS"]),

@@ -51,6 +51,7 @@ NEWER = side(
     api="2.23",
 )
 FIT = side(4)
+OTHER_LICENCE = side(4, editions=("express",))
 #: A member of another pool, with all that goes on there.
 MEMBER = side(
     6,
@@ -136,6 +137,7 @@ CARDS: dict[str, Callable[[], Message]] = {
     "join-other-vendor": lambda: joining.message(joins(OTHER_VENDOR), whole=False),
     "join-newer-version": lambda: joining.message(joins(NEWER), whole=False),
     "join-fit": lambda: joining.message(joins(FIT), whole=False),
+    "join-other-licence": lambda: joining.message(joins(OTHER_LICENCE), whole=False),
     "join-fit-all": lambda: joining.message(joins(FIT), whole=True),
     "join-from-another-pool": lambda: joining.message(joins(MEMBER), whole=False),
     "join-proposed": lambda: story.card(

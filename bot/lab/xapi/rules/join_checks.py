@@ -6,10 +6,12 @@ from typing import Final
 from bot.lab.xapi.database import Database
 from bot.lab.xapi.errors import ApiError
 from bot.lab.xapi.pool import Pool
+from bot.lab.xapi.rules.licence import assert_ranked_alike
 from bot.lab.xapi.values import Value
 
 _SMALL_POOL: Final = 3
-_SOFTWARE: Final = ("xapi_build", "product_brand", "git_id", "linux")
+_LINUX_PACK: Final = "xs:linux"  # there as soon as the pack is installed
+_BUNDLE: Final = "/etc/stunnel/xapi-pool-ca-bundle.pem"
 # Classes of which a joining host may have none, and how it is told.
 _NETWORKING: Final = (
     ("Bond", "POOL_JOINING_HOST_HAS_BONDS"),
@@ -34,6 +36,24 @@ def check_join(here: Pool, there: Pool, *, force: bool) -> None:
         check(here, there)
 
 
+def assert_certificates(here: Pool, there: Pool) -> None:
+    """Refuses a join, once nothing else speaks against it, where files of certificates are not there to be exchanged.
+
+    Nothing was changed by then: the host is a pool of its own still, and the pool has no record of it.
+
+    Raises:
+        ApiError: `CERTIFICATE_LIBRARY_CORRUPT`, `POOL_JOINING_MASTER_CERTIFICATE_NOT_IN_POOL_BUNDLE`,
+            `POOL_JOINING_POOL_BUNDLE_EMPTY_AFTER_IMPORT`.
+    """
+    if here.coordinator.lost_file == "own":
+        raise ApiError("CERTIFICATE_LIBRARY_CORRUPT")
+    if there.coordinator.lost_file == "pool":
+        uuid = there.database.get("host", there.coordinator.ref, "uuid")
+        raise ApiError("POOL_JOINING_MASTER_CERTIFICATE_NOT_IN_POOL_BUNDLE", uuid)
+    if here.coordinator.lost_file == "bundle":
+        raise ApiError("POOL_JOINING_POOL_BUNDLE_EMPTY_AFTER_IMPORT", _BUNDLE)
+
+
 def _find_management(database: Database, host: str) -> dict[str, Value] | None:
     for pif in database.get("host", host, "PIFs"):
         if database.get("PIF", pif, "management"):
@@ -43,15 +63,15 @@ def _find_management(database: Database, host: str) -> dict[str, Value] | None:
 
 def _check_pools(here: Pool, there: Pool) -> None:
     mine, theirs = (pool.database.record("pool", pool.ref) for pool in (here, there))
-    is_small = theirs["restrictions"].get("restrict_pool_size") == "true"
+    is_small = mine["restrictions"].get("restrict_pool_size") == "true"
     if is_small and there.database.count("host") >= _SMALL_POOL:
         raise ApiError("LICENCE_RESTRICTION", "Pool_size")
     if _find_management(here.database, here.coordinator.ref) is None:
         raise ApiError("HOST_STILL_BOOTING")
     if mine["ha_enabled"]:
         raise ApiError("HA_IS_ENABLED")
-    if here.database.count("Cluster_host"):
-        raise ApiError("CLUSTERING_ENABLED", here.database.refs("Cluster_host")[0])
+    if members := [ref for ref, one in here.database.items("Cluster_host") if one["enabled"]]:
+        raise ApiError("CLUSTERING_ENABLED", members[0])
     _check_cluster(here, there)
     if theirs["ha_enabled"]:
         raise ApiError("HA_IS_ENABLED")
@@ -67,31 +87,44 @@ def _check_pools(here: Pool, there: Pool) -> None:
 
 def _check_cluster(here: Pool, there: Pool) -> None:
     """A pool with clustered storage wants one address of the host on the network that its cluster talks over."""
-    for _, member in there.database.items("Cluster_host"):
-        pif = there.database.record("PIF", member["PIF"])
-        if pif["VLAN"] > 0:
+    database = there.database
+    for _, member in database.items("Cluster_host"):
+        if not database.has("PIF", member["PIF"]) or not _joins_by_itself(database, member["cluster"]):
+            return
+        pif = database.record("PIF", member["PIF"])
+        if pif["VLAN"] > 0 and not pif["management"]:
             raise ApiError("POOL_JOINING_POOL_CANNOT_ENABLE_CLUSTERING_ON_VLAN_NETWORK", str(pif["VLAN"]))
-        mine = [one for _, one in here.database.items("PIF") if one["device"] == pif["device"] and one["IP"]]
-        if len(mine) != 1:
+        parts = [part for bond in pif["bond_master_of"] for part in database.get("Bond", bond, "slaves")]
+        bridges = {_find_bridge(database, part) for part in parts or [member["PIF"]]}
+        own = here.database
+        pifs = own.get("host", here.coordinator.ref, "PIFs")
+        if len([one for one in pifs if own.get("PIF", one, "IP") and _find_bridge(own, one) in bridges]) != 1:
             raise ApiError("POOL_JOINING_HOST_MUST_HAVE_ONLY_ONE_IP_ON_CLUSTERING_NETWORK")
         return
 
 
+def _joins_by_itself(database: Database, cluster: str) -> bool:
+    return bool(database.get("Cluster", cluster, "pool_auto_join"))
+
+
+def _find_bridge(database: Database, pif: str) -> Value:
+    return database.get("network", database.get("PIF", pif, "network"), "bridge")
+
+
 def _check_guests(here: Pool, _there: Pool) -> None:
-    guests = [record for _, record in here.database.items("VM") if not record["is_control_domain"]]
-    if any(record["power_state"] == "Running" for record in guests):
+    domains = [record for _, record in here.database.items("VM")]
+    if any(record["power_state"] == "Running" and not record["is_control_domain"] for record in domains):
         raise ApiError("JOINING_HOST_CANNOT_HAVE_RUNNING_VMS")
-    if any(record["current_operations"] for record in guests):
+    if any(record["current_operations"] for record in domains):
         raise ApiError("JOINING_HOST_CANNOT_HAVE_VMS_WITH_CURRENT_OPERATIONS")
 
 
 def _check_hosts(here: Pool, there: Pool) -> None:
     for pool in (here, there):
-        for host, record in pool.database.items("host"):
-            if record["pending_guidances"]:
-                raise ApiError("HOST_PENDING_MANDATORY_GUIDANCE_NOT_EMPTY", host)
+        if pool.database.get("host", pool.coordinator.ref, "pending_guidances"):
+            raise ApiError("HOST_PENDING_MANDATORY_GUIDANCE_NOT_EMPTY", pool.coordinator.ref)
     mine, theirs = _read_software(here), _read_software(there)
-    if any(mine.get(key) != theirs.get(key) for key in ("platform_version", "product_brand")):
+    if mine.get("platform_version") != theirs.get("platform_version") or _name_product(mine) != _name_product(theirs):
         raise ApiError("HOSTS_NOT_COMPATIBLE")
 
 
@@ -100,9 +133,15 @@ def _read_software(pool: Pool) -> dict[str, str]:
     return software
 
 
+def _name_product(software: dict[str, str]) -> str | None:
+    """Returns the brand; the name of the platform where none is told."""
+    return software.get("product_brand", software.get("platform_name"))
+
+
 def _check_alike(here: Pool, there: Pool) -> None:
     mine, theirs = _read_software(here), _read_software(there)
-    if any(mine.get(key) != theirs.get(key) for key in _SOFTWARE):
+    is_other = any(mine.get(key) != theirs.get(key) for key in ("xapi", "git_id"))
+    if is_other or (_LINUX_PACK in mine) != (_LINUX_PACK in theirs):
         raise ApiError("HOSTS_NOT_HOMOGENEOUS", "Software version differs")
     vendors = {pool.database.get("host", pool.coordinator.ref, "cpu_info").get("vendor") for pool in (here, there)}
     if len(vendors) > 1:
@@ -131,14 +170,13 @@ def _check_settings(here: Pool, there: Pool) -> None:
     def differ(read: Callable[[dict[str, Value]], Value]) -> bool:
         return bool(read(mine) != read(theirs))
 
-    if differ(lambda host: (host["external_auth_type"], host["external_auth_service_name"])):
+    if differ(lambda host: (host["external_auth_type"], host["external_auth_service_name"].lower())):
         raise ApiError("POOL_JOINING_EXTERNAL_AUTH_MISMATCH")
-    if differ(lambda host: host["edition"]):
-        editions = (f"{what} edition = {host['edition']}" for what, host in (("host", mine), ("pool", theirs)))
-        raise ApiError("LICENSE_HOST_POOL_MISMATCH", *editions)
-    if differ(lambda host: host["software_version"].get("network_backend")):
+    assert_ranked_alike(here, there)
+    if differ(_read_backend):
         raise ApiError("OPERATION_NOT_ALLOWED", "Network backends differ")
-    if _read_controllers(here) != _read_controllers(there):
+    controllers = _read_controllers(here)
+    if _read_backend(mine) == "openvswitch" and controllers and controllers != _read_controllers(there):
         raise ApiError("OPERATION_NOT_ALLOWED", "SDN controller differs")
     versions = [f"{host['API_version_major']}.{host['API_version_minor']}" for host in (mine, theirs)]
     if versions[0] != versions[1]:
@@ -147,7 +185,8 @@ def _check_settings(here: Pool, there: Pool) -> None:
     if schemas[0] != schemas[1]:
         raise ApiError("POOL_JOINING_HOST_MUST_HAVE_SAME_DB_SCHEMA", *schemas)
     if _read_updates(here) != _read_updates(there):
-        raise ApiError("HOSTS_NOT_HOMOGENEOUS", "Updates on local host and on pool host differ")
+        names = (host["name_label"] for host in (mine, theirs))
+        raise ApiError("HOSTS_NOT_HOMOGENEOUS", "Updates on local host {} and pool host {} differ".format(*names))
 
 
 def _check_addresses(here: Pool, there: Pool) -> None:
@@ -157,7 +196,7 @@ def _check_addresses(here: Pool, there: Pool) -> None:
         raise ApiError("OPERATION_NOT_ALLOWED", "Primary address type differs")
     networks = [network for pool in pools for _, network in pool.database.items("network")]
     if {"nbd", "insecure_nbd"} <= {purpose for network in networks for purpose in network["purpose"]}:
-        raise ApiError("OPERATION_NOT_ALLOWED", "Incompatible network purposes: nbd, insecure_nbd")
+        raise ApiError("OPERATION_NOT_ALLOWED", "Incompatible network purposes: nbd and insecure_nbd")
 
 
 def _check_trust(here: Pool, there: Pool) -> None:
@@ -167,7 +206,8 @@ def _check_trust(here: Pool, there: Pool) -> None:
     if clashes := sorted(name for name in mine.keys() & theirs.keys() if mine[name] != theirs[name]):
         raise ApiError("POOL_JOINING_HOST_CA_CERTIFICATES_CONFLICT", *clashes)
     _check_purposes(here, there)
-    if any(pool.database.get("pool", pool.ref, "current_operations") for pool in (here, there)):
+    working = [pool.database.get("pool", pool.ref, "current_operations").values() for pool in (here, there)]
+    if any("apply_updates" in operations for operations in working):
         raise ApiError("NOT_SUPPORTED_DURING_UPGRADE")
 
 
@@ -184,8 +224,12 @@ def _check_drivers(here: Pool, there: Pool) -> None:
     mine = {driver["type"]: (ref, driver["features"]) for ref, driver in here.database.items("SM")}
     for ref, driver in there.database.items("SM"):
         own, features = mine.get(driver["type"], ("", {}))
-        if any(features.get(feature, -1) < version for feature, version in driver["features"].items()):
+        if not own or any(features.get(feature, -1) < version for feature, version in driver["features"].items()):
             raise ApiError("POOL_JOINING_SM_FEATURES_INCOMPATIBLE", ref, own)
+
+
+def _read_backend(host: dict[str, Value]) -> Value:
+    return host["software_version"].get("network_backend", "bridge")
 
 
 def _read_controllers(pool: Pool) -> list[tuple[str, str, int]]:

@@ -10,7 +10,7 @@ from bot.lab.xapi.rules.evacuation import list_guests
 from bot.lab.xapi.rules.forgetting import forget_host
 from bot.lab.xapi.rules.guest_operations import is_upgrading
 from bot.lab.xapi.rules.half_joined import add_half_joined
-from bot.lab.xapi.rules.join_checks import check_join
+from bot.lab.xapi.rules.join_checks import assert_certificates, check_join
 from bot.lab.xapi.rules.membership import found_pool, move_in
 from bot.lab.xapi.rules.reach import forward
 from bot.lab.xapi.sessions import Account
@@ -37,8 +37,9 @@ async def _join(context: Context, address: str, user: str, password: str, *, for
     there = await _log_in(context, address, user, password)
     check_join(here, there, force=force)
     machine = here.coordinator
-    uuid, name = (here.database.get("host", machine.ref, field) for field in ("uuid", "name_label"))
-    left_over = add_half_joined(there.database, uuid=uuid, name=name)
+    assert_certificates(here, there)
+    uuid, name, edition = (here.database.get("host", machine.ref, field) for field in ("uuid", "name_label", "edition"))
+    left_over = add_half_joined(there.database, uuid=uuid, name=name, edition=edition)
     # What fails from here on leaves the host half joined: nobody takes the record away.
     await here.clock.sleep(_JOINING_S)
     await here.faults.strike(context.call, "during")
