@@ -38,6 +38,7 @@ from bot.jobs.watch import Watch
 from bot.jobs.witness import Witness
 from bot.metrics import Metrics
 from bot.operations.backup_work import BackupWork
+from bot.operations.clean_up_work import CleanUpWork
 from bot.operations.discover import operations
 from bot.operations.join_work import JoinWork
 from bot.operations.move_work import MoveWork
@@ -90,6 +91,7 @@ class App:
             ).workers(),
             **MoveWork(self.pools.streams, self.pools, self.shelf, self.pools.restoring).workers(),
             **ScheduleWork(self.pools).workers(),
+            **CleanUpWork(self.pools, self.pools.restoring, self.pools.storing).workers(),
         }
         places = {"pool": kept.at_once_per_pool, "host": kept.at_once_per_host, "archive": kept.at_once}
         self.engine = Engine(

@@ -1,4 +1,4 @@
-"""`/xen clean-up <job>`: removes the snapshot that a backup of ours left at its pool."""
+"""`/xen clean-up <job>`: removes what a job of ours made at a pool and could not take back."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
 COMMAND = Command(
     word="clean-up",
     usage="clean-up <job> [reason …]",
-    help="Removes the snapshot that a backup took and could not remove: by the UUIDs stored when it was taken, nothing "
-    "else. `/xen pool-check` finds such.",
+    help="Removes what a job made and could not take back: the snapshot of a backup, the guest of a restore or a "
+    "rehearsal, the disks that a storage was tried with. Only by the UUIDs that were stored when they were made, and "
+    "never what somebody has taken into use since. `/xen pool-check` finds such.",
     example="clean-up 41",
     role=Role.OPERATOR,
     arguments=Arguments,

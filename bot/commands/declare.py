@@ -36,6 +36,10 @@ class Journal(Protocol):
         """One job. Raises NotFound."""
         ...
 
+    async def gone_wrong(self, kinds: Collection[str], *, limit: int = 200) -> Sequence[JobRecord]:
+        """Jobs with a step of one of these kinds that did not go well, newest first."""
+        ...
+
     async def makers(self, objects: Collection[str]) -> dict[str, JobRecord]:
         """The newest job that made each of these objects (UUIDs), where one did."""
         ...

@@ -6,6 +6,7 @@ import msgspec
 
 from bot.domain.inventory import Alert, Host, Pool, Sr, Vm
 from bot.domain.plan import Grade
+from bot.domain.remains import Lying
 from bot.domain.texts import Phrase
 
 
@@ -114,12 +115,16 @@ class Bond(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A snapshot of a guest; `guest` is "" where the guest is gone. `taken_at` in Unix seconds, None where unknown."""
+    """A snapshot of a guest; `guest` is "" where the guest is gone. `taken_at` in Unix seconds, None where unknown.
+
+    `size` are the bytes of its disks.
+    """
 
     uuid: str
     name: str
     guest: str
     taken_at: float | None
+    size: int = 0
 
 
 class Stuck(msgspec.Struct, frozen=True):
@@ -136,7 +141,8 @@ class HealthFacts(msgspec.Struct, frozen=True):
 
     `held` are disks attached to a control domain, by UUID; `unheeded` the guests whose mark to start with the pool has
     no effect, by UUID; `twins` the guests that share a MAC address. `half_joined` are no members yet, or never became
-    any; they are not among the `hosts`. `read_at` in Unix seconds, `age_s` of the feed's facts.
+    any; they are not among the `hosts`. `lying` are templates, and whatever else jobs of ours may have left. `read_at`
+    in Unix seconds, `age_s` of the feed's facts.
     """
 
     pool: Pool
@@ -156,6 +162,7 @@ class HealthFacts(msgspec.Struct, frozen=True):
     age_s: float
     half_joined: tuple[Host, ...] = ()
     unheeded: dict[str, str] = {}
+    lying: tuple[Lying, ...] = ()
 
 
 class PlugFacts(msgspec.Struct, frozen=True):

@@ -87,17 +87,30 @@ class Restored(msgspec.Struct, frozen=True):
     remembered: dict[str, str] = {}
     tags: tuple[str, ...] = ()
     compared: str = ""
+    template: bool = False
+
+
+class Came(msgspec.Struct, frozen=True):
+    """A guest that an import has made: its disks (UUIDs), and when it was started last by the record it came with.
+
+    That is in Unix seconds of its pool's clock, None for never.
+    """
+
+    disks: tuple[str, ...]
+    started_at: float | None = None
 
 
 class Before(msgspec.Struct, frozen=True):
     """What there was in a pool before an import, so that what it makes is known: UUIDs.
 
-    `name` is what the archive calls its guest, `guests` those that were called so, `networks` all there were.
+    `name` is what the archive calls its guest, `guests` those that were called so, `networks` all there were. `came`
+    are the guests (UUIDs) that the pool says were made by it, as far as it has said so.
     """
 
     name: str
     guests: tuple[str, ...]
     networks: tuple[str, ...]
+    came: dict[str, Came] = {}
 
 
 class RestoreFacts(msgspec.Struct, frozen=True):

@@ -254,6 +254,10 @@ class OwnWork(StepRunner):
 
     # How it ended
 
+    def _finish(self, step: StepRecord, end: End) -> End:
+        # What was written down outlives the work: what it left may have to be found by that.
+        return super()._finish(msgspec.structs.replace(step, noted=self._noted or step.noted), end)
+
     def _patience(self, error: tuple[str, ...] | None) -> float:
         if error is None:
             return super()._patience(error)

@@ -236,9 +236,11 @@ def _next(record: JobRecord, operation: Operation) -> tuple[Button, ...]:
     if settled and record.state in {JobState.SUCCEEDED, JobState.PARTIAL}:
         return ()  # A later job has settled what may follow.
     buttons: list[Button] = []
-    if not settled and operation.mends is not None and record.state in {JobState.FAILED, JobState.CANCELLED}:
+    amiss = {JobState.FAILED, JobState.CANCELLED, JobState.PARTIAL}
+    if not settled and operation.mends is not None and record.state in amiss:
         buttons += operation.mends(record)
-    onward = operation.onward if record.state is JobState.PARTIAL else None
+    # What is to be taken away is nothing to go on with.
+    onward = operation.onward if record.state is JobState.PARTIAL and not buttons else None
     again = {JobState.STALE, JobState.EXPIRED, JobState.FAILED, JobState.PARTIAL}
     if onward is not None:
         buttons += onward(record.filled)

@@ -1,7 +1,8 @@
 """Removing what a job of ours left at a pool: `/xen clean-up <job>`, which mends what the check of a pool finds.
 
-A backup whose end was cut off may leave the snapshot that it took. It is removed by the UUIDs that were stored when it
-was made, and by nothing else: a name, a tag or a key that looks like ours is inherited by snapshots of others.
+A backup whose end was cut off may leave the snapshot that it took, a restore or a rehearsal the guest that it imported,
+a trial of storage its disks. All are removed by the UUIDs that were stored when they were made, and by nothing else: a
+name, a tag or a key that looks like ours is inherited by copies of others.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Phrase, say
 from bot.domain.words import counted, numbered
 from bot.errors import Refused
+from bot.operations import clean_up_left, leavings
 from bot.operations.backup_steps import DESTROY, DESTROY_DISK, DISK_OF, SNAPSHOT_OF, look
-from bot.operations.base import Homes, Operation
+from bot.operations.base import Homes, Look, Operation, buttons_of
 from bot.operations.checks.grading import already, fine
 from bot.operations.checks.guest import foreign_work
 from bot.operations.checks.target import supported
@@ -68,11 +70,20 @@ async def plan(job: JobRecord, facts: Facts, approval: ApprovalSettings) -> Plan
     """The plan for removing what a job left. Raises Refused where there is nothing; else as Facts.power."""
     if job.state not in FINAL:
         raise Refused(f"Job {job.number} is not over: it clears up after itself.", f"`/xen job {job.number}` shows it.")
-    left = left_by(job)
-    if not left:
-        raise Refused(f"Job {job.number} made no snapshot.", f"`/xen job {job.number}` shows what it did.")
     title = say("Remove what job {n} left", n=numbered(job))
-    return await _planned(title, left, facts, approval)
+    left, guests, disks = left_by(job), leavings.guests(job), leavings.disks(job)
+    if left:
+        return await _planned(title, left, facts, approval)
+    if guests and leavings.is_rolled_back(job):
+        source = job.plan.targets[0]
+        raise Refused(
+            f"What job {job.number} left is the copy of a guest.", f"Roll it back: `/xen roll-back {source.uuid}`."
+        )
+    if guests:
+        return await clean_up_left.plan_guests(NAME, title, guests, facts)
+    if disks:
+        return await clean_up_left.plan_disks(NAME, title, disks[0], facts)
+    raise Refused(f"Job {job.number} left nothing that is known.", f"`/xen job {job.number}` shows what it did.")
 
 
 async def _planned(title: Phrase, left: Sequence[Left], facts: Facts, approval: ApprovalSettings) -> Plan:
@@ -157,13 +168,25 @@ def _planned_for(of: Plan) -> tuple[Left, ...]:
 
 
 async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _homes: Homes) -> Plan:
+    guests = [clean_up_left.guest_of(step, earlier.pool) for step in earlier.steps if step.kind == clean_up_left.GUEST]
+    if guests:
+        return await clean_up_left.plan_guests(NAME, earlier.title, guests, facts)
+    disks = [clean_up_left.disks_of(step, earlier.pool) for step in earlier.steps if step.kind == clean_up_left.DISKS]
+    if disks:
+        return await clean_up_left.plan_disks(NAME, earlier.title, disks[0], facts)
     return await _planned(earlier.title, _planned_for(earlier), facts, approval)
+
+
+async def _look(of: Plan, step: Step, facts: Facts) -> Look:
+    own = {clean_up_left.GUEST: clean_up_left.look_at_guest, clean_up_left.DISKS: clean_up_left.look_at_disks}
+    return await own.get(step.kind, look)(of, step, facts)
 
 
 OPERATION = Operation(
     name=NAME,
     replan=_replan,
-    look=look,
+    look=_look,
+    instead=buttons_of,
     running=lambda of: say("{title}", title=of.title),
     when_stopped=say("What is removed by then stays removed."),
     settle_s=5.0,

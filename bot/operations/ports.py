@@ -18,6 +18,7 @@ from bot.domain.guest_facts import LeavingFacts, MigrationFacts, PowerFacts, Res
 from bot.domain.health import HealthFacts, PlugFacts
 from bot.domain.inventory import Host, Pool, PoolView, Sr, Vm
 from bot.domain.joining import JoinFacts, Membership
+from bot.domain.remains import Remains
 from bot.domain.restores import Coming, Restored, RestoreFacts
 from bot.operations.schedule_ports import Schedules
 from bot.operations.storage_ports import StorageReads
@@ -151,6 +152,13 @@ class Facts(Protocol):
 
     async def marked(self, pool: str, name: str) -> tuple[str, ...]:
         """The guests (UUIDs) of exactly that name, asked of the pool. Raises Unreachable, XapiFailure."""
+        ...
+
+    async def remains(self, pool: str, vm: str, disks: Sequence[str], networks: str = "") -> Remains:
+        """What is there of a guest (UUID, "" for none), of disks (UUIDs), and of networks of exactly that name.
+
+        Raises Unreachable, XapiFailure.
+        """
         ...
 
     async def sending(self, vm: str, host: str, goals: Mapping[str, str]) -> SendFacts:

@@ -21,9 +21,11 @@ from bot.operations import restore, restore_look
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.meeting import Wish
 from bot.operations.checks.restoring import size_of
+from bot.operations.leavings import mends
 from bot.operations.ports import Facts
 from bot.operations.restore_steps import (
     GUEST,
+    WATCH,
     arrival,
     backup_of,
     brought,
@@ -34,7 +36,6 @@ from bot.operations.restore_steps import (
 )
 
 NAME = "rehearse"
-WATCH = "rehearse.watch"
 
 
 async def plan(
@@ -125,5 +126,6 @@ OPERATION = Operation(
     when_stopped=say("What was imported so far is removed again, with its disks."),
     settle_s=30.0,
     sum_up=_sum_up,
+    mends=mends,
     tells=frozenset({WATCH}),
 )

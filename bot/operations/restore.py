@@ -25,6 +25,7 @@ from bot.operations.base import Homes, Operation
 from bot.operations.checks import restoring
 from bot.operations.checks.meeting import Wish, mac_of, replaced
 from bot.operations.checks.restoring import size_of, stored_in
+from bot.operations.leavings import mends
 from bot.operations.ports import Facts
 from bot.operations.restore_look import look, sum_up
 from bot.operations.restore_steps import ASIDE, START, backup_of, made_of, step_of, steps, wished
@@ -260,5 +261,6 @@ OPERATION = Operation(
     settle_s=30.0,
     then=_then,
     onward=_onward,
+    mends=mends,
     sum_up=sum_up,
 )

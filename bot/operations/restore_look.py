@@ -44,9 +44,14 @@ async def look(of: Plan, step: Step, facts: Facts) -> Look:
     return await looks[step.kind](of, step, facts)
 
 
-async def sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
+async def sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
     """What is true of the guest once the steps are over."""
     now = await facts.restored(of.pool, _made(of))
+    if not any(of.steps[index].kind == READY for index in done):
+        left = say(
+            "{guest} is not restored: what was imported is left, as {now}", guest=of.targets[0].name, now=now.name
+        )
+        return Look(Seen.NOT_DONE, left, _evidence(of, now))
     running = _seen_running(of, now)
     if step_of(of, START) is not None or running.seen is Seen.DONE:
         return running

@@ -16,6 +16,8 @@ IMPORT, READY, REMOVE, START = "restore.import", "restore.ready", "restore.remov
 #: The import where a guest is kept off for it: it is not begun again after the bot has died in it.
 IMPORT_ONCE = "restore.import-once"
 ASIDE, BACK = "restore.aside", "restore.back"
+#: Watches a rehearsed guest boot.
+WATCH = "rehearse.watch"
 #: What an imported guest is called, with the job's nonce, until it is ready.
 MARK = "xenbot restore"
 #: Under which name the UUID of the guest is stored.

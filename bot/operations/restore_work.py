@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,11 @@ from typing import Final
 
 import msgspec
 
-from bot.domain.restores import Before
+from bot.domain.restores import Before, Came
 from bot.domain.texts import Span, say
-from bot.errors import Damaged, Refused, StreamCut, TargetFailed, XapiFailure
+from bot.errors import CannotTell, Damaged, NotFound, Refused, StreamCut, TargetFailed, Unreachable, XapiFailure
 from bot.operations.archive_ports import Library
 from bot.operations.ports import Driver, TaskStatus
-from bot.operations.rehearse import WATCH
 from bot.operations.restore_steps import (
     ASIDE,
     BACK,
@@ -33,6 +32,7 @@ from bot.operations.restore_steps import (
     MARK,
     READY,
     REMOVE,
+    WATCH,
     archive_of,
     readiness,
     renamed,
@@ -150,6 +150,7 @@ class RestoreWork:
     async def _marked(self, errand: Errand, before: Before) -> None:
         """Gives what was imported the mark of the job. An archive of several guests is none of ours."""
         found = await self._restoring.arrived(errand.pool, errand.task, before)
+        await self._note_came(errand, before, found)
         if len(found) != 1:
             raise Refused(
                 f"The archive made {len(found)} guests instead of one.",
@@ -165,11 +166,24 @@ class RestoreWork:
             )
         await self._restoring.mark(errand.pool, found[0], _mark(errand), before)
 
+    async def _note_came(self, errand: Errand, before: Before, found: Sequence[str]) -> None:
+        """Writes down what has come, with its disks: should it not go again, a person may have it removed by that."""
+        came = dict(before.came)
+        for vm in found:
+            with contextlib.suppress(NotFound):
+                its = tuple((await self._restoring.restored(errand.pool, vm)).disks.values())
+                came.setdefault(vm, Came(its, await self._restoring.started_at(errand.pool, vm)))
+        if came != before.came:
+            await errand.note(msgspec.json.encode(msgspec.structs.replace(before, came=came)).decode())
+
     async def _clear(self, errand: Errand) -> None:
         """What the import made though it did not go well, or nobody heard of it, goes again with its own disks."""
         before = msgspec.json.decode(errand.noted, type=Before) if errand.noted else None
         await self._at_rest(errand)
-        for vm in await self._restoring.arrived(errand.pool, errand.task, before) if errand.task else ():
+        found = await self._restoring.arrived(errand.pool, errand.task, before) if errand.task else ()
+        if before is not None:
+            await self._note_came(errand, before, found)
+        for vm in found:
             if before is not None:
                 # One that brought snapshots along goes with them.
                 with contextlib.suppress(Refused):
@@ -212,6 +226,10 @@ class RestoreWork:
             runs=say("it runs; waiting for its tools"),
             silent=say("the pool does not answer; watching again when it does"),
         )
+        # By that a start of ours is known from a later one by somebody else; it is no part of what is rehearsed.
+        with contextlib.suppress(Unreachable, CannotTell, XapiFailure):
+            (vm,) = errand.step.call.uuids("VM")
+            await errand.note(repr(await self._restoring.started_at(errand.pool, vm) or 0.0))
 
     async def _remove(self, errand: Errand) -> None:
         started = any(errand.step.call.flags)

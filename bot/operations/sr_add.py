@@ -19,6 +19,7 @@ from bot.domain.texts import Code, Phrase, Span, many, say
 from bot.domain.words import counted, first
 from bot.operations.base import Homes, Look, Operation, Seen, buttons_of
 from bot.operations.checks.target import supported
+from bot.operations.leavings import mends
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_storage
 from bot.operations.risk_reasons import Factor
@@ -266,6 +267,7 @@ OPERATION = Operation(
     when_stopped=say("What was made is taken back; nothing is left."),
     settle_s=1.0,
     sum_up=_sum_up,
+    mends=mends,
     tells=frozenset({TRY}),
     foreseen=_foreseen,
     slow=_slow,

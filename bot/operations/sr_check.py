@@ -15,6 +15,7 @@ from bot.domain.words import counted, first
 from bot.operations.base import Homes, Look, Operation, Seen, buttons_of
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.checks.target import supported
+from bot.operations.leavings import mends
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_storage
 from bot.operations.storage_words import NAMED, trouble
@@ -187,6 +188,7 @@ OPERATION = Operation(
     when_stopped=say("The disks that it is tried with are removed."),
     settle_s=1.0,
     sum_up=_sum_up,
+    mends=mends,
     tells=frozenset({TRY}),
     foreseen=_foreseen,
 )

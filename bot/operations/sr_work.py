@@ -15,7 +15,7 @@ from bot.errors import CannotTell, OutcomeUnknown, Refused, StreamCut, Unreachab
 from bot.operations.sr_add_steps import ATTACH, NAME, PREFER, REMOVE
 from bot.operations.storage_ports import RawDisks, Storing
 from bot.operations.storage_words import detail, trouble
-from bot.operations.trying import SWEEP, TRY, mark_of
+from bot.operations.trying import SWEEP, TRY, disks_noted, mark_of, noted
 from bot.operations.work import Errand, Reached, Worker, beside
 from bot.operations.xapi_words import explain
 
@@ -80,17 +80,20 @@ class SrWork:
         (sr,), hosts, mark = errand.step.call.uuids("SR"), errand.step.call.uuids("host"), mark_of(errand.step)
         snapshot = any(errand.step.call.flags)
         total = len(hosts) * TRIED_BYTES
-        made = {}
+        made: dict[str, str] = {}
+        known: list[str] = []
         for host in hosts:
             errand.tell(Reached(0, total, say("making disks")))
             made[host] = await self._storing.make_disk(errand.pool, sr, host, mark, TRIED_BYTES)
+            known.append(made[host])
+            await errand.note(noted(known))
         done, silent = 0, 0
 
         async def one(host: str) -> Tried:
             nonlocal done, silent
             if silent >= _SILENT:
                 return Tried(host, code=Wrong.UNTRIED)
-            found = await self._bounded(errand, host, made[host], snapshot=snapshot)
+            found = await self._bounded(errand, host, made[host], known if snapshot else None)
             silent += found.code == Wrong.SILENT
             done += TRIED_BYTES
             errand.tell(Reached(done, total, say("trying hosts")))
@@ -99,10 +102,10 @@ class SrWork:
         for found in await beside(hosts, one):
             await self._storing.note(errand.pool, made[found.host], found)
 
-    async def _bounded(self, errand: Errand, host: str, disk: str, *, snapshot: bool) -> Tried:
+    async def _bounded(self, errand: Errand, host: str, disk: str, known: list[str] | None) -> Tried:
         try:
             async with asyncio.timeout(self._try_s):
-                return await self._tried(errand, host, disk, snapshot=snapshot)
+                return await self._tried(errand, host, disk, known)
         except TimeoutError:
             return Tried(host, code=Wrong.SILENT, params=(f"{self._try_s:.0f}",))
         except XapiFailure as refusal:
@@ -110,7 +113,8 @@ class SrWork:
         except (Unreachable, CannotTell, StreamCut, OutcomeUnknown) as lost:
             return Tried(host, code=Wrong.UNREACHED, params=(str(lost),))
 
-    async def _tried(self, errand: Errand, host: str, disk: str, *, snapshot: bool) -> Tried:
+    async def _tried(self, errand: Errand, host: str, disk: str, known: list[str] | None) -> Tried:
+        """How a host does; with `known` disks a snapshot is made too, and is known from then on."""
         data = await asyncio.to_thread(_pattern, errand.nonce, host)
         began = time.monotonic()
         if not await self._disks.write(errand.pool, host, disk, data):
@@ -122,14 +126,22 @@ class SrWork:
             return Tried(host, code=Wrong.MOVED)
         if back != data:
             return Tried(host, code=Wrong.DIFFERS)
-        if snapshot:
-            await self._storing.snapshot(errand.pool, disk)
-        return Tried(host, wrote_s=wrote - began, read_s=read - wrote, snapshot=snapshot)
+        if known is not None:
+            known.append(await self._storing.snapshot(errand.pool, disk))
+            await errand.note(noted(known))
+        return Tried(host, wrote_s=wrote - began, read_s=read - wrote, snapshot=known is not None)
 
     async def _sweep(self, errand: Errand) -> None:
-        (sr,) = errand.step.call.uuids("SR")
         with _named_where_silent():
-            await self._storing.remove_disks(errand.pool, sr, mark_of(errand.step))
+            await self._swept(errand)
+
+    async def _swept(self, errand: Errand) -> None:
+        """Removes the disks that it was tried with, once they are written down: what stays is known by that."""
+        (sr,), mark = errand.step.call.uuids("SR"), mark_of(errand.step)
+        there = await self._storing.disks(errand.pool, sr, mark)
+        if there:
+            await errand.note(noted({*disks_noted(errand.noted), *there}))
+            await self._storing.remove_disks(errand.pool, sr, mark)
 
     # Naming it, and taking it back
 
@@ -145,12 +157,12 @@ class SrWork:
 
     async def _remove(self, errand: Errand) -> None:
         """What this job made is deleted; what it only attached again is let go of, and never deleted."""
-        (sr,), mark = errand.step.call.uuids("SR"), mark_of(errand.step)
+        (sr,) = errand.step.call.uuids("SR")
         # Its mark, and the name that it may have been given while the pool was silent.
         names = frozenset(errand.step.call.texts)
         made_here = any(errand.step.call.flags)
         with _named_where_silent():
-            await self._storing.remove_disks(errand.pool, sr, mark)
+            await self._swept(errand)
             if made_here:
                 errand.tell(Reached(0, 0, say("waiting until the storage has freed what lay below the snapshots")))
                 await self._storing.freed(errand.pool, sr, names)

@@ -105,14 +105,18 @@ class Storing(Protocol):
         """A new disk that is meant for trying that host; gives its UUID."""
         ...
 
-    async def snapshot(self, pool: str, vdi: str) -> None:
-        """Makes a snapshot of a disk, which takes its name."""
+    async def snapshot(self, pool: str, vdi: str) -> str:
+        """Makes a snapshot of a disk, which takes its name; gives its UUID."""
         ...
 
     async def note(self, pool: str, vdi: str, tried: Tried) -> None:
         """Writes on a disk how its host did."""
         ...
 
-    async def remove_disks(self, pool: str, sr: str, name: str) -> None:
-        """Destroys every disk of that name in the storage, snapshots first."""
+    async def disks(self, pool: str, sr: str, name: str) -> tuple[str, ...]:
+        """The disks (UUIDs) of that name in the storage, snapshots too."""
+        ...
+
+    async def remove_disks(self, pool: str, sr: str, name: str, *, only: AbstractSet[str] | None = None) -> None:
+        """Destroys every disk of that name in the storage, or of those `only` these (UUIDs), snapshots first."""
         ...

@@ -111,6 +111,13 @@ class Restoring(Protocol):
         """See `Facts.restored`."""
         ...
 
+    async def started_at(self, pool: str, vm: str) -> float | None:
+        """When a guest was started last by its record, in Unix seconds of its pool's clock; None for never, or gone.
+
+        Raises Unreachable, XapiFailure.
+        """
+        ...
+
     async def before(self, pool: str, name: str) -> Before:
         """What there is before an import of a guest that its archive calls so. Raises Unreachable, XapiFailure."""
         ...

@@ -7,7 +7,7 @@ the disks go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from bot.domain.calls import Call, Flag, Made, Marked, Ref
@@ -52,6 +52,16 @@ def trial(sr: Ref | Made, hosts: Sequence[str], name: str, lane: str, *, snapsho
 def mark_of(step: Step) -> str:
     """What bears the mark of the job, in a step where it is filled in."""
     return next((one for one in step.call.texts if one.startswith(MARK)), "")
+
+
+def noted(disks: Iterable[str]) -> str:
+    """How the work writes down the disks (UUIDs) that it has made."""
+    return " ".join(sorted(disks))
+
+
+def disks_noted(text: str) -> tuple[str, ...]:
+    """The disks (UUIDs) that the work has written down."""
+    return tuple(text.split())
 
 
 async def look_at_trial(of: Plan, step: Step, name: str, facts: Facts) -> Look:

@@ -337,6 +337,14 @@ def m020_absences(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE outbox ADD COLUMN corrects INTEGER")
 
 
+@MIGRATIONS()
+def m021_find_by_what_went_wrong(db: sqlite_utils.Database) -> None:
+    """Which jobs may have left something is found without reading every step of the past."""
+    db.execute(
+        "CREATE INDEX steps_that_went_wrong ON steps(kind, job) WHERE state IN ('FAILED', 'CANCELLED', 'UNCLEAR')"
+    )
+
+
 def missing_guards(db: sqlite_utils.Database) -> list[str]:
     """Which of the triggers that protect the audit are not there; anything but an empty list is an alarm."""
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}

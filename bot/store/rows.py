@@ -130,6 +130,17 @@ def makers(db: sqlite_utils.Database, objects: Collection[str]) -> dict[str, Job
     return {uuid: record for record in records for uuid in record.made.values() if uuid in objects}
 
 
+def gone_wrong(db: sqlite_utils.Database, kinds: Collection[str], limit: int) -> list[JobRecord]:
+    """The jobs with a step of one of these kinds that did not go well, newest first."""
+    marks = ",".join("?" for _ in kinds)
+    rows = db.execute(
+        "SELECT * FROM jobs WHERE number IN (SELECT job FROM steps"  # noqa: S608  only marks
+        f" WHERE state IN ('FAILED', 'CANCELLED', 'UNCLEAR') AND kind IN ({marks})) ORDER BY number DESC LIMIT ?",
+        [*sorted(kinds), limit],
+    ).fetchall()
+    return [to_record(db, row) for row in rows]
+
+
 def overdue(db: sqlite_utils.Database, at: float) -> list[JobRecord]:
     """The jobs that wait for a decision, or to start, beyond their time."""
     rows = db.execute(

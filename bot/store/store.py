@@ -226,6 +226,10 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts, Abs
         """The newest job that made each of these objects (UUIDs), where one did."""
         return await self.database.read(lambda db: rows.makers(db, objects))
 
+    async def gone_wrong(self, kinds: Collection[str], *, limit: int = 200) -> Sequence[JobRecord]:
+        """Jobs with a step of one of these kinds that did not go well, newest first."""
+        return await self.database.read(lambda db: rows.gone_wrong(db, kinds, limit))
+
     async def in_state(self, *states: JobState) -> Sequence[JobRecord]:
         """Every job in one of these states, oldest first."""
         found = await self.database.write(lambda db: rows.jobs(db, limit=100_000, states=states))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from bot.domain.health import Bond, Cable, Expiry, HostState, Paths, Plug, Snapshot, Store, Stuck
+from bot.domain.health import Bond, Cable, Expiry, HostState, Paths, Plug, Store, Stuck
 from bot.domain.inventory import Host, Sr
 from bot.xen.build import timestamp
 from bot.xen.faults import NULL_REF
@@ -142,14 +142,6 @@ def bonds(tables: Tables) -> Iterator[Bond]:
         host = tables.uuid(HostRecord, master.host) if master is not None else None
         if master is not None and host:
             yield Bond(host, master.device, one.links_up, len(one.slaves))
-
-
-def snapshots(tables: Tables) -> Iterator[Snapshot]:
-    """Every snapshot of a guest."""
-    for one in tables.of(VmRecord).values():
-        if one.is_a_snapshot:
-            guest = tables.get(VmRecord, one.snapshot_of)
-            yield Snapshot(one.uuid, one.name_label, guest.name_label if guest else "", timestamp(one.snapshot_time))
 
 
 def stuck(tables: Tables) -> Iterator[Stuck]:

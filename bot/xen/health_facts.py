@@ -13,7 +13,7 @@ import msgspec
 
 from bot.domain.health import ControlDomain, HealthFacts, HostState
 from bot.errors import CannotTell, Unreachable, XapiFailure
-from bot.xen import health_build
+from bot.xen import health_build, health_left
 from bot.xen.build import timestamp
 from bot.xen.faults import NULL_REF
 from bot.xen.pool import LivePool
@@ -58,7 +58,7 @@ async def health(pool: LivePool, clock: Callable[[], float]) -> HealthFacts:
             cables=await made(health_build.cables(tables)),
             bonds=await made(health_build.bonds(tables)),
             vms=inventory.vms,
-            snapshots=await made(health_build.snapshots(tables)),
+            snapshots=await made(health_left.snapshots(tables)),
             stuck=await made(health_build.stuck(tables)),
             held=dict(await made(health_build.held(tables))),
             unheeded=dict(await made(health_build.unheeded(tables))),
@@ -67,6 +67,7 @@ async def health(pool: LivePool, clock: Callable[[], float]) -> HealthFacts:
             authorities=await made(health_build.authorities(tables)),
             read_at=read_at,
             age_s=pool.feed.age_s,
+            lying=await made(health_left.lying(tables)),
             half_joined=tuple(one for one in inventory.hosts if one.half_joined),
         )
         told = await answers

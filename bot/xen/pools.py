@@ -13,6 +13,7 @@ from bot.domain.guest_facts import LeavingFacts, MigrationFacts, PowerFacts, Res
 from bot.domain.health import HealthFacts, PlugFacts
 from bot.domain.inventory import FeedState, Host, Pool, PoolView, Sr, Vm
 from bot.domain.joining import JoinFacts, Membership
+from bot.domain.remains import Remains
 from bot.domain.restores import Coming, Restored, RestoreFacts
 from bot.errors import ConfigError, Unreachable
 from bot.operations.ports import TaskView
@@ -21,6 +22,7 @@ from bot.xen.fleet import LiveFleet
 from bot.xen.health_facts import health
 from bot.xen.members import LiveMembers
 from bot.xen.pool import LivePool
+from bot.xen.remains import remains
 from bot.xen.restore_facts import RestoreReads
 from bot.xen.restoring import LiveRestoring
 from bot.xen.roster import Roster
@@ -158,6 +160,10 @@ class Pools:
     async def marked(self, pool: str, name: str) -> tuple[str, ...]:
         """See `Facts.marked`."""
         return await self.restoring.marked(pool, name)
+
+    async def remains(self, pool: str, vm: str, disks: Sequence[str], networks: str = "") -> Remains:
+        """See `Facts.remains`."""
+        return await remains(self._live(pool), self.restoring, vm, disks, networks)
 
     async def sending(self, vm: str, host: str, goals: Mapping[str, str]) -> SendFacts:
         """See `Facts.sending`."""

@@ -67,7 +67,17 @@ class LiveRestoring(LiveImports):
             remembered={name: guest.other_config[key] for name, key in WAS.items() if key in guest.other_config},
             compared=guest.other_config.get(COMPARED, ""),
             tags=tuple(sorted(guest.tags)),
+            template=guest.is_a_template,
         )
+
+    async def started_at(self, pool: str, vm: str) -> float | None:
+        """See `Restoring.started_at`."""
+        live = self._by_uuid(pool)
+        with IfThere():
+            ref = await live.sessions.read("VM.get_by_uuid", vm)
+            metrics = await live.sessions.read("VM.get_metrics", ref)
+            return build.timestamp(str(await live.sessions.read("VM_metrics.get_start_time", metrics)))
+        return None
 
     async def prepare(self, pool: str, vm: str, wish: Readiness, mark: str, tags: frozenset[str]) -> None:
         """Makes a halted guest so that it may start as `wish` says; networks called `mark` that it leaves go.
@@ -192,7 +202,9 @@ class LiveRestoring(LiveImports):
             vbd: Vbd = convert(Vbd, await live.sessions.read("VBD.get_record", ref))
             if vbd.type == "CD" or vbd.vdi == NULL_REF:
                 continue
-            found.append((vbd.userdevice, ref, convert(Vdi, await live.sessions.read("VDI.get_record", vbd.vdi))))
+            # One that is just being removed may be gone while its place in the guest is still there.
+            with IfThere():
+                found.append((vbd.userdevice, ref, convert(Vdi, await live.sessions.read("VDI.get_record", vbd.vdi))))
         return found
 
     async def _tools(self, live: LivePool, guest: Guest) -> bool:

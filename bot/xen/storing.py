@@ -144,11 +144,12 @@ class LiveStoring:
         ref = await finished(live, "VDI.create", record, within_s=_DISK_S)
         return str(await live.sessions.read("VDI.get_uuid", ref))
 
-    async def snapshot(self, pool: str, vdi: str) -> None:
+    async def snapshot(self, pool: str, vdi: str) -> str:
         """See `Storing.snapshot`."""
         live = self._by_uuid(pool)
         ref = await live.sessions.read("VDI.get_by_uuid", vdi)
-        await self._once_free(live, "VDI.snapshot", ref, {})
+        made = await self._once_free(live, "VDI.snapshot", ref, {})
+        return str(await live.sessions.read("VDI.get_uuid", made))
 
     async def note(self, pool: str, vdi: str, tried: Tried) -> None:
         """See `Storing.note`."""
@@ -156,14 +157,22 @@ class LiveStoring:
         ref = await live.sessions.read("VDI.get_by_uuid", vdi)
         await live.keep("VDI", ref, HOW, msgspec.json.encode(tried).decode())
 
-    async def remove_disks(self, pool: str, sr: str, name: str) -> None:
+    async def disks(self, pool: str, sr: str, name: str) -> tuple[str, ...]:
+        """See `Storing.disks`."""
+        return tuple(one.uuid for _, one in await trials(self._by_uuid(pool), sr, name))
+
+    async def remove_disks(self, pool: str, sr: str, name: str, *, only: AbstractSet[str] | None = None) -> None:
         """See `Storing.remove_disks`."""
         live = self._by_uuid(pool)
         if await self._ref(live, sr) is None:
             return
         tried: set[str] = set()
         # Work that was given up may have ended late, and a snapshot may have come of it meanwhile.
-        while left := [(ref, one) for ref, one in await trials(live, sr, name) if ref not in tried]:
+        while left := [
+            (ref, one)
+            for ref, one in await trials(live, sr, name)
+            if ref not in tried and (only is None or one.uuid in only)
+        ]:
             tried |= {ref for ref, _ in left}
             for snapshots in (True, False):
                 await _each([ref for ref, one in left if one.is_a_snapshot is snapshots], partial(self._gone, live))
@@ -172,16 +181,14 @@ class LiveStoring:
         with IfThere():
             await self._once_free(live, "VDI.destroy", ref)
 
-    async def _once_free(self, live: LivePool, method: str, *args: object) -> None:
+    async def _once_free(self, live: LivePool, method: str, *args: object) -> str:
         until = time.monotonic() + _BUSY_S
         while True:
             try:
-                await finished(live, method, *args, within_s=_DISK_S)
+                return await finished(live, method, *args, within_s=_DISK_S)
             except XapiFailure as refusal:
                 if refusal.code not in _BUSY or time.monotonic() > until:
                     raise
-            else:
-                return
             await asyncio.sleep(1.0)
 
     async def _only_hidden(self, live: LivePool, ref: str, names: AbstractSet[str]) -> bool:

@@ -24,9 +24,11 @@ from bot.jobs.judging import Pace
 from bot.jobs.proposals import Proposals
 from bot.lab.xapi import Datacentre
 from bot.operations import sr_add, sr_check
+from bot.operations.base import Operation
 from bot.operations.sr_add_checks import Wish
 from bot.operations.sr_work import SrWork
 from bot.operations.trying import MARK
+from bot.operations.work import Worker
 from bot.operations.xapi_words import explain
 from bot.store import Store
 from bot.xen import Pools
@@ -58,6 +60,8 @@ class People:
 class StorageBench:
     """One bot; `crash` ends it at once, `open` starts it again on the same store."""
 
+    operations: tuple[Operation, ...] = (sr_add.OPERATION, sr_check.OPERATION)
+
     def __init__(self, lab: Datacentre, path: Path, *others: str) -> None:
         self.lab = lab
         self.approval = ApprovalSettings()
@@ -70,14 +74,14 @@ class StorageBench:
 
     async def open(self) -> None:
         passwords = {one.name: self.lab.password for one in self._settings}
-        self.pools = Pools(self._settings, passwords=passwords, probe_nfs_s=self.probe_s)
+        self.pools = self.followed(passwords)
         await self.pools.start()
         await until(self.pools, lambda: all(self.pools.pool(one).state == "live" for one in self._awaited))
         self.store = Store(self._path, time.time)
         await self.store.open()
         people, pools = People(), self.pools
-        operations = {one.name: one for one in (sr_add.OPERATION, sr_check.OPERATION)}
-        workers = SrWork(pools.storing, pools.raw_disks, try_s=self.try_s).workers()
+        operations = {one.name: one for one in self.operations}
+        workers = self.workers()
         self.engine = Engine(
             self.store, pools, pools, people, operations, self.approval, _words, pace=PACE, workers=workers
         )
@@ -85,6 +89,14 @@ class StorageBench:
         self.decisions = Decisions(self.store, self.engine, people, self.proposals, pools, self.approval)
         self.control = Control(self.store, self.engine, pools, "C1")
         self._running = asyncio.create_task(self.engine.run())
+
+    def followed(self, passwords: dict[str, str]) -> Pools:
+        """The pools, and whatever else plans are made from."""
+        return Pools(self._settings, passwords=passwords, probe_nfs_s=self.probe_s)
+
+    def workers(self) -> dict[str, Worker]:
+        """All that is done by the bot itself."""
+        return SrWork(self.pools.storing, self.pools.raw_disks, try_s=self.try_s).workers()
 
     async def started_without(self, host: str) -> None:
         """The bot dies, then that host, and the bot is started again: so no connection is cut in its handshake."""

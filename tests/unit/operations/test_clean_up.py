@@ -78,7 +78,7 @@ def test_a_job_that_is_not_over_is_not_cleaned_up_after(state: JobState) -> None
 
 
 def test_a_job_that_took_no_snapshot_has_nothing_to_remove_whatever_else_it_made() -> None:
-    with pytest.raises(Refused, match="made no snapshot"):
+    with pytest.raises(Refused, match="left nothing that is known"):
         planned(ended(**{"guest": "vm-9", "backup vm-1": "b-1"}), Reads())
 
 

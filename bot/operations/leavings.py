@@ -1,0 +1,136 @@
+"""What the record of a job that is over says it has made and could not take back: by UUIDs that were stored alone.
+
+A name, a tag or a key that looks like ours proves nothing, since copies inherit it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from bot.domain.job import FINAL
+from bot.domain.message import Button
+from bot.domain.record import JobRecord, StepRecord, StepState
+from bot.domain.restores import Before
+from bot.domain.texts import say
+from bot.domain.words import numbered
+from bot.operations import trying
+from bot.operations.move_by_backup_steps import COMPARE
+from bot.operations.restore_steps import GUEST, IMPORT, MARK, READY, REMOVE, WATCH, readiness
+from bot.operations.sr_add_steps import REMOVE as REMOVE_STORAGE
+
+#: The kinds of steps behind which something may stay when they do not go well.
+KINDS: Final = frozenset({IMPORT, REMOVE, trying.SWEEP})
+_BAD: Final = frozenset({StepState.FAILED, StepState.CANCELLED, StepState.UNCLEAR})
+#: The names begin so under which the disks of an imported guest are stored.
+_DISK_OF: Final = "disk "
+
+
+class LeftGuest(msgspec.Struct, frozen=True):
+    """A guest that a job imported and did not take back, in a pool, with its disks: UUIDs.
+
+    `names` are those that the job may have left it with, `mark` what the networks are called that came with it.
+    `template` tells whether the job left it as a template, None where it may have; `bare` that it left it without any
+    network card. `starts` are the times (Unix seconds of its pool's clock) at which it is known to have been started:
+    before it came, or by the job.
+    """
+
+    pool: str
+    uuid: str
+    disks: tuple[str, ...]
+    names: tuple[str, ...]
+    mark: str
+    starts: tuple[float, ...]
+    template: bool | None = None
+    bare: bool = False
+
+
+class LeftDisks(msgspec.Struct, frozen=True):
+    """The disks (UUIDs) that a job tried a storage of a pool with and did not remove; all are called `mark`."""
+
+    pool: str
+    sr: str
+    mark: str
+    disks: tuple[str, ...]
+
+
+def guests(job: JobRecord) -> tuple[LeftGuest, ...]:
+    """The guests that a job has left by its own record; whether they are still there only the pool can tell."""
+    return tuple(_guests(job)) if job.state in FINAL else ()
+
+
+def disks(job: JobRecord) -> tuple[LeftDisks, ...]:
+    """The disks that a job has left, likewise."""
+    return tuple(_disks(job)) if job.state in FINAL else ()
+
+
+def is_rolled_back(job: JobRecord) -> bool:
+    """Whether what the job has left is the copy of a guest, which goes when its move is rolled back."""
+    return _step(job, COMPARE) is not None and GUEST in job.made
+
+
+def mends(job: JobRecord) -> tuple[Button, ...]:
+    """The button that takes away what a job has left; none where it left nothing that is known."""
+    return (button(job, "Remove what is left"),) if guests(job) or disks(job) else ()
+
+
+def button(job: JobRecord, label: str) -> Button:
+    """Asks for the plan that removes what the job has left."""
+    return Button(label, "ask", f"clean-up {job.number}", says=say("Plan: remove what job {n} left", n=numbered(job)))
+
+
+def _step(job: JobRecord, kind: str) -> StepRecord | None:
+    return next((step for step in job.steps if step.kind == kind), None)
+
+
+def _guests(job: JobRecord) -> Iterator[LeftGuest]:
+    brought, removed = _step(job, IMPORT), _step(job, REMOVE)
+    if brought is None or removed is None or removed.state is StepState.DONE:
+        return
+    pool, mark = job.pool_of(brought.index), f"{MARK} {job.nonce}"
+    if GUEST in brought.made:
+        yield from _whole(job, brought.made, removed, pool, mark)
+    elif brought.state in _BAD and brought.noted:
+        # It came, did not get as far as being known under its mark, and did not go again.
+        before = msgspec.json.decode(brought.noted, type=Before)
+        for uuid, came in before.came.items():
+            yield LeftGuest(pool, uuid, came.disks, (mark, before.name), mark, _starts(job, uuid))
+
+
+def _whole(job: JobRecord, made: dict[str, str], removed: StepRecord, pool: str, mark: str) -> Iterator[LeftGuest]:
+    ready = _step(job, READY)
+    is_ready = ready is not None and ready.state is StepState.DONE
+    if is_ready and job.plan.steps[removed.index].unless_well and removed.state is StepState.WAITING:
+        # It was wanted, and is whole.
+        return
+    its = tuple(uuid for name, uuid in sorted(made.items()) if name.startswith(_DISK_OF))
+    starts = _starts(job, made[GUEST])
+    if not is_ready or ready is None:
+        yield LeftGuest(pool, made[GUEST], its, (mark,), mark, starts, template=True)
+        return
+    wished = readiness(job.filled.steps[ready.index])
+    yield LeftGuest(pool, made[GUEST], its, (wished.name,), mark, starts, template=False, bare=not wished.nics)
+
+
+def _starts(job: JobRecord, guest: str) -> tuple[float, ...]:
+    """When a guest is known to have been started: as it came, and by the job itself."""
+    brought, watched = _step(job, IMPORT), _step(job, WATCH)
+    found = [float(watched.noted)] if watched is not None and watched.noted else []
+    if brought is not None and brought.noted:
+        came = msgspec.json.decode(brought.noted, type=Before).came.get(guest)
+        found += [came.started_at] if came is not None and came.started_at is not None else []
+    return tuple(found)
+
+
+def _disks(job: JobRecord) -> Iterator[LeftDisks]:
+    tried, swept = _step(job, trying.TRY), _step(job, trying.SWEEP)
+    if tried is None or swept is None or swept.state is StepState.DONE:
+        return
+    filled = job.step(swept.index)
+    wrote = [step for step in job.steps if step.kind in {trying.TRY, trying.SWEEP, REMOVE_STORAGE}]
+    known = sorted({uuid for step in wrote for uuid in trying.disks_noted(step.noted)})
+    if filled is not None and known:
+        (sr,) = filled.call.uuids("SR")
+        yield LeftDisks(job.pool_of(swept.index), sr, trying.mark_of(filled), tuple(known))

@@ -1,0 +1,237 @@
+"""What a job left by its own record, and how the removal of it reads, in files that can be reviewed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+
+import migration_facts as world
+import msgspec
+import pytest
+from health_world import healthy
+from migration_facts import GIB, READ_AT, host
+from test_golden_cards import GOLDEN, job
+from test_golden_cards import read as shown
+
+from bot.domain.calls import Call, Made, Marked, Options, Ref, Text
+from bot.domain.inventory import PowerState
+from bot.domain.job import JobState
+from bot.domain.message import Message
+from bot.domain.plan import Plan, Risk, Step
+from bot.domain.record import JobRecord, StepRecord, StepState
+from bot.domain.remains import LeftDisk, LeftNetwork, Lying, Remains
+from bot.domain.restores import Before, Came, Nic, Restored
+from bot.domain.texts import Code, plain, say
+from bot.jobs import story
+from bot.operations import clean_up, leavings, trying
+from bot.operations.clean_up_left import decide_disks, decide_guests, disks_of, guest_of
+from bot.operations.health import leftovers, report
+from bot.operations.leavings import LeftDisks, LeftGuest
+from bot.operations.restore_steps import IMPORT, READY, REMOVE, WATCH
+
+GUEST, DISK = "5ec6db31-0000-4000-8000-000000000001", "5ec6db31-0000-4000-8000-000000000002"
+OTHER = "5ec6db31-0000-4000-8000-000000000003"
+MARK, TRIED = "xenbot restore 0123456789abcdef", "xenbot storage 0123456789abcdef"
+TITLE = say("Remove what job {n} left", n=Code("41"))
+LEFT = LeftGuest("p-1", GUEST, (DISK,), (MARK,), MARK, (), template=True)
+DISKS = LeftDisks("p-1", "sr-nfs", TRIED, (DISK, OTHER))
+
+
+def there(**changes: object) -> Remains:
+    """The guest as it was left; changes are its own."""
+    guest = Restored(
+        uuid=GUEST,
+        name=MARK,
+        power_state=PowerState.HALTED,
+        host="",
+        affinity="",
+        nics=(),
+        disks={"0": DISK},
+        sizes={"0": 8 * GIB},
+        wakeful=("it is a template",),
+        operations=(),
+        template=True,
+    )
+    now = msgspec.structs.replace(guest, **changes)
+    return Remains(world.POOL, (host(1), host(3)), now, disks=(LeftDisk(DISK, "root", "sr-nfs", 8 * GIB),), networks=())
+
+
+def trial(**changes: object) -> Remains:
+    one, other = LeftDisk(DISK, TRIED, "sr-nfs", 8 << 20), LeftDisk(OTHER, TRIED, "sr-nfs", 8 << 20)
+    return Remains(world.POOL, (host(1), host(3)), disks=(one, msgspec.structs.replace(other, **changes)))
+
+
+def proposed(plan: Plan) -> Message:
+    return story.card(job(plan, JobState.PROPOSED), clean_up.OPERATION)
+
+
+def refused(plan: Plan) -> Message:
+    return story.refused(plan, clean_up.OPERATION)
+
+
+def guests(now: Remains, left: LeftGuest = LEFT) -> Plan:
+    return decide_guests(clean_up.NAME, TITLE, [(left, now)])
+
+
+REHEARSED = LeftGuest("p-1", GUEST, (DISK,), ("web1 (rehearsal)",), MARK, (READ_AT,), template=False, bare=True)
+RUNS = {"name": "web1 (rehearsal)", "template": False, "power_state": PowerState.RUNNING}
+
+
+class Journal:
+    """One job that went wrong."""
+
+    async def jobs(self, *, limit: int = 20, open_only: bool = False, target: str = "") -> list[JobRecord]:
+        return []
+
+    async def makers(self, objects: Collection[str]) -> dict[str, JobRecord]:
+        return {}
+
+    async def gone_wrong(self, kinds: Collection[str], *, limit: int = 200) -> list[JobRecord]:
+        return [msgspec.structs.replace(restored(), number=41, finished_at=READ_AT - 3600.0)]
+
+
+def found() -> Message:
+    """A pool with a guest that a restore left, and another of the same name that it did not make."""
+    name = f"xenbot restore {restored().nonce}"
+    facts = healthy(lying=(Lying("VM", GUEST, name, 8 * GIB), Lying("VM", OTHER, name, 8 * GIB)))
+    row = asyncio.run(leftovers.look(facts, Journal()))
+    return report.message(facts, report.rows(facts, row), whole=False)
+
+
+CARDS: dict[str, Callable[[], Message]] = {
+    "clean-up-guest-proposed": lambda: proposed(guests(there())),
+    "clean-up-guest-in-use": lambda: refused(guests(there(name="<!channel> & *mine*", template=False))),
+    "clean-up-guest-running": lambda: refused(
+        guests(msgspec.structs.replace(there(**RUNS), started_at=READ_AT), REHEARSED)
+    ),
+    "clean-up-disks-proposed": lambda: proposed(decide_disks(clean_up.NAME, TITLE, DISKS, trial(), "nfs-vhd")),
+    "clean-up-disks-some-in-use": lambda: proposed(
+        decide_disks(clean_up.NAME, TITLE, DISKS, trial(users=("web1",)), "nfs-vhd")
+    ),
+    "pool-check-left": found,
+}
+
+
+@pytest.mark.parametrize("name", list(CARDS))
+def test_card_reads_as_reviewed(name: str) -> None:
+    path, now = GOLDEN / f"{name}.txt", shown(CARDS[name]())
+    if not path.exists():
+        path.write_text(now, encoding="utf-8")
+        pytest.fail(f"{path.name} was missing and is written; review it")
+    assert now == path.read_text(encoding="utf-8")
+
+
+# By the record of a job
+
+
+def restored(*, rehearsal: bool = False, **states: StepState) -> JobRecord:
+    """A restore, or a rehearsal, whose guest was imported, not made ready, and not removed; `states` by the step."""
+    made, mark = Made("VM", "guest"), Marked("xenbot restore")
+    wished = (Text("back"), Options({}), Options({}), Options({}), Text(""))
+    bring = (Ref("backup", "b-1"), Ref("archive", "0" * 64), Ref("SR", "sr-nfs"), mark, Options({"0": "1"}))
+    calls = {
+        IMPORT: Call(IMPORT, bring, own=True),
+        READY: Call(READY, (made, mark, *wished), own=True),
+        WATCH: Call(WATCH, (made,), own=True),
+        REMOVE: Call(REMOVE, (made, mark), own=True),
+    }
+    title = say("Restore web1")
+    steps = tuple(
+        Step(kind, title, call, lane="b-1", unless_well=kind == REMOVE and not rehearsal)
+        for kind, call in calls.items()
+        if kind != WATCH or rehearsal
+    )
+    of = Plan("restore", "p-1", title, (), (), (), Risk.LOW, (), steps, ())
+    usual = {"done": StepState.DONE, "ready": StepState.FAILED, "watch": StepState.DONE, "remove": StepState.FAILED}
+    state = {IMPORT: "done", READY: "ready", WATCH: "watch", REMOVE: "remove"}
+    before = Before("web1", (), (), {GUEST: Came((DISK,), 5.0)})
+    notes = {IMPORT: msgspec.json.encode(before).decode(), WATCH: "7.0"}
+    records = tuple(
+        StepRecord(
+            120,
+            index,
+            step.kind,
+            {**usual, **states}[state[step.kind]],
+            noted=notes.get(step.kind, ""),
+            made={"guest": GUEST, "disk 0": DISK} if step.kind == IMPORT else {},
+        )
+        for index, step in enumerate(steps)
+    )
+    return job(of, JobState.PARTIAL, steps=records)
+
+
+def test_a_guest_that_was_not_made_ready_is_left_under_its_mark_with_the_disks_and_the_start_it_came_with() -> None:
+    record = restored()
+    mark = f"xenbot restore {record.nonce}"
+    assert leavings.guests(record) == (LeftGuest("p-1", GUEST, (DISK,), (mark,), mark, (5.0,), template=True),)
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        {"remove": StepState.DONE},
+        # Whole, and only its start has failed: it is what was asked for.
+        {"ready": StepState.DONE, "remove": StepState.WAITING},
+    ],
+)
+def test_what_was_taken_back_or_was_wanted_is_not_left(states: dict[str, StepState]) -> None:
+    assert leavings.guests(restored(**states)) == ()
+
+
+def test_a_rehearsed_guest_is_left_under_its_own_name_and_was_started_by_the_job() -> None:
+    (left,) = leavings.guests(restored(rehearsal=True, ready=StepState.DONE))
+    assert (left.names, left.template, left.bare) == (("back",), False, True)
+    assert left.starts == (7.0, 5.0)
+
+
+def test_a_guest_of_which_only_the_work_wrote_down_that_it_came_is_left_under_either_name() -> None:
+    record = restored(done=StepState.FAILED, ready=StepState.WAITING, remove=StepState.WAITING)
+    unmade = tuple(msgspec.structs.replace(step, made={}) for step in record.steps)
+    (left,) = leavings.guests(msgspec.structs.replace(record, steps=unmade))
+    assert left.names == (f"xenbot restore {record.nonce}", "web1")
+    # Of a note that says nothing of what came, as an earlier version wrote it, nothing is known.
+    old = msgspec.json.encode(Before("web1", (), ())).decode()
+    unnoted = tuple(msgspec.structs.replace(step, noted=old) for step in unmade)
+    assert leavings.guests(msgspec.structs.replace(record, steps=unnoted)) == ()
+
+
+@pytest.mark.parametrize("state", [JobState.RUNNING, JobState.NEEDS_ATTENTION])
+def test_a_job_that_is_not_over_has_left_nothing_yet(state: JobState) -> None:
+    record = msgspec.structs.replace(restored(), state=state)
+    assert (leavings.guests(record), leavings.disks(record), leavings.mends(record)) == ((), (), ())
+
+
+def test_disks_that_were_noted_are_left_where_the_sweep_failed_and_not_where_it_went_well() -> None:
+    mark = Marked(trying.MARK)
+    steps = tuple(
+        Step(kind, say("Try"), Call(kind, (Ref("SR", "sr-nfs"), mark), own=True), lane="sr-nfs")
+        for kind in (trying.TRY, trying.SWEEP)
+    )
+    of = Plan("sr-check", "p-1", say("Try"), (), (), (), Risk.LOW, (), steps, ())
+    tried = StepRecord(120, 0, trying.TRY, StepState.DONE, noted=DISK)
+    record = job(of, JobState.PARTIAL, steps=(tried, StepRecord(120, 1, trying.SWEEP, StepState.FAILED, noted=OTHER)))
+    own = f"{trying.MARK} {record.nonce}"
+    assert leavings.disks(record) == (LeftDisks("p-1", "sr-nfs", own, (DISK, OTHER)),)
+    well = msgspec.structs.replace(record, steps=(tried, StepRecord(120, 1, trying.SWEEP, StepState.DONE)))
+    assert leavings.disks(well) == ()
+
+
+def test_a_network_that_nobody_is_on_goes_though_its_guest_is_gone_and_one_in_use_stays() -> None:
+    gone = msgspec.structs.replace(there(), guest=None, disks=(), networks=(LeftNetwork("n-9", used=False),))
+    assert len(guests(gone).steps) == 1
+    used = msgspec.structs.replace(gone, networks=(LeftNetwork("n-9", used=True),))
+    assert (guests(used).steps, [check.idle for check in guests(used).blocked]) == ((), [True])
+
+
+@pytest.mark.parametrize("left", [LEFT, msgspec.structs.replace(LEFT, names=(MARK, "two words"), template=None)])
+def test_a_plan_read_again_from_its_steps_names_the_same(left: LeftGuest) -> None:
+    (step,) = guests(there(), left).steps
+    assert guest_of(step, "p-1") == left
+    (step,) = decide_disks(clean_up.NAME, TITLE, DISKS, trial(), "nfs-vhd").steps
+    assert disks_of(step, "p-1") == DISKS
+
+
+def test_a_network_card_on_a_guest_that_was_left_without_one_is_somebodys() -> None:
+    stopped = there(**{**RUNS, "power_state": PowerState.HALTED}, nics=(Nic("0", "n-1"),))
+    (check,) = guests(stopped, REHEARSED).blocked
+    assert "somebody has given it a network card" in plain(check.fact)
