@@ -143,7 +143,7 @@ def each(facts: DiskMoveFacts, chosen: list[Disk], devices: frozenset[str]) -> l
     if strange:
         fact = say("{vm} has no disk {devices}", **_of(facts), devices=many(strange))
         known = [say("{device}", device=disk.userdevice) for disk in facts.vm.disks if disk.vdi and not disk.cd]
-        return [blocked("disks", "Disks", fact, say("Its disks are: {known}.", known=many(known)))]
+        return [blocked("disks", "Disks", fact, say("Name one of its disks: {known}.", known=many(known)))]
     if not chosen:
         return [already("disks", "Disks", say("{vm} has no disk", **_of(facts)))]
     if all(_there(facts, disk) for disk in chosen):

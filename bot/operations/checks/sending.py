@@ -83,7 +83,7 @@ def _disks(facts: SendFacts, moving: Sequence[Disk]) -> Iterator[Check]:
     known = [disk for disk in vm.disks if disk.vdi and not disk.cd]
     if facts.strange:
         fact = say("{vm} has no disk {places}", vm=vm.name, places=_listed(facts.strange))
-        fix = say("Its disks are: {known}.", known=_listed([disk.userdevice for disk in known]))
+        fix = say("Name one of its disks: {known}.", known=_listed([disk.userdevice for disk in known]))
         yield blocked("disks", "Disks", fact, fix)
         return
     if not moving and all(disk.sr is not None for disk in known):

@@ -76,7 +76,7 @@ def test_a_disk_that_is_there_already_has_no_step_and_only_the_rest_is_planned()
 def test_disks_may_be_named_and_one_that_is_not_there_is_told_with_those_that_are() -> None:
     assert [step.kind for step in planned(devices=frozenset({"2"})).steps] == ["VDI.pool_migrate:2"]
     unknown = planned(devices=frozenset({"2", "7"}))
-    assert [text(one) for one in unknown.blocked] == ["Disks: web-local has no disk 7 | Its disks are: 0, 2."]
+    assert [text(one) for one in unknown.blocked] == ["Disks: web-local has no disk 7 | Name one of its disks: 0, 2."]
     assert stops(vm(disks=(CD,))) == ["disks"]
 
 
