@@ -228,10 +228,13 @@ class Judge:
         began: tuple[Absence, ...] = (),
         pool: str = "",
     ) -> News:
-        """The end of absences; not told where somebody has muted them meanwhile."""
-        ended = tuple(msgspec.structs.replace(row, ended_at=max(at, row.since)) for row in rows)
+        """The end of absences; not told where somebody has muted them meanwhile, nor what goes on then as told with it.
+
+        The guests are of interest until then only.
+        """
+        ended = tuple(msgspec.structs.replace(row, ended_at=max(at, row.since), guests=()) for row in rows)
         heard = any(not self._is_muted(row.kind, row.about, pool) for row in rows)
-        return News(message if heard else None, began, ended)
+        return News(message, began, ended) if heard else News(None, (), ended)
 
     def _lasts(self, quiet: Quiet, seconds: float) -> bool:
         return self._seen.awake - quiet.seen >= seconds

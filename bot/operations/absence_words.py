@@ -73,7 +73,7 @@ def pool_gone(
     lines = doubts(view)
     sentence = [say("{headline}: {why}", headline=headline, why=Quote(untold(view))) if view.reason else headline]
     if silent:
-        restarts = _restarts(view.pool, there)
+        restarts = _restarts(view.pool, there, elsewhere=len(silent) < len(view.hosts))
         lines += [_unconfirmed(there), *restarts]
         sentence += [_unconfirmed(there), *restarts]
     elif view.hosts:
@@ -114,8 +114,11 @@ def _unconfirmed(guests: Sequence[Resident]) -> Phrase:
     return say("{n} unconfirmed: {vms}", n=counted(len(guests), "guest there is", "guests there are"), vms=names)
 
 
-def _restarts(pool: Pool | None, guests: Sequence[Resident]) -> list[Phrase]:
-    """Who starts these guests elsewhere, where they are down: high availability some of them, or nobody."""
+def _restarts(pool: Pool | None, guests: Sequence[Resident], *, elsewhere: bool = True) -> list[Phrase]:
+    """Who starts these guests elsewhere, where they are down: high availability some of them, or nobody.
+
+    `elsewhere` tells that any host of their pool answers.
+    """
     if not guests or pool is None:
         return []
     it = "it" if len(guests) == 1 else "them"
@@ -125,6 +128,8 @@ def _restarts(pool: Pool | None, guests: Sequence[Resident]) -> list[Phrase]:
     kept = len(guests) - len(bare)
     if not kept:
         return [say("HA promises no restart of " + it)]
+    if not elsewhere:
+        return [say("HA is on, but no host answers that it could restart " + it + " on")]
     line = say("HA restarts " + it + " elsewhere once it counts the host as failed")
     if bare:
         once = "HA restarts {n} of them elsewhere once it counts the host as failed, and promises nothing for {vms}"

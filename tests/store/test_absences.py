@@ -118,6 +118,8 @@ async def test_the_message_of_an_absence_that_is_over_says_so(site: Site) -> Non
     assert (fix.message_ts, fix.channel, fix.edit_only) == ("17.1", "C1", True)
     assert "xenserver3 of experiment was silent from" in text(fix)
     assert buttons(fix.message) == []
+    known, _ = await site.store.absences()
+    assert [one.guests for one in known] == [()], "read every few seconds for weeks, and of no interest any more"
 
 
 async def test_a_message_that_never_reached_slack_is_not_set_right_and_an_old_one_is(site: Site) -> None:
@@ -418,6 +420,28 @@ async def test_what_is_muted_is_neither_told_nor_told_back(site: Site) -> None:
     assert len(await site.told()) == 1
     known, _ = await site.store.absences()
     assert [one.ended_at is not None for one in known] == [True]
+
+
+async def test_what_stays_silent_is_told_by_itself_where_nobody_wants_to_hear_that_the_rest_is_back(site: Site) -> None:
+    for kind, lost in (("POOL_SILENT", ("experiment",)), ("ALL_SILENT", ("experiment", "lone"))):
+        before = len(await site.told())
+        for name in lost:
+            site.lose(name)
+        site.silence(1, 2, 3)
+        site.silence(9, pool="lone")
+        await site.wait(100)
+        assert len(await site.told()) == before + 1
+        await site.store.mute(kind, "", site.wall.now + DAY_S, NOTE)
+        for name in lost:
+            site.find(name)
+        site.hear(1, 2)
+        site.hear(9, pool="lone")
+        await site.wait(600)
+        (*_, told) = await site.told()
+        assert len(await site.told()) == before + 2, kind
+        assert "xenserver3 of experiment is silent" in told
+        site.hear(3)
+        await site.wait(1000)
 
 
 async def test_a_bot_that_was_just_started_takes_its_time_before_it_judges(site: Site) -> None:

@@ -138,3 +138,13 @@ def test_who_restarts_guests_is_told_as_their_pool_is_set() -> None:
         assert words in plain(absence_words.hosts_gone(view, [QUIET], [row(guests=guests)]).summary)
     short = msgspec.structs.replace(HA, pool=msgspec.structs.replace(HA.pool, ha_overcommitted=True))
     assert "may fit" in plain(absence_words.hosts_gone(short, [QUIET], [row(guests=one)]).summary)
+
+
+def test_high_availability_is_not_said_to_restart_guests_where_no_host_of_their_pool_answers() -> None:
+    one = (Resident("vm-1", "db1", "h-3", protected=True),)
+    for first, words in (
+        (host(1, silent_since=SINCE), "HA is on, but no host answers that it could restart it on"),
+        (host(1), "HA restarts it elsewhere once it counts the host as failed"),
+    ):
+        view = _lost(pool=HA.pool, hosts=(first, QUIET))
+        assert words in plain(absence_words.pool_gone(view, SINCE, one).summary)
