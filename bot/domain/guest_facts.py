@@ -93,9 +93,9 @@ class PowerFacts(msgspec.Struct, frozen=True):
     `verdicts` holds, by UUID of the host, whether XAPI would let the guest run there; `valid`, by operation, whether
     XAPI would let it begin. `own` says that the bot itself runs inside this guest; `auto_start` that XAPI starts it
     whenever its pool comes up (auto_poweron, of guest and pool). `twins` are the running guests of any pool that have
-    all of its MAC addresses: name and pool by UUID, as the feeds last had it; `unseen` the pools that no feed has had
-    yet, by name. `origins` are the names of the running guests from whose backup it was restored. `read_at` in Unix
-    seconds.
+    all of its MAC addresses: name and pool by UUID, as the feeds last had it; `asleep` those that did not run when
+    another pool, which answers no more, was last heard; `unseen` the pools that no feed has had yet, by name. `origins`
+    are the names of the running guests from whose backup it was restored. `read_at` in Unix seconds.
     """
 
     pool: Pool
@@ -108,5 +108,6 @@ class PowerFacts(msgspec.Struct, frozen=True):
     read_at: float
     auto_start: bool = False
     twins: dict[str, tuple[str, str]] = {}
+    asleep: dict[str, tuple[str, str]] = {}
     unseen: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()

@@ -103,9 +103,13 @@ class OwnWork(StepRunner):
         return msgspec.structs.replace(end, evidence=(*end.evidence, *left))
 
     async def _given_up(self, record: JobRecord, step: StepRecord, error: tuple[str, ...]) -> StepRecord:
-        """The step as one that cannot end well any more, where clearing it away would keep something urgent waiting."""
-        lane = record.plan.steps[self.index].lane
-        if not any(planned.early and planned.lane == lane for planned in record.plan.steps):
+        """The step as one that cannot end well any more, where others have to know.
+
+        Something urgent does not wait until it is cleared away, nor does anybody for long where its pool is silent.
+        """
+        own = record.plan.steps[self.index]
+        urgent = any(planned.early and planned.lane == own.lane for planned in record.plan.steps)
+        if not urgent and record.pool_of(self.index) == record.pool:
             return step
         failing = msgspec.structs.replace(step, error=error)
         await self._save(failing)

@@ -34,16 +34,20 @@ async def parted(job: JobRecord, facts: Facts) -> Look:
         return Look(Seen.NOT_DONE, say(both, vm=vm, host=on, there=there), left)
     if copy_may_run(job):
         down = say("GUEST IS DOWN: {vm} is {state}, and its copy may run in {there}", vm=vm, state=state, there=there)
-        waits = say(
-            "Nothing starts {vm} before it is certain that its copy does not run. Look at the hosts of {there}; if they"
-            " are lost for good, and off, start {vm} with another tool.",
-            vm=vm,
-            there=there,
-        )
-        return Look(Seen.HARMED, down, (waits, *left))
+        return Look(Seen.HARMED, down, (until_certain(vm, there), *left))
     if not runs_after(of):
         return Look(Seen.NOT_DONE, say("{vm} was not moved, and is off as before", vm=vm), left)
     return Look(Seen.NOT_DONE, say("GUEST IS DOWN: {vm} was not moved, and is {state}", vm=vm, state=state), left)
+
+
+def until_certain(vm: str, there: str) -> Phrase:
+    """What somebody can do about a guest that is off since its copy may run in a silent pool."""
+    return say(
+        "Nothing starts {vm} before it is certain that its copy does not run. Look at the hosts of {there}; if they are"
+        " lost for good, and off, start {vm} with another tool.",
+        vm=vm,
+        there=there,
+    )
 
 
 def copy_may_run(job: JobRecord) -> bool:

@@ -16,6 +16,7 @@ from bot.domain.inventory import PowerState
 from bot.domain.message import Button
 from bot.domain.plan import Check, LockKey, Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings
+from bot.domain.record import JobRecord
 from bot.domain.restores import Restored
 from bot.domain.texts import Phrase, Size, many, say
 from bot.domain.words import power_word
@@ -175,6 +176,15 @@ async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     return Look(Seen.NOT_DONE, say("The source of {vm} is not retired: it is called {now}", vm=vm, now=source.name), ())
 
 
+async def _parted(job: JobRecord, facts: Facts) -> Look:
+    """The source while the pool of the copy is silent; what is still to be given to the copy does no harm there."""
+    of = job.plan
+    source = await facts.restored(of.pool, of.targets[0].uuid)
+    now = say("The source of {vm} is called {now}", vm=of.targets[0].name, now=source.name)
+    left = say("Nobody knows what its copy on {host} was given of it: retire it once more", host=of.targets[2].name)
+    return Look(Seen.NOT_DONE, now, (left,))
+
+
 def _running(of: Plan) -> Phrase:
     return say("Retiring the source of {vm}", vm=of.targets[0].name)
 
@@ -194,4 +204,5 @@ OPERATION = Operation(
     settle_s=10.0,
     then=_then,
     sum_up=_sum_up,
+    parted=_parted,
 )

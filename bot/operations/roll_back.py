@@ -16,6 +16,7 @@ from bot.domain.guest_facts import PowerFacts
 from bot.domain.inventory import PowerState
 from bot.domain.plan import Check, LockKey, Plan, Risk, Step
 from bot.domain.policy import ApprovalSettings
+from bot.domain.record import JobRecord
 from bot.domain.restores import Restored
 from bot.domain.texts import Code, Moment, Phrase, Size, Span, many, say
 from bot.domain.words import power_word
@@ -25,6 +26,7 @@ from bot.operations.backup_words import RESTART_S
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.move_by_backup import NAME as MOVE
+from bot.operations.move_parted import until_certain
 from bot.operations.moved import RETIRE, ROLL_BACK, Moved, copy_now, standing, told_by
 from bot.operations.ports import Facts
 from bot.operations.power.checks import before_start, fitting
@@ -49,9 +51,11 @@ async def plan(move: Moved, facts: Facts) -> Plan:
 def decide(move: Moved, source: Restored, copy: Restored | None, power: PowerFacts) -> Plan:
     """The plan that follows from the facts. Never raises."""
     vm = move.source.name
-    # The copy is off by then.
-    twins = {uuid: twin for uuid, twin in power.twins.items() if uuid != move.copy}
-    power = msgspec.structs.replace(power, twins=twins)
+    # The copy is off by then, which is looked at.
+    twins, asleep = (
+        {uuid: twin for uuid, twin in alike.items() if uuid != move.copy} for alike in (power.twins, power.asleep)
+    )
+    power = msgspec.structs.replace(power, twins=twins, asleep=asleep)
     return Plan(
         operation=NAME,
         pool=move.here,
@@ -273,6 +277,26 @@ async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
     return Look(Seen.NOT_DONE if as_before else Seen.HARMED, line, ())
 
 
+async def _parted(job: JobRecord, facts: Facts) -> Look:
+    """Where the source is while the pool of the copy is silent. It is started only once the copy was seen to be off."""
+    of = job.filled
+    vm, host, there = of.targets[0].name, of.targets[2].name, of.targets[3].name
+    source = await facts.restored(of.pool, of.targets[0].uuid)
+    left = say(
+        "Nobody knows whether the copy on {host} is gone: roll back once more when {there} answers",
+        host=host,
+        there=there,
+    )
+    if source.power_state is PowerState.RUNNING:
+        on = of.names.get(source.host, source.host)
+        return Look(Seen.NOT_DONE, say("{vm} runs again on {on}", vm=vm, on=on), (left,))
+    if not _ran(of):
+        return Look(Seen.NOT_DONE, say("{vm} is off, as before the move", vm=vm), (left,))
+    state = say(power_word(source.power_state))
+    down = say("GUEST IS DOWN: {vm} is {state}, and its copy on {host} may run", vm=vm, state=state, host=host)
+    return Look(Seen.HARMED, down, (until_certain(vm, there),))
+
+
 def _running(of: Plan) -> Phrase:
     return say("Rolling back the move of {vm}", vm=of.targets[0].name)
 
@@ -287,5 +311,6 @@ OPERATION = Operation(
     sum_up=_sum_up,
     whole=True,
     guard=_guard,
+    parted=_parted,
     settles=frozenset({MOVE, RETIRE}),
 )

@@ -28,7 +28,7 @@ from bot.xen.records import (
     VmMetricsRecord,
     VmRecord,
 )
-from bot.xen.twins import twins, unseen
+from bot.xen.twins import asleep, twins, unseen
 
 # Only where the pool has it too does XAPI heed it at a guest.
 _AUTO_START = ("auto_poweron", "true")
@@ -136,6 +136,7 @@ class LiveFacts:
             read_at=self._clock(),
             auto_start=all(_AUTO_START in one.items() for one in (marks, *_pool_marks(reader))),
             twins=twins(self._pools, pool, ref) if placing else {},
+            asleep=asleep(self._pools, pool, ref) if placing else {},
             unseen=unseen(self._pools) if placing else (),
         )
 

@@ -43,6 +43,7 @@ class Moving(World):
         self.shelf: set[str] = set()
         self.dying = False
         self.silent_once_imported = False
+        self.urgent = True
 
     def _ask(self, pool: str) -> None:
         if pool in self.silence:
@@ -173,6 +174,7 @@ class Moving(World):
             return Step(kind, say("{kind}", kind=kind), Call(method, args, own=own), lane="v1", **more)  # type: ignore[arg-type]
 
         back = {"unless_well": True, "only_without": "runs"}
+        soon = {**back, "early": self.urgent}
         return Plan(
             operation="move",
             pool=HERE,
@@ -189,8 +191,8 @@ class Moving(World):
                 step("import", "import", Marked("x"), own=True, makes="copy", pool=THERE),
                 step("start-copy", "VM.start", copy, makes="runs", certain=True, pool=THERE),
                 step("stop-copy", "VM.hard_shutdown", copy, undoes="runs", unless_well=True, pool=THERE),
-                step("let-go", "let-go", guest, own=True, undoes="held", early=True, **back),
-                step("start", "VM.start", guest, undoes="halt", early=True, **back),
+                step("let-go", "let-go", guest, own=True, undoes="held", **soon),
+                step("start", "VM.start", guest, undoes="halt", **soon),
                 step("remove", "remove", copy, own=True, undoes="copy", pool=THERE, **back),
             ),
             locks=(LockKey("VM", "v1", "v1"),),

@@ -40,8 +40,8 @@ async def shown(moves: MoveBench) -> str:
     return text(*(parcel.message for parcel in await moves.store.due() if parcel.kind == "card"))
 
 
-async def silent_in_the_import(moves: MoveBench, world: Moving) -> int:
-    """The other pool falls silent while the import goes on; the guest runs again."""
+async def silent_in_the_import(moves: MoveBench, world: Moving, *, soon: bool = True) -> int:
+    """The other pool falls silent while the import goes on; the guest runs again, if it does so `soon`."""
     world.go_on.clear()
     world.shelf_open.set()
     number = await moves.started()
@@ -52,7 +52,8 @@ async def silent_in_the_import(moves: MoveBench, world: Moving) -> int:
     await moves.until(importing)
     world.silence.add(THERE)
     world.go_on.set()
-    await started_again(moves, world)
+    if soon:
+        await started_again(moves, world)
     return number
 
 
@@ -83,6 +84,16 @@ async def test_a_failed_job_does_not_hold_its_guest_for_ever_because_the_other_p
     # Nothing holds the guest any more.
     await moves.store.held_up(world.plan())
     assert not world.both
+
+
+async def test_work_that_failed_with_nothing_urgent_behind_it_is_not_waited_for_for_ever_either(
+    moves: MoveBench, world: Moving
+) -> None:
+    world.urgent = False
+    number = await silent_in_the_import(moves, world, soon=False)
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.NEEDS_ATTENTION, told(record)
+    assert world.source is ON
 
 
 async def test_what_is_left_in_the_other_pool_is_taken_back_when_a_person_looks_once_it_answers(

@@ -110,6 +110,16 @@ def _twin(facts: PowerFacts) -> Iterator[Check]:
             "Stop that guest first. After a move by backup: {back}.", back=Code(f"/xen roll-back {facts.vm.uuid}")
         )
         yield blocked(f"twin:{uuid}", "Its copy runs", fact, fix)
+    for uuid, (name, pool) in facts.asleep.items():
+        fact = say(
+            "{pool} does not answer: {twin} there, with all MAC addresses of {vm}, was off when it last did, and may"
+            " run by now",
+            pool=pool,
+            twin=name,
+            vm=facts.vm.name,
+        )
+        fix = say("See with other means that it is off, or wait until {pool} answers.", pool=pool)
+        yield warning(f"twin-asleep:{uuid}", "Its copy", fact, fix)
     if facts.unseen:
         pools = many(list(facts.unseen))
         fact = say(

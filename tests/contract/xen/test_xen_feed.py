@@ -51,13 +51,18 @@ async def test_a_new_coordinator_is_found_and_the_pool_read_again(lab: Datacentr
 
 
 async def test_a_dead_coordinator_is_told_and_its_return_too(lab: Datacentre, pools: Pools) -> None:
+    pool = pools.vm("centos54").pool
+    assert pools.silent_s("a pool that nobody has seen") == float("inf")
     await lab.do({"do": "kill_host", "host": "xenserver1"})
     await until(pools, lambda: pools.pools()[0].state is FeedState.LOST)
-    view = pools.pools()[0]
+    view, silent_s = pools.pools()[0], pools.silent_s(pool)
     assert view.reason
+    await until(pools, lambda: pools.silent_s(pool) > silent_s)
+    silent_s = pools.silent_s(pool)
     assert len(view.vms) == 9, "what was known stays known, as lost"
     await lab.do({"do": "start_host", "host": "xenserver1"})
     await until(pools, lambda: pools.pools()[0].state is FeedState.LIVE)
+    assert pools.silent_s(pool) < silent_s
 
 
 @pytest.mark.parametrize("code", ["EVENTS_LOST", "EVENT_FROM_TOKEN_PARSE_FAILURE"])

@@ -12,6 +12,7 @@ from bot.errors import Refused
 
 if TYPE_CHECKING:
     from bot.lab.xapi import Datacentre
+    from bot.lab.xapi.database import Database
     from bot.xen import Pools
 
 
@@ -92,8 +93,8 @@ async def test_tags_that_were_taken_come_back_with_all_else_also_after_a_crash_i
     assert base.get("VM", ref, "other_config") == {}
 
 
-async def test_a_guest_of_another_pool_that_runs_with_all_its_addresses_is_told_before_a_start(lab: Datacentre) -> None:
-    both = [pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver2")]
+def alike(lab: Datacentre) -> tuple[str, Database, str]:
+    """centos54, and a running guest of xenserver2 that gets all its addresses: UUID, records there, reference."""
     base = database(lab)
     guest = ref_of(lab, "VM", name_label="centos54")
     macs = [base.get("VIF", vif, "MAC") for vif in base.get("VM", guest, "VIFs")]
@@ -104,13 +105,35 @@ async def test_a_guest_of_another_pool_that_runs_with_all_its_addresses_is_told_
     network = abroad.refs("network")[0]
     for place, mac in enumerate(macs):
         abroad.create("VIF", VM=other, network=network, device=str(place + 5), MAC=mac.upper())
-    uuid = str(base.get("VM", guest, "uuid"))
+    return str(base.get("VM", guest, "uuid")), abroad, other
+
+
+async def test_a_guest_of_another_pool_that_runs_with_all_its_addresses_is_told_before_a_start(lab: Datacentre) -> None:
+    both = [pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver2")]
+    uuid, abroad, other = alike(lab)
     async with following(*both) as pools:
         await loaded(pools)
         found = await pools.power(uuid, ("start",), placing=True)
         assert list(found.twins) == [abroad.get("VM", other, "uuid")]
         assert found.twins[abroad.get("VM", other, "uuid")][1] == "xenserver2"
         assert (await pools.power(uuid, ("start",))).twins == {}
+
+
+async def test_one_that_was_off_when_its_pool_fell_silent_is_told_before_a_start_too(lab: Datacentre) -> None:
+    both = [pool_settings(lab, *EXPERIMENT, name="experiment"), pool_settings(lab, "xenserver2")]
+    uuid, abroad, other = alike(lab)
+    abroad.set("VM", other, power_state="Halted", resident_on="OpaqueRef:NULL")
+    async with following(*both) as pools:
+        await loaded(pools)
+        found = await pools.power(uuid, ("start",), placing=True)
+        assert (found.twins, found.asleep) == ({}, {}), "its pool says that it is off"
+        await lab.do({"do": "kill_host", "host": "xenserver2"})
+        await until(pools, lambda: pools.pool("xenserver2").state == "lost")
+        found = await pools.power(uuid, ("start",), placing=True)
+        assert found.twins == {}
+        assert {one: where for one, (_, where) in found.asleep.items()} == {
+            abroad.get("VM", other, "uuid"): "xenserver2"
+        }
 
 
 async def test_a_pool_that_was_never_read_is_named_before_a_start(lab: Datacentre) -> None:

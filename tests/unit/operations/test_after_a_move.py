@@ -318,6 +318,16 @@ def test_a_pool_that_nobody_has_seen_yet_may_run_the_copy_and_that_is_told_befor
     assert not any(check.key == "twin-unseen" for check in start.decide(power(), ApprovalSettings()).checks)
 
 
+def test_a_copy_that_was_off_when_its_pool_fell_silent_may_run_by_now_and_that_is_told_before_a_start() -> None:
+    alike = power(asleep={"vm-9": ("centos54", "xenserver2")})
+    (told,) = (check for check in start.decide(alike, ApprovalSettings()).checks if check.key == "twin-asleep:vm-9")
+    assert told.grade is Grade.WARNING
+    assert "xenserver2 does not answer" in plain(told.fact)
+    # A roll back looks at the copy itself, and waits for it.
+    again = roll_back.decide(MOVED, kept(), copy(power_state=PowerState.HALTED, host=""), alike)
+    assert not any(check.key.startswith("twin") for check in again.checks)
+
+
 async def test_neither_of_the_two_is_started_beside_the_other_however_late() -> None:
     back, there = rolling(), planned()
     guards = (roll_back.OPERATION.guard, move_by_backup.OPERATION.guard)

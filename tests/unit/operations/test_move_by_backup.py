@@ -11,13 +11,17 @@ import msgspec
 import pytest
 from migration_facts import GIB
 from move_world import MAC, planned, read, source, stops, there, way
+from test_golden_cards import job
 
 from bot.domain.calls import Argument, Made, Options, Ref
 from bot.domain.guest_facts import XapiVerdict
 from bot.domain.inventory import PowerState
-from bot.domain.plan import Plan, Risk, ceiling, digest, drift
+from bot.domain.job import JobState
+from bot.domain.plan import LockKey, Plan, Risk, ceiling, digest, drift
+from bot.domain.record import StepRecord, StepState
 from bot.domain.restores import Holder, Restored
 from bot.domain.texts import plain
+from bot.jobs import lanes
 from bot.operations import migrate
 from bot.operations.move_by_backup_steps import look
 from bot.operations.restore_steps import IMPORT, READY, readiness, step_of
@@ -52,6 +56,22 @@ def test_the_host_of_the_source_is_free_for_other_exports_once_its_own_is_in() -
         "restore.import": ["archive archive"],
         "move.compare": ["pool p-2", "host h-2"],
     }
+
+
+def test_nothing_is_held_of_the_other_pool_once_the_copy_is_compared_nor_while_the_move_is_taken_back() -> None:
+    plan = planned()
+    kinds = [step.kind for step in plan.steps]
+    at = {kind: kinds.index(kind) for kind in ("move.compare", "restore.ready", "restore.back")}
+
+    def held(*begun: int) -> tuple[LockKey, ...]:
+        states = [StepState.DONE if place in begun else StepState.WAITING for place in range(len(kinds))]
+        steps = tuple(StepRecord(7, place, kinds[place], state) for place, state in enumerate(states))
+        return lanes.held(job(plan, JobState.RUNNING, steps=steps), list(steps))
+
+    before = range(at["move.compare"] + 1)
+    assert {key.kind for key in held(*before)} == {"pool", "host"}
+    assert held(*before, at["restore.ready"]) == ()
+    assert held(*range(at["move.compare"]), at["restore.back"]) == ()
 
 
 async def test_the_card_says_by_how_much_a_disk_is_larger_at_its_new_storage() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-from move_world import kept, planned, source
+from move_world import kept, planned, retiring, rolling, source
 from test_after_a_move import Two
 from test_golden_cards import job
 
@@ -13,7 +13,7 @@ from bot.domain.job import JobState
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.restores import Restored
 from bot.domain.texts import plain
-from bot.operations import move_by_backup
+from bot.operations import move_by_backup, retire, roll_back
 from bot.operations.base import Look, Seen
 from bot.operations.ports import Facts
 
@@ -85,3 +85,29 @@ async def test_what_may_be_left_in_the_silent_pool_is_named_by_its_uuid_or_by_th
     ]
     # Nothing was ever sent there.
     assert (await told(stuck({}, backup="FAILED"), source())).evidence == ()
+
+
+@pytest.mark.parametrize(
+    ("here", "seen", "says"),
+    [
+        (source(), Seen.NOT_DONE, "centos54 runs again on xenserver1"),
+        (kept(), Seen.HARMED, "GUEST IS DOWN: centos54 is halted, and its copy on xenserver2 may run"),
+    ],
+)
+async def test_a_roll_back_may_be_closed_without_the_other_pool_once_the_source_runs(
+    here: Restored, seen: Seen, says: str
+) -> None:
+    assert roll_back.OPERATION.parted is not None
+    record = job(rolling(), JobState.NEEDS_ATTENTION)
+    look = await roll_back.OPERATION.parted(record, cast("Facts", Two(here)))
+    assert (look.seen, plain(look.headline)) == (seen, says)
+
+
+async def test_retiring_a_source_may_be_closed_without_the_pool_of_its_copy() -> None:
+    assert retire.OPERATION.parted is not None
+    record = job(retiring(), JobState.NEEDS_ATTENTION)
+    look = await retire.OPERATION.parted(record, cast("Facts", Two(kept(name="centos54 (moved to xenserver2)"))))
+    assert (look.seen, plain(look.headline)) == (
+        Seen.NOT_DONE,
+        "The source of centos54 is called centos54 (moved to xenserver2)",
+    )
