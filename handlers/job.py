@@ -91,7 +91,9 @@ def _step(record: JobRecord, index: int) -> Phrase:
     line = say("Step {n}: {title}, {state}", n=step.index + 1, title=planned, state=say(step_word(step.state)))
     if step.state is StepState.SENT:
         line = say("{line}, {percent} %", line=line, percent=int(step.progress * 100))
-    if step.error:
+    if step.stood is not None:
+        line = say("{line} ({said})", line=line, said=step.said or "")
+    elif step.error:
         line = say("{line} ({code})", line=line, code=Code(" ".join(step.error)))
     return line
 

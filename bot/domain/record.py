@@ -15,6 +15,8 @@ from bot.domain.texts import Phrase
 
 #: So many jobs are looked through for what became of one guest: more than any guest has had, and read in a moment.
 MOST_OF_A_GUEST: Final = 1000
+# What the error of a step begins with that was given up since its pool was silent.
+_SILENT: Final = "SILENT"
 
 
 class StepState(StrEnum):
@@ -36,8 +38,9 @@ class StepRecord(msgspec.Struct, frozen=True):
     work of the bot itself is begun again. `nonce` is the end of the label of a parent task that may be at the pool
     without being stored here; "" where there is none. `made` holds the UUIDs of what the step made, by the names that
     later steps refer to. `said` is how far it is, or how it ended, in a sentence. An `error` of one that is under way
-    says that it does not go well any more: what is left is to clear it away. `noted` is what work of the bot has
-    written down for itself, to be known after a crash.
+    says that it does not go well any more: what is left is to clear it away; that of one that was given up since its
+    pool was silent says how it stood (see `stood`). `noted` is what work of the bot has written down for itself, to be
+    known after a crash.
     """
 
     job: int
@@ -55,6 +58,18 @@ class StepRecord(msgspec.Struct, frozen=True):
     made: dict[str, str] = {}
     said: Phrase | None = None
     noted: str = ""
+
+    def given_up(self) -> tuple[str, ...]:
+        """The error of the step once it is given up as it stands, since its pool is silent."""
+        return (_SILENT, self.state.value, *self.error)
+
+    @property
+    def stood(self) -> StepRecord | None:
+        """The step as it stood when it was given up since its pool was silent; None where it was not."""
+        if self.state is not StepState.UNCLEAR or self.error[:1] != (_SILENT,):
+            return None
+        state, error = StepState(self.error[1]), self.error[2:]
+        return msgspec.structs.replace(self, state=state, error=error, finished_at=None, said=None, progress=0.0)
 
 
 class Decision(msgspec.Struct, frozen=True):

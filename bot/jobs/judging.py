@@ -187,7 +187,11 @@ class Judging:
         record = await self.store.job(job)
         title, time_ = record.plan.steps[self.index].title, Span(self.pace.silent)
         line = say("{pool} has answered nothing for {time}; not known: {title}", pool=pool, time=time_, title=title)
-        return self._finish(record.steps[self.index], End(EndKind.UNCLEAR, line, silent=True))
+        step = record.steps[self.index]
+        end = self._finish(step, End(EndKind.UNCLEAR, line, silent=True))
+        # As after a crash it is gone on from there, once somebody has seen that the pool answers.
+        kept = msgspec.structs.replace(end.step or step, error=step.given_up())
+        return msgspec.structs.replace(end, step=kept)
 
     def _finish(self, step: StepRecord, end: End) -> End:
         state = {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import msgspec
 
 from bot.domain.audit import Tag
@@ -9,7 +12,7 @@ from bot.domain.job import JobEvent, JobState
 from bot.domain.message import Message
 from bot.domain.policy import Person, Role
 from bot.domain.record import JobRecord, StepRecord, StepState
-from bot.domain.texts import Code, Quote, Who, many, plain, say
+from bot.domain.texts import Code, Phrase, Quote, Who, many, plain, say
 from bot.domain.words import state_word
 from bot.errors import CannotTell, NotFound, Refused, Unreachable
 from bot.jobs import story, undoing
@@ -37,13 +40,18 @@ class Resolving:
                 f"Job {number} needs nobody: it is {state_word(record.state)}.",
                 f"`/xen job {number}` shows it; `/xen jobs` lists what waits for someone first.",
             )
-        step = undoing.to_judge(record)
+        open_steps = [one for one in record.steps if one.state is not StepState.DONE] or [record.steps[-1]]
+        # The ones nobody could judge come first; the rest of a job of several steps was never begun, or ended clearly.
+        step = next((one for one in open_steps if one.state is StepState.UNCLEAR), open_steps[0])
         try:
             look = await self._look(record, step.index)
         except (Unreachable, CannotTell):
             if record.pool_of(step.index) == record.pool:
                 raise
             return await self._apart(record, person, verdict, record.pool_of(step.index))
+        stood = [one.stood for one in record.steps if one.stood is not None]
+        if stood:
+            return await self._go_on(record, person, look, stood)
         if look.seen is Seen.GOING_ON:
             return brief(say("It is still going on: {what}", what=look.headline), *look.evidence)
         seen_done = look.seen is Seen.DONE
@@ -51,26 +59,40 @@ class Resolving:
             raise Refused(
                 f"The pool shows otherwise: {plain(look.headline)}.", f"Look once more with `/xen resolve {number}`."
             )
-        again = undoing.again(record, step) if look.seen is Seen.NOT_DONE and not verdict else None
-        if not verdict and not seen_done and again is None:
+        if not verdict and not seen_done:
             close = Code(f"/xen resolve {number} not-done")
             return brief(look.headline, *look.evidence, say("If that is right, close it with {close}.", close=close))
-        closed = again or msgspec.structs.replace(step, state=StepState.DONE if seen_done else StepState.FAILED)
+        closed = msgspec.structs.replace(step, state=StepState.DONE if seen_done else StepState.FAILED)
         if look.made and undoing.waits_for(record, step.index):
             # Nothing goes on from it any more, but what it made is known now and can be taken back.
             closed = msgspec.structs.replace(step, state=StepState.FAILED, made=look.made)
-        return await self._judged(record, person, look, closed)
+        others = [one for one in open_steps if one.index != step.index]
+        return await self._judged(record, person, look, closed, others)
 
-    async def _judged(self, record: JobRecord, person: Person, look: Look, closed: StepRecord) -> Message:
-        """What follows once a step is known to have ended as in `closed`, or to have to be done again."""
+    async def _go_on(self, record: JobRecord, person: Person, look: Look, steps: Sequence[StepRecord]) -> Message:
+        """Goes on with a job that was given up since a pool was silent, and that answers again."""
+        note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(look.headline)})
+        line = say("The pool answers again: the job goes on from where it stood.")
+        *others, last = steps
+        for one in others:
+            await self.store.save_step(one)
+        told = partial(self._goes_on, line)
+        await self.store.move(record.number, JobEvent.TAKE_BACK, note, told, expect=record.state, step=last)
+        self.engine.take_up(record.number)
+        return brief(line, look.headline, *look.evidence)
+
+    async def _judged(
+        self, record: JobRecord, person: Person, look: Look, closed: StepRecord, others: Sequence[StepRecord]
+    ) -> Message:
+        """What follows once a step is known to have ended as in `closed`; the `others` are not known to be done."""
         number, seen_done = record.number, look.seen is Seen.DONE
         note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(look.headline)})
-        others = [one for one in undoing.unjudged(record) if one.index != closed.index]
-        if any(one.state is StepState.UNCLEAR and not undoing.undoes(record, closed, one) for one in others):
+        if any(one.state is StepState.UNCLEAR for one in others):
             await self.store.save_step(closed, note)
             return brief(look.headline, *look.evidence, say("Another step is unclear too: look again."))
         if undoing.left(record, closed):
-            await self.store.move(number, JobEvent.TAKE_BACK, note, self._goes_on, expect=record.state, step=closed)
+            told = partial(self._goes_on, say("Resolved by a person: what it made is taken back now."))
+            await self.store.move(number, JobEvent.TAKE_BACK, note, told, expect=record.state, step=closed)
             self.engine.take_up(number)
             return brief(say("{what}. What job {n} made is taken back now.", what=look.headline, n=number))
         event = JobEvent.FAIL
@@ -97,11 +119,12 @@ class Resolving:
         if not verdict:
             close = Code(f"/xen resolve {record.number} not-done")
             lost = say("If it is lost for good, {close} closes the job without it.", close=close)
-            later = say("Once it answers, look again: what is left there is taken back then.")
+            later = say("Once it answers, look again: the job goes on from where it stood.")
             return brief(known.headline, silent, *known.evidence, later, *((lost,) if harmless else ()))
         for one in record.steps:
             if one.state is StepState.UNCLEAR:
-                await self.store.save_step(msgspec.structs.replace(one, state=StepState.FAILED))
+                said = (plain(one.said),) if one.said is not None else one.error
+                await self.store.save_step(msgspec.structs.replace(one, state=StepState.FAILED, error=said))
         line = say("{who} closed it while {pool} did not answer: nobody looked there.", who=Who(person.id), pool=name)
         note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(known.headline), "silent": name})
         now = {"outcome": known.headline, "evidence": (line, *known.evidence), "finished_at": self.store.clock()}
@@ -116,9 +139,8 @@ class Resolving:
         except NotFound as gone:
             return Look(Seen.HARMED, say("{what}", what=Quote(gone.message)), ())
 
-    def _goes_on(self, record: JobRecord) -> list[Outgoing]:
+    def _goes_on(self, line: Phrase, record: JobRecord) -> list[Outgoing]:
         operation = self.engine.operations[record.operation]
-        line = say("Resolved by a person: what it made is taken back now.")
         return [Outgoing("card", story.card(record, operation, now=self.store.clock())), story.reply(line)]
 
     def _ended(self, record: JobRecord) -> list[Outgoing]:

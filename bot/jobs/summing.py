@@ -91,7 +91,7 @@ class Summing:
         }
         for step in steps:
             if step.state in kinds:
-                sentence = say("{what}", what=Quote(" ".join(step.error)))
+                sentence = step.said or say("{what}", what=Quote(" ".join(step.error)))
                 yield known.get(step.index) or End(kinds[step.state], sentence)
 
     async def _complete(self, record: JobRecord) -> End:

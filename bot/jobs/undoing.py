@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 
 import msgspec
 
@@ -48,9 +47,10 @@ class Undoing(Judging):
     async def _insisted(self, record: JobRecord, errand: Errand, run: Run) -> None:
         """Does work that takes something back, and begins it again for as long as the pool is silent.
 
-        Where something urgent waits behind it, the first silence ends it: the rest of the lane sees to that.
+        Where something urgent still waits behind it, the first silence ends it: the rest of the lane sees to that.
         """
-        urgent = any(one.early and one.lane == errand.step.lane for one in record.plan.steps)
+        waiting = (record.plan.steps[one.index] for one in record.steps if one.state is StepState.WAITING)
+        urgent = any(one.early and one.lane == errand.step.lane for one in waiting)
         while True:
             try:
                 return await run(errand)
@@ -75,40 +75,6 @@ def waits_for(record: JobRecord, index: int) -> bool:
         and (record.plan.steps[one.index].lane, record.plan.steps[one.index].undoes) == (planned.lane, planned.makes)
         for one in record.steps
     )
-
-
-def unjudged(record: JobRecord) -> Sequence[StepRecord]:
-    """The steps that are not known to be done; the last one where all are."""
-    return [one for one in record.steps if one.state is not StepState.DONE] or [record.steps[-1]]
-
-
-def to_judge(record: JobRecord) -> StepRecord:
-    """The step that a person is asked about.
-
-    Those nobody could judge come first, and of them what takes something back: it settles what that came to. The rest
-    of a job of several steps was never begun, or ended clearly.
-    """
-    steps = unjudged(record)
-    unclear = [one for one in steps if one.state is StepState.UNCLEAR]
-    back = (one for one in unclear if record.plan.steps[one.index].undoes)
-    return next(back, next(iter(unclear), steps[0]))
-
-
-def undoes(record: JobRecord, step: StepRecord, other: StepRecord) -> bool:
-    """Whether a step takes back what another one makes."""
-    back, made = record.plan.steps[step.index], record.plan.steps[other.index]
-    return bool(made.makes) and (back.lane, back.undoes) == (made.lane, made.makes)
-
-
-def again(record: JobRecord, step: StepRecord) -> StepRecord | None:
-    """A step that takes something back, and that nobody could judge, as it was before it began.
-
-    None for any other, and where it would not begin.
-    """
-    if step.state is not StepState.UNCLEAR or not record.plan.steps[step.index].undoes:
-        return None
-    anew = StepRecord(step.job, step.index, step.kind, nonce=step.nonce)
-    return anew if left(record, anew) else None
 
 
 def left(record: JobRecord, closed: StepRecord) -> bool:

@@ -68,4 +68,5 @@ def _left(job: JobRecord, there: str) -> Iterator[Phrase]:
     if copy:
         yield say("The copy {uuid} may be left in {there}", uuid=Code(copy), there=there)
     else:
-        yield say("A guest called {name} may be left in {there}", name=Code(mark_of(bring)), there=there)
+        name = Code(mark_of(bring))
+        yield say("A guest called {name}, or disks that it was to get, may be left in {there}", name=name, there=there)
