@@ -34,6 +34,7 @@ _CERTIFICATES = {
     "HOST_INTERNAL_CERTIFICATE": "the certificate that the pool's hosts know the host by",
     "HOST_SERVER_CERTIFICATE": "the host's certificate",
     "POOL_CA_CERTIFICATE": "the certificate of a trusted authority",
+    "POOL_PINNED_CERTIFICATE": "the pinned certificate of another server",
 }
 _ENDS = {
     "EXPIRED": "has expired",

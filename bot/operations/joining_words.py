@@ -12,6 +12,7 @@ from typing import Final
 JOINING: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     # Before anything is compared
     "LICENSE_DOES_NOT_SUPPORT_POOLING": ("the licence of the host does not include pools", ()),
+    "JOINING_HOST_CONNECTION_FAILED": ("the coordinator of the pool broke the connection to the host", ()),
     "JOINING_HOST_SERVICE_FAILED": ("the host could not speak with the coordinator of the pool", ()),
     "SESSION_AUTHENTICATION_FAILED": ("the pool refuses the login of {user}", ("user",)),
     "HOST_IS_SLAVE": ("the pool has another coordinator meanwhile: {address}", ("address",)),
@@ -45,12 +46,16 @@ JOINING: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         "the host's database has schema {mine}, the pool's {theirs}",
         ("mine", "theirs"),
     ),
+    "POOL_JOINING_HOST_MUST_HAVE_SAME_PRODUCT_VERSION": ("host and pool run other versions", ()),
     # Storage and networks
     "JOINING_HOST_CANNOT_CONTAIN_SHARED_SRS": ("the host has shared storage", ()),
     "POOL_JOINING_HOST_HAS_BONDS": ("the host has bonds", ()),
     "POOL_JOINING_HOST_HAS_TUNNELS": ("the host has tunnels", ()),
     "POOL_JOINING_HOST_HAS_NETWORK_SRIOVS": ("the host has SR-IOV networks", ()),
     "POOL_JOINING_HOST_HAS_NON_MANAGEMENT_VLANS": ("the host has VLANs beside that of its management", ()),
+    # Of older servers, which let no such host in
+    "POOL_JOINING_HOST_MUST_ONLY_HAVE_PHYSICAL_PIFS": ("the host has other interfaces than those of its cards", ()),
+    "POOL_JOINING_HOST_MUST_HAVE_PHYSICAL_MANAGEMENT_NIC": ("the host is managed over a bond or a VLAN", ()),
     "POOL_JOINING_HOST_MANAGEMENT_VLAN_DOES_NOT_MATCH": (
         "the host is managed over VLAN {mine}, the pool over {theirs}",
         ("mine", "theirs"),

@@ -27,6 +27,8 @@ from bot.xen.records import (
 from bot.xen.records_of_health import BondRecord, CertificateRecord, PifMetricsRecord
 from bot.xen.tables import Tables
 
+#: What a pool trusts, by the type of the certificate.
+_TRUSTED: Final = {"ca": "trusted authority", "pinned": "pinned certificate"}
 #: `mpath-<device>` = "[2, 4]": two of four paths are up. The disk a host starts from has a key of its own.
 _MULTIPATH: Final = "mpath-"
 _BOOT: Final = "mpath-boot"
@@ -69,11 +71,12 @@ def hosts(tables: Tables, known: Iterable[Host]) -> Iterator[HostState]:
 
 
 def authorities(tables: Tables) -> Iterator[Expiry]:
-    """Until when the authorities are good that the pool trusts."""
+    """Until when the certificates are good that the pool trusts: of authorities, and of servers that were pinned."""
     for one in tables.of(CertificateRecord).values():
         ends = timestamp(one.not_after)
-        if ends is not None and one.type == "ca":
-            yield Expiry(one.name or one.uuid, ends)
+        if ends is not None and one.type in _TRUSTED:
+            # Newer servers give them no name; this much of a fingerprint tells two apart.
+            yield Expiry(f"{_TRUSTED[one.type]} {one.name or one.fingerprint[:17] or one.uuid}", ends)
 
 
 def plugs(tables: Tables) -> Iterator[Plug]:

@@ -20,6 +20,8 @@ SWITCHES = [
     ("Let its certificate end in 5 days", "Give it a good certificate", "certificate ends in 5 days"),
     ("Leave its dom0 1 GiB of memory", "Give its dom0 its memory back", "dom0 has 1 GiB"),
     ("Let its dom0 be busy and short of memory", "Let its dom0 rest", "dom0 is strained"),
+    ("Stop its licence daemon", "Start its licence daemon", "licence daemon stopped"),
+    ("Lose its own certificate", "Bring its own certificate back", "its own certificate lost"),
     ("Lose a path to its boot disk", "Bring back the path to its boot disk", "1 of 2 paths to its boot disk"),
     ("Cut its network", "Connect it again", "network cut"),
 ]
@@ -70,6 +72,8 @@ def well(lab: Any) -> Iterator[None]:
         {"do": "carrier", "host": HOST, "link": "up"},
         {"do": "certificate", "host": HOST},
         {"do": "dom0_memory", "host": HOST},
+        {"do": "licence_daemon", "host": HOST, "daemon": "running"},
+        {"do": "certificate_file", "host": HOST},
         {"do": "strain_dom0", "host": HOST},
         {"do": "paths", "host": HOST, "up": 2, "of": 2},
         {"do": "nfs", "server": "nfsserver", "rpcbind": "running", "nfs": "running", "gone": False, "speed": "normal"},

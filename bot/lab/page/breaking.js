@@ -15,6 +15,7 @@ const BUSY_LOAD = 20;
 const SHORT_MIB = 64;
 const ON_LUNS = ["lvmoiscsi", "lvmohba"];
 const MANY_STORAGES = 4;
+const LOST_FILES = { own: "its own certificate lost", pool: "not among its pool's certificates", bundle: "its pool's certificates lost" };
 
 /** What is broken of a host, in few words each. */
 export function listBroken(host, truth) {
@@ -28,6 +29,8 @@ export function listBroken(host, truth) {
     isEnding(host) && (host.certificate_days <= 0 ? "certificate ended" : `certificate ends in ${Math.round(host.certificate_days)} days`),
     isStarved(host) && `dom0 has ${sayBytes(host.dom0_memory)}`,
     host.dom0_strained === true && "dom0 is strained",
+    host.licensing === false && "licence daemon stopped",
+    LOST_FILES[host.lost_file],
     ...lostPaths(host).map((one) => `${one.up} of ${one.of} paths to ${nameOf(one.sr, truth)}`),
   ].filter(Boolean);
 }
@@ -70,6 +73,8 @@ function drawHostSwitches(host, truth) {
     one(isEnding(host), `Let its certificate end in ${SOON_DAYS} days`, "Give it a good certificate", { do: "certificate", days: SOON_DAYS }, { do: "certificate" }),
     one(isStarved(host), "Leave its dom0 1 GiB of memory", "Give its dom0 its memory back", { do: "dom0_memory", mib: STARVED_MIB }, { do: "dom0_memory" }),
     one(host.dom0_strained === true, "Let its dom0 be busy and short of memory", "Let its dom0 rest", { do: "strain_dom0", load: BUSY_LOAD, free_mib: SHORT_MIB }, { do: "strain_dom0" }),
+    one(host.licensing === false, "Stop its licence daemon", "Start its licence daemon", { do: "licence_daemon", daemon: "stopped" }, { do: "licence_daemon", daemon: "running" }),
+    one(host.lost_file === "own", "Lose its own certificate", "Bring its own certificate back", { do: "certificate_file", file: "own" }, { do: "certificate_file" }),
     ...[{ name: "its boot disk", uuid: null }, ...onLun].map((sr) => drawPathSwitch(host, sr, one)),
     one(host.cut === true, "Cut its network", "Connect it again", { do: "cut_network" }, { do: "restore_network" }),
     one(host.alive === false, "Cut its power", "Give it power", { do: "kill_host" }, { do: "start_host" }),

@@ -123,6 +123,8 @@ def describe(pool: Pool, ref: str) -> dict[str, Value]:
         "certificate_days": min((_count_days(pool.clock.now(), end) for end in ends), default=None),
         "dom0_memory": memory,
         "dom0_usual": machine.whole.dom0_memory or memory,
+        "licensing": machine.licensing,
+        "lost_file": machine.lost_file,
         "dom0_strained": machine.control_load is not None or machine.control_free is not None,
         "unplugged": [database.get("SR", plug["SR"], "uuid") for plug in plugs if not plug["currently_attached"]],
         "paths": [

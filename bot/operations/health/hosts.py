@@ -260,7 +260,7 @@ def _certificates(facts: HealthFacts) -> Row:
     unclear = [one for one in facts.hosts if not one.certificates]
     items += untold(facts, "ends", say("until when its certificate is good"), unclear)
     for expiry in facts.authorities:
-        items += _ending(expiry, say("trusted authority {what}", what=expiry.what), expiry.what, facts)
+        items += _ending(expiry, say("{what}", what=expiry.what), expiry.what, facts)
     fix = say("Put a new certificate in place before it ends; then tell xenbot its fingerprint.")
     return row("certificates", "Certificates", items, say("good for more than 30 days"), fix)
 

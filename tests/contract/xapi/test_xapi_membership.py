@@ -161,6 +161,26 @@ async def test_each_difference_has_its_refusal(
     assert len(await rpc.call("host.get_all")) == 2
 
 
+async def test_the_licence_daemon_is_asked_only_where_licences_have_other_names(
+    article: tuple[Datacentre, Rpc],
+) -> None:
+    lab, rpc = article
+    newcomer = await at(lab, rpc, "xenserver4")
+    uuid = host_of(lab, "xenserver4")["uuid"]
+    await lab.do({"do": "set", "class": "host", "uuid": uuid, "field": "edition", "value": "express"})
+    await lab.do({"do": "licence_daemon", "host": "xenserver4"})
+    assert host_of(lab, "xenserver4")["licensing"] is False
+    refusal = ["V6D_FAILURE", "The pool uses v6d. Pool edition list = [standard; standard]"]
+    assert await newcomer.fail("pool.join", *COORDINATOR) == refusal
+    await lab.do({"do": "licence_daemon", "host": "xenserver4", "daemon": "running"})
+    assert (await newcomer.fail("pool.join", *COORDINATOR))[0] == "LICENSE_HOST_POOL_MISMATCH"
+    # Alike they need no daemon, and what XAPI looks at after the licences is told next.
+    await lab.do({"do": "licence_daemon", "host": "xenserver4"})
+    await lab.do({"do": "set", "class": "host", "uuid": uuid, "field": "edition", "value": "standard"})
+    await lab.do({"do": "certificate_file", "host": "xenserver4", "file": "own"})
+    assert await newcomer.fail("pool.join", *COORDINATOR) == ["CERTIFICATE_LIBRARY_CORRUPT"]
+
+
 async def test_an_ejected_host_is_a_fresh_pool_of_its_own(http: aiohttp.ClientSession) -> None:
     async with running("large:3x3", http, manual_clock=True) as (lab, rpc):
         host = await rpc.find("host", "host003")

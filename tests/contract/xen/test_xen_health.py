@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from xen_lab import PASSWORD, following, loaded, pool_settings
+from join_changes import database_of
+from xen_lab import EXPERIMENT, PASSWORD, following, loaded, pool_settings
 
 from bot.domain.health import HealthFacts
 from bot.domain.plan import Grade
 from bot.domain.texts import plain
 from bot.lab.xapi import Datacentre
+from bot.lab.xapi.values import Date
 from bot.operations.health import report
 from bot.operations.health.row import Row
 from bot.xen import Pools
@@ -103,3 +105,19 @@ async def test_a_host_known_to_be_silent_is_not_asked_and_not_called_well(lab: D
     assert silent.host.silent_since is not None
     assert rows["clocks"].grade is Grade.UNKNOWN
     assert f"{host} did not tell its time" in _says(rows["clocks"])
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_what_a_pool_trusts_is_named_once_it_has_ended_by_its_name_or_its_fingerprint(lab: Datacentre) -> None:
+    ended = Date("20200101T00:00:00Z")
+    database, _ = database_of(lab, "xenserver1")
+    database.create("Certificate", type="ca", name="company-root", fingerprint="AA:01", not_after=ended)
+    mark = ":".join(["AB"] * 32)
+    database.create("Certificate", type="pinned", fingerprint=mark, purpose=["licensing"], not_after=ended)
+    async with following(pool_settings(lab, *EXPERIMENT, name="experiment")) as pools:
+        await loaded(pools)
+        _, rows = await _health(pools)
+    assert rows["certificates"].grade is Grade.BLOCKED
+    told = _says(rows["certificates"])
+    assert "trusted authority company-root ended" in told
+    assert "pinned certificate AB:AB:AB:AB:AB:AB ended" in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -196,6 +197,16 @@ def test_our_own_block_is_no_refusal_of_xapi() -> None:
 def test_every_error_of_a_migration_has_a_sentence_of_ours() -> None:
     chapter = REFERENCE.read_text(encoding="utf-8").partition("## 6. Migration")[2].partition("\n## 7.")[0]
     codes = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b", chapter)) - {"SR_BACKEND_FAILURE_"}
+    assert len(codes) > 40
+    assert not codes - known_codes()
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference of XAPI is not beside this checkout")
+def test_every_error_of_a_join_has_a_sentence_of_ours() -> None:
+    chapter = REFERENCE.read_text(encoding="utf-8").partition("### 7.1 ")[2].partition("\n### 7.2")[0]
+    told = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b", chapter))
+    declared = json.loads((REFERENCE.parent / "xapi-datamodel.json").read_text(encoding="utf-8"))["errors"]
+    codes = told | {code for code in declared if "JOINING_" in code}
     assert len(codes) > 40
     assert not codes - known_codes()
 

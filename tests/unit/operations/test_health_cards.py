@@ -206,7 +206,10 @@ def test_a_certificate_that_ends_is_one_thing_however_many_tell_of_it() -> None:
     assert [row.key for row in found if row.grade is not Grade.OK] == ["alerts"]
 
 
-@pytest.mark.parametrize("of", ["HOST_SERVER_CERTIFICATE", "HOST_INTERNAL_CERTIFICATE", "POOL_CA_CERTIFICATE"])
+@pytest.mark.parametrize(
+    "of",
+    ["HOST_SERVER_CERTIFICATE", "HOST_INTERNAL_CERTIFICATE", "POOL_CA_CERTIFICATE", "POOL_PINNED_CERTIFICATE"],
+)
 def test_every_alert_of_a_certificate_has_words(of: str) -> None:
     for ends in ("EXPIRED", "EXPIRING_07", "EXPIRING_14", "EXPIRING_30"):
         assert "certificate" in plain(alert_words.kind(f"{of}_{ends}"))
