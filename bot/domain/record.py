@@ -10,7 +10,7 @@ import msgspec
 
 from bot.domain.calls import Argument, Made, Marked, Ref, Rest, Text
 from bot.domain.job import JobState
-from bot.domain.plan import Ceiling, Plan, Step
+from bot.domain.plan import Ceiling, Plan, Step, ceiling, digest
 from bot.domain.texts import Phrase
 
 #: So many jobs are looked through for what became of one guest: more than any guest has had, and read in a moment.
@@ -190,3 +190,41 @@ class Freeze(msgspec.Struct, frozen=True):
     by: str
     at: float
     reason: str
+
+
+def proposed(
+    plan: Plan,
+    *,
+    target: str,
+    at: float,
+    expires_at: float,
+    team: str,
+    requester: str,
+    reason: str,
+    channel: str,
+    approvers_needed: int = 0,
+    glass: bool = False,
+) -> JobRecord:
+    """A job of that plan on which nobody has decided yet; its number is given by the store. Times in Unix seconds."""
+    return JobRecord(
+        number=0,
+        state=JobState.PROPOSED,
+        pool=plan.pool,
+        operation=plan.operation,
+        plan=plan,
+        digest=digest(plan),
+        ceiling=ceiling(plan),
+        team=team,
+        requester=requester,
+        reason=reason,
+        channel=channel,
+        card_ts="",
+        target=target,
+        created_at=at,
+        updated_at=at,
+        expires_at=expires_at,
+        started_at=None,
+        finished_at=None,
+        approvers_needed=approvers_needed,
+        glass=glass,
+    )

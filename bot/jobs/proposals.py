@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from bot.domain.audit import Tag
 from bot.domain.job import JobState
 from bot.domain.message import Button, Choices, Facts, Message, Verdict
-from bot.domain.plan import Plan, ceiling, digest
+from bot.domain.plan import Plan, digest
 from bot.domain.policy import ApprovalSettings, Person, Role
-from bot.domain.record import JobRecord
+from bot.domain.record import JobRecord, proposed
 from bot.domain.texts import plain, say
 from bot.domain.words import at_card, state_word
 from bot.errors import Refused
@@ -54,25 +54,15 @@ class Proposals:
             return refusal, None
         needed, glass = await self._asked_for(plan, person)
         now = self.store.clock()
-        record = JobRecord(
-            number=0,
-            state=JobState.PROPOSED,
-            pool=plan.pool,
-            operation=plan.operation,
-            plan=plan,
-            digest=digest(plan),
-            ceiling=ceiling(plan),
+        record = proposed(
+            plan,
+            target=secrets.token_urlsafe(18),
+            at=now,
+            expires_at=now + self.approval.expiry_minutes * 60,
             team=person.team,
             requester=person.id,
             reason=reason,
             channel=channel,
-            card_ts="",
-            target=secrets.token_urlsafe(18),
-            created_at=now,
-            updated_at=now,
-            expires_at=now + self.approval.expiry_minutes * 60,
-            started_at=None,
-            finished_at=None,
             approvers_needed=needed,
             glass=glass,
         )

@@ -20,9 +20,9 @@ from bot.domain.audit import Tag
 from bot.domain.health import Checkup
 from bot.domain.inventory import FeedState, Vm
 from bot.domain.job import FINAL, JobEvent, JobState
-from bot.domain.plan import LockKey, Plan, ceiling, digest
+from bot.domain.plan import LockKey, Plan
 from bot.domain.policy import ApprovalSettings
-from bot.domain.record import JobRecord
+from bot.domain.record import JobRecord, proposed
 from bot.domain.schedule import Schedule, ScheduleState
 from bot.domain.texts import Code, Phrase, Quote, Who, many, plain, say
 from bot.domain.words import numbered, state_word
@@ -214,26 +214,15 @@ class Runner:
             said.append(say("{n} guests were left out: {why}", n=len(guests), why=why))
             return None
         now = self.store.clock()
-        return JobRecord(
-            number=0,
-            state=JobState.PROPOSED,
-            pool=plan.pool,
-            operation=plan.operation,
-            plan=plan,
-            digest=digest(plan),
-            ceiling=ceiling(plan),
+        return proposed(
+            plan,
+            target=secrets.token_urlsafe(18),
+            at=now,
+            expires_at=now + self.approval.start_minutes * 60,
             team=one.team,
             requester=one.actor,
             reason=plain(say("schedule {n}: {when}", n=one.number, when=recurrence.words(one.rule))),
             channel=one.channel,
-            card_ts="",
-            target=secrets.token_urlsafe(18),
-            created_at=now,
-            updated_at=now,
-            expires_at=now + self.approval.start_minutes * 60,
-            started_at=None,
-            finished_at=None,
-            approvers_needed=0,
         )
 
     async def _ask_on(self, one: Schedule) -> None:

@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from job_records import job_of
 from leaving_facts import GIB, GUESTS, Reads, leaving
 from migration_facts import facts, host
 
 from bot.domain.guest_facts import MigrationFacts, XapiVerdict
 from bot.domain.inventory import PowerState, Vm
 from bot.domain.job import JobState
-from bot.domain.plan import Grade, Plan, ceiling, digest, drift
+from bot.domain.plan import Grade, Plan, ceiling, drift
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.texts import plain
@@ -101,10 +102,7 @@ def job(plan: Plan, done: set[int], state: JobState = JobState.PARTIAL) -> JobRe
         StepRecord(1, index, step.kind, StepState.DONE if index in done else StepState.FAILED)
         for index, step in enumerate(plan.steps)
     )
-    return JobRecord(
-        1, state, plan.pool, plan.operation, plan, digest(plan), ceiling(plan), "T", "U", "", "C", "", "t", 0, 0, 0,
-        None, None, 0, steps=steps,
-    )  # fmt: skip
+    return job_of(plan, state, number=1, steps=steps)
 
 
 async def test_they_are_known_from_the_last_evacuation_and_what_went_on_from_it() -> None:
