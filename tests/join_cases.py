@@ -159,6 +159,15 @@ _SOFTWARE = (
         host="xenserver2",
     ),
     Case(
+        "a domain that drives devices for others",
+        made("VM", name_label="network driver", power_state="Running", is_control_domain=True),
+        "Running guests",
+        "network driver",
+        "may run",
+        "Shut them down first (/xen stop <vm>); they come along into the pool.",
+        "JOINING_HOST_CANNOT_HAVE_RUNNING_VMS",
+    ),
+    Case(
         "a guest at work",
         guests("Halted", busy=True),
         "Guests at work",

@@ -19,6 +19,7 @@ from bot.xen.classes import convert
 from bot.xen.pool import LivePool
 from bot.xen.records import HostRecord, NetworkRecord, PifRecord, TaskRecord, VmRecord
 from bot.xen.records_of_health import BondRecord, CertificateRecord
+from bot.xen.tables import Tables
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 _WITHIN_S: Final = 10.0
@@ -190,7 +191,7 @@ async def _side(pool: LivePool, host: str) -> Side:
         addressed=tuple(_addressed(pool, chosen, addresses, networks)),
         small=details.restrictions.get("restrict_pool_size") == "true",
         updating="apply_updates" in details.current_operations.values(),
-        running=_names(one.name for one in inventory.vms if one.power_state is PowerState.RUNNING),
+        running=_names(_running(tables)),
         busy=_names(one.name_label for one in tables.of(VmRecord).values() if one.current_operations),
         shared=_names(one.name_label for one in srs.values() if one.shared and not one.is_tools_sr),
         bonds=_names(
@@ -211,6 +212,14 @@ async def _side(pool: LivePool, host: str) -> Side:
         },
         verifies=details.tls_verification_enabled,
     )
+
+
+def _running(tables: Tables) -> Iterable[str]:
+    """What runs beside dom0: a domain that drives devices for others counts as a guest."""
+    own = {host.control_domain for host in tables.of(HostRecord).values()}
+    for ref, one in tables.of(VmRecord).items():
+        if one.power_state == PowerState.RUNNING.value and ref not in own:
+            yield one.name_label
 
 
 def _names(found: Iterable[str]) -> tuple[str, ...]:

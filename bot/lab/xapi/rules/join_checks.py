@@ -112,10 +112,11 @@ def _find_bridge(database: Database, pif: str) -> Value:
 
 
 def _check_guests(here: Pool, _there: Pool) -> None:
-    domains = [record for _, record in here.database.items("VM")]
-    if any(record["power_state"] == "Running" and not record["is_control_domain"] for record in domains):
+    domains = dict(here.database.items("VM"))
+    own = here.database.get("host", here.coordinator.ref, "control_domain")
+    if any(record["power_state"] == "Running" and ref != own for ref, record in domains.items()):
         raise ApiError("JOINING_HOST_CANNOT_HAVE_RUNNING_VMS")
-    if any(record["current_operations"] for record in domains):
+    if any(record["current_operations"] for record in domains.values()):
         raise ApiError("JOINING_HOST_CANNOT_HAVE_VMS_WITH_CURRENT_OPERATIONS")
 
 
