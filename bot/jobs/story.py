@@ -24,6 +24,7 @@ from bot.domain.message import (
 from bot.domain.plan import Plan, Risk
 from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Moment, Phrase, Quote, Span, Who, many, plain, say
+from bot.domain.words import counted
 from bot.jobs import considering, deciding, standing
 from bot.operations.base import Operation
 from bot.store import Outgoing
@@ -31,6 +32,8 @@ from bot.store import Outgoing
 MOVE_BACK_S = 15 * 60
 # So much of the digest goes with a Confirm: nobody can make two plans of one job agree in it.
 _SHOWN = 32
+# With more guests than that their number is told, not their names.
+_FEW = 3
 
 
 def job_behind(value: str) -> str:
@@ -220,7 +223,8 @@ def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
         parts.append(Ways(record.drifted))
     if record.state is JobState.NEEDS_ATTENTION:
         ask = Code(f"/xen resolve {record.number}")
-        parts.append(Facts((say("Nothing is repeated by itself. An admin closes it with {ask}.", ask=ask),)))
+        closes = say("Nothing is repeated by itself. An admin closes it with {ask}.", ask=ask)
+        parts.append(Facts((closes, *_held(record))))
     buttons = _next(record, operation)
     if buttons:
         parts.append(Choices(buttons))
@@ -228,6 +232,14 @@ def _aftermath(record: JobRecord, operation: Operation) -> list[Part]:
         until = Moment((record.finished_at or record.updated_at) + MOVE_BACK_S)
         parts.append(Small(say("Move back is offered until {when}.", when=until)))
     return parts
+
+
+def _held(record: JobRecord) -> Iterator[Phrase]:
+    """Which guests no other job works on until a person has closed this one."""
+    guests = list(dict.fromkeys(key.name for key in record.plan.locks if key.kind == "VM"))
+    if guests:
+        what = many(guests) if len(guests) <= _FEW else counted(len(guests), "guest", "guests")
+        yield say("Until then no other job works on {what}.", what=what)
 
 
 def _next(record: JobRecord, operation: Operation) -> tuple[Button, ...]:

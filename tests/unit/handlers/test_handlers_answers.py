@@ -265,6 +265,18 @@ async def test_job_tells_the_whole_story() -> None:
         await room.type("job 8")
 
 
+async def test_a_step_that_was_given_up_since_its_pool_was_silent_says_so_and_not_how_it_is_kept() -> None:
+    sent = StepRecord(118, 0, "pool_migrate", StepState.SENT, task="t", error=("OWN", "cut"))
+    said = say("experiment has answered nothing for 15 min; not known: Migrate")
+    given_up = msgspec.structs.replace(sent, state=StepState.UNCLEAR, error=sent.given_up(), said=said)
+    assert given_up.stood == sent
+    room = Room()
+    room.journal.records = [record(118, JobState.NEEDS_ATTENTION, steps=(given_up,))]
+    text = await room.read("job 118")
+    assert "Step 1: Migrate centos54 to xenserver3, unclear (experiment has answered nothing for 15 min; not" in text
+    assert "SENT" not in text
+
+
 async def test_control_commands_reach_the_control_port() -> None:
     room = Room()
     for words in (

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import backup_world as backups
+import msgspec
 import pytest
 from migration_facts import GIB
 from move_world import planned, read, retiring, rolling, there
+from test_after_a_move import failed_move
 from test_golden_cards import GOLDEN, job
 from test_golden_cards import read as shown
 
@@ -97,6 +99,23 @@ CARDS: dict[str, Callable[[], Message]] = {
         "Disk 0, read back from the copy, does not hold what the backup holds.",
         "centos54 is running",
         "what was imported of centos54 is removed, with its disks",
+    ),
+    "move-by-backup-left": lambda: story.card(
+        msgspec.structs.replace(
+            failed_move(JobState.FAILED, StepState.FAILED),
+            started_at=9_000.0,
+            finished_at=9_320.0,
+            outcome=say("centos54 was not moved, and not all is as before"),
+            evidence=(say("The copy centos54 is left on xenserver2"),),
+        ),
+        move_by_backup.OPERATION,
+    ),
+    "move-by-backup-silent": lambda: ended(
+        planned(),
+        JobState.NEEDS_ATTENTION,
+        "centos54 was not moved, and runs on xenserver1",
+        "The copy 9f2c7d1e-0a5b-4f6a-8f52-6d1f0c3b7a19 may be left in xenserver2",
+        "xenserver2 has answered nothing for 15 min; not known: Remove what was imported of centos54",
     ),
     "retire-proposed": lambda: story.card(job(retiring(), JobState.PROPOSED, approvers_needed=1), retire.OPERATION),
     "roll-back-proposed": lambda: story.card(
