@@ -69,7 +69,8 @@ function readFields(kind, schema, door) {
 function readShape(property, door, name) {
   const options = property.anyOf ?? [property];
   const numeric = options.find((one) => ["integer", "number"].includes(one.type));
-  const words = options.flatMap((one) => one.enum ?? []);
+  // The empty word is what a choice that is left alone stands for.
+  const words = options.flatMap((one) => one.enum ?? []).filter((word) => word !== "");
   const source = property["x-from"] ?? (name === "method" ? "methods" : null);
   if (source) return { kind: "known", from: source, door };
   if (numeric && words.length > 0) return { kind: "number", min: numeric.minimum, words };
