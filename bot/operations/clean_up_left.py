@@ -64,7 +64,10 @@ def decide_guests(operation: str, title: Phrase, left: Sequence[tuple[LeftGuest,
         risk_reasons=(),
         steps=tuple(_guest_step(one, names[one.uuid]) for one, _ in free),
         locks=tuple(LockKey("VM", one.uuid, names[one.uuid]) for one, _ in left),
-        after=(say("It is gone for good. The backup that it came from stays, and so does every other guest."),),
+        after=(
+            *(say("Removed for good: {what}", what=_named(one, now)) for one, now in free),
+            say("The backup that it came from stays, and so does every other guest."),
+        ),
         names={pool.uuid: pool.name} | names,
         ways=tuple(way for one, now in left for way in _ways(one, now)),
     )
@@ -125,15 +128,25 @@ def _guest_checks(left: LeftGuest, now: Remains, *, alone: bool) -> Iterator[Che
             fix = say("Stop it first if nobody needs it, then ask again.")
         yield blocked(key, _TITLE, fact, fix) if alone else warning(key, _TITLE, fact, fix)
     elif now.guest is not None:
-        disks = [say("{uuid} ({size})", uuid=Code(one.uuid), size=Size(one.size)) for one in now.disks]
-        its = many(disks) if disks else say("no disk any more")
-        yield fine(key, _TITLE, say("{name}, {uuid}, off, with {its}", name=name, uuid=Code(left.uuid), its=its))
+        yield fine(key, _TITLE, say("{name} is off, and as the job left it", name=name))
     elif _anything(now):
-        networks = [Code(one.uuid) for one in now.networks if not one.used]
-        fact = say("the guest is gone; of it a network that nobody is on, {networks}", networks=many(networks))
-        yield fine(key, _TITLE, fact)
+        yield fine(key, _TITLE, say("the guest is gone; of it a network is there that nobody is on"))
     else:
         yield already(key, _TITLE, say("nothing of {uuid} is there any more", uuid=Code(left.uuid)))
+
+
+def _named(left: LeftGuest, now: Remains) -> Phrase:
+    """Exactly what goes."""
+    if now.guest is None:
+        networks = many([Code(one.uuid) for one in now.networks if not one.used])
+        return say("network {networks}", networks=networks)
+    disks = [_sized(one) for one in now.disks]
+    its = many(disks) if disks else say("no disk any more")
+    return say("{name}, {uuid}, with {its}", name=now.guest.name, uuid=Code(left.uuid), its=its)
+
+
+def _sized(disk: LeftDisk) -> Phrase:
+    return say("{uuid} ({size})", uuid=Code(disk.uuid), size=Size(disk.size))
 
 
 def _only_runs(left: LeftGuest, now: Remains) -> bool:
@@ -212,7 +225,10 @@ def decide_disks(operation: str, title: Phrase, left: LeftDisks, now: Remains, s
         risk_reasons=(),
         steps=(_disks_step(left, [one.uuid for one in free], named),) if free else (),
         locks=(LockKey("SR", left.sr, named),),
-        after=(say("They held nothing but what {sr} was tried with; everything else there stays.", sr=named),),
+        after=(
+            *([say("Removed for good: {disks}", disks=many([_sized(one) for one in free]))] if free else []),
+            say("They held nothing but what {sr} was tried with; everything else there stays.", sr=named),
+        ),
         names={now.pool.uuid: now.pool.name, left.sr: named},
     )
 
@@ -233,10 +249,8 @@ def claims_on_disks(left: LeftDisks, disks: Sequence[LeftDisk]) -> dict[str, Phr
 def _disk_checks(left: LeftDisks, now: Remains, claimed: dict[str, Phrase], sr: str) -> Iterator[Check]:
     key, free = f"left:{left.sr}", [one for one in now.disks if one.uuid not in claimed]
     if free:
-        disks = [say("{uuid} ({size})", uuid=Code(one.uuid), size=Size(one.size)) for one in free]
         n = counted(len(free), "disk", "disks")
-        fact = say("{n} on {sr} called {mark}: {disks}", n=n, sr=sr, mark=Code(left.mark), disks=many(disks))
-        yield fine(key, _TITLE, fact)
+        yield fine(key, _TITLE, say("{n} on {sr}, called {mark}", n=n, sr=sr, mark=Code(left.mark)))
     elif not claimed:
         yield already(key, _TITLE, say("none of the disks that {sr} was tried with is there any more", sr=sr))
     if claimed:

@@ -28,7 +28,7 @@ async def jobs(lab: Datacentre, tmp_path: Path) -> AsyncIterator[LeftBench]:
 
 
 def says(plan: Plan) -> str:
-    return " ".join(plain(check.fact) for check in plan.checks)
+    return " ".join(plain(line) for line in (*plan.after, *(check.fact for check in plan.checks)))
 
 
 async def test_a_half_restored_guest_is_found_with_its_age_and_size_and_goes_with_its_disks(jobs: LeftBench) -> None:
