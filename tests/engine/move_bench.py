@@ -44,6 +44,7 @@ class Moving(World):
         self.dying = False
         self.silent_once_imported = False
         self.urgent = True
+        self.silent_in_the_end = False
 
     def _ask(self, pool: str) -> None:
         if pool in self.silence:
@@ -222,6 +223,8 @@ class Moving(World):
                     self.silence.add(THERE)
             case "start-copy":
                 done = self.copy is ON
+                if done and self.silent_in_the_end:
+                    self.silence.add(THERE)
             case "stop-copy":
                 done = self.copy is not ON
             case _:
@@ -234,7 +237,7 @@ class Moving(World):
         return say("v1 runs by now") if step.kind == "start-copy" and self.source is ON else None
 
     async def sum_up(self, plan: Plan, done: frozenset[int], _facts: object) -> Look:
-        self._ask(HERE)
+        self._ask(THERE if self.silent_in_the_end else HERE)
         if self.copy is ON and self.source is OFF and self.held:
             return Look(Seen.DONE, say("v1 runs there"), ())
         if self.source is ON and not self.held:

@@ -182,6 +182,16 @@ async def test_the_card_says_what_a_job_waits_for_in_a_silent_pool_what_is_true_
     as_before(world)
 
 
+async def test_a_move_that_went_well_is_over_although_its_pool_is_silent_when_it_is_looked_at_in_the_end(
+    moves: MoveBench, world: Moving
+) -> None:
+    world.silent_in_the_end = True
+    record = await moves.ended(await moves.started(), *OVER)
+    assert record.state is JobState.PARTIAL, told(record)
+    assert "the pool does not answer" in plain(record.outcome)
+    moved(world)
+
+
 async def test_a_start_that_nobody_wants_to_end_waits_for_its_pool_however_long_it_is_silent(
     moves: MoveBench,
     world: Moving,
