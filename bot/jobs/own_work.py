@@ -98,7 +98,9 @@ class OwnWork(StepRunner):
             if not pulse.spared:
                 await self._stop_task(record, step)
             # What came through at the pool although the work was broken off goes too.
-            left = await self._cleared(msgspec.structs.replace(errand, noted=self._noted), worker)
+            # Of the step as it stands by now: what is written down meanwhile must not make it one that may end well.
+            errand = msgspec.structs.replace(errand, noted=self._noted, note=partial(self._note, step))
+            left = await self._cleared(errand, worker)
         end = await self._judge(record, step, plan_step, error)
         return msgspec.structs.replace(end, evidence=(*end.evidence, *left))
 

@@ -166,15 +166,14 @@ class RestoreWork:
             )
         await self._restoring.mark(errand.pool, found[0], _mark(errand), before)
 
-    async def _note_came(self, errand: Errand, before: Before, found: Sequence[str]) -> None:
+    async def _note_came(self, errand: Errand, before: Before, found: Sequence[str]) -> Before:
         """Writes down what has come, with its disks: should it not go again, a person may have it removed by that."""
         came = dict(before.came)
         for vm in found:
             with contextlib.suppress(NotFound):
                 its = tuple((await self._restoring.restored(errand.pool, vm)).disks.values())
                 came.setdefault(vm, Came(its, await self._restoring.started_at(errand.pool, vm)))
-        if came != before.came:
-            await errand.note(msgspec.json.encode(msgspec.structs.replace(before, came=came)).decode())
+        return await _noted(errand, before, came)
 
     async def _clear(self, errand: Errand) -> None:
         """What the import made though it did not go well, or nobody heard of it, goes again with its own disks."""
@@ -182,13 +181,16 @@ class RestoreWork:
         await self._at_rest(errand)
         found = await self._restoring.arrived(errand.pool, errand.task, before) if errand.task else ()
         if before is not None:
-            await self._note_came(errand, before, found)
+            before = await self._note_came(errand, before, found)
         for vm in found:
             if before is not None:
                 # One that brought snapshots along goes with them.
                 with contextlib.suppress(Refused):
                     await self._restoring.mark(errand.pool, vm, _mark(errand), before)
             await self._restoring.discard(errand.pool, vm, _mark(errand))
+        if before is not None:
+            # Nobody is offered the removal of what is gone.
+            await _noted(errand, before, {vm: came for vm, came in before.came.items() if vm not in found})
 
     async def _at_rest(self, errand: Errand) -> None:
         """Waits while the pool still works on the import: once all data are in, nothing stops it any more."""
@@ -237,6 +239,14 @@ class RestoreWork:
         left = await self._restoring.remove(errand.pool, vm, disks, _mark(errand), running=started)
         if left:
             raise Refused(f"Not removed: {'; '.join(left)}.", "Look at it, and remove it where it is not needed.")
+
+
+async def _noted(errand: Errand, before: Before, came: dict[str, Came]) -> Before:
+    """What there was before, with what has come of it by now; written down where that is news."""
+    now = msgspec.structs.replace(before, came=came)
+    if now != before:
+        await errand.note(msgspec.json.encode(now).decode())
+    return now
 
 
 def _mark(errand: Errand) -> str:

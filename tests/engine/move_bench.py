@@ -45,6 +45,8 @@ class Moving(World):
         self.silent_once_imported = False
         self.urgent = True
         self.silent_in_the_end = False
+        # What clearing away writes down before its pool falls silent.
+        self.notes = ""
 
     def _ask(self, pool: str) -> None:
         if pool in self.silence:
@@ -147,6 +149,9 @@ class Moving(World):
                 self.drafts.discard(errand.nonce)
 
     async def clear(self, errand: Errand) -> None:
+        if self.notes:
+            await errand.note(self.notes)
+            self.silence.add(errand.pool)
         self._ask(errand.pool)
         self.drafts.discard(errand.nonce)
 

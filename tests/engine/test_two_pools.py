@@ -133,6 +133,30 @@ async def test_a_pool_that_falls_silent_in_the_middle_does_not_keep_the_guest_do
     as_before(world)
 
 
+async def test_a_pool_that_falls_silent_while_it_is_cleared_and_something_was_noted_does_not_keep_the_guest_down(
+    moves: MoveBench, world: Moving
+) -> None:
+    # Clearing away goes on for longer than the bench waits for anything.
+    moves.engine.pace = msgspec.structs.replace(moves.engine.pace, stubborn=1_000_000)
+    world.notes = "what came"
+    world.go_on.clear()
+    world.shelf_open.set()
+    number = await moves.started()
+
+    async def importing() -> bool:
+        return bool(world.drafts)
+
+    await moves.until(importing)
+    await moves.control.cancel(number, await world.person("T", OPERATOR))
+    await started_again(moves, world)
+    step = (await moves.store.job(number)).steps[3]
+    assert (step.state, step.noted) == (StepState.SENT, "what came")
+    world.notes = ""
+    world.silence.clear()
+    await moves.ended(number, *OVER)
+    as_before(world)
+
+
 async def test_a_guest_that_somebody_starts_while_the_other_pool_is_silent_gets_no_copy_beside_it(
     moves: MoveBench, world: Moving
 ) -> None:

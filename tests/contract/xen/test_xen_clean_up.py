@@ -17,6 +17,7 @@ from bot.domain.plan import Grade, Plan
 from bot.domain.texts import plain
 from bot.errors import Refused
 from bot.lab.xapi import Datacentre
+from bot.operations import leavings
 from bot.operations.clean_up_left import GUEST
 from bot.operations.work import Errand
 
@@ -217,6 +218,19 @@ async def test_a_guest_that_came_and_was_never_marked_is_known_by_what_was_writt
     assert "left the guest xenbot backup" in await jobs.told(), "so is called what was sent"
     done = await jobs.done(await jobs.clean_up(record))
     assert (done.state, jobs.everything()) == (JobState.SUCCEEDED, before), told(done)
+
+
+async def test_an_import_that_failed_and_was_cleared_away_left_nothing_and_offers_no_removal(
+    lab: Datacentre, jobs: LeftBench
+) -> None:
+    archived = await jobs.backed_up()
+    before = jobs.everything()
+    await arm(lab, "VM.set_name_label", "fail")
+    record = await jobs.restored(archived)
+    assert (record.state, jobs.everything()) == (JobState.FAILED, before), told(record)
+    assert leavings.mends(record) == ()
+    with pytest.raises(Refused, match="left nothing that is known"):
+        await jobs.clean_up(record)
 
 
 async def test_what_went_well_or_is_still_being_done_is_no_leftover(lab: Datacentre, jobs: LeftBench) -> None:
