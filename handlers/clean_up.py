@@ -27,8 +27,8 @@ COMMAND = Command(
     word="clean-up",
     usage="clean-up <job> [reason …]",
     help="Removes what a job made and could not take back: the snapshot of a backup, the guest of a restore or a "
-    "rehearsal, the disks that a storage was tried with. Only by the UUIDs that were stored when they were made, and "
-    "never what somebody has taken into use since. `/xen pool-check` finds such.",
+    "rehearsal, the disks that a storage was tried with, storage that was not finished. Only by the UUIDs that were "
+    "stored when they were made, and never what somebody has taken into use since. `/xen pool-check` finds such.",
     example="clean-up 41",
     role=Role.OPERATOR,
     arguments=Arguments,

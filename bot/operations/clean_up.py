@@ -1,8 +1,8 @@
 """Removing what a job of ours left at a pool: `/xen clean-up <job>`, which mends what the check of a pool finds.
 
 A backup whose end was cut off may leave the snapshot that it took, a restore or a rehearsal the guest that it imported,
-a trial of storage its disks. All are removed by the UUIDs that were stored when they were made, and by nothing else: a
-name, a tag or a key that looks like ours is inherited by copies of others.
+a trial of storage its disks, the adding of storage all of it. They are removed by the UUIDs that were stored when they
+were made, and by nothing else: a name, a tag or a key that looks like ours is inherited by copies of others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bot.domain.record import JobRecord
 from bot.domain.texts import Code, Phrase, say
 from bot.domain.words import counted, numbered
 from bot.errors import Refused
-from bot.operations import clean_up_left, leavings
+from bot.operations import clean_up_left, clean_up_storage, leavings
 from bot.operations.backup_steps import DESTROY, DESTROY_DISK, DISK_OF, SNAPSHOT_OF, look
 from bot.operations.base import Homes, Look, Operation, buttons_of
 from bot.operations.checks.grading import already, fine
@@ -29,6 +29,7 @@ from bot.operations.checks.guest import foreign_work
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_power
+from bot.operations.sr_add_steps import REMOVE
 
 NAME = "clean-up"
 
@@ -71,7 +72,8 @@ async def plan(job: JobRecord, facts: Facts, approval: ApprovalSettings) -> Plan
     if job.state not in FINAL:
         raise Refused(f"Job {job.number} is not over: it clears up after itself.", f"`/xen job {job.number}` shows it.")
     title = say("Remove what job {n} left", n=numbered(job))
-    left, guests, disks = left_by(job), leavings.guests(job), leavings.disks(job)
+    left, guests = left_by(job), leavings.guests(job)
+    storage, disks = leavings.storage(job), leavings.disks(job)
     if left:
         return await _planned(title, left, facts, approval)
     if guests and leavings.is_rolled_back(job):
@@ -81,6 +83,9 @@ async def plan(job: JobRecord, facts: Facts, approval: ApprovalSettings) -> Plan
         )
     if guests:
         return await clean_up_left.plan_guests(NAME, title, guests, facts)
+    if storage:
+        # The disks that it was tried with lie in it, and go with it.
+        return await clean_up_storage.plan(NAME, title, storage[0], facts)
     if disks:
         return await clean_up_left.plan_disks(NAME, title, disks[0], facts)
     raise Refused(f"Job {job.number} left nothing that is known.", f"`/xen job {job.number}` shows what it did.")
@@ -174,11 +179,18 @@ async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _home
     disks = [clean_up_left.disks_of(step, earlier.pool) for step in earlier.steps if step.kind == clean_up_left.DISKS]
     if disks:
         return await clean_up_left.plan_disks(NAME, earlier.title, disks[0], facts)
+    storage = [clean_up_storage.storage_of(step, earlier.pool) for step in earlier.steps if step.kind == REMOVE]
+    if storage:
+        return await clean_up_storage.plan(NAME, earlier.title, storage[0], facts)
     return await _planned(earlier.title, _planned_for(earlier), facts, approval)
 
 
 async def _look(of: Plan, step: Step, facts: Facts) -> Look:
-    own = {clean_up_left.GUEST: clean_up_left.look_at_guest, clean_up_left.DISKS: clean_up_left.look_at_disks}
+    own = {
+        clean_up_left.GUEST: clean_up_left.look_at_guest,
+        clean_up_left.DISKS: clean_up_left.look_at_disks,
+        REMOVE: clean_up_storage.look,
+    }
     return await own.get(step.kind, look)(of, step, facts)
 
 

@@ -20,9 +20,10 @@ from bot.operations import trying
 from bot.operations.move_by_backup_steps import COMPARE
 from bot.operations.restore_steps import GUEST, IMPORT, MARK, READY, REMOVE, WATCH, readiness
 from bot.operations.sr_add_steps import REMOVE as REMOVE_STORAGE
+from bot.operations.sr_add_steps import SR
 
 #: The kinds of steps behind which something may stay when they do not go well.
-KINDS: Final = frozenset({IMPORT, REMOVE, trying.SWEEP})
+KINDS: Final = frozenset({IMPORT, REMOVE, trying.SWEEP, REMOVE_STORAGE})
 _BAD: Final = frozenset({StepState.FAILED, StepState.CANCELLED, StepState.UNCLEAR})
 #: The names begin so under which the disks of an imported guest are stored.
 _DISK_OF: Final = "disk "
@@ -56,6 +57,18 @@ class LeftDisks(msgspec.Struct, frozen=True):
     disks: tuple[str, ...]
 
 
+class LeftStorage(msgspec.Struct, frozen=True):
+    """Storage (UUID) that a job added to a pool and did not take back, called `mark`.
+
+    `made` tells that the job made it, so that nothing of others lay in it; it only attached it again otherwise.
+    """
+
+    pool: str
+    sr: str
+    mark: str
+    made: bool
+
+
 def guests(job: JobRecord) -> tuple[LeftGuest, ...]:
     """The guests that a job has left by its own record; whether they are still there only the pool can tell."""
     return tuple(_guests(job)) if job.state in FINAL else ()
@@ -66,6 +79,17 @@ def disks(job: JobRecord) -> tuple[LeftDisks, ...]:
     return tuple(_disks(job)) if job.state in FINAL else ()
 
 
+def storage(job: JobRecord) -> tuple[LeftStorage, ...]:
+    """The storage that a job has left, likewise."""
+    removed = _step(job, REMOVE_STORAGE) if job.state in FINAL else None
+    filled = job.step(removed.index) if removed is not None and removed.state in _BAD else None
+    # One whose clean-up went wrong is left by the job that made it.
+    if removed is None or filled is None or SR not in job.made:
+        return ()
+    made = any(filled.call.flags)
+    return (LeftStorage(job.pool_of(removed.index), job.made[SR], trying.mark_of(filled), made=made),)
+
+
 def is_rolled_back(job: JobRecord) -> bool:
     """Whether what the job has left is the copy of a guest, which goes when its move is rolled back."""
     return _step(job, COMPARE) is not None and GUEST in job.made
@@ -73,7 +97,8 @@ def is_rolled_back(job: JobRecord) -> bool:
 
 def mends(job: JobRecord) -> tuple[Button, ...]:
     """The button that takes away what a job has left; none where it left nothing that is known."""
-    return (button(job, "Remove what is left"),) if guests(job) or disks(job) else ()
+    left = guests(job) or disks(job) or any(one.made for one in storage(job))
+    return (button(job, "Remove what is left"),) if left else ()
 
 
 def button(job: JobRecord, label: str) -> Button:

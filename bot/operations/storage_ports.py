@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
-from bot.domain.storing import NfsFacts, NfsPlace, SrFacts, SrNow, Tried
+from bot.domain.storing import Holder, NfsFacts, NfsPlace, SrFacts, SrNow, Tried
 
 
 class StorageReads(Protocol):
@@ -24,6 +25,10 @@ class StorageReads(Protocol):
 
     async def now(self, pool: str, sr: str) -> SrNow | None:
         """The storage as it is; None where it is gone. Raises Unreachable, XapiFailure."""
+        ...
+
+    async def holders(self, wanted: Sequence[str]) -> tuple[tuple[Holder, ...], tuple[str, ...]]:
+        """The configured pools that hold any of these storages, and the names of those that could not be asked."""
         ...
 
     async def named(self, pool: str, name: str) -> tuple[str, ...]:

@@ -132,8 +132,10 @@ class StorageFacts:
     async def _holders(self, probes: Sequence[Probed]) -> tuple[tuple[Holder, ...], tuple[str, ...]]:
         """Which of all configured pools hold what was found, and which could not be asked."""
         wanted = sorted({uuid for one in probes for uuid in one.found})
-        if not wanted:
-            return (), ()
+        return await self.holders(wanted) if wanted else ((), ())
+
+    async def holders(self, wanted: Sequence[str]) -> tuple[tuple[Holder, ...], tuple[str, ...]]:
+        """See `StorageReads.holders`."""
         answers = await asyncio.gather(*(_held(live, wanted) for live in self._pools))
         holders = tuple(one for answer in answers if answer is not None for one in answer)
         unsure = tuple(live.name for live, answer in zip(self._pools, answers, strict=True) if answer is None)

@@ -48,6 +48,7 @@ async def look(facts: HealthFacts, journal: Jobs) -> Row:
     for job in over:
         known |= dict(_guests(job, there, facts))
         known |= dict(_disks(job, there, facts))
+        known |= dict(_storage(job, there, facts))
     items += {item.id: item for item in known.values()}.values()
     unknown = [one for one in there.values() if one.uuid not in known and one.name.startswith(_MARKS)]
     busy = await journal.jobs(limit=1000, open_only=True) if unknown else ()
@@ -113,6 +114,15 @@ def _disks(job: JobRecord, there: Mapping[str, Lying], facts: HealthFacts) -> It
         says = say("job {n} left {disks} that {sr} was tried with{how}", n=numbered(job), disks=n, sr=sr, how=how)
         item = Item(f"leftover:{left.mark}", says, button=leavings.button(job, f"Remove disks of job {job.number}"))
         yield from ((one.uuid, item) for one in its)
+
+
+def _storage(job: JobRecord, there: Mapping[str, Lying], facts: HealthFacts) -> Iterator[tuple[str, Item]]:
+    for left in leavings.storage(job):
+        one = there.get(left.sr)
+        if left.pool == facts.pool.uuid and one is not None and one.name == left.mark:
+            says = say("job {n} left the storage {name}", n=numbered(job), name=one.name)
+            button = leavings.button(job, f"Remove storage of job {job.number}") if left.made else None
+            yield one.uuid, Item(f"leftover:{one.uuid}", says, button=button)
 
 
 def _unknown(one: Lying, over: Sequence[JobRecord], busy: Sequence[JobRecord]) -> Iterator[Item]:

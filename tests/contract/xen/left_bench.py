@@ -26,7 +26,7 @@ from bot.operations.health.row import Row
 from bot.operations.restore_work import RestoreWork
 from bot.operations.work import Worker
 from bot.xen import Pools
-from bot.xen.records import NetworkRecord, VdiRecord, VmRecord
+from bot.xen.records import NetworkRecord, SrRecord, VdiRecord, VmRecord
 
 
 class LeftBench(StorageBench):
@@ -120,7 +120,7 @@ class LeftBench(StorageBench):
             return all(
                 {one.uuid: one.name_label for one in known.of(kind).values()}
                 == {one["uuid"]: one["name_label"] for _, one in self.database.items(kind.cls)}
-                for kind in (VmRecord, VdiRecord, NetworkRecord)
+                for kind in (VmRecord, VdiRecord, NetworkRecord, SrRecord)
             )
 
         await until(self.pools, heard)

@@ -14,6 +14,7 @@ from xen_lab import arm, settled
 
 from bot.domain.job import JobState
 from bot.domain.plan import Grade, Plan
+from bot.domain.record import JobRecord
 from bot.domain.texts import plain
 from bot.errors import Refused
 from bot.lab.xapi import Datacentre
@@ -269,3 +270,35 @@ async def test_the_disks_that_a_storage_was_tried_with_go_but_for_one_that_someb
     done = await jobs.done(await jobs.clean_up(record))
     assert jobs.everything()["VDI"] - before["VDI"] == {copied}
     assert f"job {record.number} did not note that it made it" in await jobs.told()
+
+
+async def test_storage_that_was_made_and_not_deleted_again_goes_unless_somebody_has_put_a_disk_there(
+    lab: Datacentre, jobs: LeftBench
+) -> None:
+    async def added() -> JobRecord:
+        await arm(lab, "SR.set_name_label", "fail", times="forever", error=["OPERATION_NOT_ALLOWED", "no"])
+        return await jobs.stuck(jobs.added(), "Async.SR.destroy")
+
+    record = await added()
+    assert f"job {record.number} left the storage xenbot storage {record.nonce}" in await jobs.told()
+    done = await jobs.done(await jobs.clean_up(record))
+    assert done.state is JobState.SUCCEEDED, told(done)
+    jobs.nothing_is_left()
+    assert (await jobs.row()).items == ()
+
+    record = await added()
+    sr = record.made["sr"]
+    await jobs.calls("PBD.plug", await jobs.calls("PBD.get_by_uuid", plug_of(jobs, sr)))
+    await jobs.pools.storing.make_disk(jobs.uuid(), sr, "nobody", "of somebody else", 1 << 20)
+    done = await jobs.done(await jobs.clean_up(record))
+    assert "It holds 1 disk by now, so it is not deleted" in told(done)
+    await jobs.pools.storing.rename(jobs.uuid(), sr, "mine")
+    (check,) = (await jobs.clean_up(record)).blocked
+    assert "somebody has named it mine" in plain(check.fact)
+    assert (await jobs.row()).items == ()
+    assert jobs.folders() == [sr]
+
+
+def plug_of(jobs: LeftBench, sr: str) -> str:
+    """A plug of the storage, which the job has pulled."""
+    return str(next(plug["uuid"] for one in jobs.storage() if one["uuid"] == sr for plug in one["plugs"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from typing import Any
 
 import migration_facts as world
 import msgspec
@@ -21,12 +22,13 @@ from bot.domain.plan import Plan, Risk, Step
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.remains import LeftDisk, LeftNetwork, Lying, Remains
 from bot.domain.restores import Before, Came, Nic, Restored
+from bot.domain.storing import Defaults, SrNow
 from bot.domain.texts import Code, plain, say
 from bot.jobs import story
-from bot.operations import clean_up, leavings, trying
+from bot.operations import clean_up, clean_up_storage, leavings, trying
 from bot.operations.clean_up_left import decide_disks, decide_guests, disks_of, guest_of
 from bot.operations.health import leftovers, report
-from bot.operations.leavings import LeftDisks, LeftGuest
+from bot.operations.leavings import LeftDisks, LeftGuest, LeftStorage
 from bot.operations.restore_steps import IMPORT, READY, REMOVE, WATCH
 
 GUEST, DISK = "5ec6db31-0000-4000-8000-000000000001", "5ec6db31-0000-4000-8000-000000000002"
@@ -35,6 +37,8 @@ MARK, TRIED = "xenbot restore 0123456789abcdef", "xenbot storage 0123456789abcde
 TITLE = say("Remove what job {n} left", n=Code("41"))
 LEFT = LeftGuest("p-1", GUEST, (DISK,), (MARK,), MARK, (), template=True)
 DISKS = LeftDisks("p-1", "sr-nfs", TRIED, (DISK, OTHER))
+
+STORAGE = LeftStorage("p-1", "sr-9", TRIED, made=True)
 
 
 def there(**changes: object) -> Remains:
@@ -77,6 +81,11 @@ REHEARSED = LeftGuest("p-1", GUEST, (DISK,), ("web1 (rehearsal)",), MARK, (READ_
 RUNS = {"name": "web1 (rehearsal)", "template": False, "power_state": PowerState.RUNNING}
 
 
+def storage(left: LeftStorage = STORAGE, others: tuple[str, ...] = (), **changes: Any) -> Plan:
+    now = msgspec.structs.replace(SrNow("sr-9", TRIED, (), Defaults("sr-nfs", "", "")), **changes)
+    return clean_up_storage.decide(clean_up.NAME, TITLE, left, trial(), now, others)
+
+
 class Journal:
     """One job that went wrong."""
 
@@ -108,6 +117,8 @@ CARDS: dict[str, Callable[[], Message]] = {
     "clean-up-disks-some-in-use": lambda: proposed(
         decide_disks(clean_up.NAME, TITLE, DISKS, trial(users=("web1",)), "nfs-vhd")
     ),
+    "clean-up-storage-proposed": lambda: proposed(storage()),
+    "clean-up-storage-held-elsewhere": lambda: refused(storage(others=("production",))),
     "pool-check-left": found,
 }
 
@@ -235,3 +246,18 @@ def test_a_network_card_on_a_guest_that_was_left_without_one_is_somebodys() -> N
     stopped = there(**{**RUNS, "power_state": PowerState.HALTED}, nics=(Nic("0", "n-1"),))
     (check,) = guests(stopped, REHEARSED).blocked
     assert "somebody has given it a network card" in plain(check.fact)
+
+
+@pytest.mark.parametrize(
+    ("plan", "why"),
+    [
+        (storage(name="mine"), "somebody has named it mine"),
+        (storage(defaults=Defaults("sr-9", "", "")), "it is a default storage of the pool"),
+        (storage(msgspec.structs.replace(STORAGE, made=False)), "the job only attached it again"),
+        (storage(others=("production",)), "production holds it too"),
+    ],
+)
+def test_storage_that_may_be_somebodys_is_left_and_said_so(plan: Plan, why: str) -> None:
+    (check,) = plan.blocked
+    assert why in plain(check.fact)
+    assert plan.steps == ()

@@ -1,0 +1,107 @@
+"""Removing storage that a job of ours made and could not delete again: known by its UUID and by its mark, and empty.
+
+Storage that was only attached again holds what it held before: that is named, and a person lets go of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.domain.calls import Call, Flag, Ref, Text
+from bot.domain.plan import Check, LockKey, Plan, Risk, Step, Target
+from bot.domain.remains import Remains
+from bot.domain.storing import SrNow
+from bot.domain.texts import Code, Phrase, many, say
+from bot.operations.base import Look, Seen
+from bot.operations.checks.grading import already, blocked, fine
+from bot.operations.checks.target import supported
+from bot.operations.leavings import LeftStorage
+from bot.operations.ports import Facts
+from bot.operations.sr_add_steps import REMOVE
+
+_KEY: Final = "left"
+_TITLE: Final = "Left behind"
+
+
+async def plan(operation: str, title: Phrase, left: LeftStorage, facts: Facts) -> Plan:
+    """The plan for removing it. Raises as Facts.remains."""
+    now = await facts.storage.now(left.pool, left.sr)
+    holders, unsure = await facts.storage.holders((left.sr,))
+    others = tuple(one.pool_name for one in holders if one.pool != left.pool)
+    return decide(operation, title, left, await facts.remains(left.pool, "", ()), now, others, unsure)
+
+
+def decide(
+    operation: str,
+    title: Phrase,
+    left: LeftStorage,
+    at: Remains,
+    now: SrNow | None,
+    others: tuple[str, ...] = (),
+    unsure: tuple[str, ...] = (),
+) -> Plan:
+    """The plan that follows from the facts: the pool it is of, and the storage as it is. Never raises.
+
+    `others` are further pools that hold it, `unsure` those that could not be asked, by name.
+    """
+    check = _check(left, now, others, unsure)
+    # The work itself refuses storage that holds a disk which is not of the trial.
+    call = Call(REMOVE, (Ref("SR", left.sr), Text(left.mark), Flag(value=True)), own=True)
+    step = Step(REMOVE, say("Delete {sr}", sr=left.mark), call, lane=left.sr)
+    return Plan(
+        operation=operation,
+        pool=at.pool.uuid,
+        title=title,
+        refusal=say("Nothing is removed"),
+        targets=(Target("SR", left.sr, left.mark),),
+        placements=(),
+        checks=(supported(at.pool, at.hosts), check),
+        risk=Risk.LOW,
+        risk_reasons=(),
+        steps=(step,) if check == _well(left) else (),
+        locks=(LockKey("SR", left.sr, left.mark),),
+        after=(
+            say("Deleted for good: storage {sr}, {uuid}", sr=left.mark, uuid=Code(left.sr)),
+            say("Where anybody has put a disk there by then, nothing is deleted."),
+        ),
+        names={at.pool.uuid: at.pool.name, left.sr: left.mark},
+    )
+
+
+def _well(left: LeftStorage) -> Check:
+    return fine(_KEY, _TITLE, say("{sr} is called and used as the job left it", sr=left.mark))
+
+
+def _check(left: LeftStorage, now: SrNow | None, others: tuple[str, ...], unsure: tuple[str, ...]) -> Check:
+    if now is None:
+        return already(_KEY, _TITLE, say("{sr} is not there any more", sr=left.mark))
+    look = say("Look at it, and unplug it where nobody needs it.")
+    if now.name != left.mark:
+        return blocked(
+            _KEY, _TITLE, say("{sr} is left: somebody has named it {name}", sr=left.mark, name=now.name), look
+        )
+    if left.sr in {now.defaults.disks, now.defaults.suspend, now.defaults.crash}:
+        return blocked(_KEY, _TITLE, say("{sr} is left: it is a default storage of the pool", sr=left.mark), look)
+    if not left.made:
+        fact = say("{sr} is left: the job only attached it again, and what it holds is somebody's", sr=left.mark)
+        return blocked(_KEY, _TITLE, fact, say("Unplug it from each host, then forget it; never destroy it."))
+    if others:
+        # It lies on a server that other pools reach too.
+        return blocked(_KEY, _TITLE, say("{sr} is left: {pools} holds it too", sr=left.mark, pools=many(others)), look)
+    if unsure:
+        fact = say("{sr} may be held by another pool: {pools} could not be asked", sr=left.mark, pools=many(unsure))
+        return blocked(_KEY, _TITLE, fact, say("Ask again once every pool answers."))
+    return _well(left)
+
+
+def storage_of(step: Step, pool: str) -> LeftStorage:
+    """What a step was planned to remove."""
+    return LeftStorage(pool, step.call.uuids("SR")[0], step.call.texts[0], made=any(step.call.flags))
+
+
+async def look(of: Plan, step: Step, facts: Facts) -> Look:
+    """Whether it is gone."""
+    left = storage_of(step, of.pool)
+    if await facts.storage.now(of.pool, left.sr) is None:
+        return Look(Seen.DONE, say("{sr} is deleted", sr=left.mark), ())
+    return Look(Seen.NOT_DONE, say("{sr} is still there, {uuid}", sr=left.mark, uuid=Code(left.sr)), ())
