@@ -73,11 +73,8 @@ class Resolving:
         """Goes on with a job that was given up since a pool was silent, and that answers again."""
         note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(look.headline)})
         line = say("The pool answers again: the job goes on from where it stood.")
-        *others, last = steps
-        for one in others:
-            await self.store.save_step(one)
         told = partial(self._goes_on, line)
-        await self.store.move(record.number, JobEvent.TAKE_BACK, note, told, expect=record.state, step=last)
+        await self.store.move(record.number, JobEvent.TAKE_BACK, note, told, expect=record.state, others=steps)
         self.engine.take_up(record.number)
         return brief(line, look.headline, *look.evidence)
 
@@ -121,14 +118,15 @@ class Resolving:
             lost = say("If it is lost for good, {close} closes the job without it.", close=close)
             later = say("Once it answers, look again: the job goes on from where it stood.")
             return brief(known.headline, silent, *known.evidence, later, *((lost,) if harmless else ()))
-        for one in record.steps:
-            if one.state is StepState.UNCLEAR:
-                said = (plain(one.said),) if one.said is not None else one.error
-                await self.store.save_step(msgspec.structs.replace(one, state=StepState.FAILED, error=said))
+        unclear = [one for one in record.steps if one.state is StepState.UNCLEAR]
+        failed = [msgspec.structs.replace(one, state=StepState.FAILED, error=_said(one)) for one in unclear]
         line = say("{who} closed it while {pool} did not answer: nobody looked there.", who=Who(person.id), pool=name)
         note = Note(Tag.JOB_RESOLVED, person.team, person.id, {"seen": plain(known.headline), "silent": name})
         now = {"outcome": known.headline, "evidence": (line, *known.evidence), "finished_at": self.store.clock()}
-        await self.store.move(record.number, JobEvent.FAIL, note, self._ended, expect=record.state, changes=now)
+        # All of it or nothing: another admin may have let the job go on meanwhile.
+        await self.store.move(
+            record.number, JobEvent.FAIL, note, self._ended, expect=record.state, changes=now, others=failed
+        )
         return brief(say("Job {n} is closed: {what}", n=record.number, what=known.headline), line, *known.evidence)
 
     async def _look(self, record: JobRecord, index: int) -> Look:
@@ -146,3 +144,7 @@ class Resolving:
     def _ended(self, record: JobRecord) -> list[Outgoing]:
         operation = self.engine.operations[record.operation]
         return [Outgoing("card", story.card(record, operation)), story.ending_reply(record)]
+
+
+def _said(step: StepRecord) -> tuple[str, ...]:
+    return (plain(step.said),) if step.said is not None else step.error

@@ -94,16 +94,20 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts, Abs
         changes: dict[str, Any] | None = None,
         click: int | None = None,
         step: StepRecord | None = None,
+        others: Sequence[StepRecord] = (),
         limit: int = 0,
     ) -> JobRecord:
-        """Moves a job along its table. Raises IllegalTransition when it has left `expect`, Held when locked out."""
+        """Moves a job along its table, with a step of it, and others, as they are from then on.
+
+        Raises IllegalTransition when it has left `expect`, Held when locked out.
+        """
 
         def work(db: sqlite_utils.Database) -> JobRecord:
             state = follow(expect, event)
             if event is JobEvent.START:
                 locks.may_start(db, number, rows.job(db, number).plan.locks, limit)
-            if step is not None:
-                rows.save_step(db, step)
+            for one in (*others, *((step,) if step is not None else ())):
+                rows.save_step(db, one)
             columns = {"state": state.value, "updated_at": self.clock(), **dict(rows.changed_columns(changes or {}))}
             assignments = ", ".join(f"{name} = ?" for name in columns)
             changed = db.execute(

@@ -45,6 +45,9 @@ class Moving(World):
         self.silent_once_imported = False
         self.urgent = True
         self.silent_in_the_end = False
+        # Set while nobody who asks what is true without the other pool has to wait for the answer.
+        self.parts = asyncio.Event()
+        self.parts.set()
         # What clearing away writes down before its pool falls silent.
         self.notes = ""
 
@@ -250,6 +253,7 @@ class Moving(World):
         return Look(Seen.HARMED, say("v1 is down"), ())
 
     async def parted(self, job: JobRecord, _facts: object) -> Look:
+        await self.parts.wait()
         self._ask(HERE)
         may_run = any(one.kind == "start-copy" and one.attempts for one in job.steps)
         may_run = may_run and not any(one.kind == "stop-copy" and one.state is StepState.DONE for one in job.steps)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 from engine_bench import ADMIN, OPERATOR
@@ -13,7 +15,7 @@ from bot.domain.job import JobState
 from bot.domain.message import Message
 from bot.domain.record import StepState
 from bot.domain.texts import plain
-from bot.errors import Refused
+from bot.errors import IllegalTransition, Refused
 
 
 @pytest.fixture
@@ -115,6 +117,32 @@ async def test_what_is_left_in_the_other_pool_is_taken_back_when_a_person_looks_
     await moves.control.resolve(number, await world.person("T", ADMIN), "")
     record = await moves.ended(number, "FAILED", "CANCELLED", "PARTIAL", "SUCCEEDED")
     assert record.state in {JobState.FAILED, JobState.CANCELLED}, told(record)
+    as_before(world)
+
+
+async def test_of_two_admins_who_resolve_at_once_the_later_one_changes_nothing_of_the_job(
+    moves: MoveBench, world: Moving
+) -> None:
+    number = await silent_in_the_import(moves, world)
+    await moves.ended(number, "NEEDS_ATTENTION")
+    admin = await world.person("T", ADMIN)
+    world.parts.clear()
+    late = asyncio.create_task(moves.control.resolve(number, admin, "not-done"))
+
+    async def waits() -> bool:
+        return bool(world.parts._waiters)  # type: ignore[attr-defined]  # nothing else shows that somebody waits
+
+    await moves.until(waits)
+    world.silence.clear()
+    await moves.control.resolve(number, admin, "")
+    record = await moves.ended(number, "FAILED", "CANCELLED", "PARTIAL", "SUCCEEDED")
+    world.parts.set()
+    with pytest.raises((Refused, IllegalTransition)):
+        await late
+    now = await moves.store.job(number)
+    assert [(one.state, one.error, one.said) for one in now.steps] == [
+        (one.state, one.error, one.said) for one in record.steps
+    ]
     as_before(world)
 
 
