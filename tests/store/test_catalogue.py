@@ -13,6 +13,7 @@ from job_records import job_of
 
 from bot.domain.audit import Tag, Wanted
 from bot.domain.catalogue import Backup, BackupState, Proof, Shown, Verification
+from bot.domain.record import StepState
 from bot.errors import NotFound
 from bot.operations import verify
 from bot.store import Note, Store
@@ -136,6 +137,17 @@ async def test_of_each_thing_the_newest_job_that_made_it_is_found_at_once(store:
         await store.save_step(msgspec.structs.replace(step, made=made))
     found = await store.makers(["vm-a", "vm-b", "vm", "a"])
     assert {uuid: one.number for uuid, one in found.items()} == {"vm-a": first, "vm-b": second}
+
+
+async def test_jobs_with_a_step_that_did_not_go_well_are_found_by_its_kind_the_newest_first(store: Store) -> None:
+    first, second, third = [await a_job(store, target) for target in ("one", "two", "three")]
+    for number, state in ((first, StepState.FAILED), (second, StepState.DONE), (third, StepState.UNCLEAR)):
+        step = (await store.job(number)).steps[0]
+        await store.save_step(msgspec.structs.replace(step, state=state))
+    kind = (await store.job(first)).steps[0].kind
+    assert [one.number for one in await store.gone_wrong({kind, "another"})] == [third, first]
+    assert [one.number for one in await store.gone_wrong({kind}, limit=1)] == [third]
+    assert await store.gone_wrong({"another"}) == []
 
 
 async def test_people_read_the_catalogue_with_any_sqlite_tool(store: Store) -> None:

@@ -161,6 +161,7 @@ async def test_what_is_looked_for_every_second_is_found_without_reading_every_pl
     def steps(db: sqlite_utils.Database) -> dict[str, str]:
         traced(db, "jobs_offering_back", lambda: rows.still_offering_back(db, 1.0, ["migrate"]))
         traced(db, "jobs_by_target", lambda: rows.jobs(db, target="vm-1"))
+        traced(db, "steps_that_went_wrong", lambda: rows.gone_wrong(db, {"restore.remove", "storage.sweep"}, 200))
         traced(db, "jobs_by_end", lambda: rows.homes(db, of))  # type: ignore[arg-type]  # all it asks of a job
         return {
             index: " ".join(row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())

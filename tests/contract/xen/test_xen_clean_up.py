@@ -234,6 +234,24 @@ async def test_an_import_that_failed_and_was_cleared_away_left_nothing_and_offer
         await jobs.clean_up(record)
 
 
+async def test_a_network_that_came_with_a_guest_goes_though_somebody_has_removed_the_guest(jobs: LeftBench) -> None:
+    record = await jobs.half_restored()
+    guest = jobs.ref("VM", record.made["guest"])
+    disk = disk_of(jobs, guest)
+    mark = f"xenbot restore {record.nonce}"
+    unused, used = [jobs.database.create("network", name_label=mark) for _ in range(2)]
+    jobs.database.create("VIF", VM=other(jobs), network=used, device="6", MAC="02:00:00:00:00:79")
+    await jobs.calls("VDI.destroy", disk)
+    await jobs.calls("VM.destroy", guest)
+    assert f"job {record.number} left the network" in await jobs.told()
+    plan = await jobs.clean_up(record)
+    assert jobs.database.get("network", unused, "uuid") in says(plan)
+    assert jobs.database.get("network", used, "uuid") not in says(plan)
+    done = await jobs.done(plan)
+    assert done.state is JobState.SUCCEEDED, told(done)
+    assert (jobs.database.has("network", unused), jobs.database.has("network", used)) == (False, True)
+
+
 async def test_what_went_well_or_is_still_being_done_is_no_leftover(lab: Datacentre, jobs: LeftBench) -> None:
     archived = await jobs.backed_up()
     well = await jobs.restored(archived)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, cast
 
 import migration_facts as world
 import msgspec
 import pytest
 from health_world import healthy
 from migration_facts import GIB, READ_AT, host
+from test_after_a_move import failed_move
 from test_golden_cards import GOLDEN, job
 from test_golden_cards import read as shown
 
@@ -19,16 +20,19 @@ from bot.domain.inventory import PowerState
 from bot.domain.job import JobState
 from bot.domain.message import Message
 from bot.domain.plan import Plan, Risk, Step
+from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord, StepRecord, StepState
 from bot.domain.remains import LeftDisk, LeftNetwork, Lying, Remains
 from bot.domain.restores import Before, Came, Nic, Restored
 from bot.domain.storing import Defaults, SrNow
 from bot.domain.texts import Code, plain, say
+from bot.errors import Refused
 from bot.jobs import story
 from bot.operations import clean_up, clean_up_storage, leavings, trying
 from bot.operations.clean_up_left import decide_disks, decide_guests, disks_of, guest_of
 from bot.operations.health import leftovers, report
 from bot.operations.leavings import LeftDisks, LeftGuest, LeftStorage
+from bot.operations.ports import Facts
 from bot.operations.restore_steps import IMPORT, READY, REMOVE, WATCH
 
 GUEST, DISK = "5ec6db31-0000-4000-8000-000000000001", "5ec6db31-0000-4000-8000-000000000002"
@@ -89,6 +93,9 @@ def storage(left: LeftStorage = STORAGE, others: tuple[str, ...] = (), **changes
 class Journal:
     """One job that went wrong."""
 
+    def __init__(self, job: JobRecord) -> None:
+        self.job = job
+
     async def jobs(self, *, limit: int = 20, open_only: bool = False, target: str = "") -> list[JobRecord]:
         return []
 
@@ -96,14 +103,15 @@ class Journal:
         return {}
 
     async def gone_wrong(self, kinds: Collection[str], *, limit: int = 200) -> list[JobRecord]:
-        return [msgspec.structs.replace(restored(), number=41, finished_at=READ_AT - 3600.0)]
+        return [self.job]
 
 
 def found() -> Message:
     """A pool with a guest that a restore left, and another of the same name that it did not make."""
     name = f"xenbot restore {restored().nonce}"
     facts = healthy(lying=(Lying("VM", GUEST, name, 8 * GIB), Lying("VM", OTHER, name, 8 * GIB)))
-    row = asyncio.run(leftovers.look(facts, Journal()))
+    left = msgspec.structs.replace(restored(), number=41, finished_at=READ_AT - 3600.0)
+    row = asyncio.run(leftovers.look(facts, Journal(left)))
     return report.message(facts, report.rows(facts, row), whole=False)
 
 
@@ -240,6 +248,19 @@ def test_a_plan_read_again_from_its_steps_names_the_same(left: LeftGuest) -> Non
     assert guest_of(step, "p-1") == left
     (step,) = decide_disks(clean_up.NAME, TITLE, DISKS, trial(), "nfs-vhd").steps
     assert disks_of(step, "p-1") == DISKS
+
+
+async def test_the_copy_of_a_move_goes_by_rolling_the_move_back() -> None:
+    move = failed_move(JobState.FAILED, StepState.FAILED)
+    (left,) = leavings.guests(move)
+    facts = healthy(
+        pool=msgspec.structs.replace(world.POOL, uuid=left.pool), lying=(Lying("VM", left.uuid, left.names[0]),)
+    )
+    (item,) = (await leftovers.look(facts, Journal(move))).items
+    assert item.button is not None
+    assert item.button.target == f"roll-back {move.plan.targets[0].uuid}"
+    with pytest.raises(Refused, match="is the copy of a guest"):
+        await clean_up.plan(move, cast("Facts", None), ApprovalSettings())
 
 
 def test_a_network_card_on_a_guest_that_was_left_without_one_is_somebodys() -> None:
