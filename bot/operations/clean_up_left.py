@@ -202,6 +202,9 @@ async def look_at_guest(of: Plan, step: Step, facts: Facts) -> Look:
     if now.disks:
         kept = many([Code(one.uuid) for one in now.disks])
         return Look(Seen.NOT_DONE, say("{name} is gone, and not its disks: {disks}", name=name, disks=kept), ())
+    networks = many([Code(one.uuid) for one in now.networks if not one.used])
+    if networks.items:
+        return Look(Seen.NOT_DONE, say("{name} is gone, and not its network: {it}", name=name, it=networks), ())
     return Look(Seen.DONE, say("{name} is removed, with its disks", name=name), ())
 
 
@@ -223,7 +226,8 @@ def decide_disks(operation: str, title: Phrase, left: LeftDisks, now: Remains, s
         checks=(supported(now.pool, now.hosts), *_disk_checks(left, now, claimed, named)),
         risk=Risk.LOW,
         risk_reasons=(),
-        steps=(_disks_step(left, [one.uuid for one in free], named),) if free else (),
+        # Also those that are gone by now: one that was broken off goes on with the very same step.
+        steps=(_disks_step(left, [one for one in left.disks if one not in claimed], named),) if free else (),
         locks=(LockKey("SR", left.sr, named),),
         after=(
             *([say("Removed for good: {disks}", disks=many([_sized(one) for one in free]))] if free else []),
@@ -261,8 +265,8 @@ def _disk_checks(left: LeftDisks, now: Remains, claimed: dict[str, Phrase], sr: 
 
 def _disks_step(left: LeftDisks, those: Sequence[str], sr: str) -> Step:
     args: tuple[Argument, ...] = (Ref("SR", left.sr), *(Ref("VDI", one) for one in those), Text(left.mark))
-    n = counted(len(those), "disk", "disks")
-    return Step(DISKS, say("Remove {n} from {sr}", n=n, sr=sr), Call(DISKS, args, own=True), lane=left.sr)
+    title = say("Remove the disks that {sr} was tried with", sr=sr)
+    return Step(DISKS, title, Call(DISKS, args, own=True), lane=left.sr)
 
 
 def disks_of(step: Step, pool: str) -> LeftDisks:
@@ -278,5 +282,4 @@ async def look_at_disks(of: Plan, step: Step, facts: Facts) -> Look:
     if now.disks:
         still = many([Code(one.uuid) for one in now.disks])
         return Look(Seen.NOT_DONE, say("still on {sr}: {disks}", sr=sr, disks=still), ())
-    n = counted(len(left.disks), "disk is", "disks are")
-    return Look(Seen.DONE, say("{n} removed from {sr}", n=n, sr=sr), ())
+    return Look(Seen.DONE, say("The disks that {sr} was tried with are removed", sr=sr), ())

@@ -71,6 +71,9 @@ async def _disk(live: LivePool, uuid: str, own: set[str]) -> LeftDisk | None:
     with IfThere():
         ref = await live.sessions.read("VDI.get_by_uuid", uuid)
         disk: _Disk = convert(_Disk, await live.sessions.read("VDI.get_record", ref))
+        if await live.sessions.read("SR.get_content_type", disk.sr) == "iso":
+            # An import gives a guest the image that is there, and makes none: it is nobody's leftover.
+            return None
         return LeftDisk(
             uuid=disk.uuid,
             name=disk.name_label,

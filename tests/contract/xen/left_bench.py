@@ -149,6 +149,23 @@ async def _no_tags() -> frozenset[str]:
     return frozenset()
 
 
+def says(plan: Plan) -> str:
+    return " ".join(plain(line) for line in (*plan.after, *(check.fact for check in plan.checks)))
+
+
+def sr_of(jobs: LeftBench) -> str:
+    return next(ref for ref, one in jobs.database.items("SR") if one["name_label"] == "nfs-vhd")
+
+
+def other(jobs: LeftBench) -> str:
+    return next(ref for ref, one in jobs.database.items("VM") if one["name_label"] == "centos54")
+
+
+def disk_of(jobs: LeftBench, guest: str) -> str:
+    vbds = [jobs.database.record("VBD", one) for one in jobs.database.get("VM", guest, "VBDs")]
+    return str(next(one["VDI"] for one in vbds if one["type"] == "Disk"))
+
+
 @asynccontextmanager
 async def bench(lab: Datacentre, path: Path) -> AsyncIterator[LeftBench]:
     made = LeftBench(lab, path)

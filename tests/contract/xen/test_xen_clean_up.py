@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from left_bench import LeftBench, bench
+from left_bench import LeftBench, bench, disk_of, other, says, sr_of
 from storage_bench import told
 from xen_lab import arm, settled
 
 from bot.domain.job import JobState
 from bot.domain.plan import Grade, Plan
-from bot.domain.record import JobRecord
 from bot.domain.texts import plain
 from bot.errors import Refused
 from bot.lab.xapi import Datacentre
@@ -27,10 +26,6 @@ from bot.operations.work import Errand
 async def jobs(lab: Datacentre, tmp_path: Path) -> AsyncIterator[LeftBench]:
     async with bench(lab, tmp_path) as made:
         yield made
-
-
-def says(plan: Plan) -> str:
-    return " ".join(plain(line) for line in (*plan.after, *(check.fact for check in plan.checks)))
 
 
 async def test_a_half_restored_guest_is_found_with_its_age_and_size_and_goes_with_its_disks(jobs: LeftBench) -> None:
@@ -91,19 +86,6 @@ def as_deleted_without_its_disk(jobs: LeftBench, guest: str) -> None:
     for vbd in jobs.database.get("VM", guest, "VBDs"):
         jobs.database.delete("VBD", vbd)
     jobs.database.delete("VM", guest)
-
-
-def sr_of(jobs: LeftBench) -> str:
-    return next(ref for ref, one in jobs.database.items("SR") if one["name_label"] == "nfs-vhd")
-
-
-def other(jobs: LeftBench) -> str:
-    return next(ref for ref, one in jobs.database.items("VM") if one["name_label"] == "centos54")
-
-
-def disk_of(jobs: LeftBench, guest: str) -> str:
-    vbds = [jobs.database.record("VBD", one) for one in jobs.database.get("VM", guest, "VBDs")]
-    return str(next(one["VDI"] for one in vbds if one["type"] == "Disk"))
 
 
 CLAIMS = {
@@ -190,6 +172,18 @@ async def test_a_clean_up_that_is_killed_goes_on_and_removes_no_more_than_it_was
     assert (done.state, jobs.everything()) == (JobState.SUCCEEDED, before), told(done)
 
 
+async def test_an_image_that_a_guest_came_with_stays_in_its_library(jobs: LeftBench) -> None:
+    archived = await jobs.backed_up()
+    record = await jobs.half_restored(archived)
+    disk = jobs.ref("VDI", record.made["disk 0"])
+    library = jobs.database.create("SR", name_label="images", content_type="iso", type="nfs")
+    jobs.database.set("VDI", disk, SR=library)
+    done = await jobs.done(await jobs.clean_up(record))
+    assert done.state is JobState.SUCCEEDED, told(done)
+    assert jobs.database.has("VDI", disk)
+    assert record.made["guest"] not in jobs.everything()["VM"]
+
+
 async def test_a_rehearsal_that_could_not_stop_its_guest_is_to_be_stopped_first_and_then_goes(jobs: LeftBench) -> None:
     archived = await jobs.backed_up()
     before = jobs.everything()
@@ -266,57 +260,3 @@ async def test_what_went_well_or_is_still_being_done_is_no_leftover(lab: Datacen
         await jobs.clean_up(await jobs.store.job(well.number + 1))
     await lab.do({"do": "release", "name": held})
     await going
-
-
-async def test_the_disks_that_a_storage_was_tried_with_go_but_for_one_that_somebody_uses(jobs: LeftBench) -> None:
-    before = jobs.everything()
-    record = await jobs.stuck(jobs.tried(), "Async.VDI.destroy")
-    row = await jobs.row()
-    (item,) = row.items
-    assert f"job {record.number} left 4 disks that nfs-vhd was tried with, 32 MiB, " in plain(item.says)
-    disks = {uuid for uuid in jobs.everything()["VDI"] if uuid not in before["VDI"]}
-    copied = await jobs.calls("VDI.get_uuid", await jobs.calls("VDI.clone", jobs.ref("VDI", min(disks)), {}))
-    used = next(one for one in sorted(disks) if not jobs.database.record("VDI", jobs.ref("VDI", one))["is_a_snapshot"])
-    vbd = jobs.database.create("VBD", VM=other(jobs), VDI=jobs.ref("VDI", used), type="Disk", userdevice="7")
-    plan = await jobs.clean_up(record)
-    assert set(plan.steps[0].call.uuids("VDI")) == disks - {used}
-    assert f"disk {used} is attached to centos54" in says(plan)
-    done = await jobs.done(plan)
-    assert done.state is JobState.SUCCEEDED, told(done)
-    assert jobs.everything()["VDI"] - before["VDI"] == {used, copied}
-    jobs.database.delete("VBD", vbd)
-    done = await jobs.done(await jobs.clean_up(record))
-    assert jobs.everything()["VDI"] - before["VDI"] == {copied}
-    assert f"job {record.number} did not note that it made it" in await jobs.told()
-
-
-async def test_storage_that_was_made_and_not_deleted_again_goes_unless_somebody_has_put_a_disk_there(
-    lab: Datacentre, jobs: LeftBench
-) -> None:
-    async def added() -> JobRecord:
-        await arm(lab, "SR.set_name_label", "fail", times="forever", error=["OPERATION_NOT_ALLOWED", "no"])
-        return await jobs.stuck(jobs.added(), "Async.SR.destroy")
-
-    record = await added()
-    assert f"job {record.number} left the storage xenbot storage {record.nonce}" in await jobs.told()
-    done = await jobs.done(await jobs.clean_up(record))
-    assert done.state is JobState.SUCCEEDED, told(done)
-    jobs.nothing_is_left()
-    assert (await jobs.row()).items == ()
-
-    record = await added()
-    sr = record.made["sr"]
-    await jobs.calls("PBD.plug", await jobs.calls("PBD.get_by_uuid", plug_of(jobs, sr)))
-    await jobs.pools.storing.make_disk(jobs.uuid(), sr, "nobody", "of somebody else", 1 << 20)
-    done = await jobs.done(await jobs.clean_up(record))
-    assert "It holds 1 disk by now, so it is not deleted" in told(done)
-    await jobs.pools.storing.rename(jobs.uuid(), sr, "mine")
-    (check,) = (await jobs.clean_up(record)).blocked
-    assert "somebody has named it mine" in plain(check.fact)
-    assert (await jobs.row()).items == ()
-    assert jobs.folders() == [sr]
-
-
-def plug_of(jobs: LeftBench, sr: str) -> str:
-    """A plug of the storage, which the job has pulled."""
-    return str(next(plug["uuid"] for one in jobs.storage() if one["uuid"] == sr for plug in one["plugs"]))

@@ -1,0 +1,89 @@
+"""What trials and additions of storage leave when they really fail: removed by what was noted, not where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from left_bench import LeftBench, bench, other, says
+from storage_bench import told
+from xen_lab import arm, settled
+
+from bot.domain.job import JobState
+from bot.domain.record import JobRecord
+from bot.domain.texts import plain
+from bot.lab.xapi import Datacentre
+
+
+@pytest.fixture
+async def jobs(lab: Datacentre, tmp_path: Path) -> AsyncIterator[LeftBench]:
+    async with bench(lab, tmp_path) as made:
+        yield made
+
+
+async def test_a_removal_of_trial_disks_that_is_killed_goes_on(lab: Datacentre, jobs: LeftBench) -> None:
+    before = jobs.everything()
+    record = await jobs.stuck(jobs.tried(), "Async.VDI.destroy")
+    await arm(lab, "Async.VDI.destroy", "hold", "before")
+    number = await jobs.asked(await jobs.clean_up(record))
+    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
+    await jobs.crash()
+    await lab.do({"do": "clear_faults"})
+    await jobs.open()
+    done = await jobs.ended(number)
+    assert (done.state, jobs.everything()) == (JobState.SUCCEEDED, before), told(done)
+
+
+async def test_the_disks_that_a_storage_was_tried_with_go_but_for_one_that_somebody_uses(jobs: LeftBench) -> None:
+    before = jobs.everything()
+    record = await jobs.stuck(jobs.tried(), "Async.VDI.destroy")
+    row = await jobs.row()
+    (item,) = row.items
+    assert f"job {record.number} left 4 disks that nfs-vhd was tried with, 32 MiB, " in plain(item.says)
+    disks = {uuid for uuid in jobs.everything()["VDI"] if uuid not in before["VDI"]}
+    copied = await jobs.calls("VDI.get_uuid", await jobs.calls("VDI.clone", jobs.ref("VDI", min(disks)), {}))
+    used = next(one for one in sorted(disks) if not jobs.database.record("VDI", jobs.ref("VDI", one))["is_a_snapshot"])
+    vbd = jobs.database.create("VBD", VM=other(jobs), VDI=jobs.ref("VDI", used), type="Disk", userdevice="7")
+    plan = await jobs.clean_up(record)
+    assert set(plan.steps[0].call.uuids("VDI")) == disks - {used}
+    assert f"disk {used} is attached to centos54" in says(plan)
+    done = await jobs.done(plan)
+    assert done.state is JobState.SUCCEEDED, told(done)
+    assert jobs.everything()["VDI"] - before["VDI"] == {used, copied}
+    jobs.database.delete("VBD", vbd)
+    done = await jobs.done(await jobs.clean_up(record))
+    assert jobs.everything()["VDI"] - before["VDI"] == {copied}
+    assert f"job {record.number} did not note that it made it" in await jobs.told()
+
+
+async def test_storage_that_was_made_and_not_deleted_again_goes_unless_somebody_has_put_a_disk_there(
+    lab: Datacentre, jobs: LeftBench
+) -> None:
+    async def added() -> JobRecord:
+        await arm(lab, "SR.set_name_label", "fail", times="forever", error=["OPERATION_NOT_ALLOWED", "no"])
+        return await jobs.stuck(jobs.added(), "Async.SR.destroy")
+
+    record = await added()
+    assert f"job {record.number} left the storage xenbot storage {record.nonce}" in await jobs.told()
+    done = await jobs.done(await jobs.clean_up(record))
+    assert done.state is JobState.SUCCEEDED, told(done)
+    jobs.nothing_is_left()
+    assert (await jobs.row()).items == ()
+
+    record = await added()
+    sr = record.made["sr"]
+    await jobs.calls("PBD.plug", await jobs.calls("PBD.get_by_uuid", plug_of(jobs, sr)))
+    await jobs.pools.storing.make_disk(jobs.uuid(), sr, "nobody", "of somebody else", 1 << 20)
+    done = await jobs.done(await jobs.clean_up(record))
+    assert "It holds 1 disk by now, so it is not deleted" in told(done)
+    await jobs.pools.storing.rename(jobs.uuid(), sr, "mine")
+    (check,) = (await jobs.clean_up(record)).blocked
+    assert "somebody has named it mine" in plain(check.fact)
+    assert (await jobs.row()).items == ()
+    assert jobs.folders() == [sr]
+
+
+def plug_of(jobs: LeftBench, sr: str) -> str:
+    """A plug of the storage, which the job has pulled."""
+    return str(next(plug["uuid"] for one in jobs.storage() if one["uuid"] == sr for plug in one["plugs"]))
