@@ -29,7 +29,6 @@ from bot.operations.checks.guest import foreign_work
 from bot.operations.checks.target import supported
 from bot.operations.ports import Facts
 from bot.operations.risk import assess_power
-from bot.operations.sr_add_steps import REMOVE
 
 NAME = "clean-up"
 
@@ -179,9 +178,10 @@ async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _home
     disks = [clean_up_left.disks_of(step, earlier.pool) for step in earlier.steps if step.kind == clean_up_left.DISKS]
     if disks:
         return await clean_up_left.plan_disks(NAME, earlier.title, disks[0], facts)
-    storage = [clean_up_storage.storage_of(step, earlier.pool) for step in earlier.steps if step.kind == REMOVE]
+    storage = [step for step in earlier.steps if step.kind == clean_up_storage.STORAGE]
     if storage:
-        return await clean_up_storage.plan(NAME, earlier.title, storage[0], facts)
+        left = clean_up_storage.storage_of(storage[0], earlier.pool)
+        return await clean_up_storage.plan(NAME, earlier.title, left, facts)
     return await _planned(earlier.title, _planned_for(earlier), facts, approval)
 
 
@@ -189,7 +189,7 @@ async def _look(of: Plan, step: Step, facts: Facts) -> Look:
     own = {
         clean_up_left.GUEST: clean_up_left.look_at_guest,
         clean_up_left.DISKS: clean_up_left.look_at_disks,
-        REMOVE: clean_up_storage.look,
+        clean_up_storage.STORAGE: clean_up_storage.look,
     }
     return await own.get(step.kind, look)(of, step, facts)
 

@@ -1,5 +1,7 @@
 """Removing storage that a job of ours made and could not delete again: known by its UUID and by its mark, and empty.
 
+Of the disks in it only those go that were written down when it was tried. Any other keeps it, however it is called: a
+copy of such a disk has its name.
 Storage that was only attached again holds what it held before: that is named, and a person lets go of it.
 """
 
@@ -15,10 +17,12 @@ from bot.domain.texts import Code, Phrase, many, say
 from bot.operations.base import Look, Seen
 from bot.operations.checks.grading import already, blocked, fine
 from bot.operations.checks.target import supported
-from bot.operations.leavings import LeftStorage
+from bot.operations.clean_up_left import claims_on_disks
+from bot.operations.leavings import LeftDisks, LeftStorage
 from bot.operations.ports import Facts
-from bot.operations.sr_add_steps import REMOVE
 
+#: The worker.
+STORAGE: Final = "clean-up.storage"
 _KEY: Final = "left"
 _TITLE: Final = "Left behind"
 
@@ -28,7 +32,7 @@ async def plan(operation: str, title: Phrase, left: LeftStorage, facts: Facts) -
     now = await facts.storage.now(left.pool, left.sr)
     holders, unsure = await facts.storage.holders((left.sr,))
     others = tuple(one.pool_name for one in holders if one.pool != left.pool)
-    return decide(operation, title, left, await facts.remains(left.pool, "", ()), now, others, unsure)
+    return decide(operation, title, left, await facts.remains(left.pool, "", left.disks), now, others, unsure)
 
 
 def decide(
@@ -44,10 +48,11 @@ def decide(
 
     `others` are further pools that hold it, `unsure` those that could not be asked, by name.
     """
-    check = _check(left, now, others, unsure)
+    check = _check(left, at, now, others, unsure)
     # The work itself refuses storage that holds a disk which is not of the trial.
-    call = Call(REMOVE, (Ref("SR", left.sr), Text(left.mark), Flag(value=True)), own=True)
-    step = Step(REMOVE, say("Delete {sr}", sr=left.mark), call, lane=left.sr)
+    disks = (Ref("VDI", one) for one in left.disks)
+    call = Call(STORAGE, (Ref("SR", left.sr), *disks, Text(left.mark), Flag(value=True)), own=True)
+    step = Step(STORAGE, say("Delete {sr}", sr=left.mark), call, lane=left.sr)
     return Plan(
         operation=operation,
         pool=at.pool.uuid,
@@ -72,7 +77,15 @@ def _well(left: LeftStorage) -> Check:
     return fine(_KEY, _TITLE, say("{sr} is called and used as the job left it", sr=left.mark))
 
 
-def _check(left: LeftStorage, now: SrNow | None, others: tuple[str, ...], unsure: tuple[str, ...]) -> Check:
+def claims(left: LeftStorage, at: Remains) -> tuple[Phrase, ...]:
+    """What shows that somebody may have taken a disk of the trial into use since."""
+    its = LeftDisks(left.pool, left.sr, left.mark, left.disks)
+    return tuple(claims_on_disks(its, [one for one in at.disks if one.uuid in left.disks]).values())
+
+
+def _check(
+    left: LeftStorage, at: Remains, now: SrNow | None, others: tuple[str, ...], unsure: tuple[str, ...]
+) -> Check:
     if now is None:
         return already(_KEY, _TITLE, say("{sr} is not there any more", sr=left.mark))
     look = say("Look at it, and unplug it where nobody needs it.")
@@ -91,12 +104,16 @@ def _check(left: LeftStorage, now: SrNow | None, others: tuple[str, ...], unsure
     if unsure:
         fact = say("{sr} may be held by another pool: {pools} could not be asked", sr=left.mark, pools=many(unsure))
         return blocked(_KEY, _TITLE, fact, say("Ask again once every pool answers."))
+    claimed = claims(left, at)
+    if claimed:
+        return blocked(_KEY, _TITLE, say("{sr} is left: {why}", sr=left.mark, why=many(claimed)), look)
     return _well(left)
 
 
 def storage_of(step: Step, pool: str) -> LeftStorage:
     """What a step was planned to remove."""
-    return LeftStorage(pool, step.call.uuids("SR")[0], step.call.texts[0], made=any(step.call.flags))
+    (sr,), disks = step.call.uuids("SR"), step.call.uuids("VDI")
+    return LeftStorage(pool, sr, step.call.texts[0], made=any(step.call.flags), disks=disks)
 
 
 async def look(of: Plan, step: Step, facts: Facts) -> Look:

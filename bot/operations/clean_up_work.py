@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.texts import many, plain
 from bot.errors import Refused
+from bot.operations import clean_up_storage
 from bot.operations.clean_up_left import DISKS, GUEST, claims, claims_on_disks, disks_of, guest_of
 from bot.operations.ports import Facts
 from bot.operations.storage_ports import Storing
@@ -12,7 +13,7 @@ from bot.operations.work import Errand, Worker
 
 
 class CleanUpWork:
-    """The workers of a clean-up. Both may be begun again: what is gone by then is gone."""
+    """The workers of a clean-up. All may be begun again: what is gone by then is gone."""
 
     def __init__(self, facts: Facts, restoring: Restoring, storing: Storing) -> None:
         self._facts = facts
@@ -24,6 +25,7 @@ class CleanUpWork:
         return {
             GUEST: Worker(self._guest, again=True, tasked=False),
             DISKS: Worker(self._disks, again=True, tasked=False),
+            clean_up_storage.STORAGE: Worker(self._storage, again=True, tasked=False),
         }
 
     async def _guest(self, errand: Errand) -> None:
@@ -46,3 +48,15 @@ class CleanUpWork:
         if claimed:
             why = plain(many(list(claimed.values())))
             raise Refused(f"Not all are removed: {why}.", "Remove them yourself if nobody needs them.")
+
+    async def _storage(self, errand: Errand) -> None:
+        left = clean_up_storage.storage_of(errand.step, errand.pool)
+        why = clean_up_storage.claims(left, await self._facts.remains(errand.pool, "", left.disks))
+        if why:
+            raise Refused(f"It is left as it is: {plain(many(why))}.", "Remove it yourself if nobody needs it.")
+        names = frozenset({left.mark})
+        await self._storing.remove_disks(errand.pool, left.sr, left.mark, only=frozenset(left.disks))
+        # Both refuse storage in which a disk is left, or that somebody has named otherwise.
+        await self._storing.freed(errand.pool, left.sr, names)
+        await self._storing.detach(errand.pool, left.sr)
+        await self._storing.destroy(errand.pool, left.sr, names)

@@ -60,13 +60,15 @@ class LeftDisks(msgspec.Struct, frozen=True):
 class LeftStorage(msgspec.Struct, frozen=True):
     """Storage (UUID) that a job added to a pool and did not take back, called `mark`.
 
-    `made` tells that the job made it, so that nothing of others lay in it; it only attached it again otherwise.
+    `made` tells that the job made it, so that nothing of others lay in it; it only attached it again otherwise. `disks`
+    (UUIDs) are those that it was tried with.
     """
 
     pool: str
     sr: str
     mark: str
     made: bool
+    disks: tuple[str, ...] = ()
 
 
 def guests(job: JobRecord) -> tuple[LeftGuest, ...]:
@@ -87,7 +89,8 @@ def storage(job: JobRecord) -> tuple[LeftStorage, ...]:
     if removed is None or filled is None or SR not in job.made:
         return ()
     made = any(filled.call.flags)
-    return (LeftStorage(job.pool_of(removed.index), job.made[SR], trying.mark_of(filled), made=made),)
+    pool, mark = job.pool_of(removed.index), trying.mark_of(filled)
+    return (LeftStorage(pool, job.made[SR], mark, made=made, disks=_tried_with(job)),)
 
 
 def is_rolled_back(job: JobRecord) -> bool:
@@ -153,9 +156,13 @@ def _disks(job: JobRecord) -> Iterator[LeftDisks]:
     tried, swept = _step(job, trying.TRY), _step(job, trying.SWEEP)
     if tried is None or swept is None or swept.state is StepState.DONE:
         return
-    filled = job.step(swept.index)
-    wrote = [step for step in job.steps if step.kind in {trying.TRY, trying.SWEEP, REMOVE_STORAGE}]
-    known = sorted({uuid for step in wrote for uuid in trying.disks_noted(step.noted)})
+    filled, known = job.step(swept.index), _tried_with(job)
     if filled is not None and known:
         (sr,) = filled.call.uuids("SR")
-        yield LeftDisks(job.pool_of(swept.index), sr, trying.mark_of(filled), tuple(known))
+        yield LeftDisks(job.pool_of(swept.index), sr, trying.mark_of(filled), known)
+
+
+def _tried_with(job: JobRecord) -> tuple[str, ...]:
+    """The disks (UUIDs) that the job has written down when it made them, or was about to remove them."""
+    wrote = [step for step in job.steps if step.kind in {trying.TRY, trying.SWEEP, REMOVE_STORAGE}]
+    return tuple(sorted({uuid for step in wrote for uuid in trying.disks_noted(step.noted)}))

@@ -84,6 +84,25 @@ async def test_storage_that_was_made_and_not_deleted_again_goes_unless_somebody_
     assert jobs.folders() == [sr]
 
 
+async def test_a_copy_of_a_disk_of_the_trial_keeps_the_storage_though_it_bears_the_mark(jobs: LeftBench) -> None:
+    record = await jobs.stuck(jobs.added(), "SR.set_name_label", "Async.VDI.destroy")
+    (store,) = [one for one in jobs.storage() if one["uuid"] == record.made["sr"]]
+    disk = next(one for one in store["disks"] if not one["is_a_snapshot"])["uuid"]
+    copy = await jobs.calls("VDI.get_uuid", await jobs.calls("VDI.clone", jobs.ref("VDI", disk), {}))
+    # Somebody has put a disk of the trial into a guest that is off.
+    vbd = jobs.database.create("VBD", VM=other(jobs), VDI=jobs.ref("VDI", disk), type="Disk", userdevice="7")
+    (check,) = (await jobs.clean_up(record)).blocked
+    assert f"disk {disk} is attached to centos54" in plain(check.fact)
+    jobs.database.delete("VBD", vbd)
+    done = await jobs.done(await jobs.clean_up(record))
+    assert "It holds 1 disk by now, so it is not deleted" in told(done)
+    assert copy in jobs.everything()["VDI"]
+    await jobs.calls("VDI.destroy", jobs.ref("VDI", copy))
+    done = await jobs.done(await jobs.clean_up(record))
+    assert done.state is JobState.SUCCEEDED, told(done)
+    jobs.nothing_is_left()
+
+
 def plug_of(jobs: LeftBench, sr: str) -> str:
     """A plug of the storage, which the job has pulled."""
     return str(next(plug["uuid"] for one in jobs.storage() if one["uuid"] == sr for plug in one["plugs"]))
