@@ -153,8 +153,11 @@ def _starts(job: JobRecord, guest: str) -> tuple[float, ...]:
 
 
 def _disks(job: JobRecord) -> Iterator[LeftDisks]:
-    tried, swept = _step(job, trying.TRY), _step(job, trying.SWEEP)
+    tried, swept, deleted = (_step(job, kind) for kind in (trying.TRY, trying.SWEEP, REMOVE_STORAGE))
     if tried is None or swept is None or swept.state is StepState.DONE:
+        return
+    if deleted is not None and deleted.state is StepState.DONE:
+        # They went with their storage.
         return
     filled, known = job.step(swept.index), _tried_with(job)
     if filled is not None and known:

@@ -11,9 +11,11 @@ from storage_bench import told
 from xen_lab import arm, settled
 
 from bot.domain.job import JobState
-from bot.domain.record import JobRecord
+from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import plain
 from bot.lab.xapi import Datacentre
+from bot.operations import leavings
+from bot.operations.trying import SWEEP
 
 
 @pytest.fixture
@@ -101,6 +103,17 @@ async def test_a_copy_of_a_disk_of_the_trial_keeps_the_storage_though_it_bears_t
     done = await jobs.done(await jobs.clean_up(record))
     assert done.state is JobState.SUCCEEDED, told(done)
     jobs.nothing_is_left()
+
+
+async def test_disks_that_went_with_their_storage_in_the_end_are_no_leftover(lab: Datacentre, jobs: LeftBench) -> None:
+    refused = {"error": ["OPERATION_NOT_ALLOWED", "no"]}
+    await arm(lab, "SR.set_name_label", "fail", times="forever", **refused)
+    # The snapshots of both hosts, when the trial is swept; all of it goes when the storage is deleted again.
+    await arm(lab, "Async.VDI.destroy", "fail", times=2, **refused)
+    record = await jobs.added()
+    assert {step.kind: step.state for step in record.steps}[SWEEP] is StepState.FAILED, told(record)
+    jobs.nothing_is_left()
+    assert leavings.mends(record) == ()
 
 
 def plug_of(jobs: LeftBench, sr: str) -> str:
