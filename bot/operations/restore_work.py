@@ -184,8 +184,8 @@ class RestoreWork:
             before = await self._note_came(errand, before, found)
         for vm in found:
             if before is not None:
-                # One that brought snapshots along goes with them.
-                with contextlib.suppress(Refused):
+                # One that brought snapshots along goes with them, and one that cannot be marked goes all the same.
+                with contextlib.suppress(Refused, XapiFailure):
                     await self._restoring.mark(errand.pool, vm, _mark(errand), before)
             await self._restoring.discard(errand.pool, vm, _mark(errand))
         if before is not None:
