@@ -19,6 +19,7 @@ T = TypeVar("T")
 LABELS = frozenset({"Confirm", "Approve", "Deny", "Withdraw", "Cancel"})
 # Far longer than the minute for which the bot looks at what a failed migration left, on however busy a machine.
 PATIENCE_S = 180.0
+ASKED_AGAIN_S = 15.0
 
 
 def strings(value: Any) -> str:
@@ -110,6 +111,21 @@ class StoryLab:
             return None
 
         return await self.until(look, " + ".join(words), patience_s)
+
+    async def asks(self, text: str, *words: str, who: str = "operator", private: bool | None = None) -> dict[str, Any]:
+        """Asks until the answer holds all words: what a pool shows takes a moment to reach the bot.
+
+        Who asks again for what is proposed already is told so, and nothing comes of it.
+        """
+
+        async def look() -> dict[str, Any] | None:
+            await self.xen(text, who)
+            try:
+                return await self.sees(*words, who=who, private=private, patience_s=ASKED_AGAIN_S)
+            except AssertionError:
+                return None
+
+        return await self.until(look, f"{' + '.join(words)} in answer to {text}")
 
     def element(self, message: dict[str, Any], label: str) -> tuple[str, dict[str, Any]]:
         for block in message["blocks"]:

@@ -86,8 +86,7 @@ async def test_without_room_for_a_snapshot_a_running_guest_is_refused_and_cold_k
     lab: StoryLab,
 ) -> None:
     await filled(lab, "centos54")
-    await lab.xen("backup centos54")
-    refusal = await lab.sees("centos54 cannot be backed up", "0 B free", private=True)
+    refusal = await lab.asks("backup centos54", "centos54 cannot be backed up", "0 B free", private=True)
     await lab.press(refusal, "Plan: cold")
     await lab.press(await lab.sees("off for the whole export", "high risk", "Confirm", private=False), "Confirm")
     await lab.press(await lab.sees("Approval needed", "Approve", who="approver"), "Approve", who="approver")
@@ -101,8 +100,8 @@ async def test_without_room_for_a_snapshot_a_running_guest_is_refused_and_cold_k
 async def test_a_guest_that_was_kept_off_is_started_first_thing_after_the_bot_was_killed(lab: StoryLab) -> None:
     await filled(lab, "centos54")
     await arm(lab, "slow", after=SOME, mib_per_s=0.01)
-    await lab.xen("backup centos54 cold compress none")
-    await lab.press(await lab.sees("off for the whole export", "Confirm", private=False), "Confirm")
+    words = ("off for the whole export", "Confirm")
+    await lab.press(await lab.asks("backup centos54 cold compress none", *words, private=False), "Confirm")
     await lab.press(await lab.sees("Approval needed", "Approve", who="approver"), "Approve", who="approver")
     await streaming(lab)
     assert (await lab.guest("centos54"))["power_state"] == "Halted"

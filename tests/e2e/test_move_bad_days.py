@@ -30,8 +30,9 @@ async def asked(lab: StoryLab, name: str) -> None:
 
     await lab.until(listens, "a guest whose tools answer")
     uuid = (await lab.guest(name))["uuid"]
-    await lab.xen(f"move-by-backup {uuid} to xenserver2")
-    await approved(lab, "Move", "to xenserver2 by backup and restore")
+    words = ("Move", "to xenserver2 by backup and restore")
+    await lab.asks(f"move-by-backup {uuid} to xenserver2", *words, "must approve", "Confirm", private=False)
+    await approved(lab, *words)
 
 
 async def as_before(lab: StoryLab, name: str, here: Any, abroad: Any) -> None:

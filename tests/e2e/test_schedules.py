@@ -12,8 +12,8 @@ DAY = 86_400.0
 
 
 async def in_force(lab: StoryLab, words: str, *seen: str) -> None:
-    await lab.xen(words, who="admin")
-    await lab.press(await lab.sees("Back up", "daily at", *seen, "Confirm", who="admin"), "Confirm", who="admin")
+    card = await lab.asks(words, "Back up", "daily at", *seen, "Confirm", who="admin")
+    await lab.press(card, "Confirm", who="admin")
     await lab.press(await lab.sees("Approval needed", "it runs by itself"), "Approve", who="approver")
     await lab.sees("is in force", "Next run")
 

@@ -40,8 +40,7 @@ async def test_a_mount_that_is_refused_is_explained_mended_and_done(lab: StoryLa
         api.SR.forget(ref)
 
     # It lies there still, and no pool has it any more.
-    await lab.xen(ASKED, who="admin")
-    found = await lab.sees("1 storage lies there already", made["uuid"], who="admin", private=True)
+    found = await lab.asks(ASKED, "1 storage lies there already", made["uuid"], who="admin", private=True)
     await lab.press(found, f"Plan: attach {made['uuid'][:8]}", who="admin")
     card = await lab.sees("again to experiment as nfs-vhd2", "critical risk", "Confirm", who="admin", private=False)
     await lab.press(card, "Confirm", who="admin")

@@ -44,6 +44,7 @@ async def make_db1_fit(lab: StoryLab) -> None:
     small = str(4 << 30)
     for field in ("memory_dynamic_min",):
         await lab.lab("datacentre", do="set", **{"class": "VM", "uuid": guest["uuid"], "field": field, "value": small})
+    await lab.asks("why db1", "db1 can go to 1 of 1 other host", who="viewer", private=True)
 
 
 async def test_a_risky_migration_waits_for_another_person(lab: StoryLab) -> None:

@@ -49,8 +49,7 @@ async def calls(lab: StoryLab) -> list[str]:
 
 async def confirmed(lab: StoryLab, text: str, *words: str) -> None:
     """Types it and confirms the card that comes of it."""
-    await lab.xen(text)
-    await lab.press(await lab.sees("Back up", *words, "Confirm", private=False), "Confirm")
+    await lab.press(await lab.asks(text, "Back up", *words, "Confirm", private=False), "Confirm")
 
 
 async def over(lab: StoryLab, state: str, number: int = 1) -> None:
@@ -271,8 +270,8 @@ async def test_a_guest_without_a_disk_and_a_template_are_refused(lab: StoryLab) 
             api.VM.set_is_a_template(vm, True)
 
     await asyncio.to_thread(emptied)
-    await lab.xen("backup web-local")
-    await lab.sees("web-local cannot be backed up", "has no disk, so there is nothing to back up", private=True)
+    bare = "has no disk, so there is nothing to back up"
+    await lab.asks("backup web-local", "web-local cannot be backed up", bare, private=True)
     await asyncio.to_thread(templated)
 
     async def forgotten() -> bool:

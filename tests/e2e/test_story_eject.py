@@ -22,13 +22,12 @@ async def test_a_cd_of_a_local_library_is_ejected_by_a_job_of_its_own_and_then_t
     drive, medium = await asyncio.to_thread(local_medium, lab)
     for field, value in (("VDI", medium), ("empty", False)):
         await lab.lab("datacentre", do="set", **{"class": "VBD", "uuid": drive, "field": field, "value": value})
-    await lab.xen("migrate centos54 to xenserver3")
-    refusal = await lab.sees("centos54 cannot be migrated", "ISO in the drive", "XAPI says the same", private=True)
+    words = ("centos54 cannot be migrated", "ISO in the drive", "XAPI says the same")
+    refusal = await lab.asks("migrate centos54 to xenserver3", *words, private=True)
     await lab.press(refusal, "Eject")
     card = await lab.sees("Eject", "from centos54", "Confirm", private=False)
     assert (await lab.guest("centos54"))["host"] == "xenserver1"
     await lab.press(card, "Confirm")
     await lab.sees("The CD drive of centos54 is empty", private=False)
-    await lab.xen("migrate centos54 to xenserver3")
-    await lab.press(await lab.sees("Migrate centos54", "Confirm"), "Confirm")
+    await lab.press(await lab.asks("migrate centos54 to xenserver3", "Migrate centos54", "Confirm"), "Confirm")
     await lab.sees("centos54 now runs on xenserver3")

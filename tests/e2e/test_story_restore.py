@@ -56,8 +56,7 @@ def everything(lab: StoryLab) -> tuple[set[str], set[str], set[str]]:
 
 
 async def confirmed(lab: StoryLab, text: str, *words: str) -> None:
-    await lab.xen(text)
-    await lab.press(await lab.sees(*words, "Confirm", private=False), "Confirm")
+    await lab.press(await lab.asks(text, *words, "Confirm", private=False), "Confirm")
 
 
 async def backed_up(lab: StoryLab, name: str) -> None:
@@ -69,8 +68,8 @@ async def test_a_lost_guest_comes_back_on_another_host_with_its_old_address(lab:
     await backed_up(lab, "centos54")
     old = await asyncio.to_thread(lose, lab, "centos54")
     (mac, network) = old["cards"]["0"]
-    await lab.xen("restore centos54 on xenserver3 start keep-mac")
-    card = await lab.sees("Restore centos54 to nfs-vhd on xenserver3 and start it", "MAC addresses kept", private=False)
+    words = ("Restore centos54 to nfs-vhd on xenserver3 and start it", "MAC addresses kept")
+    card = await lab.asks("restore centos54 on xenserver3 start keep-mac", *words, private=False)
     await lab.press(card, "Confirm")
     done = await lab.sees("centos54 is restored and runs on xenserver3", mac, network, private=False)
     assert "xenbot restore" not in strings(done)
@@ -319,8 +318,8 @@ async def test_a_network_that_is_gone_is_asked_for_and_the_one_that_the_import_m
     await backed_up(lab, "centos54")
     await asyncio.to_thread(without_it, lab)
     before = await asyncio.to_thread(everything, lab)
-    await lab.xen("restore centos54")
-    await lab.sees("network card 1 was on internal, and experiment has no network of that name", private=True)
+    gone = "network card 1 was on internal, and experiment has no network of that name"
+    await lab.asks("restore centos54", gone, private=True)
     await confirmed(lab, 'restore centos54 network 1="Pool-wide network associated with eth0"', "Restore centos54")
     await lab.sees("centos54 is restored", private=False)
     (new,) = await asyncio.to_thread(found, lab, "centos54")

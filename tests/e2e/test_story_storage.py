@@ -24,13 +24,13 @@ def sr_of(lab: StoryLab, host: str, name: str = "Local storage") -> str:
         return next(str(api.SR.get_uuid(sr)) for sr in plugged if api.SR.get_name_label(sr) == name)
 
 
-async def asked(lab: StoryLab, guest: str = "web-local") -> dict[str, Any]:
+async def asked(lab: StoryLab, *more: str, guest: str = "web-local") -> dict[str, Any]:
     """The card of that guest going to xenserver3 with all its disks, to the local storage there.
 
     Every host calls its local storage alike; which one is meant follows from the host.
     """
-    await lab.xen(f"migrate {guest} to xenserver3 sr Local storage")
-    return await lab.sees(guest, "→ Local storage of xenserver3", "Confirm", private=False)
+    words = (guest, *more, "→ Local storage of xenserver3", "Confirm")
+    return await lab.asks(f"migrate {guest} to xenserver3 sr Local storage", *words, private=False)
 
 
 async def arm(lab: StoryLab, **fault: Any) -> None:
@@ -80,9 +80,7 @@ async def test_a_halted_guests_disks_go_alone_and_it_can_be_started_there(lab: S
         return (await lab.guest("web-local"))["power_state"] == "Halted"
 
     await lab.until(off, "a guest that is off")
-    card = await asked(lab)
-    assert "web-local, which is halted, to xenserver3" in strings(card)
-    await lab.press(card, "Confirm")
+    await lab.press(await asked(lab, "web-local, which is halted, to xenserver3"), "Confirm")
     await lab.sees("web-local is off as before; disk 0 is on Local storage of xenserver3", private=False)
     await lab.xen("start web-local")
     await lab.press(await lab.sees("Start web-local", "It can run on xenserver3", "Confirm", private=False), "Confirm")

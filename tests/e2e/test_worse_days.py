@@ -21,8 +21,7 @@ async def control(lab: StoryLab, do: str, **named: Any) -> dict[str, Any]:
 
 
 async def asked(lab: StoryLab) -> dict[str, Any]:
-    await lab.xen("migrate centos54 to xenserver3")
-    return await lab.sees("Migrate centos54", "Confirm", "Withdraw")
+    return await lab.asks("migrate centos54 to xenserver3", "Migrate centos54", "Confirm", "Withdraw")
 
 
 async def held(lab: StoryLab, name: str) -> None:
