@@ -76,9 +76,9 @@ async def plan(job: JobRecord, facts: Facts, approval: ApprovalSettings) -> Plan
     if left:
         return await _planned(title, left, facts, approval)
     if guests and leavings.is_rolled_back(job):
-        source = job.plan.targets[0]
+        # By the copy: a later move of the same guest is another one.
         raise Refused(
-            f"What job {job.number} left is the copy of a guest.", f"Roll it back: `/xen roll-back {source.uuid}`."
+            f"What job {job.number} left is the copy of a guest.", f"Roll it back: `/xen roll-back {guests[0].uuid}`."
         )
     if guests:
         return await clean_up_left.plan_guests(NAME, title, guests, facts)

@@ -94,8 +94,13 @@ def storage(job: JobRecord) -> tuple[LeftStorage, ...]:
 
 
 def is_rolled_back(job: JobRecord) -> bool:
-    """Whether what the job has left is the copy of a guest, which goes when its move is rolled back."""
-    return _step(job, COMPARE) is not None and GUEST in job.made
+    """Whether what the job has left is the copy of a guest, which goes when its move is rolled back.
+
+    One that never became ready is a template still, which no command finds by its UUID, and goes as any other guest.
+    """
+    ready = _step(job, READY)
+    is_ready = ready is not None and ready.state is StepState.DONE
+    return _step(job, COMPARE) is not None and GUEST in job.made and is_ready
 
 
 def mends(job: JobRecord) -> tuple[Button, ...]:

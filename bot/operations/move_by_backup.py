@@ -22,7 +22,7 @@ from bot.domain.record import JobRecord
 from bot.domain.restores import Restored, RestoreFacts
 from bot.domain.texts import Phrase, Size, plain, say
 from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
-from bot.operations import backup, restore
+from bot.operations import backup, leavings, restore
 from bot.operations.backup_room import ROOM
 from bot.operations.backup_words import RESTART_S
 from bot.operations.base import Homes, Look, Operation, Seen
@@ -271,7 +271,9 @@ def _then(of: Plan) -> tuple[Button, ...]:
 
 
 def _mends(job: JobRecord) -> tuple[Button, ...]:
-    """By the copy, which tells this move from every other of the guest."""
+    """By the copy, which tells this move from every other of the guest; one that never became ready is removed."""
+    if not leavings.is_rolled_back(job):
+        return leavings.mends(job)
     copy = copy_left(job)
     return (_back(job.plan, copy),) if copy else ()
 

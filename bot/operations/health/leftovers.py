@@ -91,7 +91,7 @@ def _guests(job: JobRecord, there: Mapping[str, Lying], facts: HealthFacts) -> I
             if leavings.is_rolled_back(job):
                 source = job.plan.targets[0]
                 does = say("Plan: roll back the move of {vm}", vm=source.name)
-                button = Button(f"Roll back {on_button(source.name)}", "ask", f"roll-back {source.uuid}", says=does)
+                button = Button(f"Roll back {on_button(source.name)}", "ask", f"roll-back {left.uuid}", says=does)
             item = Item(f"leftover:{one.uuid}", says, button=button)
             yield one.uuid, item
             # What came with it goes with it.

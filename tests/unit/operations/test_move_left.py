@@ -12,8 +12,9 @@ from bot.domain.message import Button, Choices
 from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import plain
 from bot.jobs import story
-from bot.operations import move_by_backup, roll_back
+from bot.operations import leavings, move_by_backup, roll_back
 from bot.operations.moved import move_of, the_moved
+from bot.operations.restore_steps import READY
 
 
 def offered(record: JobRecord) -> dict[str, str]:
@@ -32,6 +33,17 @@ def test_the_card_of_a_move_that_failed_and_has_left_its_copy_offers_to_roll_it_
     settled = msgspec.structs.replace(left, back_closed=True)
     assert "Roll back" not in offered(settled)
     assert offered(settled).keys() == offered(removed).keys()
+
+
+def test_a_copy_that_never_became_ready_is_a_template_which_no_command_finds_and_is_removed() -> None:
+    left = failed_move(JobState.FAILED, StepState.FAILED)
+    steps = tuple(
+        msgspec.structs.replace(step, state=StepState.FAILED) if step.kind == READY else step for step in left.steps
+    )
+    left = msgspec.structs.replace(left, steps=steps)
+    assert "Roll back" not in offered(left)
+    assert offered(left)["Remove what is left"] == "clean-up 7"
+    assert [one.uuid for one in leavings.guests(left)] == ["vm-9"]
 
 
 def test_a_move_that_failed_before_it_made_a_copy_has_nothing_to_roll_back() -> None:
