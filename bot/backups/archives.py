@@ -173,10 +173,10 @@ class Incoming:
 
     @property
     def outstanding(self) -> int:
-        """Bytes that will likely still be written: by what was said ahead of time, else by how it has gone so far."""
+        """Bytes that will likely still be written: by what was said ahead of time, beyond that by how it has gone."""
         written = self._intake.written
         likely = self._likely
-        if not likely and self._checker.covered:
+        if written >= likely and self._checker.covered:
             likely = written * self._checker.expected // self._checker.covered
         return max(0, likely - written)
 

@@ -41,11 +41,12 @@ async def test_what_is_under_way_is_no_room_for_others_until_it_is_over(archive:
     assert await archive.room() == Room(90 * MIB, 200 * MIB)
 
 
-async def test_how_much_still_comes_of_a_first_backup_is_guessed_from_what_has_come(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("likely", [0, len(ARCHIVE) // 2])
+async def test_how_much_still_comes_of_a_backup_that_is_larger_than_anybody_knew_is_guessed_from_what_has_come(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, likely: int
 ) -> None:
-    coming = await archive.receive(GUEST, "01" * 8, 0)
-    assert (await archive.room()).promised == 0
+    coming = await archive.receive(GUEST, "01" * 8, likely)
+    assert (await archive.room()).promised == likely
     fill(coming.sink, ARCHIVE)
     await coming.whole()
     # A third of its disks, all of them as full as that.
