@@ -61,8 +61,9 @@ def decide(
         targets=(Target("SR", left.sr, left.mark),),
         placements=(),
         checks=(supported(at.pool, at.hosts), check),
-        risk=Risk.LOW,
-        risk_reasons=(),
+        # Whoever adds storage needs more than an operator's word; so does whoever deletes it.
+        risk=Risk.HIGH,
+        risk_reasons=(say("storage is deleted for good"),),
         steps=(step,) if check == _well(left) else (),
         locks=(LockKey("SR", left.sr, left.mark),),
         after=(

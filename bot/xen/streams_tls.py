@@ -61,11 +61,12 @@ class Tls:
                 count = self._engine.read(len(room) - filled, room[filled:])
             except ssl.SSLWantReadError:
                 self.has_more = False
+                if filled:
+                    # First of all, since what follows may raise, and this much would be lost.
+                    break
                 if self._outgoing.pending:
                     # TLS has something of its own to answer. What we send may be refused while there is more to hear.
                     self._flush()
-                if filled:
-                    break
                 self._pull(flags)
             else:
                 if not count:
