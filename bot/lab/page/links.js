@@ -32,6 +32,8 @@ function show(ts) {
   const message = document.querySelector(`[data-ts="${CSS.escape(ts)}"]`);
   if (!message) return;
   message.scrollIntoView({ block: "center" });
+  // The list hears of it in the next frame: drawn before that, it would go on following its end.
+  message.closest(".messages")?.dispatchEvent(new Event("scroll"));
   message.dataset.shown = "";
   setTimeout(() => delete message.dataset.shown, SHOWN_MS);
 }
