@@ -169,9 +169,10 @@ async def test_a_cancelled_import_leaves_nothing(rpc: Rpc, datacentre: Datacentr
     await datacentre.do({"do": "pause_tasks", "at": 0.5})
     task = await rpc.call("task.create", "import", "")
     sending = asyncio.create_task(put(rpc.http, f"{rpc.url}/import", archive, session_id=rpc.session, task_id=task))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_S):
+        seen = datacentre.revision()
         while await rpc.call("task.get_progress", task) < 0.5:
-            await datacentre.changed(datacentre.revision())
+            seen = await datacentre.changed(seen)
     (made,) = [ref for ref, vm in (await rpc.call("VM.get_all_records")).items() if "import_task" in vm["other_config"]]
     assert await rpc.call("VM.get_current_operations", made) == {task: "import"}
     assert await rpc.call("VM.get_allowed_operations", made) == []
