@@ -284,6 +284,20 @@ class MoveBench(Bench):
         self.engine.workers = world.workers()
         self.engine.pace = msgspec.structs.replace(QUICK, crowded=0.01, stubborn=5, stopping=0.02)
 
+    async def importing(self) -> int:
+        """A move that stands in the middle of its import until `go_on` is set; gives the job's number."""
+        world = self.world
+        assert isinstance(world, Moving)
+        world.go_on.clear()
+        world.shelf_open.set()
+        number = await self.started()
+
+        async def imports() -> bool:
+            return bool(world.drafts)
+
+        await self.until(imports)
+        return number
+
     async def crash(self) -> None:
         world = self.world
         assert isinstance(world, Moving)

@@ -44,14 +44,7 @@ async def shown(moves: MoveBench) -> str:
 
 async def silent_in_the_import(moves: MoveBench, world: Moving, *, soon: bool = True) -> int:
     """The other pool falls silent while the import goes on; the guest runs again, if it does so `soon`."""
-    world.go_on.clear()
-    world.shelf_open.set()
-    number = await moves.started()
-
-    async def importing() -> bool:
-        return bool(world.drafts)
-
-    await moves.until(importing)
+    number = await moves.importing()
     world.silence.add(THERE)
     world.go_on.set()
     if soon:

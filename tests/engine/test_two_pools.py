@@ -114,14 +114,7 @@ async def test_a_start_that_the_pool_says_has_failed_is_not_watched_for_long_whi
 async def test_a_pool_that_falls_silent_in_the_middle_does_not_keep_the_guest_down(
     moves: MoveBench, world: Moving
 ) -> None:
-    world.go_on.clear()
-    world.shelf_open.set()
-    number = await moves.started()
-
-    async def importing() -> bool:
-        return bool(world.drafts)
-
-    await moves.until(importing)
+    number = await moves.importing()
     world.silence.add(THERE)
     world.go_on.set()
     await started_again(moves, world)
@@ -139,14 +132,7 @@ async def test_a_pool_that_falls_silent_while_it_is_cleared_and_something_was_no
     # Clearing away goes on for longer than the bench waits for anything.
     moves.engine.pace = msgspec.structs.replace(moves.engine.pace, stubborn=1_000_000)
     world.notes = "what came"
-    world.go_on.clear()
-    world.shelf_open.set()
-    number = await moves.started()
-
-    async def importing() -> bool:
-        return bool(world.drafts)
-
-    await moves.until(importing)
+    number = await moves.importing()
     await moves.control.cancel(number, await world.person("T", OPERATOR))
     await started_again(moves, world)
     step = (await moves.store.job(number)).steps[3]

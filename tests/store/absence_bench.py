@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -138,3 +141,15 @@ def buttons(shown: Message) -> list[Button]:
 
 def text(parcel: Parcel) -> str:
     return text_of(parcel.message)
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Site]:
+    """A site with a store of its own, and a bot that has been there for a while."""
+    wall = Clock()
+    store = Store(folder / "xenbot.sqlite", clock=wall)
+    await store.open()
+    site = Site(store, wall)
+    await site.wait(15)
+    yield site
+    await store.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from storage_bench import StorageBench
-from xen_lab import arm, until
+from xen_lab import arm, held, until
 
 from bot.backups import Archive, Folder, Shelf
 from bot.domain.catalogue import Archived
@@ -111,6 +111,16 @@ class LeftBench(StorageBench):
 
     async def clean_up(self, of: JobRecord) -> Plan:
         return await clean_up.plan(of, self.facts, self.approval)
+
+    async def killed_at(self, method: str, when: str, plan: Plan) -> JobRecord:
+        """The job at its end, after a bot that was killed while the pool was at this call is there again."""
+        await arm(self.lab, method, "hold", when)
+        number = await self.asked(plan)
+        await held(self.lab)
+        await self.crash()
+        await self.lab.do({"do": "clear_faults"})
+        await self.open()
+        return await self.ended(number)
 
     async def row(self) -> Row:
         """What a check of the pool finds left, once the feed has heard of everything that is there."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from left_bench import LeftBench, bench, disk_of, other, says, sr_of
 from storage_bench import told
-from xen_lab import arm, settled
+from xen_lab import arm, held
 
 from bot.domain.job import JobState
 from bot.domain.plan import Grade, Plan
@@ -158,17 +158,11 @@ async def test_what_changes_between_plan_and_confirmation_makes_the_job_stale(jo
 @pytest.mark.parametrize("method", ["VDI.destroy", "VM.destroy"])
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_clean_up_that_is_killed_goes_on_and_removes_no_more_than_it_was_to(
-    lab: Datacentre, jobs: LeftBench, method: str, when: str
+    jobs: LeftBench, method: str, when: str
 ) -> None:
     before = jobs.everything()
     record = await jobs.half_restored()
-    await arm(lab, method, "hold", when)
-    number = await jobs.asked(await jobs.clean_up(record))
-    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
-    await jobs.crash()
-    await lab.do({"do": "clear_faults"})
-    await jobs.open()
-    done = await jobs.ended(number)
+    done = await jobs.killed_at(method, when, await jobs.clean_up(record))
     assert (done.state, jobs.everything()) == (JobState.SUCCEEDED, before), told(done)
 
 
@@ -250,11 +244,11 @@ async def test_what_went_well_or_is_still_being_done_is_no_leftover(lab: Datacen
     assert well.state is JobState.SUCCEEDED
     with pytest.raises(Refused, match="left nothing that is known"):
         await jobs.clean_up(well)
-    held = await arm(lab, "VM.set_affinity", "hold", "before")
+    fault = await arm(lab, "VM.set_affinity", "hold", "before")
     going = asyncio.create_task(jobs.restored(archived))
-    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
+    await held(lab)
     assert (await jobs.row()).items == ()
     with pytest.raises(Refused, match="is not over"):
         await jobs.clean_up(await jobs.store.job(well.number + 1))
-    await lab.do({"do": "release", "name": held})
+    await lab.do({"do": "release", "name": fault})
     await going

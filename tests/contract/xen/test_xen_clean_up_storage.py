@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from left_bench import LeftBench, bench, other, says
 from storage_bench import told
-from xen_lab import arm, settled
+from xen_lab import arm
 
 from bot.domain.job import JobState
 from bot.domain.record import JobRecord, StepState
@@ -24,16 +24,10 @@ async def jobs(lab: Datacentre, tmp_path: Path) -> AsyncIterator[LeftBench]:
         yield made
 
 
-async def test_a_removal_of_trial_disks_that_is_killed_goes_on(lab: Datacentre, jobs: LeftBench) -> None:
+async def test_a_removal_of_trial_disks_that_is_killed_goes_on(jobs: LeftBench) -> None:
     before = jobs.everything()
     record = await jobs.stuck(jobs.tried(), "Async.VDI.destroy")
-    await arm(lab, "Async.VDI.destroy", "hold", "before")
-    number = await jobs.asked(await jobs.clean_up(record))
-    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
-    await jobs.crash()
-    await lab.do({"do": "clear_faults"})
-    await jobs.open()
-    done = await jobs.ended(number)
+    done = await jobs.killed_at("Async.VDI.destroy", "before", await jobs.clean_up(record))
     assert (done.state, jobs.everything()) == (JobState.SUCCEEDED, before), told(done)
 
 

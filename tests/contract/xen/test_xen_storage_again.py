@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from storage_bench import StorageBench, bench, told
-from xen_lab import arm, settled, until
+from xen_lab import arm, held, settled, until
 
 from bot.domain.job import JobState
 from bot.domain.plan import Plan, Risk
@@ -119,7 +119,7 @@ async def test_a_crash_in_the_middle_ends_with_it_attached_or_as_it_was(
     uuid = await let_go(jobs)
     fault = await arm(lab, method, "hold", when, times=1)
     number = await jobs.asked(await jobs.plan(existing=uuid))
-    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
+    await held(lab)
     await jobs.crash()
     await lab.do({"do": "release", "name": fault})
     await jobs.open()
@@ -188,7 +188,7 @@ async def test_a_pool_that_forgets_its_tasks_is_not_taken_to_have_removed_a_disk
     await jobs.pools.storing.make_disk(pool, sr, jobs.pools.host("xenserver1").uuid, f"{MARK} x", 1 << 20)
     await arm(lab, "Async.VDI.destroy", "hold", "end", times=1)
     removing = asyncio.create_task(jobs.pools.storing.remove_disks(pool, sr, f"{MARK} x"))
-    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
+    await held(lab)
     await lab.do({"do": "restart_toolstack", "host": "xenserver1"})
     with pytest.raises(Unreachable, match=r"has forgotten what came of VDI.destroy"):
         await removing

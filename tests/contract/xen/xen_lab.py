@@ -163,6 +163,11 @@ def guest(lab: Datacentre, name: str) -> dict[str, Any]:
     return found
 
 
+async def held(lab: Datacentre) -> None:
+    """Waits until the lab holds a call in its middle."""
+    await settled(lab, lambda state: any(one["holding"] for one in state["faults"]))
+
+
 async def arm(lab: Datacentre, method: str, action: str, when: str = "before", **fields: object) -> str:
     """Arms a fault and gives its name."""
     fault = {"method": method, "action": action, "when": when, **fields}
