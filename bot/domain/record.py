@@ -31,6 +31,12 @@ class StepState(StrEnum):
     UNCLEAR = "UNCLEAR"
 
 
+#: The states of a step that has begun and is not over.
+BEGUN: Final = frozenset({StepState.INTENT, StepState.SENT})
+#: Those of a step that did not go well.
+BAD: Final = frozenset({StepState.FAILED, StepState.CANCELLED, StepState.UNCLEAR})
+
+
 class StepRecord(msgspec.Struct, frozen=True):
     """One step of a job. `parent` and `task` are opaque handles of the pool, "" until known. Times in Unix seconds.
 

@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from bot.domain.plan import LockKey, Plan
-from bot.domain.record import JobRecord, StepRecord, StepState
-
-BEGUN = frozenset({StepState.INTENT, StepState.SENT})
-BAD = frozenset({StepState.FAILED, StepState.CANCELLED, StepState.UNCLEAR})
+from bot.domain.record import BAD, BEGUN, JobRecord, StepRecord, StepState
 
 
 def _anyone(_index: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bot.domain.job import JobState
 from bot.domain.message import Facts, Part, Progress, Table
 from bot.domain.plan import Plan
-from bot.domain.record import JobRecord, StepState
+from bot.domain.record import BAD, BEGUN, JobRecord, StepState
 from bot.domain.texts import Phrase, Quote, Span, many, say, span
 from bot.domain.words import step_word
 from bot.jobs import lanes
@@ -32,7 +32,7 @@ def _left(record: JobRecord, fraction: float, elapsed: float) -> float | None:
     ways = lanes.of_each(record)
     if len(ways) == 1 and any(step.said and "left" in step.said.values for step in record.steps):
         return None
-    begun = [step for step in record.steps if step.state in lanes.BEGUN]
+    begun = [step for step in record.steps if step.state in BEGUN]
     if begun and fraction > 0.05 and all(step.said is not None and not step.progress for step in begun):
         # All that is under way waits for something, and the time so far tells nothing of that.
         return None
@@ -69,10 +69,10 @@ def steps(record: JobRecord) -> Iterator[Phrase]:
         return
     states = [step.state for step in record.steps]
     yield say("{n} of {all} steps done", n=states.count(StepState.DONE), all=len(states))
-    going = [one.title for one, state in zip(record.plan.steps, states, strict=True) if state in lanes.BEGUN]
+    going = [one.title for one, state in zip(record.plan.steps, states, strict=True) if state in BEGUN]
     if going:
         yield say("Under way: {steps}", steps=many(going))
-    ended = [step for step in record.steps if step.state in lanes.BAD]
+    ended = [step for step in record.steps if step.state in BAD]
     for step in ended:
         yield say("{step}: {end}", step=record.plan.steps[step.index].title, end=Quote(" ".join(step.error)))
     if ended:
@@ -85,7 +85,7 @@ def _of_lanes(record: JobRecord) -> Iterator[Phrase]:
     if len(ways) > _LANES:
         over = {lane for lane, steps in ways.items() if lanes.over(record, steps)}
         begun = [lane for lane, steps in ways.items() if any(step.state is not StepState.WAITING for step in steps)]
-        bad = [lane for lane in over if any(step.state in lanes.BAD for step in ways[lane])]
+        bad = [lane for lane in over if any(step.state in BAD for step in ways[lane])]
         telling = [lane for lane in ways if lane in begun and (lane not in over or lane in bad)]
         shown = {lane: ways[lane] for lane in telling[:_LANES]}
         waiting = len(ways) - len(begun)
@@ -100,11 +100,11 @@ def _of_lanes(record: JobRecord) -> Iterator[Phrase]:
         # The headline names the only one.
         whose = say("{name}: ", name=name) if len(ways) > 1 else say("")
         # What went wrong stays on the card while it is cleaned up behind it.
-        newest = next((step for step in touched if step.state in lanes.BAD), touched[-1])
+        newest = next((step for step in touched if step.state in BAD), touched[-1])
         doing = record.plan.steps[touched[-1].index].title
         if newest.said is None:
             yield say("{whose}{doing}", whose=whose, doing=doing)
-        elif newest.state in lanes.BAD and touched[-1].state in lanes.BEGUN:
+        elif newest.state in BAD and touched[-1].state in BEGUN:
             yield say("{whose}{said} · {doing}", whose=whose, said=newest.said, doing=doing)
         else:
             yield say("{whose}{said}", whose=whose, said=newest.said)

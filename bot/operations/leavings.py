@@ -12,7 +12,7 @@ import msgspec
 
 from bot.domain.job import FINAL
 from bot.domain.message import Button
-from bot.domain.record import JobRecord, StepRecord, StepState
+from bot.domain.record import BAD, JobRecord, StepRecord, StepState
 from bot.domain.restores import Before
 from bot.domain.texts import say
 from bot.domain.words import numbered
@@ -24,7 +24,6 @@ from bot.operations.sr_add_steps import SR
 
 #: The kinds of steps behind which something may stay when they do not go well.
 KINDS: Final = frozenset({IMPORT, REMOVE, trying.SWEEP, REMOVE_STORAGE})
-_BAD: Final = frozenset({StepState.FAILED, StepState.CANCELLED, StepState.UNCLEAR})
 #: The names begin so under which the disks of an imported guest are stored.
 _DISK_OF: Final = "disk "
 
@@ -84,7 +83,7 @@ def disks(job: JobRecord) -> tuple[LeftDisks, ...]:
 def storage(job: JobRecord) -> tuple[LeftStorage, ...]:
     """The storage that a job has left, likewise."""
     removed = _step(job, REMOVE_STORAGE) if job.state in FINAL else None
-    filled = job.step(removed.index) if removed is not None and removed.state in _BAD else None
+    filled = job.step(removed.index) if removed is not None and removed.state in BAD else None
     # One whose clean-up went wrong is left by the job that made it.
     if removed is None or filled is None or SR not in job.made:
         return ()
@@ -125,7 +124,7 @@ def _guests(job: JobRecord) -> Iterator[LeftGuest]:
     pool, mark = job.pool_of(brought.index), f"{MARK} {job.nonce}"
     if GUEST in brought.made:
         yield from _whole(job, brought.made, removed, pool, mark)
-    elif brought.state in _BAD and brought.noted:
+    elif brought.state in BAD and brought.noted:
         # It came, did not get as far as being known under its mark, and did not go again.
         before = msgspec.json.decode(brought.noted, type=Before)
         for uuid, came in before.came.items():

@@ -19,7 +19,7 @@ from bot.domain.job import FINAL
 from bot.domain.message import Checks, Choices, File, Message, Select, Table
 from bot.domain.plan import Plan
 from bot.domain.policy import ApprovalSettings, Person, Role
-from bot.domain.record import Freeze, JobRecord, StepState
+from bot.domain.record import BAD, Freeze, JobRecord
 from bot.domain.schedule import Covered, Schedule, ScheduleState
 from bot.domain.texts import Phrase, Value, plain, say
 from bot.errors import Ambiguous, Candidate, NotFound, TargetFailed
@@ -144,8 +144,7 @@ class FakeJournal:
 
     async def gone_wrong(self, kinds: Collection[str], *, limit: int = 200) -> Sequence[JobRecord]:
         newest = sorted(self.records, key=lambda one: -one.number)
-        bad = {StepState.FAILED, StepState.CANCELLED, StepState.UNCLEAR}
-        return [one for one in newest if any(step.kind in kinds and step.state in bad for step in one.steps)][:limit]
+        return [one for one in newest if any(step.kind in kinds and step.state in BAD for step in one.steps)][:limit]
 
     async def audit(self, *, limit: int = 20, skip: int = 0, wanted: Wanted = ANY) -> Sequence[Entry]:
         self.wanted = wanted
