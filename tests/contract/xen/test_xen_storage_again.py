@@ -190,7 +190,8 @@ async def test_a_pool_that_forgets_its_tasks_is_not_taken_to_have_removed_a_disk
     removing = asyncio.create_task(jobs.pools.storing.remove_disks(pool, sr, f"{MARK} x"))
     await held(lab)
     await lab.do({"do": "restart_toolstack", "host": "xenserver1"})
-    with pytest.raises(Unreachable, match=r"has forgotten what came of VDI.destroy"):
+    # Which of both it is depends on whether it asks while the toolstack ends or once it is there again.
+    with pytest.raises(Unreachable, match=r"has forgotten what came of VDI.destroy|could not be asked"):
         await removing
 
 
