@@ -109,7 +109,7 @@ class Joiner(Life):
         return str(self.rows("SELECT state FROM jobs ORDER BY number DESC LIMIT 1")[0][0])
 
     async def joins(self) -> list[str]:
-        return [one["outcome"] for one in (await self.lab.state())["calls"] if one["method"] == JOIN]
+        return [one["outcome"] for one in await self.lab.changes() if one["method"] == JOIN]
 
     async def tasks(self) -> list[str]:
         return [one["name"] for one in (await self.lab.state())["tasks"]]

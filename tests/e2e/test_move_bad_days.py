@@ -113,7 +113,7 @@ async def test_a_silent_pool_and_a_guest_that_changed_since_stop_a_move_before_i
     await asyncio.to_thread(switched_off, lab)
     await lab.press(card, "Approve", who="approver")
     await lab.sees("Not started, things have changed", "centos54 was running, now it is halted", private=False)
-    assert not [one for one in (await lab.state())["calls"] if one["method"] == "GET /export"]
+    assert not [one for one in await lab.changes() if one["method"] == "GET /export"]
 
 
 def switched_off(lab: StoryLab) -> None:

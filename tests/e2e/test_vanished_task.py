@@ -15,7 +15,7 @@ HOURS_2 = 7200
 
 async def sent(lab: StoryLab) -> int:
     """How many calls for a migration the pool has answered."""
-    return sum(one.get("method") == MOVE and "outcome" in one for one in (await lab.get("calls"))["entries"])
+    return [one["method"] for one in await lab.changes()].count(MOVE)
 
 
 async def closed_by_looking(lab: StoryLab) -> None:
