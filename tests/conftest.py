@@ -4,6 +4,13 @@ import os
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same cases each time, however slow the machine: what fails here fails everywhere, and time is no verdict.
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 # Every test of the whole starts programs of ours: compiled once they start in two thirds of the time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

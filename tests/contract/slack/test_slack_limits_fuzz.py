@@ -42,7 +42,7 @@ PARTS = _things(ELEMENTS, PIECES | st.lists(_things(ELEMENTS, PIECES), max_size=
 json_values = JUNK | st.lists(_things([*BLOCKS, "container"], PIECES | PARTS | st.lists(PARTS, max_size=3)), max_size=4)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(json_values)
 def test_any_json_is_taken_or_refused_with_pointers(value: object) -> None:
     messages: list[str] = []
@@ -55,7 +55,7 @@ def test_any_json_is_taken_or_refused_with_pointers(value: object) -> None:
     state_values(blocks, {})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(json_values, JUNK)
 def test_any_view_is_taken_or_refused(blocks: object, word: object) -> None:
     with contextlib.suppress(ApiError):

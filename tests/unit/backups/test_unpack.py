@@ -46,7 +46,7 @@ ZSTD = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 3), st.integers(0, 3 * MIB), st.integers(1, 300_000), ZSTD, st.booleans())
 def test_every_frame_of_zstd_unpacks(kind: int, length: int, step: int, how: dict[str, object], whole: bool) -> None:  # noqa: FBT001  drawn
     plain = content(kind, length)
@@ -65,7 +65,7 @@ def test_every_frame_of_zstd_unpacks(kind: int, length: int, step: int, how: dic
         list(unpacker.push(memoryview(b"x")))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 3), st.integers(0, 2 * MIB), st.integers(1, 300_000), st.sampled_from([0, 1, 6, 9]))
 def test_every_member_of_gzip_unpacks(kind: int, length: int, step: int, level: int) -> None:
     plain = content(kind, length)

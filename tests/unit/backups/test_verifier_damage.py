@@ -18,7 +18,7 @@ from archive_damage import (
     judge,
     make_truth,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 TRUTHS = {compression: make_truth(compression) for compression in COMPRESSIONS}
@@ -41,14 +41,12 @@ def test_no_truncation_at_any_byte_is_called_good(compression: str) -> None:
     assert {judge(truth, truth.archive[:one]) for one in cuts} == {FOUND}
 
 
-@settings(deadline=None)  # a busy machine takes its time
 @given(PLACES, st.integers(100, 5000), st.sampled_from(COMPRESSIONS))
 def test_no_truncation_is_called_good_in_pieces_of_any_size(place: int, step: int, compression: str) -> None:
     truth = TRUTHS[compression]
     assert judge(truth, truth.archive[: place % len(truth.archive)], step) == FOUND
 
 
-@settings(deadline=None)  # a busy machine takes its time
 @given(PLACES, st.integers(0, 7), st.integers(100, 5000), st.sampled_from(COMPRESSIONS))
 def test_no_flipped_bit_reaches_a_disk(place: int, bit: int, step: int, compression: str) -> None:
     truth = TRUTHS[compression]

@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.recurrence import Every, Missed, Recurrence, missed, next_after, read, shifted, words
@@ -52,7 +52,6 @@ def stamp(text: str, zone: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
 
 
-@settings(deadline=None)
 @given(rules(), MOMENTS)
 def test_the_next_run_comes_after_and_no_other_before_it(rule: Recurrence, moment: float) -> None:
     following = next_after(rule, moment)
@@ -61,7 +60,6 @@ def test_the_next_run_comes_after_and_no_other_before_it(rule: Recurrence, momen
     assert missed(rule, moment, following) == Missed(1, following)
 
 
-@settings(deadline=None)
 @given(rules(), MOMENTS)
 def test_each_day_week_or_month_has_one_run_at_its_time(rule: Recurrence, moment: float) -> None:
     found = [local(rule, at) for at in runs(rule, moment, 30)]
@@ -82,7 +80,6 @@ def test_each_day_week_or_month_has_one_run_at_its_time(rule: Recurrence, moment
             assert one.day == min(rule.day, calendar.monthrange(one.year, one.month)[1])
 
 
-@settings(deadline=None)
 @given(rules(), MOMENTS, st.integers(0, 40))
 def test_what_was_missed_is_counted_and_the_latest_is_named(rule: Recurrence, moment: float, count: int) -> None:
     following = runs(rule, moment, count + 1)

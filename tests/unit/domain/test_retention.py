@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.catalogue import Backup, BackupState, Proof, Verification, newest_good
@@ -140,7 +140,6 @@ def more(rule: Rule) -> Rule:
     return Rule(rule.newest + 1, rule.hours + 24, tuple((unit, count + 1) for unit, count in rule.periods))
 
 
-@settings(deadline=None)
 @given(BACKUPS, RULES)
 def test_the_newest_whole_one_and_what_was_asked_for_never_go(backups: list[Backup], rule: Rule) -> None:
     result = decide(backups, rule, NOW, BERLIN)
@@ -154,21 +153,18 @@ def test_the_newest_whole_one_and_what_was_asked_for_never_go(backups: list[Back
     assert newest is not None or not result.drop
 
 
-@settings(deadline=None)
 @given(BACKUPS, RULES)
 def test_a_rule_that_asks_for_more_keeps_no_less(backups: list[Backup], rule: Rule) -> None:
     if not rule.keeps_all:
         assert kept(decide(backups, rule, NOW, BERLIN)) <= kept(decide(backups, more(rule), NOW, BERLIN))
 
 
-@settings(deadline=None)
 @given(BACKUPS, RULES)
 def test_deciding_again_about_what_was_kept_takes_nothing_more(backups: list[Backup], rule: Rule) -> None:
     first = decide(backups, rule, NOW, BERLIN)
     assert decide([one.backup for one in first.keep], rule, NOW, BERLIN).drop == ()
 
 
-@settings(deadline=None)
 @given(BACKUPS, RULES, st.floats(0, 60 * DAY))
 def test_what_would_go_now_would_not_stay_later(backups: list[Backup], rule: Rule, wait: float) -> None:
     # Only what lies in the past already: a date in the future protects until it comes.
@@ -177,7 +173,6 @@ def test_what_would_go_now_would_not_stay_later(backups: list[Backup], rule: Rul
     assert later <= kept(decide(backups, rule, NOW, BERLIN))
 
 
-@settings(deadline=None)
 @given(BACKUPS, RULES, st.randoms())
 def test_the_order_in_which_they_are_told_does_not_matter(backups: list[Backup], rule: Rule, chance: object) -> None:
     shuffled = list(backups)
@@ -185,7 +180,6 @@ def test_the_order_in_which_they_are_told_does_not_matter(backups: list[Backup],
     assert decide(backups, rule, NOW, BERLIN) == decide(shuffled, rule, NOW, BERLIN)
 
 
-@settings(deadline=None)
 @given(BACKUPS, RULES)
 def test_one_more_damaged_backup_costs_no_whole_one_its_place(backups: list[Backup], rule: Rule) -> None:
     before = kept(decide(backups, rule, NOW, BERLIN))
@@ -193,7 +187,6 @@ def test_one_more_damaged_backup_costs_no_whole_one_its_place(backups: list[Back
     assert before <= kept(decide([*backups, damaged], rule, NOW, BERLIN))
 
 
-@settings(deadline=None)
 @given(RULES)
 def test_a_rule_survives_being_stored(rule: Rule) -> None:
     assert msgspec.json.decode(msgspec.json.encode(rule), type=Rule) == rule

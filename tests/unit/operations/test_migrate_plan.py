@@ -93,7 +93,7 @@ FACTS = anything(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(FACTS)
 def test_no_facts_break_the_deciding(read: MigrationFacts) -> None:
     plan = migrate.decide(read, ApprovalSettings())
@@ -103,7 +103,7 @@ def test_no_facts_break_the_deciding(read: MigrationFacts) -> None:
     assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(FACTS, WORDS)
 def test_the_digest_survives_any_renaming(read: MigrationFacts, name: str) -> None:
     vm = msgspec.structs.replace(read.vm, name=name)

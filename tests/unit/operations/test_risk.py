@@ -186,7 +186,7 @@ def test_until_a_check_truly_blocks() -> None:
     assert ["Not enough memory" in plain(one) for one in problems] == [True]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 30), min_size=2, max_size=4),
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 12)), max_size=6),

@@ -112,7 +112,7 @@ def lines(node: object) -> list[str]:
     return []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MESSAGES)
 def test_whatever_goes_in_slack_takes_what_comes_out(message: Message) -> None:
     for rendered in (render(message), render(message, tables=False), render_bare(message)):
@@ -120,7 +120,6 @@ def test_whatever_goes_in_slack_takes_what_comes_out(message: Message) -> None:
         assert len(rendered.text) <= 4000
 
 
-@settings(deadline=None)
 @given(HOSTILE)
 def test_foreign_text_never_becomes_markup_in_the_fallback(name: str) -> None:
     text = render(Message(say("{vm}", vm=name), ())).text
@@ -131,7 +130,6 @@ def test_foreign_text_never_becomes_markup_in_the_fallback(name: str) -> None:
     assert "\n" not in text
 
 
-@settings(deadline=None)
 @given(HOSTILE)
 def test_foreign_text_stays_literal_in_the_card(name: str) -> None:
     rendered = render(Message(say("x"), (Facts((say("{vm}", vm=name),)),)))
@@ -140,7 +138,6 @@ def test_foreign_text_stays_literal_in_the_card(name: str) -> None:
         assert block["elements"][0]["elements"] == [{"type": "text", "text": clean(name)}]
 
 
-@settings(deadline=None)
 @given(HOSTILE, HOSTILE)
 def test_refusal_with_foreign_text_is_taken_and_defused(sentence: str, fix: str) -> None:
     rendered = render_refusal("There is no VM called “" + sentence + "”.", fix)
