@@ -88,6 +88,12 @@ async def answer(lab: StoryLab, command: str, word: str) -> dict[str, Any]:
     return await lab.until(answered, f"the answer to {command}")
 
 
+def fine(message: dict[str, Any]) -> set[str]:
+    """The rows of a whole check that nothing is wrong with, by title."""
+    (table,) = [block for block in message["blocks"] if block["type"] == "table"]
+    return {row[0]["text"] for row in table["rows"][1:]}
+
+
 async def check(lab: StoryLab, *words: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The answer to a new check that holds these words and not those; facts take a moment from the pool to the bot."""
     missed: list[str] = []
