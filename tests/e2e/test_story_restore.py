@@ -150,18 +150,26 @@ def haunted(lab: StoryLab) -> None:
         api.VM.add_to_blocked_operations(vm, "destroy", "by hand")
 
 
+def assert_calm(guest: dict[str, Any]) -> None:
+    """Nothing of that is left on it."""
+    assert not {"auto_poweron", "xenbot-schedule"} & set(guest["other_config"])
+    assert not any("xenbot" in tag for tag in guest["tags"])
+    assert guest["ha_restart_priority"] == ""
+    assert not any("xenbot" in why for why in guest["blocked_operations"].values())
+
+
 async def test_nothing_that_would_wake_it_is_left_on_a_restored_guest(lab: StoryLab) -> None:
     await asyncio.to_thread(haunted, lab)
     await backed_up(lab, "centos54")
     await in_force(lab, "schedule backup tag:nightly daily 02:00", "nightly")
     await confirmed(lab, "restore centos54 as calm", "Restore calm")
     await lab.sees("calm is restored", private=False)
+    (old,) = await asyncio.to_thread(found, lab, "centos54")
     (new,) = await asyncio.to_thread(found, lab, "calm")
-    assert not {"auto_poweron", "xenbot-schedule"} & set(new["other_config"])
+    assert new["other_config"]["mac_seed"] != old["other_config"]["mac_seed"]
+    assert_calm(new)
     assert new["other_config"]["folder"] == "/kept"
     assert new["tags"] == ["kept"]
-    assert new["ha_restart_priority"] == ""
-    assert not any("xenbot" in why for why in new["blocked_operations"].values())
 
 
 @pytest.mark.parametrize(
@@ -277,9 +285,21 @@ async def test_networks_go_where_they_were_told_to_and_none_is_made(lab: StoryLa
 
 
 async def test_a_rehearsal_proves_the_backup_and_leaves_nothing(lab: StoryLab) -> None:
+    await asyncio.to_thread(haunted, lab)
     await backed_up(lab, "centos54")
     before = await asyncio.to_thread(everything, lab)
+    hold = {"method": "Async.VM.start", "when": "before", "action": "hold", "name": "held"}
+    await lab.lab("datacentre", do="arm", fault=hold)
     await confirmed(lab, "rehearse centos54", "Rehearse the restore of centos54", "without network cards")
+
+    async def held() -> bool:
+        return any(fault.get("holding") for fault in (await lab.state())["faults"])
+
+    await lab.until(held, "a guest that is about to be started")
+    (guest,) = await asyncio.to_thread(found, lab, "centos54 (rehearsal)")
+    assert guest["VIFs"] == []
+    assert_calm(guest)
+    await lab.lab("datacentre", do="release", name="held")
     await lab.sees("centos54 can be restored from", "rehearsed, and removed again", "its tools answer", private=False)
     await as_it_was(lab, before)
 

@@ -104,7 +104,7 @@ def _addresses(contents: Contents, facts: RestoreFacts, wish: Wish) -> Iterator[
     if not nics:
         return
     if not wish.keep_mac:
-        yield fine(key, title, say("its network cards get new addresses"))
+        yield fine(key, title, say("its network cards get new addresses, and the guest a mac_seed of its own"))
         return
     bad = [nic for nic in nics if not mac_of(nic)]
     if bad or len({mac_of(nic) for nic in nics}) < len(nics):
@@ -134,7 +134,9 @@ def _addresses(contents: Contents, facts: RestoreFacts, wish: Wish) -> Iterator[
                 say("Leave out {keep}, or remove that guest.", keep=Code("keep-mac")),
             )
     if not facts.macs:
-        yield fine(key, title, say("kept; no living guest has one of them"))
+        # XAPI gives each guest that is imported as a new one another seed: none can clash (DUPLICATE_MAC_SEED).
+        fact = say("kept; no living guest has one of them, and the guest gets a mac_seed of its own")
+        yield fine(key, title, fact)
 
 
 def _networks(contents: Contents, facts: RestoreFacts, wish: Wish) -> Iterator[Check]:

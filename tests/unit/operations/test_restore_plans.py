@@ -195,6 +195,8 @@ def test_an_address_of_a_guest_that_does_not_run_is_a_warning_and_new_addresses_
     assert of(plan, "mac:0").grade is Grade.WARNING
     assert [nic.mac for nic in ready(plan).nics] == list(MACS)
     assert stops(planned(facts(macs={MACS[0]: (LIVING,)}))) == {}
+    for keep_mac in (False, True):
+        assert "a mac_seed of its own" in plain(of(planned(keep_mac=keep_mac), "mac").fact)
 
 
 def test_two_restores_with_the_same_addresses_exclude_each_other() -> None:
