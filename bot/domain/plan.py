@@ -160,7 +160,8 @@ class Plan(msgspec.Struct, frozen=True):
     """A frozen plan.
 
     `title` says what it does; `after` what will be true then; `estimate_s` is in seconds, if known, and at most so
-    where `estimate_least_s` is less: a guess. `names` holds the display names, by UUID, of everything the plan
+    where `estimate_least_s` is less: a guess. Where earlier jobs have corrected it, `pace` says what they took, and
+    `by_size_s` is what the size alone had said. `names` holds the display names, by UUID, of everything the plan
     mentions; `refusal` says in a sentence that it cannot be done.
     `approvers` is how many must approve it at least, whatever its risk, since a rule says so. `back` tells that it only
     undoes a job of a moment ago, so that what it takes up is what that job gave up. `chosen` says why this host was
@@ -191,6 +192,8 @@ class Plan(msgspec.Struct, frozen=True):
     parallel: int = 1
     ways: tuple[Way, ...] = ()
     booted: dict[str, float] = {}
+    by_size_s: float | None = None
+    pace: Phrase | None = None
 
     def seen_from(self, step: Step) -> Plan:
         """The plan with the pool in which this step of it is carried out."""

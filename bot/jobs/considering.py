@@ -36,7 +36,7 @@ def _considerations(plan: Plan, reason: str, needed: int) -> list[Part]:
         lines.append(say("Reason given: “{reason}”", reason=Quote(reason)))
     lines += plan.after
     if plan.estimate_s and not _tells(lines, Span(plan.estimate_s)):
-        lines.append(standing.estimate(plan.estimate_s, plan.estimate_least_s))
+        lines.append(standing.estimate(plan))
     parts: list[Part] = [Facts(tuple(lines))] if lines else []
     parts.append(Checks(plan.checks))
     if needed:

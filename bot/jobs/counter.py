@@ -135,7 +135,8 @@ class Counter:
                 if reads and not needed:
                     return Review(await self._confirmed(seen, command, values, person, sender))
                 operation = self.desk.proposals.operations[made.operation]
-                return Review(considering.looked_over(made, operation, seen.reason, needed), self._keep(seen))
+                shown = await self.desk.proposals.foreseen(made)
+                return Review(considering.looked_over(shown, operation, seen.reason, needed), self._keep(seen))
             case _:
                 return Review(await self._carried_out(command, values, person, sender))
 

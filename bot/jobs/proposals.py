@@ -14,7 +14,7 @@ from bot.domain.record import JobRecord, proposed
 from bot.domain.texts import plain, say
 from bot.domain.words import at_card, state_word
 from bot.errors import Refused
-from bot.jobs import story
+from bot.jobs import experience, story
 from bot.jobs.ports import Directory
 from bot.operations.base import Operation
 from bot.store import Note, Outgoing, Store
@@ -53,6 +53,7 @@ class Proposals:
         if refusal is not None:
             return refusal, None
         needed, glass = await self._asked_for(plan, person)
+        plan = await self.foreseen(plan)
         now = self.store.clock()
         record = proposed(
             plan,
@@ -70,6 +71,14 @@ class Proposals:
         stored = await self.store.create(record, note, self._card, after=after, click=click)
         return None, stored
 
+    async def foreseen(self, plan: Plan) -> Plan:
+        """The plan with the time it takes foreseen as well as earlier jobs of its kind in that pool allow."""
+        operation = self.operations.get(plan.operation)
+        if operation is None or not operation.learns:
+            return plan
+        earlier = await self.store.well(plan.operation, plan.pool, limit=experience.LOOKED_THROUGH)
+        return experience.corrected(plan, earlier)
+
     async def replace(self, record: JobRecord, plan: Plan, person: Person, click: int) -> Message | None:
         """Puts another plan in place of one that nobody has confirmed yet; a private answer where it cannot be.
 
@@ -82,6 +91,7 @@ class Proposals:
             await self.store.annotate(record.number, {}, story=self._card)
             return refusal
         needed, glass = await self._asked_for(plan, person)
+        plan = await self.foreseen(plan)
         changes = {
             "plan": plan,
             "approvers_needed": needed,

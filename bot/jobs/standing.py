@@ -44,8 +44,11 @@ def _left(record: JobRecord, fraction: float, elapsed: float) -> float | None:
     return plan.estimate_s - elapsed if plan.estimate_s > elapsed else None
 
 
-def estimate(most: float, least: float | None) -> Phrase:
-    """How long it takes, or between which bounds, in seconds."""
+def estimate(plan: Plan) -> Phrase:
+    """How long it takes, or between which bounds; after what earlier ones took, where that is known."""
+    most, least = plan.estimate_s or 0.0, plan.estimate_least_s
+    if plan.pace is not None:
+        return say("About {time}: {pace}.", time=Span(most), pace=plan.pace)
     if least is None or span(least) == span(most):
         return say("About {time}.", time=Span(most))
     return say("Likely {least} to {most}.", least=Span(least), most=Span(most))

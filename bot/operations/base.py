@@ -86,6 +86,7 @@ class Operation(msgspec.Struct, frozen=True):
     `parted` says what is true of a job in two pools by the one of its plan, while the other is silent: `NOT_DONE` where
     the job may be closed without that one, since nothing there can do harm any more.
     `settles` are the operations whose earlier jobs about its guests offer nothing more once it went well.
+    `learns` tells that its estimate goes by size, and that what earlier ones took corrects it.
     `slow` says what a step waits for that has made no progress for so many seconds, where that is not other work at the
     pool. `ahead` keeps for each lane what it needs, from the start of the job until the lane is over.
     """
@@ -117,6 +118,7 @@ class Operation(msgspec.Struct, frozen=True):
     slow: Callable[[Plan, Step, float], Phrase | None] | None = None
     guard: Callable[[Plan, Step, Facts], Awaitable[Phrase | None]] | None = None
     ahead: Ahead | None = None
+    learns: bool = False
     parted: Callable[[JobRecord, Facts], Awaitable[Look]] | None = None
 
     def rest(self, plan: Plan, begun: frozenset[int]) -> Plan:

@@ -312,4 +312,5 @@ OPERATION = Operation(
     retarget=_retarget,
     instead=_instead,
     foreseen=foreseen,
+    learns=True,
 )

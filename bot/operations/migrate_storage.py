@@ -233,4 +233,5 @@ OPERATION = Operation(
     instead=_instead,
     when_stopped=say("The guest stays where it is, and its disks where they were; what was copied is thrown away."),
     crowded=frozenset({"TOO_MANY_STORAGE_MIGRATES"}),
+    learns=True,
 )

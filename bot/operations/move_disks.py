@@ -273,4 +273,5 @@ OPERATION = Operation(
     advanced=_advanced,
     sum_up=_sum_up,
     reverse=_reverse,
+    learns=True,
 )

@@ -11,7 +11,7 @@ import sqlite_utils
 
 from bot.domain.job import JobState
 from bot.domain.plan import Ceiling, Plan, ceiling, digest
-from bot.domain.record import Decision, JobRecord, StepRecord, StepState
+from bot.domain.record import MOST_OF_A_GUEST, Decision, JobRecord, StepRecord, StepState
 from bot.domain.texts import Phrase, plain
 from bot.errors import NotFound
 
@@ -115,6 +115,16 @@ def jobs(
     rows = db.execute(
         f"SELECT * FROM jobs {where} ORDER BY number DESC LIMIT ?",  # noqa: S608  only marks
         [*(state.value for state in states), *([target, target] if target else []), limit],
+    ).fetchall()
+    return [to_record(db, row) for row in rows]
+
+
+def well(db: sqlite_utils.Database, operation: str, pool: str, limit: int) -> list[JobRecord]:
+    """The newest jobs of a kind, of a pool (UUID), that went well; of the newest thousand of all."""
+    rows = db.execute(
+        "SELECT * FROM jobs WHERE state = ? AND operation = ? AND pool = ?"
+        " AND number > (SELECT max(number) FROM jobs) - ? ORDER BY number DESC LIMIT ?",
+        [JobState.SUCCEEDED.value, operation, pool, MOST_OF_A_GUEST, limit],
     ).fetchall()
     return [to_record(db, row) for row in rows]
 

@@ -226,6 +226,10 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts, Abs
         states = [state for state in JobState if state not in FINAL] if open_only else []
         return await self.database.read(lambda db: rows.jobs(db, limit=limit, states=states, target=target))
 
+    async def well(self, operation: str, pool: str, *, limit: int) -> Sequence[JobRecord]:
+        """Jobs of a kind, of a pool (UUID), that went well, newest first."""
+        return await self.database.read(lambda db: rows.well(db, operation, pool, limit))
+
     async def makers(self, objects: Collection[str]) -> dict[str, JobRecord]:
         """The newest job that made each of these objects (UUIDs), where one did."""
         return await self.database.read(lambda db: rows.makers(db, objects))
