@@ -7,19 +7,22 @@ a file; what it warns of is also said on the lab's standard error.
 import asyncio
 import contextlib
 import json
+import math
 import signal
 import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 
 READY_DEADLINE_S: Final = 60.0
+FEEDS_DEADLINE_S: Final = 30.0
 STOP_DEADLINE_S: Final = 10.0
 _POLL_S: Final = 0.1
 _LOUD: Final = frozenset({"warning", "error", "critical"})
@@ -37,7 +40,7 @@ class BotState:
     Attributes:
         pid: Its process id while it lives.
         alive: Whether the process exists.
-        ready: Whether its `/readyz` answered 200 since it was last started.
+        ready: Whether its `/readyz` answered 200 since it was last started, and the pools that can be loaded were.
         ended: Why it is not there, in words; None while it lives.
         web: Address of its own web server; None without a bot.
     """
@@ -79,7 +82,8 @@ class BotProcess:
         config: The configuration file it is started with.
         environment: Its whole environment, secrets included.
         log: File that takes what it prints.
-        web: Address of its web server, for `/readyz`.
+        web: Address of its web server, for `/readyz` and `/metrics`.
+        serving: Names of the pools that answer now.
         changed: Called when its state has changed.
     """
 
@@ -90,12 +94,14 @@ class BotProcess:
         environment: Mapping[str, str],
         log: Path,
         web: str,
+        serving: Callable[[], Collection[str]],
         changed: Callable[[], None],
     ) -> None:
         self._config = config
         self._environment = dict(environment)
         self._log = log
         self._web = web
+        self._serving = serving
         self._changed = changed
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -117,6 +123,9 @@ class BotProcess:
 
     async def start(self) -> None:
         """Starts the bot and returns when its `/readyz` answers 200; does nothing when it is ready already.
+
+        One loaded pool makes a bot ready. What is typed next may be about another, so the feeds of all pools that
+        answer are waited for as well, for half a minute at most.
 
         Raises:
             BotFailedError: It ended first, was not ready within a minute, or the lab ends.
@@ -215,11 +224,20 @@ class BotProcess:
                 if not self.state.alive:
                     raise BotFailedError(self._describe(f"The bot {self._ended or 'ended'}."))
                 if await _answers_ready(session, f"{self._web}/readyz"):
+                    await self._wait_until_loaded(session)
                     self._ready = True
                     self._changed()
                     return
                 await asyncio.sleep(_POLL_S)
         raise BotFailedError(self._describe(f"The bot was not ready within {READY_DEADLINE_S:.0f} s."))
+
+    async def _wait_until_loaded(self, session: aiohttp.ClientSession) -> None:
+        deadline = time.monotonic() + FEEDS_DEADLINE_S
+        while self.state.alive and time.monotonic() < deadline:
+            unloaded = await _unloaded(session, f"{self._web}/metrics")
+            if unloaded.isdisjoint(self._serving()):
+                return
+            await asyncio.sleep(_POLL_S)
 
     def _describe(self, headline: str) -> str:
         return "\n".join([headline, *self._last_lines])
@@ -258,6 +276,18 @@ async def _answers_ready(session: aiohttp.ClientSession, url: str) -> bool:
             return response.status == 200
     except (aiohttp.ClientError, TimeoutError):
         return False
+
+
+async def _unloaded(session: aiohttp.ClientSession, url: str) -> frozenset[str]:
+    """Returns the names of the pools whose feed has never answered; of none where the bot does not say."""
+    try:
+        async with session.get(url) as response:
+            text = await response.text()
+    except (aiohttp.ClientError, TimeoutError):
+        return frozenset()
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    ages = [sample for sample in samples if sample.name == "xenbot_feed_age_seconds"]
+    return frozenset(sample.labels["pool"] for sample in ages if math.isnan(sample.value))
 
 
 def _is_loud(line: str) -> bool:

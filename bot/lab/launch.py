@@ -154,6 +154,7 @@ class Lab:
                 ),
                 log=self._data / "bot.log",
                 web=f"http://{config.web}",
+                serving=self.datacentre.serving,
                 changed=self.live.touch,
             )
 

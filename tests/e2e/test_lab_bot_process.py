@@ -15,6 +15,7 @@ def make_bot(folder: Path, changes: list[None]) -> BotProcess:
         environment=dict(os.environ),
         log=folder / "bot.log",
         web="http://127.0.0.1:9",
+        serving=lambda: (),
         changed=lambda: changes.append(None),
     )
 

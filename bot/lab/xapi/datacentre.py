@@ -237,6 +237,13 @@ class Datacentre:
             "clock": {"running": self._clock.is_running, "elapsed": round(self._clock.elapsed, 3)},
         }
 
+    def serving(self) -> frozenset[str]:
+        """Returns the names of the pools whose coordinator answers; a pool without one is known by its host's."""
+        answering = [pool for pool in self._pools if pool.coordinator.is_serving]
+        return frozenset(
+            pool.database.get("pool", pool.ref, "name_label") or pool.coordinator.name for pool in answering
+        )
+
     def revision(self) -> int:
         """Returns a number that grows with every change."""
         # Pools that are no more count on: without them the number would fall.
