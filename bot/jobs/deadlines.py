@@ -6,8 +6,6 @@ in that time (a freeze, a silent pool, a crowded host) expires and has to be ask
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import structlog
 
 from bot.domain.audit import Tag
@@ -18,7 +16,7 @@ from bot.domain.texts import Moment, Who, many, say
 from bot.errors import IllegalTransition, NotAllowed, Refused
 from bot.jobs import considering, story
 from bot.jobs.ports import Directory
-from bot.operations.base import Operation
+from bot.operations.base import Operations
 from bot.store import Note, Outgoing, Store
 
 log = structlog.get_logger()
@@ -27,9 +25,7 @@ log = structlog.get_logger()
 class Deadlines:
     """Looks at the clock for every job that waits."""
 
-    def __init__(
-        self, store: Store, directory: Directory, operations: Mapping[str, Operation], approval: ApprovalSettings
-    ) -> None:
+    def __init__(self, store: Store, directory: Directory, operations: Operations, approval: ApprovalSettings) -> None:
         self.store = store
         self.directory = directory
         self.operations = operations

@@ -22,7 +22,7 @@ from bot.jobs.gate import Gate, Wait
 from bot.jobs.judging import End, EndKind, Pace, noted
 from bot.jobs.ports import Directory
 from bot.jobs.slots import HOST_LIMIT, Slots
-from bot.operations.base import Operation
+from bot.operations.base import Operations, unknown
 from bot.operations.ports import Driver, Facts
 from bot.operations.work import Worker
 from bot.store import Note, Outgoing, Store
@@ -49,7 +49,7 @@ class Engine:
         driver: Driver,
         facts: Facts,
         directory: Directory,
-        operations: Mapping[str, Operation],
+        operations: Operations,
         approval: ApprovalSettings,
         words: Callable[[tuple[str, ...]], Phrase],
         *,
@@ -125,7 +125,9 @@ class Engine:
 
     async def _guarded(self, record: JobRecord) -> None:
         try:
-            if record.state is JobState.RUNNING:
+            if record.operation not in self.operations:
+                await self._give_up(record.number, unknown(record.operation))
+            elif record.state is JobState.RUNNING:
                 log.info("job_adopted", job=record.number)
                 await self._work(record)
             else:
@@ -138,18 +140,18 @@ class Engine:
         except Exception:  # the supervisor's edge: one job's defect must not stop the others, nor be retried blindly
             log.exception("job_runner_failed", job=record.number)
             self._broken.add(record.number)
-            await self._give_up(record.number)
+            await self._give_up(record.number, say("xenbot met an error of its own; its log says which"))
         finally:
             self.gate.let_go(record)
             self._active.pop(record.number, None)
             self._courses.pop(record.number, None)
 
-    async def _give_up(self, number: int) -> None:
-        """A defect of ours met this job: a running one needs a person, a queued one was not started."""
+    async def _give_up(self, number: int, why: Phrase) -> None:
+        """Nobody here can go on with this job: a running one needs a person, a queued one was not started."""
         record = await self.store.job(number)
         running = record.state is JobState.RUNNING
         event, tag = (JobEvent.LOSE, Tag.JOB_UNCLEAR) if running else (JobEvent.FAIL, Tag.JOB_FAILED)
-        outcome = say("xenbot met an error of its own; its log says which: {title}", title=record.plan.title)
+        outcome = say("{why}: {title}", why=why, title=record.plan.title)
         changes = {"outcome": outcome, "finished_at": None if running else self.store.clock()}
         try:
             note = Note(tag, record.team, "xenbot")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 import structlog
 
@@ -25,7 +23,7 @@ from bot.errors import (
 )
 from bot.jobs.ports import Directory
 from bot.jobs.slots import HOST_LIMIT
-from bot.operations.base import Operation
+from bot.operations.base import Operations
 from bot.operations.ports import Facts
 from bot.store import Store
 
@@ -46,7 +44,7 @@ class Gate:
         store: Store,
         facts: Facts,
         directory: Directory,
-        operations: Mapping[str, Operation],
+        operations: Operations,
         approval: ApprovalSettings,
     ) -> None:
         self.store = store

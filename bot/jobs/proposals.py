@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 
 from bot.domain.audit import Tag
 from bot.domain.job import JobState
@@ -16,16 +15,14 @@ from bot.domain.words import at_card, state_word
 from bot.errors import Refused
 from bot.jobs import experience, story
 from bot.jobs.ports import Directory
-from bot.operations.base import Operation
+from bot.operations.base import Operations
 from bot.store import Note, Outgoing, Store
 
 
 class Proposals:
     """Takes plans in."""
 
-    def __init__(
-        self, store: Store, directory: Directory, operations: Mapping[str, Operation], approval: ApprovalSettings
-    ) -> None:
+    def __init__(self, store: Store, directory: Directory, operations: Operations, approval: ApprovalSettings) -> None:
         self.store = store
         self.directory = directory
         self.operations = operations

@@ -6,8 +6,6 @@ of the dialogue, nobody's no gets lost in it. Breaking glass needs its reason, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from bot.domain.audit import Tag
 from bot.domain.job import JobState
 from bot.domain.message import Facts, Mark, Message, Verdict
@@ -20,14 +18,14 @@ from bot.jobs import deciding, story
 from bot.jobs.claims import brief, needs
 from bot.jobs.in_words import in_words
 from bot.jobs.ports import Asking, Directory, Sender
-from bot.operations.base import Operation
+from bot.operations.base import Operations
 from bot.store import Note, Outgoing, Store
 
 
 class Reasons:
     """Implements `bot.jobs.ports.ReasonDesk`."""
 
-    def __init__(self, store: Store, directory: Directory, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, store: Store, directory: Directory, operations: Operations) -> None:
         self._store = store
         self._directory = directory
         self._operations = operations

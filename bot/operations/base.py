@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final, Never, TypeAlias
 
 import msgspec
 
@@ -13,7 +13,8 @@ from bot.domain.message import Button, Table
 from bot.domain.plan import Plan, Step
 from bot.domain.policy import ApprovalSettings
 from bot.domain.record import JobRecord
-from bot.domain.texts import Phrase
+from bot.domain.texts import Code, Phrase, say
+from bot.errors import Refused
 from bot.operations.ports import Facts
 
 Homes: TypeAlias = Mapping[str, str]
@@ -129,6 +130,32 @@ class Operation(msgspec.Struct, frozen=True):
             return self.advanced(plan, begun)
         left = tuple(step for index, step in enumerate(plan.steps) if index not in begun)
         return msgspec.structs.replace(plan, steps=left)
+
+
+class Operations(dict[str, Operation]):
+    """The operations of this version of the bot, by name.
+
+    Asked for one that it does not have, as by a job that a later version has stored, it gives one that can only be
+    told of: its cards are drawn, and to plan or to look for it is refused.
+    """
+
+    def __missing__(self, name: str) -> Operation:
+        return _unknown(name)
+
+
+def unknown(name: str) -> Phrase:
+    """Says that this version of the bot does not have that operation."""
+    return say("This version of xenbot does not know {name}", name=Code(name))
+
+
+def _unknown(name: str) -> Operation:
+    async def refuse(*_asked: object) -> Never:
+        raise Refused(
+            f"This version of xenbot does not know “{name}”, so it can neither plan it nor look what became of it.",
+            "Start the version again that the job was asked of: that one can.",
+        )
+
+    return Operation(name, refuse, refuse, lambda of: of.title, when_stopped=say("Nobody knows how far it is."))
 
 
 def buttons_of(plan: Plan) -> tuple[Button, ...]:

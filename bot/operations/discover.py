@@ -6,12 +6,12 @@ import importlib
 import pkgutil
 
 import bot.operations
-from bot.operations.base import Operation
+from bot.operations.base import Operations
 
 
-def operations() -> dict[str, Operation]:
+def operations() -> Operations:
     """All operations by name. A second one of the same name is a mistake."""
-    found: dict[str, Operation] = {}
+    found = Operations()
     for module in pkgutil.iter_modules(bot.operations.__path__, "bot.operations."):
         operation = getattr(importlib.import_module(module.name), "OPERATION", None)
         if operation is None:

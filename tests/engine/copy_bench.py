@@ -278,7 +278,7 @@ class CopyBench(Bench):
         world = self.world
         assert isinstance(world, Copies)
         world.dying = False
-        self.engine.operations["copy"] = Operation(  # type: ignore[index]
+        self.engine.operations["copy"] = Operation(
             "copy",
             world.replan,
             world.look,

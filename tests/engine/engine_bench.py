@@ -22,7 +22,7 @@ from bot.jobs.decisions import Decisions
 from bot.jobs.engine import Engine
 from bot.jobs.judging import Pace
 from bot.jobs.proposals import Proposals
-from bot.operations.base import Look, Operation, Seen
+from bot.operations.base import Look, Operation, Operations, Seen
 from bot.operations.ports import TaskStatus, TaskView
 from bot.operations.xapi_words import explain
 from bot.store import Store
@@ -208,7 +208,7 @@ class Bench:
         self.store = Store(self.path, lambda: self.now)
         await self.store.open()
         operation = Operation("move", world.replan, world.look, lambda plan: say("Migrating"), settle_s=0.05)
-        operations = {"move": operation}
+        operations = Operations({"move": operation})
         self.engine = Engine(self.store, world, world, world, operations, self.approval, _words, pace=QUICK)
         self.proposals = Proposals(self.store, world, operations, self.approval)
         self.decisions = Decisions(self.store, self.engine, world, self.proposals, world, self.approval)

@@ -127,7 +127,7 @@ class FoldBench(Bench):
         await super().open()
         world = self.world
         assert isinstance(world, Fold)
-        self.engine.operations["move"] = Operation(  # type: ignore[index]
+        self.engine.operations["move"] = Operation(
             "move",
             world.replan,
             world.look,

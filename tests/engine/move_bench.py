@@ -270,7 +270,7 @@ class MoveBench(Bench):
         world = self.world
         assert isinstance(world, Moving)
         world.dying = False
-        self.engine.operations["move"] = Operation(  # type: ignore[index]
+        self.engine.operations["move"] = Operation(
             "move",
             world.replan,
             world.look,

@@ -13,6 +13,7 @@ from bot.domain.plan import Check, Choice, Grade, Plan, Risk
 from bot.domain.texts import Moment, plain, say
 from bot.errors import NotAllowed, Refused
 from bot.jobs import story
+from bot.operations.base import Operations
 
 OTHERS = (Choice("h2", "host2", say("roomy")), Choice("h3", "host3", say("small")))
 
@@ -39,7 +40,7 @@ async def choosing(bench: Bench, world: World) -> Bench:
         return offered(world, host)
 
     operation = bench.engine.operations["move"]
-    known = {"move": msgspec.structs.replace(operation, retarget=retarget)}
+    known = Operations({"move": msgspec.structs.replace(operation, retarget=retarget)})
     bench.engine.operations = bench.proposals.operations = bench.engine.gate.operations = known
     bench.engine.deadlines.operations = known
     return bench
@@ -120,7 +121,7 @@ async def test_a_host_that_cannot_take_it_leaves_the_card_as_it_was(choosing: Be
         return offered(world, host, checks=(blocked,))
 
     known = choosing.proposals.operations
-    choosing.engine.operations = {"move": msgspec.structs.replace(known["move"], retarget=retarget)}
+    choosing.engine.operations = Operations({"move": msgspec.structs.replace(known["move"], retarget=retarget)})
     number = await choosing.propose(plan=offered(world))
     before = await choosing.store.job(number)
     answer = await choose(choosing, number, "h3")

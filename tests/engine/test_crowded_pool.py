@@ -24,8 +24,7 @@ class Crowded(FoldBench):
     async def open(self) -> None:
         await super().open()
         operations = self.engine.operations
-        known = msgspec.structs.replace(operations["move"], crowded=frozenset({BUSY[0]}))
-        operations["move"] = known  # type: ignore[index]  the bench's own mapping is a dict
+        operations["move"] = msgspec.structs.replace(operations["move"], crowded=frozenset({BUSY[0]}))
         self.engine.pace = msgspec.structs.replace(self.engine.pace, crowded=self.wait_s)
 
 

@@ -77,7 +77,7 @@ async def test_a_failure_that_may_still_change_is_on_the_card_while_it_is_looked
     bench: Bench, world: World
 ) -> None:
     moving = bench.engine.operations["move"]
-    bench.engine.operations["move"] = msgspec.structs.replace(moving, settle_s=30.0)  # type: ignore[index]
+    bench.engine.operations["move"] = msgspec.structs.replace(moving, settle_s=30.0)
     world.fails = ("INTERNAL_ERROR", "the stream broke")
     world.released.clear()
     await begun(bench)

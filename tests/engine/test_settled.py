@@ -9,7 +9,6 @@ from test_approvals import card, labels
 
 from bot.domain.message import Button
 from bot.domain.plan import Plan
-from bot.operations.base import Operation
 
 
 async def test_a_roll_back_that_went_well_takes_its_button_off_the_card_of_a_move_that_failed(
@@ -18,7 +17,7 @@ async def test_a_roll_back_that_went_well_takes_its_button_off_the_card_of_a_mov
     async def again(*_args: object) -> Plan:
         return msgspec.structs.replace(world.plan(), operation="undo")
 
-    operations: dict[str, Operation] = bench.engine.operations  # type: ignore[assignment]  # a dict here
+    operations = bench.engine.operations
     back = (Button("Roll back", "ask", "roll-back v1"),)
     move = msgspec.structs.replace(operations["move"], mends=lambda _job: back)
     operations["move"] = move
@@ -51,7 +50,7 @@ async def test_a_roll_back_that_went_well_takes_its_buttons_off_the_card_of_the_
     async def again(*_args: object) -> Plan:
         return msgspec.structs.replace(world.plan(), operation="undo")
 
-    operations: dict[str, Operation] = bench.engine.operations  # type: ignore[assignment]  # a dict here
+    operations = bench.engine.operations
     operations["move"] = msgspec.structs.replace(operations["move"], then=then)
     undo = msgspec.structs.replace(
         operations["move"], name="undo", replan=again, settles=frozenset({"move"}), then=None

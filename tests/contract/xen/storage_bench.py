@@ -24,7 +24,7 @@ from bot.jobs.judging import Pace
 from bot.jobs.proposals import Proposals
 from bot.lab.xapi import Datacentre
 from bot.operations import sr_add, sr_check
-from bot.operations.base import Operation
+from bot.operations.base import Operation, Operations
 from bot.operations.sr_add_checks import Wish
 from bot.operations.sr_work import SrWork
 from bot.operations.trying import MARK
@@ -80,7 +80,7 @@ class StorageBench:
         self.store = Store(self._path, time.time)
         await self.store.open()
         people, pools = People(), self.pools
-        operations = {one.name: one for one in self.operations}
+        operations = Operations({one.name: one for one in self.operations})
         workers = self.workers()
         self.engine = Engine(
             self.store, pools, pools, people, operations, self.approval, _words, pace=PACE, workers=workers
