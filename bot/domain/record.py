@@ -138,6 +138,11 @@ class JobRecord(msgspec.Struct, frozen=True):
         """The UUIDs of everything that the steps have made, by name."""
         return {name: uuid for step in self.steps for name, uuid in step.made.items()}
 
+    @property
+    def about(self) -> frozenset[str]:
+        """The UUIDs of the guests that it is about, and of everything that it has made."""
+        return frozenset({one.uuid for one in self.plan.targets if one.kind == "VM"} | set(self.made.values()))
+
     def step(self, index: int) -> Step | None:
         """The planned step with everything filled in that it refers to; None where that was not made."""
         planned, made = self.plan.steps[index], self.made

@@ -257,7 +257,7 @@ class Engine:
             # This step is stored together with the job's end, and so is what it was.
             detail["last"] = noted(record, end.last)
         note = Note(tag, record.team, "xenbot", detail, task=task)
-        await self.store.move(
+        ended = await self.store.move(
             record.number,
             event,
             note,
@@ -272,7 +272,7 @@ class Engine:
         )
         log.info("job_ended", job=record.number, how=end.kind.value)
         if end.kind is EndKind.DONE:
-            await self.deadlines.settled(record)
+            await self.deadlines.settled(ended)
         await self._tidy()
 
     async def _tidy(self) -> None:

@@ -86,7 +86,7 @@ class Operation(msgspec.Struct, frozen=True):
     `mends` gives the buttons that take away what a job has left that failed or was stopped.
     `parted` says what is true of a job in two pools by the one of its plan, while the other is silent: `NOT_DONE` where
     the job may be closed without that one, since nothing there can do harm any more.
-    `settles` are the operations whose earlier jobs about its guests offer nothing more once it went well.
+    `settles` are the operations whose earlier jobs about the same offer nothing more once it went well.
     `learns` tells that its estimate goes by size, and that what earlier ones took corrects it.
     `slow` says what a step waits for that has made no progress for so many seconds, where that is not other work at the
     pool. `ahead` keeps for each lane what it needs, from the start of the job until the lane is over.

@@ -50,6 +50,8 @@ from bot.operations.restore_steps import wished
 from bot.operations.risk import assess_move_by_backup
 
 NAME = "move-by-backup"
+#: What undoes a move, and what makes it final.
+ROLL_BACK, RETIRE = "roll-back", "retire"
 
 
 async def plan(vm: Vm, host: Host, sr: str, networks: str, facts: Facts, approval: ApprovalSettings) -> Plan:
@@ -297,6 +299,8 @@ OPERATION = Operation(
     then=_then,
     onward=_then,
     mends=_mends,
+    # What these offer means the newest move of the guest.
+    settles=frozenset({NAME, RETIRE}),
     sum_up=_sum_up,
     table=_table,
     tells=frozenset({COMPARE, WATCH}),

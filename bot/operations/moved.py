@@ -13,13 +13,10 @@ from bot.domain.record import JobRecord
 from bot.domain.restores import Restored
 from bot.domain.texts import clean
 from bot.errors import NotFound, Refused
-from bot.operations.move_by_backup import NAME
+from bot.operations.move_by_backup import NAME, ROLL_BACK
 from bot.operations.move_by_backup_steps import copy_left, copy_of, pool_there, runs_after
 from bot.operations.ports import Facts
 from bot.operations.restore_steps import made_of
-
-#: What undoes a move, and what makes it final.
-ROLL_BACK, RETIRE = "roll-back", "retire"
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -58,13 +55,12 @@ def move_of(uuid: str, name: str, jobs: Iterable[JobRecord], *, failed: bool = F
     With `failed` also one that did not go well and has not removed its copy. `jobs` are the newest first. Raises
     Refused for none, and where the newest was rolled back.
     """
+    undone: dict[str, int] = {}
     for job in jobs:
         if job.operation == ROLL_BACK and job.state is JobState.SUCCEEDED:
-            if uuid in {one.uuid for one in job.plan.targets[:2]}:
-                raise Refused(
-                    f"The move of “{clean(name)}” was rolled back by job {job.number}: nothing to retire or roll back.",
-                    f"`/xen job {job.number}` tells what was done.",
-                )
+            source, copy = (one.uuid for one in job.plan.targets[:2])
+            if uuid in {source, copy}:
+                undone.setdefault(copy, job.number)
             continue
         # One that ended partly has its copy too, which may have gone down right after it was started.
         went = job.state in {JobState.SUCCEEDED, JobState.PARTIAL}
@@ -72,7 +68,14 @@ def move_of(uuid: str, name: str, jobs: Iterable[JobRecord], *, failed: bool = F
         if job.operation == NAME and (went or (failed and copy_left(job))):
             found = _moved(job)
             if found.copy and uuid in {found.source.uuid, found.copy}:
-                return found
+                if found.copy not in undone:
+                    return found
+                break
+    for number in undone.values():
+        raise Refused(
+            f"The move of “{clean(name)}” was rolled back by job {number}: nothing to retire or roll back.",
+            f"`/xen job {number}` tells what was done.",
+        )
     raise Refused(
         f"“{clean(name)}” was not moved by backup, as far as my records go.",
         "`/xen move-by-backup <vm> to <host>` does that; `/xen jobs` lists what was done.",

@@ -24,7 +24,8 @@ from bot.operations import restore_look
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import already, blocked, fine, warning
 from bot.operations.lookalike import folded
-from bot.operations.moved import RETIRE, Moved, copy_now, standing, told_by
+from bot.operations.move_by_backup import RETIRE
+from bot.operations.moved import Moved, copy_now, standing, told_by
 from bot.operations.ports import Facts
 from bot.operations.restore_steps import ASIDE, aside, renamed, step_of
 

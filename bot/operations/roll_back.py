@@ -26,8 +26,9 @@ from bot.operations.backup_words import RESTART_S
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.move_by_backup import NAME as MOVE
+from bot.operations.move_by_backup import RETIRE, ROLL_BACK
 from bot.operations.move_parted import until_certain
-from bot.operations.moved import RETIRE, ROLL_BACK, Moved, copy_now, standing, told_by
+from bot.operations.moved import Moved, copy_now, standing, told_by
 from bot.operations.ports import Facts
 from bot.operations.power.checks import before_start, fitting
 from bot.operations.restore_steps import BACK, MARK, REMOVE, START, aside, made_of, step_of

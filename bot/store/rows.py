@@ -195,14 +195,22 @@ def overtaken(db: sqlite_utils.Database, by: JobRecord, operations: Sequence[str
 
 
 def settled(db: sqlite_utils.Database, by: JobRecord, operations: Sequence[str]) -> list[JobRecord]:
-    """The jobs of these operations about the guest of a later one whose cards still offer what may follow."""
+    """The jobs of these operations about the guest of a later one whose cards offer what it has settled.
+
+    What a job offers to follow once it went well means the newest of its kind: that is settled with the newest, or with
+    what this one has made. What it has left, having failed, is its own: that is settled by a job about that very thing.
+    """
+    about = by.about
+    newest = max((maker.number for maker in makers(db, about).values()), default=by.number)
     marks = ",".join("?" for _ in operations)
     rows = db.execute(
         f"SELECT * FROM jobs WHERE operation IN ({marks}) AND target_uuid = ? AND number < ? AND back_closed = 0"  # noqa: S608  marks
         " AND state IN ('SUCCEEDED', 'PARTIAL', 'FAILED', 'CANCELLED') ORDER BY number",
         [*operations, by.plan.targets[0].uuid, by.number],
     ).fetchall()
-    return [to_record(db, row) for row in rows]
+    found = [to_record(db, row) for row in rows]
+    went_well = {JobState.SUCCEEDED, JobState.PARTIAL}
+    return [one for one in found if about <= one.about or (one.state in went_well and one.number < newest)]
 
 
 def homes(db: sqlite_utils.Database, of: JobRecord) -> dict[str, str]:

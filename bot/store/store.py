@@ -261,7 +261,7 @@ class Store(ClickBook, Ledger, Mail, Catalogue, Checkups, Schedules, Alerts, Abs
         return await self.database.write(lambda db: rows.overtaken(db, by, operations))
 
     async def settled(self, by: JobRecord, operations: Sequence[str]) -> Sequence[JobRecord]:
-        """Jobs of these operations about the guest of a later one whose cards still offer what may follow."""
+        """Jobs of these operations about the guest of a later one whose cards offer what it has settled."""
         return await self.database.write(lambda db: rows.settled(db, by, operations))
 
     async def homes(self, of: JobRecord) -> dict[str, str]:
