@@ -63,7 +63,7 @@ def test_where_nothing_is_known_the_size_alone_says_it(world: World) -> None:
 
 async def test_the_card_of_a_second_move_tells_what_the_first_one_took(bench: Bench, world: World) -> None:
     operations = bench.proposals.operations
-    bench.proposals.operations = {"move": msgspec.structs.replace(operations["move"], learns=True)}
+    operations["move"] = msgspec.structs.replace(operations["move"], learns=True)
     world.released.clear()
     number = await bench.propose(plan=sized(world, 10.0))
     await bench.press(number, "confirm")
