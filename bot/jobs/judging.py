@@ -51,8 +51,8 @@ class EndKind(StrEnum):
 class End(msgspec.Struct, frozen=True):
     """How it ended, in words, what was seen, and the step as it is stored together with the job's new state.
 
-    `harmed` tells that the guest was found to be worse off than before, `silent` that its pool was silent to the end;
-    `made` is what the step has made. Of a whole job, `last` is how the step ended that ended last.
+    `harmed` tells that the guest was found to be worse off than before; `made` is what the step has made. Of a whole
+    job, `last` is how the step ended that ended last.
     """
 
     kind: EndKind
@@ -60,7 +60,6 @@ class End(msgspec.Struct, frozen=True):
     evidence: tuple[Phrase, ...] = ()
     step: StepRecord | None = None
     harmed: bool = False
-    silent: bool = False
     made: dict[str, str] = {}
     last: End | None = None
 
@@ -188,7 +187,7 @@ class Judging:
         title, time_ = record.plan.steps[self.index].title, Span(self.pace.silent)
         line = say("{pool} has answered nothing for {time}; not known: {title}", pool=pool, time=time_, title=title)
         step = record.steps[self.index]
-        end = self._finish(step, End(EndKind.UNCLEAR, line, silent=True))
+        end = self._finish(step, End(EndKind.UNCLEAR, line))
         # As after a crash it is gone on from there, once somebody has seen that the pool answers.
         kept = msgspec.structs.replace(end.step or step, error=step.given_up())
         return msgspec.structs.replace(end, step=kept)

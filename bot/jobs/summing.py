@@ -38,7 +38,7 @@ class Summing:
         first = (unclear or bad)[0]
         others = tuple(line for end in bad if end is not first for line in (end.headline, *end.evidence))
         if self.operation.whole:
-            silent = any(end.silent for end in bad)
+            silent = any(one.stood is not None for one in steps)
             return await self._as_before(record, first, others, silent=silent)
         if not kept:
             said = (*first.evidence, *others, *_taken_back(record))

@@ -92,6 +92,33 @@ async def test_work_that_failed_with_nothing_urgent_behind_it_is_not_waited_for_
     assert world.source is ON
 
 
+async def test_a_job_given_up_since_a_pool_was_silent_needs_a_person_also_where_the_bot_died_before_its_end(
+    moves: MoveBench, world: Moving
+) -> None:
+    number = await moves.importing()
+    world.released.clear()
+    world.silence.add(THERE)
+    world.go_on.set()
+
+    async def given_up() -> bool:
+        return any(step.stood is not None for step in (await moves.store.job(number)).steps)
+
+    await moves.until(given_up)
+    assert world.source is OFF, "its start is under way still"
+    await moves.crash()
+    world.released.set()
+    await moves.open()
+    record = await moves.ended(number, *OVER)
+    assert record.state is JobState.NEEDS_ATTENTION, told(record)
+    assert plain(record.outcome) == "v1 runs as before"
+    assert "c1 may be left" in told(record)
+    world.silence.clear()
+    await moves.control.resolve(number, await world.person("T", ADMIN), "")
+    record = await moves.ended(number, "FAILED", "CANCELLED", "PARTIAL", "SUCCEEDED")
+    assert record.state is JobState.FAILED, told(record)
+    as_before(world)
+
+
 async def test_what_is_left_in_the_other_pool_is_taken_back_when_a_person_looks_once_it_answers(
     moves: MoveBench,
     world: Moving,
