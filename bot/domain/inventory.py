@@ -177,7 +177,8 @@ class Pool(msgspec.Struct, frozen=True):
     """A pool. `name` is its `label` in XAPI or, where it has none, its `configured` name.
 
     `upgrading` while a rolling upgrade runs. With high availability on, `ha_wanted` is how many lost hosts its plan
-    should cover, `ha_covered` how many it does.
+    should cover, `ha_covered` how many it does. `live_motion` and `storage_motion` tell whether its licence lets
+    running guests, and disks that are in use, move.
     """
 
     uuid: str
@@ -191,6 +192,8 @@ class Pool(msgspec.Struct, frozen=True):
     ha_covered: int = 0
     ha_overcommitted: bool = False
     configured: str = ""
+    live_motion: bool = True
+    storage_motion: bool = True
 
 
 class FeedState(StrEnum):

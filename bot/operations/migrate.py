@@ -36,7 +36,7 @@ MEMORY_BYTES_PER_S = 100 << 20
 _LEAST_S = 10.0
 # What parts two hosts for good, and what else does not matter to a guest that is shut down, copied and booted anew.
 _APART = frozenset({"pool", "cpu-vendor", "cpu-features", "version"})
-_CURED = _APART | {"storage", "tools", "immobile", "nested", "resets", "network", "iso", "xapi"}
+_CURED = _APART | {"storage", "tools", "immobile", "nested", "resets", "network", "iso", "licence", "xapi"}
 
 
 async def plan(vm: str, host: str, facts: Facts, approval: ApprovalSettings) -> Plan:
@@ -155,10 +155,25 @@ def _checks(facts: MigrationFacts) -> list[Check]:
         there.append(target.source_live(facts, facts.source))
     if facts.target.pool != facts.vm.pool:
         return [old, same, *itself, *cpu, *bound, *there]
-    fit = [target.hardware(facts), *room.limits(facts), room.memory(facts), room.physical_cpus(facts)]
+    fit = [
+        *target.virtualisation(facts),
+        target.hardware(facts),
+        *room.limits(facts),
+        room.memory(facts),
+        room.physical_cpus(facts),
+    ]
     if facts.source is not None:
         fit.insert(0, target.version(facts, facts.source))
-    checks = [old, same, placing.elsewhere(facts), *itself, *storage.storage(facts), *cpu, *fit]
+    checks = [
+        old,
+        same,
+        *placing.licensed(facts.pool, facts.vm),
+        placing.elsewhere(facts),
+        *itself,
+        *storage.storage(facts),
+        *cpu,
+        *fit,
+    ]
     checks += [*placing.networks(facts), *bound, *there]
     checks += [target.target_work(facts), *target.high_availability(facts)]
     return with_verdict(facts, checks)

@@ -22,6 +22,7 @@ from bot.domain.words import power_word
 from bot.errors import Refused
 from bot.operations.base import Homes, Look, Operation, Seen
 from bot.operations.checks import disks, guest
+from bot.operations.checks.placing import licensed
 from bot.operations.checks.target import source_live, supported
 from bot.operations.checks.verdict import with_storage_verdict
 from bot.operations.placement import placement
@@ -90,7 +91,8 @@ def _numbered(devices: Sequence[str], one: str, several: str) -> Phrase:
 
 def _checks(facts: DiskMoveFacts, chosen: list[Disk], moving: list[Disk], devices: frozenset[str]) -> list[Check]:
     """In the order a person would mend them."""
-    checks = [supported(facts.pool, (facts.host,)), disks.same_pool(facts), disks.power(facts)]
+    checks = [supported(facts.pool, (facts.host,)), disks.same_pool(facts)]
+    checks += [*licensed(facts.pool, facts.vm, storage=True), disks.power(facts)]
     checks += [guest.foreign_work(facts), guest.blocked_operations(facts.vm, _GOING_ON)]
     checks += [*disks.target(facts), *disks.each(facts, chosen, devices)]
     if moving:

@@ -16,7 +16,7 @@ from bot.operations.choosing import Candidate
 _COLUMNS = (
     ("Version", ("supported", "version", "hardware")),
     ("Storage", ("storage", "iso")),
-    ("CPU", ("cpu-vendor", "cpu-features", "pcpus")),
+    ("CPU", ("cpu-vendor", "cpu-features", "hvm", "pcpus")),
     ("Memory", ("memory",)),
     ("Networks", ("network",)),
     ("Host", ("enabled", "live", "target-busy", "ha")),

@@ -55,6 +55,8 @@ def pool(tables: Tables, configured_name: str) -> Pool | None:
         ha_wanted=record.ha_host_failures_to_tolerate,
         ha_covered=record.ha_plan_exists_for,
         ha_overcommitted=record.ha_overcommitted,
+        live_motion=record.restrictions.get("restrict_xen_motion") != "true",
+        storage_motion=record.restrictions.get("restrict_storage_xen_motion") != "true",
     )
 
 

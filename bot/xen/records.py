@@ -34,6 +34,7 @@ class PoolRecord(Record, frozen=True, gc=False, rename={"default_sr": "default_S
     ha_plan_exists_for: int = 0
     ha_overcommitted: bool = False
     other_config: _Map = {}
+    restrictions: _Map = {}
 
 
 class HostRecord(Record, frozen=True, gc=False, rename={"resident_vms": "resident_VMs"}):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.guest_facts import MigrationFacts
-from bot.domain.inventory import Network, Vm
+from bot.domain.inventory import Network, Pool, Vm
 from bot.domain.plan import Check
 from bot.domain.texts import Code, many, say
 from bot.operations.checks.grading import blocked, fine
@@ -39,6 +39,24 @@ def same_pool(facts: MigrationFacts) -> Check:
     return blocked(
         key, title, fact, say("Move it by backup, since its own pool has no other host; {across}.", across=across)
     )
+
+
+def licensed(pool: Pool, vm: Vm, *, storage: bool = False) -> list[Check]:
+    """The licence of the pool lets a running guest move, or with `storage` its disks; told only where it does not.
+
+    XAPI looks at it in the middle of the work, and no verdict that it can be asked for beforehand tells of the former.
+    """
+    if pool.storage_motion if storage else pool.live_motion:
+        return []
+    what = say("moving disks that are in use" if storage else "live migration")
+    fact = say("the licence of {pool} does not include {what}", pool=pool.name, what=what)
+    way = (
+        say("move {vm} by backup: {words}", vm=vm.name, words=Code("/xen move-by-backup"))
+        if storage
+        else say("shut {vm} down and start it on the other host", vm=vm.name)
+    )
+    fix = say("Give the hosts of {pool} an edition that includes it, or {way}.", pool=pool.name, way=way)
+    return [blocked("licence", "Licence", fact, fix)]
 
 
 def elsewhere(facts: MigrationFacts) -> Check:

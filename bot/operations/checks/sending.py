@@ -24,7 +24,8 @@ def checks(facts: SendFacts, moving: Sequence[Disk]) -> list[Check]:
     if move.target.pool != move.vm.pool:
         return [old, same]
     running = move.vm.power_state is PowerState.RUNNING
-    found = [old, same, _power(move), guest.foreign_work(move), guest.blocked_operations(move.vm, "migrate_send")]
+    found = [old, same, *placing.licensed(move.pool, move.vm, storage=True)]
+    found += [_power(move), guest.foreign_work(move), guest.blocked_operations(move.vm, "migrate_send")]
     if running:
         found.append(_elsewhere(move))
     found += [*_disks(facts, moving), *_staying(facts), _way_in(facts)]
@@ -33,7 +34,7 @@ def checks(facts: SendFacts, moving: Sequence[Disk]) -> list[Check]:
         found += [vendor] if vendor.grade is Grade.BLOCKED else [vendor, target.features(move)]
     if move.source is not None:
         found.append(target.version(move, move.source))
-    found += [target.hardware(move), *room.limits(move)]
+    found += [*target.virtualisation(move), target.hardware(move), *room.limits(move)]
     if running:
         found.append(room.memory(move))
     found += [room.physical_cpus(move), *placing.networks(move)]

@@ -88,6 +88,13 @@ def _cd(facts: MigrationFacts, disk: Disk) -> Check:
 
 def _away(facts: MigrationFacts, disk: Disk) -> Phrase:
     """Where the disk could go: shared storage that both hosts have plugged, the roomiest first, with its free space."""
+    if not facts.pool.storage_motion:
+        return say(
+            "shut {vm} down and copy the disk to storage that both hosts reach, since the licence of {pool} lets no"
+            " disk move that is in use",
+            vm=facts.vm.name,
+            pool=facts.pool.name,
+        )
     both = {facts.target.uuid, facts.vm.host}
     own = {each.sr.uuid: each.sr for each in facts.vm.disks if each.sr is not None}
     known = {**own, **{sr.uuid: sr for sr in facts.srs}}.values()
@@ -136,7 +143,8 @@ def relocation(facts: MigrationFacts) -> tuple[list[Disk], Sr] | None:
     needed = sum(max(disk.size, 0) for disk in stuck)
     known = [sr for sr in facts.srs if sr.shared and holds_disks(sr) and {here, there} <= sr.hosts]
     roomy = [sr for sr in known if (free_on(sr) or 0) >= needed]
-    if not stuck or not roomy or facts.vm.power_state is not PowerState.RUNNING:
+    movable = facts.pool.storage_motion and facts.vm.power_state is PowerState.RUNNING
+    if not stuck or not roomy or not movable:
         return None
     return stuck, min(roomy, key=lambda sr: (-(free_on(sr) or 0), sr.name))
 
@@ -151,7 +159,8 @@ def together(facts: MigrationFacts) -> tuple[list[Disk], Sr] | None:
     stuck = [disk for disk in facts.vm.disks if disk.sr is not None and not disk.cd and there not in disk.sr.hosts]
     needed = sum(max(disk.size, 0) for disk in stuck)
     seen = [sr for sr in facts.srs if holds_disks(sr) and there in sr.hosts and (free_on(sr) or 0) >= needed]
-    if not stuck or not seen or facts.vm.power_state not in {PowerState.RUNNING, PowerState.HALTED}:
+    movable = facts.pool.storage_motion and facts.vm.power_state in {PowerState.RUNNING, PowerState.HALTED}
+    if not stuck or not seen or not movable:
         return None
     return stuck, min(seen, key=lambda sr: (not sr.shared, -(free_on(sr) or 0), sr.name))
 

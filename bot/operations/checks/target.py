@@ -138,6 +138,20 @@ def _product(host: Host) -> Phrase:
     return say("{product}", product=host.product)
 
 
+def virtualisation(facts: MigrationFacts) -> list[Check]:
+    """The target can run HVM guests at all, where the guest is one; told only where it cannot."""
+    vm, target = facts.vm, facts.target
+    if target.hvm_capable is not False or not (vm.hvm or vm.domain_type in _HVM_DOMAINS):
+        return []
+    fact = say(
+        "{vm} needs hardware virtualisation, which {host} does not have, or has switched off in its firmware",
+        vm=vm.name,
+        host=target.name,
+    )
+    fix = say("Switch it on in the firmware of {host}, or choose another host.", host=target.name)
+    return [blocked("hvm", "Hardware virtualisation", fact, fix)]
+
+
 def hardware(facts: MigrationFacts) -> Check:
     """The target offers the version of virtual hardware that the guest was made for."""
     vm, target, key, title = facts.vm, facts.target, "hardware", "Virtual hardware"

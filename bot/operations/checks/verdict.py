@@ -91,27 +91,32 @@ _CAN_RUN = _Question(
         ("VM_REQUIRES_GPU", "vgpu"),
         ("VM_REQUIRES_VGPU", "vgpu"),
         ("OPERATION_NOT_ALLOWED", "usb"),
-        ("VM_HVM_REQUIRED", "cpu-features"),
+        ("VM_HVM_REQUIRED", "hvm"),
         ("HOST_NOT_ENOUGH_FREE_MEMORY", "memory"),
         ("HOST_NOT_ENOUGH_PCPUS", "pcpus"),
         ("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN", "ha"),
         ("OTHER_OPERATION_IN_PROGRESS", "target-busy"),
+        ("LICENCE_RESTRICTION", "licence"),
     ),
-    # It knows nothing of our probe, counts devices of a guest that runs as given, and plans its own evacuations.
-    frozenset({"live", "pci", "vgpu", "usb", "ha", "target-busy"}),
+    # It knows nothing of our probe, counts devices of a guest that runs as given, plans its own evacuations, and looks
+    # at the licence only once the work has begun.
+    frozenset({"live", "licence", "pci", "vgpu", "usb", "ha", "target-busy"}),
 )
+# What is asked about storage elsewhere, or not at all, in a move together with disks.
+_ELSEWHERE = frozenset({"VM_REQUIRES_SR", "NOT_SUPPORTED_DURING_UPGRADE", "LICENCE_RESTRICTION"})
 # Asked whether it would do this very move, XAPI begins with the first list, then looks at the disks' SRs, at whether
 # the guest could run there (storage left out), and last at each disk. It never computes whether there is room.
 _CAN_SEND = _Question(
     "xapi",
     (
+        ("LICENCE_RESTRICTION", "licence"),
         ("HOST_CANNOT_ATTACH_NETWORK", "transfer"),
         ("PIF_HAS_NO_NETWORK_CONFIGURATION", "transfer"),
         ("INTERFACE_HAS_NO_IP", "transfer"),
         ("NOT_SUPPORTED_DURING_UPGRADE", "version"),
         ("SR_DOES_NOT_SUPPORT_MIGRATION", "target-type"),
         ("SR_DOES_NOT_SUPPORT_MIGRATION", "disk"),
-        *((code, key) for code, key in _CAN_RUN.same if code not in {"VM_REQUIRES_SR", "NOT_SUPPORTED_DURING_UPGRADE"}),
+        *((code, key) for code, key in _CAN_RUN.same if code not in _ELSEWHERE),
         ("SR_NOT_ATTACHED", "target-seen"),
         ("VDI_CBT_ENABLED", "disk"),
         ("VDI_IS_ENCRYPTED", "disk"),
@@ -119,7 +124,7 @@ _CAN_SEND = _Question(
         ("VDI_INCOMPATIBLE_TYPE", "disk"),
     ),
     # Of a disk it looks at some things only, and of the SR it goes to at nothing but what its driver can do.
-    _CAN_RUN.apart | {"disk", "target-seen"},
+    (_CAN_RUN.apart - {"licence"}) | {"disk", "target-seen"},
     "Mend what XAPI names, or choose another host or SR.",
 )
 

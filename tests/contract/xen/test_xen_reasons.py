@@ -12,6 +12,7 @@ from bot.domain.plan import Check, Plan
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain
 from bot.lab.xapi import Datacentre
+from bot.operations import move_disks
 from bot.operations.migrate import decide
 from bot.xen import Pools
 
@@ -165,6 +166,43 @@ async def test_in_a_rolling_upgrade_nothing_moves_to_an_older_host(lab: Datacent
     (stopped,) = (await planned(pools)).blocked
     assert stopped.key == "version"
     assert "XAPI says the same (VM_HOST_INCOMPATIBLE_VERSION)" in said(stopped)
+
+
+@pytest.mark.parametrize(
+    ("limit", "name", "key", "ways"),
+    [
+        ("restrict_xen_motion", "centos54", "licence", 0),
+        ("restrict_storage_xen_motion", "web-local", "storage:0", 0),
+        ("restrict_wlb", "web-local", "storage:0", 2),
+    ],
+)
+async def test_what_the_licence_withholds_is_told_before_anyone_confirms(
+    lab: Datacentre, pools: Pools, limit: str, name: str, key: str, ways: int
+) -> None:
+    pool = pools.pools()[0].pool
+    assert pool is not None
+    await put(lab, "pool", pool.uuid, "restrictions", {limit: "true"})
+    plan = await planned(pools, name)
+    assert ([one.key for one in plan.blocked], len(plan.ways)) == ([key], ways)
+
+
+async def test_moves_of_storage_need_a_licence_of_their_own(lab: Datacentre, pools: Pools) -> None:
+    pool = pools.pools()[0].pool
+    assert pool is not None
+    await put(lab, "pool", pool.uuid, "restrictions", {"restrict_storage_xen_motion": "true"})
+    nfs = next(sr for sr in pools.pools()[0].srs if sr.name == "nfs-vhd")
+    plan = move_disks.decide(await pools.disk_move(pools.vm("web-local").uuid, nfs.uuid), ApprovalSettings())
+    (stopped,) = plan.blocked
+    assert stopped.key == "licence"
+    assert "does not include moving disks that are in use" in said(stopped)
+
+
+async def test_a_host_whose_firmware_lacks_hvm_takes_no_hvm_guest(lab: Datacentre, pools: Pools) -> None:
+    host = pools.host("xenserver3").uuid
+    await put(lab, "host", host, "capabilities", ["xen-3.0-x86_64", "xen-3.0-x86_32p"])
+    (stopped,) = (await planned(pools)).blocked
+    assert stopped.key == "hvm"
+    assert "XAPI says the same (VM_HVM_REQUIRED)" in said(stopped)
 
 
 async def test_gaps_in_the_plan_of_high_availability_are_read_from_the_pool(lab: Datacentre, pools: Pools) -> None:

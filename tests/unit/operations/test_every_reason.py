@@ -15,6 +15,7 @@ from bot.domain.guest_facts import MigrationFacts, XapiVerdict
 from bot.domain.inventory import Disk, Network, Pool, Sr
 from bot.domain.plan import Grade
 from bot.domain.texts import plain
+from bot.operations.checks.verdict import foreseen
 from bot.operations.xapi_words import explain, known_codes
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "reference" / "xapi.md"
@@ -117,6 +118,33 @@ def test_what_ties_a_guest_to_its_host_is_named(changes: dict[str, object], key:
     plan = decided(facts(guest(**changes), host(3, hardware_versions=(0, 1, 2))))
     assert [one.key for one in plan.blocked] == [key]
     assert says in text(plan.blocked[0])
+
+
+def test_a_host_that_runs_no_hvm_guests_takes_none() -> None:
+    firmware = host(3, hvm_capable=False)
+    plan = decided(facts(guest(hvm=True, domain_type="hvm"), firmware, xapi=XapiVerdict("VM_HVM_REQUIRED", ("c",))))
+    assert [one.key for one in plan.blocked] == ["hvm"]
+    assert "centos54 needs hardware virtualisation, which xenserver3 does not have" in text(plan.blocked[0])
+    assert "XAPI says the same (VM_HVM_REQUIRED)" in text(plan.blocked[0])
+    assert blocked_keys(facts(guest(domain_type="pvh"), firmware)) == ["hvm"]
+    assert blocked_keys(facts(guest(), firmware)) == []
+    assert blocked_keys(facts(guest(hvm=True), host(3, hvm_capable=None))) == []
+
+
+def test_a_licence_without_live_migration_stops_every_move_and_xapi_does_not_tell_before() -> None:
+    read = facts(pool=pool(live_motion=False))
+    (stopped,) = decided(read).blocked
+    assert stopped.key == "licence"
+    assert "the licence of experiment does not include live migration" in text(stopped)
+    assert "disagrees" not in text(stopped)
+    assert "A check before the move looks for this" in plain(foreseen(decided(facts()), "LICENCE_RESTRICTION"))
+
+
+def test_where_the_licence_lets_no_disk_move_none_is_offered_to_be_moved() -> None:
+    plan = decided(msgspec.structs.replace(world.web_local(), pool=pool(storage_motion=False)))
+    assert [one.key for one in plan.blocked] == ["storage:0"]
+    assert "First shut web-local down and copy the disk" in text(plan.blocked[0])
+    assert plan.ways == ()
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def test_the_digest_changes_with_every_thing_that_was_agreed_to() -> None:
         ([vm(power_state=PowerState.SUSPENDED)], "power", "its saved memory would have to go along | Resume"),
         ([vm(power_state=PowerState.PAUSED)], "power", "Unpause web-local first"),
         ([vm(host="h-3"), move(source=host(3))], "there", "To move its disks alone use /xen move-disks vm-1"),
+        ([move(pool=msgspec.structs.replace(POOL, storage_motion=False))], "licence", "moving disks that are in use"),
         ([where(strange=("7",))], "disks", "web-local has no disk 7 | Name one of its disks: 0, 2."),
         ([where(network=None)], "transfer", "names no management interface"),
         ([move(source=host(1, silent_since=9_000.0))], "source-live", "has been silent"),

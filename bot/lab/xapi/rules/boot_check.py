@@ -56,7 +56,7 @@ def assert_can_boot(
         _check_storage(database, vm, host)
     check_networks(database, vm, host)
     check_devices(database, vm, host)
-    if record["domain_type"] == "hvm" and not database.get("host", host, "cpu_info").get("features_hvm"):
+    if record["domain_type"] == "hvm" and not any("hvm" in one for one in database.get("host", host, "capabilities")):
         raise ApiError("VM_HVM_REQUIRED", vm)
     _check_capacity(pool, vm, host, with_memory=with_memory)
 
