@@ -26,17 +26,22 @@ T = TypeVar("T")
 def connect(path: Path, *, read_only: bool = False) -> sqlite_utils.Database:
     """A connection with the settings the bot relies on. Raises StoreError where the file cannot be opened."""
     try:
-        if read_only:
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode=WAL")
-            # FULL: a decision that was acked must survive the power going off the next moment.
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA busy_timeout=5000")
-        connection.row_factory = sqlite3.Row
+        with contextlib.ExitStack() as undo:
+            if read_only:
+                connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+                undo.callback(connection.close)
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+                undo.callback(connection.close)
+                # The first to read the file: one that is no database opens, and is refused here.
+                connection.execute("PRAGMA journal_mode=WAL")
+                # FULL: a decision that was acked must survive the power going off the next moment.
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA busy_timeout=5000")
+            connection.row_factory = sqlite3.Row
+            undo.pop_all()
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"The store {path.name} cannot be opened: {error}.") from error
     return sqlite_utils.Database(connection)
@@ -77,13 +82,13 @@ class Database:
         await asyncio.get_running_loop().run_in_executor(self._writer, self._open)
 
     def _open(self) -> None:
-        self._claim = _claim(self.path)
-        try:
-            self._db = self._checked()
+        with contextlib.ExitStack() as undo:
+            claim = undo.enter_context(_claim(self.path))
+            db = self._checked()
+            undo.callback(db.close)
             self._read_db = connect(self.path, read_only=True)
-        except StoreError:
-            self._release()
-            raise
+            self._claim, self._db = claim, db
+            undo.pop_all()
 
     def _checked(self) -> sqlite_utils.Database:
         db = connect(self.path)
@@ -156,9 +161,6 @@ class Database:
             if db is not None:
                 db.close()
         self._db = self._read_db = None
-        self._release()
-
-    def _release(self) -> None:
         if self._claim is not None:
             self._claim.close()
             self._claim = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -33,6 +34,15 @@ def note(actor: str = "U1") -> Note:
 def post(text: str, *, urgent: bool) -> Outgoing:
     line = say("{t}", t=text)
     return Outgoing("post", Message(line, (Verdict(line),)), urgent=urgent, channel="C1")
+
+
+def open_files_below(folder: Path) -> list[Path]:
+    """What this process has open of `folder`; nothing where the system does not tell."""
+    found = []
+    for number in Path("/proc/self/fd").glob("*"):
+        with contextlib.suppress(FileNotFoundError):  # the one that lists them
+            found.append(number.readlink())
+    return [file for file in found if file.is_relative_to(folder)]
 
 
 async def test_the_audit_cannot_be_changed_or_shortened(store: Store) -> None:
@@ -75,14 +85,16 @@ async def test_a_store_without_its_guards_is_not_opened(store: Store, tmp_path: 
     with sqlite3.connect(tmp_path / "xenbot.sqlite") as other:
         other.execute("DROP TRIGGER audit_is_append_only_update")
     other.close()
-    with pytest.raises(StoreError, match="guard"):
+    with pytest.raises(StoreError, match="guard") as refused:
         await Store(tmp_path / "xenbot.sqlite").open()
+    assert not open_files_below(tmp_path), refused
 
 
-async def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_refused_in_words_and_not_kept_open(tmp_path: Path) -> None:
     (tmp_path / "x.sqlite").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(StoreError, match="cannot be"):
+    with pytest.raises(StoreError, match="cannot be opened") as refused:
         await Store(tmp_path / "x.sqlite").open()
+    assert not open_files_below(tmp_path), refused
 
 
 async def test_a_failed_write_leaves_nothing_behind(store: Store) -> None:
