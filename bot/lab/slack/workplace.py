@@ -144,6 +144,10 @@ class Workplace:
         """Close the sockets, end everything under way and release the port."""
         if self._runner is None:
             return
+        # The port first: a client whose socket ends comes back at once. It is refused then; a server that ends between
+        # taking a connection and serving it leaves it open and never answers.
+        for site in self._runner.sites:
+            await site.stop()
         self._hub.faults.release_all()
         self._page.close()
         await self._hub.courier.close()
