@@ -28,14 +28,27 @@ async def test_a_complaint_is_told_once_in_words_and_leads_on(lab: StoryLab) -> 
     await lab.sees("xenserver3 cannot be emptied", "twin", private=True)
 
 
-async def test_what_was_told_is_not_told_again_after_a_restart_and_what_came_meanwhile_is(lab: StoryLab) -> None:
+async def test_what_was_told_is_not_told_again_after_a_restart_or_a_lost_token_and_what_came_meanwhile_is(
+    lab: StoryLab,
+) -> None:
     _complain(lab, "MULTIPATH_PERIODIC_ALERT", "xenserver1")
     await lab.sees("xenserver1: paths to storage are missing", private=False)
     await lab.lab("bot", do="kill")
     _complain(lab, "HOST_CLOCK_WENT_BACKWARDS", "xenserver1", 2)
     await lab.lab("bot", do="start")
     await lab.sees("the host's clock went backwards", private=False)
+    # Where the pool has lost the place up to which it was read, all of it is read again.
+    lost = {"method": "event.from", "when": "after", "action": "fail", "error": ["EVENTS_LOST", "token"]}
+    await lab.lab("datacentre", do="arm", fault=lost | {"host": "xenserver1"})
+
+    async def struck() -> bool:
+        return not (await lab.state())["faults"]
+
+    await lab.until(struck, "a token that was lost")
+    _complain(lab, "HOST_CLOCK_SKEW_DETECTED", "xenserver1")
+    await lab.sees("xenserver1: the host's clock differs", private=False)
     assert await _told(lab, "paths to storage are missing") == 1
+    assert await _told(lab, "the host's clock went backwards") == 1
 
 
 async def test_what_is_muted_is_not_told_until_it_is_told_of_again(lab: StoryLab) -> None:
