@@ -100,8 +100,8 @@ async def _look(of: Plan, step: Step, facts: Facts) -> Look:
     return Look(Seen.DONE, say("{guest} runs; its tools did not answer while it was watched", guest=now.name), ())
 
 
-async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
-    """Nothing of it is there any more."""
+async def _sum_up(of: Plan, done: frozenset[int], facts: Facts) -> Look:
+    """Nothing of it is there any more; and it was proved only where the guest was watched to the end."""
     name, backup = of.targets[0].name, Code(backup_of(of).uuid)
     for vm in made_of(of):
         try:
@@ -110,6 +110,11 @@ async def _sum_up(of: Plan, _done: frozenset[int], facts: Facts) -> Look:
             continue
         left = say("The rehearsal of {guest} has left {now} behind", guest=name, now=now.name)
         return Look(Seen.NOT_DONE, left, ())
+    if not any(of.steps[index].kind == WATCH for index in done):
+        headline = say(
+            "Nothing is proved of {backup}: what came of {guest} is removed again", guest=name, backup=backup
+        )
+        return Look(Seen.NOT_DONE, headline, ())
     headline = say("{guest} can be restored from {backup}: rehearsed, and removed again", guest=name, backup=backup)
     return Look(Seen.DONE, headline, ())
 

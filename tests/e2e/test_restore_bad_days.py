@@ -163,3 +163,14 @@ async def test_an_archive_from_elsewhere_is_taken_in_listed_at_once_and_restored
     await confirmed(lab, f"restore {made} as back on xenserver3", "Restore back")
     await lab.sees("back is restored", private=False)
     assert len(await asyncio.to_thread(found, lab, "back")) == 1
+
+
+async def test_a_rehearsal_that_is_cancelled_proves_nothing_and_leaves_nothing(lab: StoryLab) -> None:
+    # Without its tools it is watched for long.
+    await backed_up(lab, "winxp")
+    before = await asyncio.to_thread(everything, lab)
+    await confirmed(lab, "rehearse winxp", "Rehearse")
+    await lab.press(await lab.sees("waiting for its tools", "Cancel", "job 2", private=False), "Cancel")
+    proved = await lab.sees("Nothing is proved of", "it was cancelled", "job 2", private=False)
+    assert "can be restored" not in strings(proved)
+    await as_it_was(lab, before)

@@ -14,9 +14,11 @@ from bot.domain.calls import Flag, Made, Ref
 from bot.domain.catalogue import BackupState, Proof, Verification
 from bot.domain.plan import Check, Grade, Plan, Risk, digest
 from bot.domain.policy import ApprovalSettings
-from bot.domain.restores import Holder, Nic, Readiness, RestoreFacts
+from bot.domain.restores import Holder, Nic, Readiness, Restored, RestoreFacts
 from bot.domain.texts import plain
+from bot.errors import NotFound
 from bot.operations import rehearse, restore
+from bot.operations.base import Seen
 from bot.operations.checks.meeting import Wish
 from bot.operations.network_words import mapping
 from bot.operations.restore_steps import IMPORT, READY, REMOVE, START, readiness, step_of
@@ -226,6 +228,22 @@ def test_a_rehearsal_has_no_network_card_and_removes_everything_whatever_happens
     *_, last = plan.steps
     assert (last.kind, last.undoes, last.unless_well) == (REMOVE, "guest", False)
     assert Flag(True) in last.call.args
+
+
+async def test_a_rehearsal_proves_a_backup_only_where_its_guest_was_watched_to_the_end() -> None:
+    class Gone:
+        async def restored(self, _pool: str, vm: str) -> Restored:
+            raise NotFound("guest", vm)
+
+    plan = rehearse.decide(
+        archived(), facts(networks=()), Wish("web (rehearsal)", start=True, rehearsal=True), SETTINGS
+    )
+    assert rehearse.OPERATION.sum_up is not None
+    every = frozenset(range(len(plan.steps)))
+    for done, says in ((every, "web can be restored from"), (every - {3}, "Nothing is proved of")):
+        look = await rehearse.OPERATION.sum_up(plan, done, Gone())  # type: ignore[arg-type]  # as much as is asked
+        assert says in plain(look.headline)
+        assert (look.seen is Seen.DONE) is (done == every)
 
 
 NICS = archived().contents.guest.nics
