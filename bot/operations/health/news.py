@@ -46,8 +46,8 @@ def compare(found: Sequence[Row], then: Checkup) -> News:
     items = {item.id: item for row in found for item in row.items}
     earlier = then.items
     blind = {_subject(item.id) for item in items.values() if item.grade is Grade.UNKNOWN} | _FADING
-    # A host that is away is not asked what would become of its guests: what was said of that is not known to be over.
-    if any(row.key == "live" and row.items for row in found):
+    # Of a host that is away, or takes no guests, nobody is told what its loss would mean: that is not known to be over.
+    if any(row.key in {"live", "enabled"} and row.items for row in found):
         blind.add("spare")
     new = [item for name, item in items.items() if name not in earlier]
     both = [item for name, item in items.items() if name in earlier]

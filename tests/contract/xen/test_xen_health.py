@@ -1,21 +1,27 @@
-"""What the check of a pool is judged by beside the feed: clocks and control domains, told by the hosts themselves."""
+"""What the check of a pool is judged by beside the feed: what hosts tell themselves, and what was found yesterday."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from join_changes import database_of
-from xen_lab import EXPERIMENT, PASSWORD, following, loaded, pool_settings
+from xen_lab import EXPERIMENT, PASSWORD, following, loaded, pool_settings, until
 
 from bot.domain.health import HealthFacts
+from bot.domain.plain_text import text_of
 from bot.domain.plan import Grade
 from bot.domain.texts import plain
+from bot.jobs.watch import Watch
 from bot.lab.xapi import Datacentre
 from bot.lab.xapi.values import Date
 from bot.operations.health import report
 from bot.operations.health.row import Row
+from bot.store import Store
 from bot.xen import Pools
+from handlers import pool_check
 
 GIB = 1 << 30
 
@@ -121,3 +127,36 @@ async def test_what_a_pool_trusts_is_named_once_it_has_ended_by_its_name_or_its_
     told = _says(rows["certificates"])
     assert "trusted authority company-root ended" in told
     assert "pinned certificate AB:AB:AB:AB:AB:AB ended" in told
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_a_check_tells_what_is_new_and_gone_since_the_bot_looked_by_itself_yesterday(
+    lab: Datacentre, pools: Pools, tmp_path: Path
+) -> None:
+    now = 1_000_000.0
+    store = Store(tmp_path / "xenbot.sqlite", lambda: now)
+    await store.open()
+    watch = Watch(store, pools, pools)
+
+    async def asked() -> str:
+        context: Any = SimpleNamespace(fleet=pools, facts=pools, journal=store, now=now)
+        return text_of(await pool_check.answer(pool_check.Arguments(pools.pools()[0]), context))
+
+    away = pools.host("xenserver3")
+    await lab.do({"do": "unplug_pbd", "sr": "nfs-vhd", "host": "xenserver3"})
+    await until(pools, lambda: away.uuid not in pools.sr("nfs-vhd").hosts)
+    await watch.look()
+    assert "since" not in await asked(), "a check of this moment is no yesterday"
+    now += 86_400.0
+    assert "Nothing new since" in await asked()
+    await lab.do({"do": "plug_pbd", "sr": "nfs-vhd", "host": "xenserver3"})
+    await lab.do({"do": "set", "class": "host", "uuid": away.uuid, "field": "enabled", "value": False})
+    await until(pools, lambda: away.uuid in pools.sr("nfs-vhd").hosts and not pools.host("xenserver3").enabled)
+    told = await asked()
+    (gone,) = [line for line in told.splitlines() if "No longer so, compared with" in line]
+    assert gone.endswith(": nfs-vhd is not attached to xenserver3"), "nobody looked what becomes of its guests now"
+    assert "Hosts enabled: new: xenserver3 takes no guests" in told
+    # What was found yesterday is still known when today's look is remembered too.
+    await watch.look()
+    assert "new: xenserver3 takes no guests" in await asked()
+    await store.close()
