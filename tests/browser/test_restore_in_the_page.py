@@ -55,10 +55,15 @@ def test_a_deleted_guest_comes_back_on_the_other_host_with_its_old_address(
     assert story.guest("centos54")["host"] == "xenserver3"
 
 
-def test_a_restore_without_words_asks_what_a_wizard_asks(story: ShippedLab, person: Person, tmp_path: Path) -> None:
-    person.types("/xen backup centos54")
-    person.presses_and_says_yes(person.sees("Back up centos54", private=False), "Confirm")
-    person.sees("Backed up centos54", private=False)
+def test_after_a_cold_backup_the_guest_runs_and_a_restore_without_words_asks_what_a_wizard_asks(
+    story: ShippedLab, person: Person, tmp_path: Path
+) -> None:
+    person.types("/xen backup centos54 cold")
+    card = person.sees("Back up centos54", "shut down for it", "started again at once", private=False)
+    person.presses_and_says_yes(card, "Confirm")
+    person.sees("Backed up centos54", "shut down, by snapshot; snapshot removed", private=False)
+    person.page.screenshot(path=shots_folder(tmp_path) / "backed-up-cold.png", animations="disabled")
+    assert story.guest("centos54")["power_state"] == "Running"
     person.types("/xen restore")
     dialog = person.page.get_by_role("dialog")
     for label in ("Backup", "New name", "Host", "Storage repository", "Network for all its cards", "Keep its MAC"):
