@@ -97,18 +97,36 @@ async def test_without_room_for_a_snapshot_a_running_guest_is_refused_and_cold_k
     await left(lab)
 
 
-async def test_a_guest_that_was_kept_off_is_started_first_thing_after_the_bot_was_killed(lab: StoryLab) -> None:
-    await filled(lab, "centos54")
+async def kept_off(lab: StoryLab, job: int) -> None:
+    """centos54 is off, and its export goes on and on."""
+
+    async def listens() -> bool:
+        return bool((await lab.guest("centos54"))["tools"])
+
+    # Without its tools it cannot be asked to shut down.
+    await lab.until(listens, "a guest whose tools answer")
     await arm(lab, "slow", after=SOME, mib_per_s=0.01)
-    words = ("off for the whole export", "Confirm")
+    words = ("off for the whole export", f"job {job}", "Confirm")
     await lab.press(await lab.asks("backup centos54 cold compress none", *words, private=False), "Confirm")
-    await lab.press(await lab.sees("Approval needed", "Approve", who="approver"), "Approve", who="approver")
+    await lab.press(await lab.sees("Approval needed", f"job {job}", "Approve", who="approver"), "Approve", "approver")
     await streaming(lab)
     assert (await lab.guest("centos54"))["power_state"] == "Halted"
+
+
+async def test_a_guest_that_was_kept_off_is_started_first_thing_after_the_bot_was_killed(lab: StoryLab) -> None:
+    await filled(lab, "centos54")
+    await kept_off(lab, 1)
     await lab.lab("bot", do="kill")
     await lab.lab("bot", do="start")
     await over(lab, "FAILED")
     await lab.sees("xenbot was restarted in the middle of it", "no backup of centos54 was kept", private=False)
+    assert (await lab.guest("centos54"))["power_state"] == "Running"
+    assert archives(lab) == []
+    await left(lab)
+    # So it is when a person has stopped it.
+    await kept_off(lab, 2)
+    await lab.press(await lab.sees("Backing up centos54", "job 2", "Cancel", private=False), "Cancel")
+    await over(lab, "CANCELLED", 2)
     assert (await lab.guest("centos54"))["power_state"] == "Running"
     assert archives(lab) == []
     await left(lab)
