@@ -22,7 +22,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 READY_DEADLINE_S: Final = 60.0
-FEEDS_DEADLINE_S: Final = 30.0
+FEEDS_DEADLINE_S: Final = 10.0
 STOP_DEADLINE_S: Final = 10.0
 _POLL_S: Final = 0.1
 _LOUD: Final = frozenset({"warning", "error", "critical"})
@@ -125,7 +125,7 @@ class BotProcess:
         """Starts the bot and returns when its `/readyz` answers 200; does nothing when it is ready already.
 
         One loaded pool makes a bot ready. What is typed next may be about another, so the feeds of all pools that
-        answer are waited for as well, for half a minute at most.
+        answer are waited for as well, for ten seconds at most.
 
         Raises:
             BotFailedError: It ended first, was not ready within a minute, or the lab ends.

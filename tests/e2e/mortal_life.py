@@ -130,6 +130,16 @@ async def live(kind: type[L], folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
         yield kind(lab)
 
 
+def of_the_course(step: str) -> bool:
+    """Whether it stores how far a job is.
+
+    Where its card is and what leads there is stored beside the work, once Slack has answered: before or after a step of
+    it, as it happens.
+    """
+    tables = set(re.findall(r"\w+", step.rpartition(":")[2]))
+    return "steps" in tables or {"jobs", "audit"} <= tables
+
+
 def shared(points: Iterable[Point], share: int) -> list[Point]:
     """The deaths of that share: what happens at which step decides, so that all shares together are all of them."""
     return [point for point in points if zlib.crc32(point[1].encode()) % len(SHARES) == share]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mortal_life import NEVER, SHARES, Life, Point, live, shared
+from mortal_life import NEVER, SHARES, Life, Point, live, of_the_course, shared
 from story_lab import opened, strings
 
 
@@ -70,7 +70,9 @@ def moments(steps: list[str]) -> list[Point]:
     """
     found: list[Point] = []
     for step in steps:
-        if not re.match(r"(RUNNING|SUCCEEDED) .*\b(steps|jobs)\b", step) or re.search(r"INTENT 1 .*#[01]:", step):
+        if not step.startswith(("RUNNING", "SUCCEEDED")) or re.search(r"INTENT 1 .*#[01]:", step):
+            continue
+        if not of_the_course(step):
             continue
         found.append(("after", step))
         if "SENT" in step or step.startswith("SUCCEEDED"):

@@ -6,11 +6,10 @@ So it does when its disk goes along: that call is of one piece, and a token of t
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 
 import pytest
-from mortal_life import NEVER, SHARES, Life, Point, live, shared
+from mortal_life import NEVER, SHARES, Life, Point, live, of_the_course, shared
 from story_lab import opened, strings
 
 
@@ -157,8 +156,8 @@ async def test_a_kill_around_every_transaction_of_a_migration_moves_the_guest_on
                 await life.check(point)
         if unknown in points:
             await life.wait_and_see(unknown)
-        # When a message goes out beside the work differs from run to run; what is stored of the job does not.
-        missed = life.missed(one for one in points if {"jobs", "steps"} & set(re.findall(r"\w+", one[1])))
+        # When a message goes out beside the work differs from run to run; what is stored of the work does not.
+        missed = life.missed(one for one in points if of_the_course(one[1]))
         assert not missed, (missed, steps)
         await life.lab.xen("audit verify")
         await life.lab.sees("The audit trail is whole", private=True)

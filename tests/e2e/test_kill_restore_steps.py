@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 
 import pytest
-from mortal_life import NEVER, SHARES, Life, Point, live, shared
+from mortal_life import NEVER, SHARES, Life, Point, live, of_the_course, shared
 from story_lab import StoryLab
 from test_story_restore import as_it_was, backed_up, everything, found
 
@@ -47,7 +46,7 @@ async def test_a_kill_around_every_transaction_of_a_restore_gives_one_guest_or_n
     async with live(Return, tmp_path, monkeypatch) as life:
         await backed_up(life.lab, "centos54")
         await life.check_return(NEVER)
-        wanted = [step for step in life.steps() if {"jobs", "steps"} & set(re.findall(r"\w+", step.partition(":")[2]))]
+        wanted = [step for step in life.steps() if of_the_course(step)]
         for stand in ("SENT 1 parent task #0", "SENT 1 #1"):
             assert any(stand in step for step in wanted), wanted
         points = shared(((when, step) for step in wanted for when in ("after", "before")), share)

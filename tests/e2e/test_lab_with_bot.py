@@ -1,6 +1,5 @@
 """The lab with the shipped bot: the line waits for it, and it never outlives the lab."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
 from story_lab import StoryLab
 
@@ -109,22 +107,10 @@ def test_a_bot_that_dies_by_itself_is_said_and_the_lab_goes_on(tmp_path: Path) -
         assert order(line, "start")["ok"] is True
 
 
-async def test_a_started_bot_is_waited_for_until_all_pools_that_answer_are_loaded(lab: StoryLab) -> None:
+async def test_what_is_typed_once_a_bot_is_started_finds_the_guests_of_the_slowest_pool(lab: StoryLab) -> None:
     await lab.lab("bot", do="kill")
-    fault = {"method": "event.from", "host": "xenserver1", "action": "hold", "times": "forever", "name": "door"}
-    await lab.lab("datacentre", do="arm", fault=fault)
-    starting = asyncio.create_task(lab.lab("bot", do="start"))
-
-    async def ready() -> bool:
-        with contextlib.suppress(aiohttp.ClientError):
-            async with lab.http.get(f"{lab.info['web']}/readyz") as answer:
-                return answer.status == 200
-        return False
-
-    await lab.until(ready, "a bot that is ready with the pools that are loaded")
-    assert not (await lab.state())["bot"]["ready"]
-    assert not starting.done()
-    await lab.lab("datacentre", do="release", name="door")
-    assert (await starting)["ok"]
+    late = {"method": "event.from", "host": "xenserver1", "action": "slow", "seconds": 16.0}
+    await lab.lab("datacentre", do="arm", fault=late)
+    await lab.lab("bot", do="start")
     await lab.xen("migrate centos54 to xenserver3")
     await lab.sees("Migrate centos54", "Confirm")

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 _connect = sqlite3.connect
-_WRITES = re.compile(r'(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+["\[]?(\w+)', re.IGNORECASE)
+# A table with a random name names no step: once in each process sqlite-utils tries upserts on one.
+_WRITES = re.compile(r'(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+["\[]?(?!t[0-9a-f]{32}\b)(\w+)', re.IGNORECASE)
 _STAND = (
     "SELECT j.state || ' ' || s.state || ' ' || s.attempts || iif(s.parent = '', '', ' parent')"
     " || iif(s.task = '', '', ' task') || ' #' || s.\"index\" FROM jobs j JOIN steps s ON s.job = j.number"
