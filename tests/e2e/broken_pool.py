@@ -79,7 +79,7 @@ class Pool:
 async def answer(lab: StoryLab, command: str, word: str) -> dict[str, Any]:
     """What a viewer is told in private to a command that is typed now, with that word in it."""
     known = {message["ts"] for message in await lab.screen("viewer")}
-    assert (await lab.xen(command, who="viewer"))["ok"]
+    await lab.xen(command, who="viewer")
 
     async def answered() -> dict[str, Any] | None:
         news = [one for one in await lab.screen("viewer") if one["ts"] not in known]
@@ -105,6 +105,6 @@ async def check(lab: StoryLab, *words: str, without: tuple[str, ...] = ()) -> di
         return None if missed else message
 
     try:
-        return await lab.until(look, f"a check with {words} and without {without}", patience_s=90)
+        return await lab.until(look, f"a check with {words} and without {without}")
     except AssertionError as never:
         raise AssertionError(f"{missed} of: {never}") from None

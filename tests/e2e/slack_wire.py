@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
-from story_lab import StoryLab
+from story_lab import PATIENCE_S, StoryLab
 
 
 class Wire:
@@ -19,7 +19,7 @@ class Wire:
         self.entries: list[dict[str, Any]] = []
         self._more = asyncio.Event()
 
-    async def until(self, holds: Callable[[], bool], within_s: float = 30.0) -> None:
+    async def until(self, holds: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
         """Waits for something that came over the wire."""
         async with asyncio.timeout(within_s):
             while not holds():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from story_lab import StoryLab
+from test_story import make_db1_fit
 
 
 async def start(lab: StoryLab, at: float | None = 0.4) -> dict[str, Any]:
@@ -121,12 +122,8 @@ async def test_cancel_stops_a_migration_and_says_where_the_guest_is(lab: StoryLa
 
 
 async def test_a_guest_moved_by_someone_else_makes_the_approval_stale(lab: StoryLab) -> None:
+    await make_db1_fit(lab)
     guest = await lab.guest("db1")
-    await lab.lab(
-        "datacentre",
-        do="set",
-        **{"class": "VM", "uuid": guest["uuid"], "field": "memory_dynamic_min", "value": str(4 << 30)},
-    )
     await lab.xen("migrate db1 to xenserver3")
     card = await lab.sees("Migrate db1", "Confirm")
     await lab.press(card, "Confirm")

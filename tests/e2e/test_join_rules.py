@@ -47,7 +47,7 @@ async def judged(lab: StoryLab, host: str, expected: list[str]) -> dict[str, Any
         return message if said[1:] == expected else None
 
     try:
-        return await lab.until(look, f"a join with {expected}", patience_s=60)
+        return await lab.until(look, f"a join with {expected}")
     except AssertionError as never:
         raise AssertionError(f"{said} instead of: {never}") from None
 

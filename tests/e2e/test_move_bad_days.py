@@ -42,7 +42,7 @@ async def as_before(lab: StoryLab, name: str, here: Any, abroad: Any) -> None:
     async def same() -> bool:
         return await asyncio.to_thread(there, lab) == abroad
 
-    await lab.until(same, "the other pool as it was", patience_s=30)
+    await lab.until(same, "the other pool as it was")
     (guest,) = await asyncio.to_thread(found, lab, name)
     assert guest["power_state"] == "Running"
     assert not [key for key in guest["other_config"] if "xenbot" in key]
