@@ -45,6 +45,7 @@ async def test_a_kill_around_every_transaction_of_a_restore_gives_one_guest_or_n
 ) -> None:
     async with live(Return, tmp_path, monkeypatch) as life:
         await backed_up(life.lab, "centos54")
+        await life.lab.until(lambda: life.quiet(1), "a backup of which nothing has to be put away any more")
         await life.check_return(NEVER)
         wanted = [step for step in life.steps() if of_the_course(step)]
         for stand in ("SENT 1 parent task #0", "SENT 1 #1"):
