@@ -7,12 +7,15 @@ their version; a PV guest's kernel is itself the driver.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 from bot.domain.inventory import PowerState, Tools, Vm
 from bot.domain.texts import Phrase, Span, say
 
 SETTLES_S = 90.0
+_VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})")
 
 
 class Drivers(StrEnum):
@@ -52,6 +55,24 @@ def drivers(vm: Vm, now: float) -> Drivers:
     if vm.started_at is not None and now - vm.started_at < SETTLES_S:
         return Drivers.SETTLING
     return Drivers.NONE
+
+
+def release(text: str) -> tuple[int, int] | None:
+    """Major and minor of a version of drivers; what comes behind them differs between builds of one release."""
+    read = _VERSION.match(text)
+    return (int(read[1]), int(read[2])) if read is not None else None
+
+
+def newer(vm: Vm, others: Iterable[Vm]) -> str:
+    """The newest version that other running guests of its pool and kind report, where its own is older; else ""."""
+    own = release(vm.tools_version)
+    if own is None or vm.windows is None:
+        return ""
+    # Many guests have few versions.
+    texts = {one.tools_version for one in others if one.windows is vm.windows}
+    known = [(number, text) for text in texts if (number := release(text)) is not None]
+    best, said = max(known, default=(own, ""))
+    return said if best > own else ""
 
 
 def emulated(vm: Vm, now: float) -> bool:

@@ -300,4 +300,5 @@ OPERATION = Operation(
     foreseen=foreseen,
     then=_then,
     renew=_renew,
+    learns=True,
 )

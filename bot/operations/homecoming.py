@@ -205,4 +205,5 @@ OPERATION = Operation(
     table=flock.table,
     onward=_onward,
     foreseen=foreseen,
+    learns=True,
 )

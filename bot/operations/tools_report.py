@@ -7,7 +7,6 @@ newest version of the drivers, so that what is outdated shows only beside what o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 
@@ -16,10 +15,9 @@ import msgspec
 from bot.domain.inventory import PoolView, PowerState, Vm
 from bot.domain.texts import Phrase, say
 from bot.domain.words import counted, first
-from bot.operations.drivers import Drivers, drivers, emulated
+from bot.operations.drivers import Drivers, drivers, emulated, release
 from bot.operations.guests import Found
 
-_VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})")
 _NAMED = 3
 #: Modes that only the processor's help makes possible.
 _NEED_HVM = frozenset({"hvm", "pvh", "pv_in_pvh"})
@@ -108,29 +106,23 @@ def _judge(found: Found, newest: Newest, now: float) -> Judged:
             return Judged(found, state, Gain.OUTDATED if newer else Gain.NONE, newer)
 
 
-def _version(vm: Vm) -> tuple[int, int] | None:
-    """Major and minor; what comes behind them differs between builds of one release."""
-    read = _VERSION.match(vm.tools_version)
-    return (int(read[1]), int(read[2])) if read is not None else None
-
-
 def _newest(vms: Iterable[Vm]) -> Newest:
     found: dict[tuple[str, bool], tuple[tuple[int, int], str]] = {}
     for vm in vms:
-        version = _version(vm)
-        if version is None or vm.windows is None or vm.power_state is not PowerState.RUNNING:
+        number = release(vm.tools_version)
+        if number is None or vm.windows is None or vm.power_state is not PowerState.RUNNING:
             continue
         key = (vm.pool, vm.windows)
-        found[key] = max(found.get(key, (version, vm.tools_version)), (version, vm.tools_version))
+        found[key] = max(found.get(key, (number, vm.tools_version)), (number, vm.tools_version))
     return found
 
 
 def _newer(vm: Vm, newest: Newest) -> str:
-    version = _version(vm)
-    if version is None or vm.windows is None:
+    own = release(vm.tools_version)
+    if own is None or vm.windows is None:
         return ""
     best, text = newest[vm.pool, vm.windows]
-    return text if best > version else ""
+    return text if best > own else ""
 
 
 def incapable(views: Sequence[PoolView], found: Sequence[Found]) -> list[Phrase]:

@@ -12,7 +12,7 @@ from bot.domain.plan import Plan, digest
 from bot.domain.record import JobRecord
 from bot.domain.texts import plain
 from bot.jobs import considering, experience
-from bot.operations import migrate, migrate_storage, move_disks
+from bot.operations import evacuate, homecoming, migrate, migrate_storage, move_disks
 
 
 def sized(world: World, guess_s: float | None, **changes: object) -> Plan:
@@ -28,7 +28,7 @@ def said(plan: Plan) -> str:
 
 
 def test_whoever_moves_something_learns_from_earlier_moves() -> None:
-    assert all(one.OPERATION.learns for one in (migrate, migrate_storage, move_disks))
+    assert all(one.OPERATION.learns for one in (migrate, migrate_storage, move_disks, evacuate, homecoming))
 
 
 def test_the_three_newest_of_a_like_size_correct_the_guess(world: World) -> None:

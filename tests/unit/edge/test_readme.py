@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 
 import click
 
 from bot.cli import main
+from bot.commands import Registry
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,3 +37,15 @@ def test_every_command_of_the_machine_is_named_and_no_other() -> None:
     for one, words in groups.items():
         (said,) = [line.removeprefix(f"{one} ") for line in named if line.startswith(f"{one} ")]
         assert set(said.split("|")) == words
+
+
+def test_every_slash_command_is_in_the_table_with_its_role_and_no_other() -> None:
+    registry, told = Registry.discover(), {}
+    for spelled, roles in re.findall(r"^\| (`/xen .*?) \| ([a-z; ]+) \| ", README, re.MULTILINE):
+        spans = re.findall(r"`(?:/xen )?([^`]+)`", spelled)
+        each = roles.split("; ") if "; " in roles else [roles] * len(spans)
+        for span, role in zip(spans, each, strict=True):
+            first, second = f"{span} ".split(" ")[:2]
+            for words in product(first.split("\\|"), second.split("\\|")):
+                told[registry.read(" ".join(words))[0]] = role
+    assert told == {one.word: one.role.value for one in registry.commands}

@@ -68,11 +68,29 @@ def test_a_target_left_nearly_full_raises_it(left: int, risk: Risk, percent: int
             {"neighbours": (neighbour("web2", "h-9", scheduled_host="h-1", operations={"migrate_send": ""}),)},
             "web2 is being migrated on xenserver1 too",
         ),
+        (
+            guest(tools_version="9.3.1", windows=False),
+            {
+                "neighbours": (
+                    neighbour("web2", "h-1", tools_version="9.4.0", windows=False),
+                    neighbour("xp2", "h-1", tools_version="10.1", windows=True),
+                    neighbour("odd", "h-1", tools_version="unknown", windows=False),
+                )
+            },
+            "the tools of centos54 are 9.3.1, others in its pool have 9.4.0",
+        ),
     ],
 )
 def test_what_deserves_a_second_look_is_medium(vm: Vm, changes: dict[str, object], says: str) -> None:
     plan = decided(facts(vm, **changes))
     assert (plan.risk, reasons(plan)) == (Risk.MEDIUM, [says])
+
+
+@pytest.mark.parametrize("own", ["9.4.0", "9.4.7", "10.0", "unknown", ""])
+def test_tools_that_are_as_new_as_those_of_others_are_no_risk(own: str) -> None:
+    vm = guest(tools_version=own, windows=False)
+    read = facts(vm, neighbours=(neighbour("web2", "h-1", tools_version="9.4.0", windows=False),))
+    assert (decided(read).risk, reasons(decided(read))) == (Risk.LOW, [])
 
 
 def test_a_pool_that_could_no_longer_lose_a_host_makes_it_high() -> None:
