@@ -24,7 +24,8 @@ class BackupFacts(msgspec.Struct, frozen=True):
     is not known. `servers` are the device-configs of its disks' SRs, by UUID of the SR. `valid` says, by operation,
     whether XAPI would let it begin. `own` tells that the bot itself runs inside it. `read_at` in Unix seconds.
     `merging` counts, by UUID of the SR, the images that its clean-up has still to merge, as the feed last had them.
-    `xapi` is the version of each host's toolstack, by UUID of the host.
+    `xapi` is the version of each host's toolstack, by UUID of the host. `exported` names the guest's snapshots that are
+    being exported just now, whoever does it.
     """
 
     pool: Pool
@@ -39,6 +40,7 @@ class BackupFacts(msgspec.Struct, frozen=True):
     read_at: float
     merging: dict[str, int] = {}
     xapi: dict[str, tuple[int, int]] = {}
+    exported: tuple[str, ...] = ()
 
 
 class Room(msgspec.Struct, frozen=True):

@@ -54,7 +54,7 @@ from bot.operations.risk import assess_backup
 NAME = "backup"
 # With more guests than that the result names them and leaves the rest to `/xen backups`.
 _NAMED = 8
-_NUMBERS = {"archive", "merging", "snapshot-room", "time", "chain"}
+_NUMBERS = {"archive", "merging", "snapshot-room", "time", "chain", "exported"}
 
 #: Whom it concerns, why no backup of it could be made now, and the way out where one is known.
 Hindrance: TypeAlias = tuple[str, Phrase, Phrase | None]
@@ -214,7 +214,7 @@ async def _replan(earlier: Plan, facts: Facts, approval: ApprovalSettings, _home
 
 
 def _unmoved(check: Check) -> Check:
-    """What other backups of ours did to the numbers does not count until a check truly blocks."""
+    """What other backups do meanwhile, to the numbers too, does not count until a check truly blocks."""
     number = check.key.partition(":")[0] in _NUMBERS and check.grade is Grade.WARNING
     return msgspec.structs.replace(check, grade=Grade.OK) if number else check
 

@@ -66,6 +66,13 @@ class BackupReads(HostFacts):
             read_at=read.read_at,
             merging={one.sr.uuid: one.waiting for one in stores if one.sr.uuid in dict(servers)},
             xapi={each.uuid: toolstack(each) for each in pool.model.tables.of(HostRecord).values()},
+            exported=tuple(
+                sorted(
+                    each.name_label
+                    for each in pool.model.tables.of(VmRecord).values()
+                    if each.snapshot_of == ref and "export" in each.current_operations.values()
+                )
+            ),
         )
 
     async def snapshots(self, pool: str, vm: str) -> tuple[Snapshot, ...]:

@@ -102,6 +102,7 @@ def of_guest(facts: BackupFacts, how: How, place: Place) -> list[Check]:
     checks = list(_stopping(facts)) if how.stops else [supported(facts.pool, facts.hosts), _state(facts)]
     if not how.stops:
         checks.append(foreign_work(facts))
+    checks += _exported(facts)
     checks += _blocks(facts, how)
     checks.append(_disks(facts))
     if disks_of(facts):
@@ -145,6 +146,17 @@ def _state(facts: BackupFacts) -> Check:
 
 def _word(facts: BackupFacts) -> Phrase:
     return say(power_word(facts.vm.power_state))
+
+
+def _exported(facts: BackupFacts) -> Iterator[Check]:
+    """Another tool's backup of a running guest shows on its snapshot alone."""
+    if facts.exported:
+        names = many([say("“{name}”", name=one) for one in facts.exported])
+        what = say(
+            "another backup of {vm} is under way: its snapshot {names} is exported", vm=facts.vm.name, names=names
+        )
+        fix = say("Let that one end first: both read the same disks, and each keeps a snapshot meanwhile.")
+        yield warning("exported", "Other backups", what, fix)
 
 
 def _blocks(facts: BackupFacts, how: How) -> Iterator[Check]:

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
-import pytest
+import asyncio
+from pathlib import Path
 
+import pytest
+from xen_lab import until
+
+from bot.backups import Intake, Verifier
 from bot.domain.calls import Call, Ref, Text
 from bot.errors import NotFound
+from bot.lab.xapi import Datacentre
 from bot.operations.ports import TaskStatus
+from bot.operations.stream_ports import Compression
 from bot.xen import Pools
+from bot.xen.records import VmRecord
 
 
 async def snapshotted(pools: Pools, name: str, label: str) -> None:
@@ -51,6 +59,27 @@ async def test_a_snapshot_is_found_with_its_disks_and_is_gone_when_it_is_gone(po
     (depth,) = facts.depths.values()
     assert depth > 0, "what was one disk is now two leaves on a common layer"
     assert facts.merging.keys() == facts.servers.keys()
+
+
+async def test_a_backup_by_another_tool_is_seen_on_the_snapshot_that_it_exports(
+    lab: Datacentre, pools: Pools, tmp_path: Path
+) -> None:
+    vm, name = pools.vm("centos54"), "[XO Backup Nightly] centos54"
+    await snapshotted(pools, "centos54", name)
+    (snapshot,) = await pools.snapshots(vm.pool, vm.uuid)
+    assert (await pools.backup(vm.uuid)).exported == ()
+    await lab.do({"do": "pause_tasks", "at": 0.3})
+    task = await pools.open_task(vm.pool, "export", "")
+    async with Intake(tmp_path / "guest.xva", Verifier()) as intake:
+        way = {"task": task, "compress": Compression.NONE, "progress": lambda _: None}
+        exporting = asyncio.create_task(pools.streams.export(vm.pool, snapshot.uuid, intake, **way))
+        guests = pools._live(vm.pool).model.tables.of(VmRecord)  # no port tells of snapshots at work
+        await until(pools, lambda: any(one.current_operations for one in guests.values() if one.is_a_snapshot))
+        assert (await pools.backup(vm.uuid)).exported == (name,)
+        assert (await pools.backup(pools.vm("winxp").uuid)).exported == ()
+        exporting.cancel()
+        await asyncio.wait({exporting})
+    await lab.do({"do": "release_tasks"})
 
 
 async def test_what_never_was_is_not_there(pools: Pools) -> None:

@@ -67,7 +67,7 @@ async def test_the_same_facts_make_the_same_plan() -> None:
 
 async def test_numbers_that_other_backups_moved_make_it_stale_only_when_they_block() -> None:
     approved = decided(read(), there=place(300 * GIB))
-    tight = read(backups.on(used=499 * GIB), backups.where(depths={"0": 21}, merging={"sr-nfs": 12}))
+    tight = read(backups.on(used=499 * GIB), backups.where(depths={"0": 21}, merging={"sr-nfs": 12}, exported=("x",)))
     assert await changed(approved, tight, free=5 * GIB) == []
     (worse,) = await changed(approved, read(), free=GIB)
     assert worse.startswith("Room in the archive: 2 GiB are needed at least")

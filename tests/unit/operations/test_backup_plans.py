@@ -149,6 +149,15 @@ def test_images_that_wait_to_be_merged_are_told_where_they_are_many() -> None:
     assert not [one for one in few.checks if one.key.startswith("merging")]
 
 
+def test_a_backup_by_another_tool_is_told_and_stops_nothing() -> None:
+    told = check(decided(read(where(exported=("[XO Backup Nightly] centos54",)))), "exported")
+    assert told.grade is Grade.WARNING
+    assert "another backup of centos54 is under way: its snapshot “[XO Backup Nightly] centos54” is exported" in text(
+        told
+    )
+    assert not [one for one in decided(read()).checks if one.key == "exported"]
+
+
 def test_a_file_server_that_holds_the_disks_too_is_called_what_it_is() -> None:
     told = check(decided(read(), there=place(same=frozenset({"sr-nfs"}))), "independent")
     assert told.grade is Grade.WARNING
