@@ -78,6 +78,13 @@ def test_what_was_asked_for_is_in_the_digest_and_read_back() -> None:
     assert digest(plan) != digest(other)
 
 
+def test_each_guest_takes_a_place_at_its_host_in_its_pool_and_towards_the_archive() -> None:
+    for how in (How.WARM, How.COLD, How.IN_PLACE):
+        first, *others = decided(read(), how=how).steps
+        assert {key.kind for key in first.holds} == {"host", "pool", "archive"}
+        assert not [step for step in others if step.holds], "kept to the end of its lane"
+
+
 def test_a_name_is_not_in_the_digest() -> None:
     assert digest(decided(read())) == digest(decided(read(backups.vm(name="../../etc\n*bold*" + "x" * 300))))
 
