@@ -1,7 +1,9 @@
 """Guests that sleep, wake, pause, do not obey, or are called halted; what each of them allows."""
 
+import asyncio
+
 import pytest
-from datacentre_client import Rpc, Until, guest_of
+from datacentre_client import DEADLINE_S, Rpc, Until, guest_of
 from storage_client import GIB, MIB, NULL, list_disks, read_messages
 
 from bot.lab.xapi import Datacentre
@@ -44,6 +46,22 @@ async def test_without_room_or_place_for_the_memory_nobody_sleeps(datacentre: Da
     await rpc.call("pool.set_suspend_image_SR", pool[0], NULL)
     assert await rpc.fail("VM.suspend", guest) == ["VM_NO_SUSPEND_SR", guest]
     assert guest_of(datacentre, "centos54")["power_state"] == "Running"
+
+
+async def test_room_for_the_memory_that_goes_while_the_file_server_is_away_is_missed_when_it_is_back(
+    datacentre: Datacentre, rpc: Rpc
+) -> None:
+    guest, storage = await rpc.find("VM", "centos54"), await rpc.find("SR", "nfs-vhd")
+    await datacentre.do({"do": "nfs", "server": "nfsserver", "nfs": "stopped"})
+    task = await rpc.call("Async.VM.suspend", guest)
+    async with asyncio.timeout(DEADLINE_S):
+        while "vdi_create" not in (await rpc.call("SR.get_current_operations", storage)).values():
+            pass  # once it is held its room has been looked at
+    await datacentre.do({"do": "fill_sr", "sr": "nfs-vhd", "free_gib": 0.1})
+    await datacentre.do({"do": "nfs", "server": "nfsserver", "nfs": "running"})
+    assert (await rpc.finish(task))["error_info"][0] == "SR_BACKEND_FAILURE_44"
+    record = await rpc.call("VM.get_record", guest)
+    assert (record["power_state"], record["suspend_VDI"], record["current_operations"]) == ("Running", NULL, {})
 
 
 async def test_a_sleeper_may_choose_where_its_memory_goes(rpc: Rpc) -> None:

@@ -7,7 +7,7 @@ from bot.lab.xapi.pool import Pool
 from bot.lab.xapi.rules.disk_work import QUICK_S
 from bot.lab.xapi.rules.nfs_mounts import stand_by
 from bot.lab.xapi.rules.storage_operations import hold_disk_below, hold_storage, refresh_disk
-from bot.lab.xapi.rules.storage_space import add_disk, find_free, remove_disk
+from bot.lab.xapi.rules.storage_space import add_disk, check_space, find_free, remove_disk
 from bot.lab.xapi.rules.turns import subtask
 from bot.lab.xapi.values import MIB, NULL_REF
 from bot.lab.xapi.world import STORED_MIB
@@ -44,7 +44,8 @@ async def make_image(context: Context, vm: str) -> str:
     """Makes the disk for a guest's memory, under a task of its own, and names it in the guest.
 
     Raises:
-        ApiError: `VM_NO_SUSPEND_SR`, or `SR_SUSPEND_SPACE_INSUFFICIENT` when it does not fit.
+        ApiError: `VM_NO_SUSPEND_SR`, `SR_SUSPEND_SPACE_INSUFFICIENT` when it does not fit, or `SR_BACKEND_FAILURE_44`
+            when it has ceased to.
     """
     pool, database = context.pool, context.pool.database
     storage = find_suspend_storage(pool, vm)
@@ -54,6 +55,7 @@ async def make_image(context: Context, vm: str) -> str:
             raise ApiError("SR_SUSPEND_SPACE_INSUFFICIENT", storage)
         await stand_by(pool, storage)
         await pool.clock.sleep(QUICK_S)
+        check_space(database, storage, size)  # what was free may be taken by now: the driver says so in its own words
         image = add_disk(
             database,
             storage,
