@@ -48,7 +48,7 @@ class Moving(World):
         # Set while nobody who asks what is true without the other pool has to wait for the answer.
         self.parts = asyncio.Event()
         self.parts.set()
-        # What clearing away writes down before its pool falls silent.
+        # What clearing away writes down, once, when its pool falls silent.
         self.notes = ""
 
     def _ask(self, pool: str) -> None:
@@ -153,8 +153,10 @@ class Moving(World):
 
     async def clear(self, errand: Errand) -> None:
         if self.notes:
-            await errand.note(self.notes)
+            noted, self.notes = self.notes, ""
+            # First of all: whoever ends the silence once the note is read must find it begun.
             self.silence.add(errand.pool)
+            await errand.note(noted)
         self._ask(errand.pool)
         self.drafts.discard(errand.nonce)
 

@@ -135,9 +135,13 @@ async def test_a_pool_that_falls_silent_while_it_is_cleared_and_something_was_no
     number = await moves.importing()
     await moves.control.cancel(number, await world.person("T", OPERATOR))
     await started_again(moves, world)
-    step = (await moves.store.job(number)).steps[3]
-    assert (step.state, step.noted) == (StepState.SENT, "what came")
-    world.notes = ""
+
+    async def noted() -> bool:
+        step = (await moves.store.job(number)).steps[3]
+        assert step.state is StepState.SENT
+        return step.noted == "what came"
+
+    await moves.until(noted)
     world.silence.clear()
     await moves.ended(number, *OVER)
     as_before(world)
