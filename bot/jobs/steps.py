@@ -7,6 +7,7 @@ the task, wait, look. After a crash the same function goes on from what was stor
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 import msgspec
@@ -78,12 +79,19 @@ class StepRunner(Sending, Undoing):
         return await self._watch(record, step, plan_step)
 
     async def _watch(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
+        telling = asyncio.create_task(self._tell_to_stop(record, step), name=f"cancel of job {record.number}")
+        try:
+            return await self._followed(record, step, plan_step)
+        finally:
+            telling.cancel()
+            await asyncio.wait([telling])
+            if not telling.cancelled():
+                telling.result()
+
+    async def _followed(self, record: JobRecord, step: StepRecord, plan_step: Step) -> StepRecord | End:
         seen: TaskView | None = None
-        told_pool = False
         self._look_at = 0.0
         while True:
-            if self.cancel_asked.is_set() and not told_pool:
-                told_pool = await self._told(record, step)
             try:
                 view = await self.driver.wait(
                     record.pool_of(self.index), step.task, seen=seen, at_most_s=self.pace.retry
@@ -167,9 +175,11 @@ class StepRunner(Sending, Undoing):
         await self._save(moved)
         return moved
 
-    async def _told(self, record: JobRecord, step: StepRecord) -> bool:
-        """Whether the pool heard that the task should stop; asking again is harmless."""
-        try:
-            return await self.driver.cancel(record.pool_of(self.index), step.task)
-        except (Unreachable, CannotTell, XapiFailure, OutcomeUnknown):
-            return False
+    async def _tell_to_stop(self, record: JobRecord, step: StepRecord) -> None:
+        """Once somebody has asked for it, asks the pool to stop the task until it was heard; again is harmless."""
+        await self.cancel_asked.wait()
+        while True:
+            with contextlib.suppress(Unreachable, CannotTell, XapiFailure, OutcomeUnknown):
+                if await self.driver.cancel(record.pool_of(self.index), step.task):
+                    return
+            await asyncio.sleep(self.pace.retry)

@@ -1,4 +1,4 @@
-"""What a card says while nobody knows yet: at once, and until when it is looked at."""
+"""What a card says while nobody knows yet: at once, and until when it is looked at; and what does not wait for news."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from engine_bench import Bench, World
+from engine_bench import OPERATOR, Bench, World
 from fold_bench import Fold, FoldBench
 
 from bot.domain import plain_text
@@ -177,3 +177,25 @@ async def test_what_fails_beside_steps_that_go_on_is_told_at_once(tmp_path: Path
     assert "v1 is halted" in plain(record.outcome)
     assert world.where["v2"] == "h2"
     await bench.crash()
+
+
+async def test_cancel_reaches_the_pool_while_news_of_the_task_are_waited_for(bench: Bench, world: World) -> None:
+    awaited, news = asyncio.Event(), asyncio.Event()
+    real = world.cancel
+
+    async def wait(pool: str, handle: str, *, seen: TaskView | None, at_most_s: float) -> TaskView | None:
+        if seen is not None:
+            awaited.set()
+            await news.wait()
+        return await world.task(pool, handle)
+
+    async def cancel(pool: str, handle: str) -> bool:
+        news.set()
+        return await real(pool, handle)
+
+    world.wait, world.cancel = wait, cancel  # type: ignore[method-assign]
+    number = await begun(bench)
+    await awaited.wait()
+    await bench.control.cancel(number, await world.person("T", OPERATOR))
+    record = await bench.ended(number, "CANCELLED")
+    assert plain(record.outcome) == "Cancelled: centos54 still runs on host1"
