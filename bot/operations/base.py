@@ -158,6 +158,11 @@ def _unknown(name: str) -> Operation:
     return Operation(name, refuse, refuse, lambda of: of.title, when_stopped=say("Nobody knows how far it is."))
 
 
+def entire(plan: Plan, _done: frozenset[int]) -> Plan:
+    """All of an approved plan, whatever of it is done: for `advanced`, where it is never gone on with in the middle."""
+    return plan
+
+
 def buttons_of(plan: Plan) -> tuple[Button, ...]:
     """The other requests that would help, as buttons."""
     return tuple(Button(way.label, "ask", way.words, says=way.says) for way in plan.ways)

@@ -25,7 +25,7 @@ from bot.errors import CannotTell, NotFound, Unreachable, XapiFailure
 from bot.operations import backup, leavings, restore
 from bot.operations.backup_room import ROOM
 from bot.operations.backup_words import RESTART_S
-from bot.operations.base import Homes, Look, Operation, Seen
+from bot.operations.base import Homes, Look, Operation, Seen, entire
 from bot.operations.checks import moving
 from bot.operations.checks.backing import Place, estimate, expected
 from bot.operations.checks.meeting import Wish
@@ -295,6 +295,7 @@ OPERATION = Operation(
         " disks."
     ),
     settle_s=30.0,
+    advanced=entire,
     crowded=frozenset({"VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS"}),
     then=_then,
     onward=_then,

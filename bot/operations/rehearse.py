@@ -18,7 +18,7 @@ from bot.domain.texts import Code, Phrase, Size, say
 from bot.domain.words import power_word
 from bot.errors import NotFound
 from bot.operations import restore, restore_look
-from bot.operations.base import Homes, Look, Operation, Seen
+from bot.operations.base import Homes, Look, Operation, Seen, entire
 from bot.operations.checks.meeting import Wish
 from bot.operations.checks.restoring import size_of
 from bot.operations.leavings import mends
@@ -130,6 +130,7 @@ OPERATION = Operation(
     running=_running,
     when_stopped=say("What was imported so far is removed again, with its disks."),
     settle_s=30.0,
+    advanced=entire,
     sum_up=_sum_up,
     mends=mends,
     tells=frozenset({WATCH}),

@@ -21,7 +21,7 @@ from bot.domain.policy import ApprovalSettings
 from bot.domain.restores import Coming, Holder, Nic, Readiness, RestoreFacts
 from bot.domain.texts import Code, Moment, Phrase, Size, many, say
 from bot.domain.words import counted
-from bot.operations.base import Homes, Operation
+from bot.operations.base import Homes, Operation, entire
 from bot.operations.checks import restoring
 from bot.operations.checks.meeting import Wish, mac_of, replaced
 from bot.operations.checks.restoring import size_of, stored_in
@@ -259,6 +259,7 @@ OPERATION = Operation(
     running=_running,
     when_stopped=say("What was imported so far is removed again, with its disks. Living guests are not touched."),
     settle_s=30.0,
+    advanced=entire,
     then=_then,
     onward=_onward,
     mends=mends,

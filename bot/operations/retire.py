@@ -21,7 +21,7 @@ from bot.domain.restores import Restored
 from bot.domain.texts import Phrase, Size, many, say
 from bot.domain.words import power_word
 from bot.operations import restore_look
-from bot.operations.base import Homes, Look, Operation, Seen
+from bot.operations.base import Homes, Look, Operation, Seen, entire
 from bot.operations.checks.grading import already, blocked, fine, warning
 from bot.operations.lookalike import folded
 from bot.operations.move_by_backup import RETIRE
@@ -63,6 +63,9 @@ async def _planned(move: Moved, later: str, facts: Facts) -> Plan:
 def decide(move: Moved, source: Restored, copy: Restored | None, later: str, scheduled: tuple[str, ...] = ()) -> Plan:
     """The plan that follows from the facts; `scheduled` are tags by which schedules find the source. Never raises."""
     own = move.source.name
+    if _is_renamed(move, source):
+        # Its name says already until when it is kept.
+        later = source.name
     title = say("Rename {vm} to {later}, and keep it off", vm=own, later=later)
     there, _ = aside(source.uuid, Ref("VM", source.uuid), (own, later), title, title)
     steps = [there]
@@ -87,7 +90,7 @@ def decide(move: Moved, source: Restored, copy: Restored | None, later: str, sch
         refusal=say("The source of {vm} cannot be retired", vm=own),
         targets=move.targets,
         placements=tuple(standing(one) for one in (source, copy) if one is not None),
-        checks=tuple(_checks(move, source, copy)),
+        checks=tuple(_checks(move, source, copy, scheduled)),
         risk=Risk.MEDIUM,
         risk_reasons=(say("{vm} lives on as its copy alone", vm=own),),
         steps=tuple(steps),
@@ -98,9 +101,18 @@ def decide(move: Moved, source: Restored, copy: Restored | None, later: str, sch
     )
 
 
-def _checks(move: Moved, source: Restored, copy: Restored | None) -> Iterator[Check]:
+def _is_renamed(move: Moved, source: Restored) -> bool:
+    return source.name != move.source.name and _MARK in source.name
+
+
+def _is_handed_over(source: Restored, copy: Restored | None, scheduled: tuple[str, ...]) -> bool:
+    """Whether the copy has got all that the source would give it."""
+    return copy is None or not (scheduled or (source.remembered.get("auto_poweron") and not copy.starts_itself))
+
+
+def _checks(move: Moved, source: Restored, copy: Restored | None, scheduled: tuple[str, ...]) -> Iterator[Check]:
     vm, host, pool = move.source.name, move.host.name, move.names.get(move.here, "")
-    if source.name != vm and _MARK in source.name:
+    if _is_renamed(move, source) and _is_handed_over(source, copy, scheduled):
         fact = say("the source of {vm} is retired: it is called {now}", vm=vm, now=source.name)
         yield already("retired", "Retired", fact)
     state = say(power_word(source.power_state))
@@ -203,6 +215,7 @@ OPERATION = Operation(
     running=_running,
     when_stopped=say("The source stays off, under one of its two names."),
     settle_s=10.0,
+    advanced=entire,
     then=_then,
     sum_up=_sum_up,
     parted=_parted,

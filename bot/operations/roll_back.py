@@ -23,7 +23,7 @@ from bot.domain.words import power_word
 from bot.errors import NotFound
 from bot.operations import restore_look
 from bot.operations.backup_words import RESTART_S
-from bot.operations.base import Homes, Look, Operation, Seen
+from bot.operations.base import Homes, Look, Operation, Seen, entire
 from bot.operations.checks.grading import blocked, fine, warning
 from bot.operations.move_by_backup import NAME as MOVE
 from bot.operations.move_by_backup import RETIRE, ROLL_BACK
@@ -309,6 +309,7 @@ OPERATION = Operation(
     running=_running,
     when_stopped=say("Where the source does not run yet, the copy is started again."),
     settle_s=20.0,
+    advanced=entire,
     sum_up=_sum_up,
     whole=True,
     guard=_guard,

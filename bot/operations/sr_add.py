@@ -17,7 +17,7 @@ from bot.domain.policy import ApprovalSettings
 from bot.domain.storing import NfsFacts, NfsPlace, SrNow
 from bot.domain.texts import Code, Phrase, Span, many, say
 from bot.domain.words import counted, first
-from bot.operations.base import Homes, Look, Operation, Seen, buttons_of
+from bot.operations.base import Homes, Look, Operation, Seen, buttons_of, entire
 from bot.operations.checks.target import supported
 from bot.operations.leavings import mends
 from bot.operations.ports import Facts
@@ -266,6 +266,7 @@ OPERATION = Operation(
     instead=buttons_of,
     when_stopped=say("What was made is taken back; nothing is left."),
     settle_s=1.0,
+    advanced=entire,
     sum_up=_sum_up,
     mends=mends,
     tells=frozenset({TRY}),

@@ -97,8 +97,18 @@ async def test_a_copy_that_is_off_is_told_again_where_the_guest_ran_and_only_the
 def test_a_source_that_runs_or_is_the_last_one_is_not_retired() -> None:
     assert "only a source that is off is retired" in stops(retiring(source()))["source"]
     assert "the only one left" in stops(retiring(other=None))["copy"]
-    again = retiring(kept(name="centos54 (moved to xenserver2, kept until 2026-12-26)"))
+    renamed_already = kept(name="centos54 (moved to xenserver2, kept until 2026-11-30)")
+    again = retiring(renamed_already, copy(starts_itself=True))
     assert [check.key for check in again.blocked if check.idle] == ["retired"]
+
+
+@pytest.mark.parametrize("tags", [(), ("nightly",)])
+def test_a_source_is_retired_once_more_where_its_copy_lacks_something_and_keeps_its_name(tags: tuple[str, ...]) -> None:
+    name = "centos54 (moved to xenserver2, kept until 2026-11-30)"
+    starts = copy(starts_itself=bool(tags))
+    plan = retire.decide(MOVED, kept(name=name), starts, "centos54 (moved to xenserver2, kept until 2026-12-26)", tags)
+    assert stops(plan) == {}
+    assert renamed(plan.steps[0])[2] == name
 
 
 def test_a_roll_back_removes_the_copy_only_once_the_source_runs() -> None:
