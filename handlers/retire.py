@@ -11,7 +11,7 @@ from bot.domain.policy import Role
 from bot.domain.record import MOST_OF_A_GUEST
 from bot.errors import Ambiguous
 from bot.operations import retire
-from bot.operations.moved import move_of, the_moved
+from bot.operations.moved import move_of, one_moved
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -29,9 +29,8 @@ async def plan(arguments: Arguments, context: Context) -> Plan:
 
 
 async def one_meant(several: Ambiguous, context: Context) -> str:
-    """Of guests of one name the one that was moved: its copy has that name too, and means the same move."""
-    jobs = {one.uuid: await context.journal.jobs(limit=MOST_OF_A_GUEST, target=one.uuid) for one in several.candidates}
-    return the_moved(jobs)
+    """Of guests of one name the one that was moved."""
+    return await one_moved([one.uuid for one in several.candidates], context.journal)
 
 
 COMMAND = Command(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from bot.domain.job import JobState
 from bot.domain.plan import Placement, Plan, Target
-from bot.domain.record import JobRecord
+from bot.domain.record import MOST_OF_A_GUEST, JobRecord
 from bot.domain.restores import Restored
 from bot.domain.texts import clean
 from bot.errors import NotFound, Refused
@@ -17,6 +18,14 @@ from bot.operations.move_by_backup import NAME, ROLL_BACK
 from bot.operations.move_by_backup_steps import copy_left, copy_of, pool_there, runs_after
 from bot.operations.ports import Facts
 from bot.operations.restore_steps import made_of
+
+
+class Jobs(Protocol):
+    """Where the jobs of a guest are looked up."""
+
+    async def jobs(self, *, limit: int = 20, target: str = "") -> Sequence[JobRecord]:
+        """Those about that object (a UUID), newest first."""
+        ...
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -82,15 +91,15 @@ def move_of(uuid: str, name: str, jobs: Iterable[JobRecord], *, failed: bool = F
     )
 
 
-def the_moved(jobs: Mapping[str, Sequence[JobRecord]], *, failed: bool = False) -> str:
-    """The source of the one move that any of these guests (by UUID, with the jobs of each) is part of, else "".
+async def one_moved(guests: Iterable[str], known: Jobs, *, failed: bool = False) -> str:
+    """The source of the one move that any of these guests (UUIDs) is part of, else "".
 
-    The other arguments are those of `move_of`.
+    A copy has the name of its source, and means the same move. With `failed` as `move_of`.
     """
     found: dict[int, str] = {}
-    for uuid, known in jobs.items():
+    for uuid in guests:
         with contextlib.suppress(Refused):
-            move = move_of(uuid, uuid, known, failed=failed)
+            move = move_of(uuid, uuid, await known.jobs(limit=MOST_OF_A_GUEST, target=uuid), failed=failed)
             found[move.job] = move.source.uuid
     return next(iter(found.values())) if len(found) == 1 else ""
 

@@ -13,7 +13,7 @@ from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import plain
 from bot.jobs import story
 from bot.operations import leavings, move_by_backup, roll_back
-from bot.operations.moved import move_of, the_moved
+from bot.operations.moved import move_of, one_moved
 from bot.operations.restore_steps import READY
 
 
@@ -54,15 +54,26 @@ def test_a_move_that_failed_before_it_made_a_copy_has_nothing_to_roll_back() -> 
     assert "Roll back" not in offered(nothing)
 
 
-def test_of_two_guests_of_one_name_the_command_means_the_one_move_that_both_are_part_of() -> None:
+class Known:
+    """What was done to each guest, by its UUID."""
+
+    def __init__(self, jobs: dict[str, list[JobRecord]]) -> None:
+        self._jobs = jobs
+
+    async def jobs(self, *, limit: int = 20, target: str = "") -> list[JobRecord]:
+        return self._jobs[target][:limit]
+
+
+async def test_of_two_guests_of_one_name_the_command_means_the_one_move_that_both_are_part_of() -> None:
     left = failed_move(JobState.FAILED, StepState.FAILED)
     jobs = {"vm-1": [left], "vm-9": [left], "vm-5": []}
-    assert the_moved(jobs, failed=True) == "vm-1"
+    assert await one_moved(jobs, Known(jobs), failed=True) == "vm-1"
     # A copy of a move that failed is not retired.
-    assert the_moved(jobs) == ""
+    assert await one_moved(jobs, Known(jobs)) == ""
     targets = (msgspec.structs.replace(left.plan.targets[0], uuid="vm-5"), *left.plan.targets[1:])
     other = msgspec.structs.replace(left, number=8, plan=msgspec.structs.replace(left.plan, targets=targets))
-    assert the_moved({"vm-1": [left], "vm-5": [other]}, failed=True) == "", "of two moves nobody can tell"
+    two = {"vm-1": [left], "vm-5": [other]}
+    assert await one_moved(two, Known(two), failed=True) == "", "of two moves nobody can tell"
 
 
 def test_a_move_that_needs_a_person_is_closed_before_it_is_rolled_back() -> None:
