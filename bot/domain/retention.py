@@ -135,7 +135,7 @@ def _by_rule(order: Sequence[Backup], rule: Rule, now: float, zone: tzinfo) -> d
     for one in order[: rule.newest]:
         reasons.setdefault(one.id, f"one of the newest {rule.newest}")
     for one in order:
-        if now - one.at < rule.hours * _HOUR:
+        if rule.hours and now - one.at < rule.hours * _HOUR:
             reasons.setdefault(one.id, "young enough")
     names = {"d": "day", "w": "week", "m": "month", "y": "year"}
     for unit, count in rule.periods:

@@ -97,12 +97,31 @@ def test_one_that_somebody_asked_to_keep_stays_so_long_and_no_longer() -> None:
     assert names("last 1", [*every(24, 3), asked, over]) == ["0", "9"]
     # Also when no rule removes anything.
     assert names("", [*every(24, 3), asked, over]) == ["0", "1", "2", "9"]
+    # To the second.
+    assert names("last 1", [*every(24, 3), backup(NOW - 5, kept_until=NOW, name="5")]) == ["0"]
+
+
+def test_one_that_somebody_asked_to_keep_takes_no_place_of_those_a_rule_keeps() -> None:
+    asked = backup(NOW - 5, kept_until=NOW + 1, name="5")
+    over = backup(NOW - 6, kept_until=NOW - 1, name="6")
+    assert names("last 3", [*every(24, 5), asked, over]) == ["0", "1", "2", "5"]
 
 
 def test_one_that_is_dated_in_the_future_stays_and_takes_no_place() -> None:
     # A clock that was years ahead must not make the one backup of that day the newest for ever.
     future = backup(NOW + 400 * DAY, name="99")
     assert names("last 2", [*every(24, 5), future]) == ["0", "1", "99"]
+
+
+def test_clocks_that_differ_by_less_than_five_minutes_date_nothing_in_the_future() -> None:
+    ahead = [backup(NOW + 60 * minute, name=str(10 + minute)) for minute in (4, 5, 6)]
+    assert names("last 1", [*every(24, 3), *ahead]) == ["15", "16"]
+
+
+def test_one_that_nobody_has_looked_at_takes_its_place_but_does_not_count_as_whole() -> None:
+    unseen = [msgspec.structs.replace(one, verified=None) for one in every(24, 3)]
+    whole = backup(NOW - 9 * DAY, name="9")
+    assert names("last 2", [*unseen, whole]) == ["0", "1", "9"]
 
 
 @pytest.mark.parametrize("text", ["", " ", "/"])

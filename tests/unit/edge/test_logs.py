@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import unicodedata
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -64,6 +66,7 @@ def fail(text: str) -> None:
         'pa"ss &lt;word&gt;/ü',
         "pa&quot;ss &lt;word&gt;/ü",
         'pa\\"ss <word>/\\u00fc',
+        'pa\\"ss <word>/ü',
     ],
 )
 def test_a_secret_is_hidden_wherever_it_stands(lines: Callable[[], list[dict[str, Any]]], text: str) -> None:
@@ -120,14 +123,78 @@ def test_an_unknown_level_is_refused() -> None:
         configure(level="loud")
 
 
-@given(st.text())
-def test_cleaned_text_is_one_line_and_cleaning_twice_changes_nothing(text: str) -> None:
+UNSAFE = "\n\r\x0b\x1b\x85\u200b\u202e\u2028\U000e0041"
+# Pieces, not an alphabet: of that, all signs of Unicode are drawn alike, and these never.
+HOSTILE = st.lists(st.text(max_size=20) | st.sampled_from(UNSAFE)).map("".join)
+
+
+def unsafe(text: str) -> list[str]:
+    return [char for char in text if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
+
+
+@given(HOSTILE)
+def test_cleaned_text_has_no_unsafe_sign_and_cleaning_twice_changes_nothing(text: str) -> None:
     once = clean_text(text)
-    assert len(once.splitlines()) <= 1
+    assert unsafe(once) == []
     assert clean_text(once) == once
+    assert unsafe(text) or once == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("one\nforged", "one\\x0aforged"),
+        ("\x1b[31m", "\\x1b[31m"),
+        ("\xad", "\\xad"),
+        ("\u0600", "\\u0600"),
+        ("\ufeff", "\\ufeff"),
+        ("\ud800", "\\ud800"),
+        ("\U000e0041", "\\U000e0041"),
+        ("実験 ü 🙂", "実験 ü 🙂"),
+    ],
+)
+def test_an_unsafe_sign_is_written_as_its_escape(text: str, shown: str) -> None:
+    assert clean_text(text) == shown
 
 
 @given(st.text(min_size=4), st.text(), st.text())
 def test_a_known_secret_never_survives(secret: str, before: str, after: str) -> None:
     shown = Masker([secret]).mask(before + secret + after)
     assert secret not in shown.replace(HIDDEN, "") or secret in before + after
+
+
+def test_a_secret_that_begins_with_another_leaves_no_tail_behind() -> None:
+    assert Masker(["hunter", "hunter2-of-the-pool"]).mask("hunter2-of-the-pool, hunter") == f"{HIDDEN}, {HIDDEN}"
+
+
+def test_what_is_too_short_for_a_secret_blanks_out_no_words() -> None:
+    assert Masker(["job"]).mask("a job") == "a job"
+
+
+def test_a_value_that_holds_itself_is_one_line_and_hides_what_lies_deep_in_it(
+    lines: Callable[[], list[dict[str, Any]]],
+) -> None:
+    endless: list[object] = [{"password": "hunter2"}]
+    endless.append(endless)
+    deep: object = PASSWORD
+    for _ in range(20):
+        deep = {"a": [deep]}
+    structlog.get_logger("bot.any").info("x", endless=endless, deep=deep)
+    (entry,) = lines()
+    assert entry["endless"][0] == {"password": HIDDEN}
+    assert HIDDEN in json.dumps(entry["deep"])
+    assert "word" not in json.dumps(entry["deep"])
+
+
+def test_warnings_of_python_come_as_entries_without_secrets(lines: Callable[[], list[dict[str, Any]]]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        # As `configure` has it: the block around it puts back what it found.
+        logging.captureWarnings(capture=False)
+        configure([PASSWORD], stream=(stream := io.StringIO()))
+        warnings.warn(f"{PASSWORD} is old", stacklevel=1)
+        logging.captureWarnings(capture=False)
+    assert lines() == []
+    (entry,) = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert f"{HIDDEN} is old" in entry["event"]
+    assert "word" not in entry["event"]
