@@ -10,7 +10,7 @@ from bot.domain.message import Button, Choices, Facts, Mark, Message, Part, Tabl
 from bot.domain.policy import Role
 from bot.domain.texts import Phrase, Size, Value, say
 from bot.domain.words import counted, power_word
-from bot.errors import NotUnderstood, Refused
+from bot.errors import NotFound, NotUnderstood, Refused
 from bot.operations import drivers, guests, overview
 from bot.operations.guests import Found, Wanted
 from bot.operations.lookalike import folded
@@ -33,6 +33,7 @@ class Arguments(msgspec.Struct, frozen=True):
 async def answer(arguments: Arguments, context: Context) -> Message:
     """The guests that fit, by name, one page of them."""
     views = context.fleet.pools()
+    arguments = _meant(arguments, context)
     wanted = _wanted(arguments, context)
     found = guests.matching(views, wanted, context.now)
     pages = max(1, -(-len(found) // PAGE))
@@ -57,6 +58,17 @@ async def answer(arguments: Arguments, context: Context) -> Message:
     if pages > 1:
         parts.append(Choices(_turns(_words(wanted, arguments), page, pages)))
     return Message(headline, tuple(parts))
+
+
+def _meant(arguments: Arguments, context: Context) -> Arguments:
+    """The arguments with a state in its place: "vms stopped" says what it means, unless something has that name."""
+    if not arguments.where or arguments.state or folded(arguments.where) not in guests.STATES:
+        return arguments
+    try:
+        subject(context.fleet, arguments.where)
+    except NotFound:
+        return msgspec.structs.replace(arguments, where="", state=arguments.where)
+    return arguments
 
 
 def _wanted(arguments: Arguments, context: Context) -> Wanted:

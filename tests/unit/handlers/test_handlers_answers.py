@@ -202,6 +202,8 @@ async def test_vms_is_a_table_by_name_with_filters() -> None:
     assert await names("vms experiment") == everything
     assert await names("vms state suspended") == ["sleeper"]
     assert await names("vms ｓｔａｔｅ Off") == []
+    assert await names("vms suspended") == ["sleeper"]
+    assert await names("vms Running like サーバー") == ["日本語サーバー"]
     assert await names("vms without tools") == ["winxp"]
     assert await names("vms like サーバー") == ["日本語サーバー"]
     assert await names("vms xenserver1 like TWIN") == ["twin"]
@@ -211,6 +213,9 @@ async def test_vms_is_a_table_by_name_with_filters() -> None:
             await Room().type(wrong)
     with pytest.raises(Refused):
         await Room().type("vms winxp")
+    for nobody in ("vms nowhere", "vms stopped state running"):
+        with pytest.raises(NotFound):
+            await Room().type(nobody)
 
 
 async def test_names_are_values_and_never_part_of_a_template() -> None:

@@ -60,6 +60,8 @@ async def test_the_next_page_keeps_every_filter_and_its_hostile_text() -> None:
     assert await walked(where, words) == [vm.name for vm in vms]
     _, _, buttons = await read(where, words)
     assert buttons[0].target == 'vms h-1 state "running" tag "To Go" like "A TAG b" page 2'
+    _, _, buttons = await read(where, "vms running")
+    assert buttons[0].target == 'vms state "running" page 2'
 
 
 async def test_a_pool_that_was_never_loaded_lists_nobody_elses_guests() -> None:

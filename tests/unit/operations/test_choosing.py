@@ -6,7 +6,7 @@ import migration_facts as world
 import msgspec
 from migration_facts import GIB, decided, facts, guest, host
 
-from bot.domain.guest_facts import MigrationFacts
+from bot.domain.guest_facts import MigrationFacts, XapiVerdict
 from bot.domain.inventory import Host, Network, Vm
 from bot.domain.message import Checks, Choices, Facts, Table, Verdict, Ways
 from bot.domain.policy import ApprovalSettings
@@ -100,6 +100,15 @@ async def test_the_grid_holds_every_host_and_what_is_in_its_way() -> None:
     lines = [plain(line) for part in message.parts if isinstance(part, Facts) for line in part.lines]
     assert lines == ["No single change opens a host; xenserver4 comes closest, with 2 obstacles."]
     assert not any(isinstance(part, Choices) for part in message.parts)  # the grid is there, and nothing to plan
+
+
+async def test_the_grid_says_where_xapi_names_what_we_have_found() -> None:
+    (one,) = await found(host(3, memory_free=0))
+    code = XapiVerdict("HOST_NOT_ENOUGH_FREE_MEMORY", ("1", "0"))
+    read = msgspec.structs.replace(one.facts, xapi=code)
+    message = why.explained(read.vm, [choosing.Candidate(read, decided(read))], grid=True)
+    table = next(part for part in message.parts if isinstance(part, Table))
+    assert [plain(cell) for cell in table.rows[0]][-1] == "✗ says the same"
 
 
 async def test_without_the_grid_a_host_is_a_short_line_with_what_is_first_in_its_way() -> None:
