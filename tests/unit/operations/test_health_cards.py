@@ -231,3 +231,8 @@ def test_what_a_silent_host_hides_is_one_line_for_a_schedule_as_well() -> None:
     lines = shown(told(Checkup(READ_AT - DAY_S, {}), healthy(hosts=(state(1), silent))))
     assert "? Not judged: Clocks, dom0 memory, dom0 load, since xenserver3 is silent" in lines
     assert "time servers" not in lines
+
+
+@pytest.mark.parametrize("then", [None, Checkup(READ_AT - DAY_S, {})])
+def test_a_schedule_posts_nothing_of_a_pool_in_order(then: Checkup | None) -> None:
+    assert news.told(healthy(), report.rows(healthy()), then, 3) is None
