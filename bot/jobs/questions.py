@@ -25,6 +25,8 @@ _LISTED: Final = {
     "pool": "`/xen status` lists the pools.",
     KIND: "`/xen backups` lists the backups; `/xen backup <vm>` makes one.",
     "object": "`/xen vms` lists the guests, `/xen status` the pools and hosts.",
+    "pool, host or guest": "`/xen vms` lists the guests, `/xen status` the pools and hosts.",
+    "SR": "`/xen sr-check` without a name lets you choose from all.",
 }
 
 

@@ -6,6 +6,8 @@ from story_lab import StoryLab, opened, strings
 
 
 async def test_a_storage_is_tried_through_every_host_and_nothing_is_left(lab: StoryLab) -> None:
+    await lab.xen("sr-check nosuch")
+    await lab.sees("There is no SR called “nosuch”", "without a name lets you choose", private=True)
     await lab.xen("sr-check nfs-vhd")
     card = await lab.sees("Try nfs-vhd on 2 hosts", "Confirm", private=False)
     await lab.press(card, "Confirm")
