@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from story_lab import StoryLab, opened, strings
+from test_kill_restore import ended, held, hold
 from test_story_restore import as_it_was, backed_up, confirmed, everything, found, lose
 
 
@@ -163,6 +164,20 @@ async def test_an_archive_from_elsewhere_is_taken_in_listed_at_once_and_restored
     await confirmed(lab, f"restore {made} as back on xenserver3", "Restore back")
     await lab.sees("back is restored", private=False)
     assert len(await asyncio.to_thread(found, lab, "back")) == 1
+
+
+async def test_cancel_once_the_archive_is_in_and_while_the_guest_is_made_ready_leaves_nothing(lab: StoryLab) -> None:
+    await backed_up(lab, "centos54")
+    before = await asyncio.to_thread(everything, lab)
+    for job, method in enumerate(("VM.set_name_label", "VM.set_affinity"), start=2):
+        await hold(lab, method, "before")
+        await confirmed(lab, "restore centos54 as back on xenserver3", "Restore back", f"job {job}")
+        await lab.until(lambda: held(lab), method)
+        await lab.press(await lab.sees("Restoring back", f"job {job}", "Cancel", private=False), "Cancel")
+        # The call is held all the while: released, it might be done before anybody hears of the wish.
+        assert await ended(lab, job) == "CANCELLED", method
+        await lab.lab("datacentre", do="release", name="held")
+        await as_it_was(lab, before)
 
 
 async def test_a_rehearsal_that_is_cancelled_proves_nothing_and_leaves_nothing(lab: StoryLab) -> None:
