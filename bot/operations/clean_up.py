@@ -84,6 +84,8 @@ async def plan(job: JobRecord, facts: Facts, approval: ApprovalSettings) -> Plan
         return await clean_up_left.plan_guests(NAME, title, guests, facts)
     if storage:
         # The disks that it was tried with lie in it, and go with it.
+        if not storage[0].made:
+            title = say("Forget the storage that job {n} attached", n=numbered(job))
         return await clean_up_storage.plan(NAME, title, storage[0], facts)
     if disks:
         return await clean_up_left.plan_disks(NAME, title, disks[0], facts)

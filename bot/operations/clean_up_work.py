@@ -6,6 +6,7 @@ from bot.domain.texts import many, plain
 from bot.errors import Refused
 from bot.operations import clean_up_storage
 from bot.operations.clean_up_left import DISKS, GUEST, claims, claims_on_disks, disks_of, guest_of
+from bot.operations.leavings import LeftStorage
 from bot.operations.ports import Facts
 from bot.operations.storage_ports import Storing
 from bot.operations.stream_ports import Restoring
@@ -51,6 +52,9 @@ class CleanUpWork:
 
     async def _storage(self, errand: Errand) -> None:
         left = clean_up_storage.storage_of(errand.step, errand.pool)
+        if not left.made:
+            await self._let_go(left)
+            return
         why = clean_up_storage.claims(left, await self._facts.remains(errand.pool, "", left.disks))
         if why:
             raise Refused(f"It is left as it is: {plain(many(why))}.", "Remove it yourself if nobody needs it.")
@@ -60,3 +64,12 @@ class CleanUpWork:
         await self._storing.freed(errand.pool, left.sr, names)
         await self._storing.detach(errand.pool, left.sr)
         await self._storing.destroy(errand.pool, left.sr, names)
+
+    async def _let_go(self, left: LeftStorage) -> None:
+        """Storage that was there before: nothing of it is deleted but the disks that the job has made in it."""
+        why = await clean_up_storage.kept(left, self._facts)
+        if why is not None:
+            raise Refused(f"{plain(why)}.", "Look at it, and unplug it where nobody needs it.")
+        await self._storing.remove_disks(left.pool, left.sr, left.mark, only=frozenset(left.disks))
+        await self._storing.detach(left.pool, left.sr)
+        await self._storing.forget(left.pool, left.sr)

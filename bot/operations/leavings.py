@@ -104,8 +104,16 @@ def is_rolled_back(job: JobRecord) -> bool:
 
 def mends(job: JobRecord) -> tuple[Button, ...]:
     """The button that takes away what a job has left; none where it left nothing that is known."""
-    left = guests(job) or disks(job) or any(one.made for one in storage(job))
+    if not guests(job) and any(not one.made for one in storage(job)):
+        return (forgetting(job),)
+    left = guests(job) or disks(job) or storage(job)
     return (button(job, "Remove what is left"),) if left else ()
+
+
+def forgetting(job: JobRecord) -> Button:
+    """Asks for the plan that unplugs and forgets storage which the job has only attached again."""
+    says = say("Plan: forget the storage that job {n} attached", n=numbered(job))
+    return Button(f"Forget storage of job {job.number}", "ask", f"clean-up {job.number}", says=says)
 
 
 def button(job: JobRecord, label: str) -> Button:

@@ -27,6 +27,10 @@ class StorageReads(Protocol):
         """The storage as it is; None where it is gone. Raises Unreachable, XapiFailure."""
         ...
 
+    async def users(self, pool: str, sr: str) -> tuple[str, ...]:
+        """The names of whoever has a disk in a storage: guests and their snapshots. Raises Unreachable, XapiFailure."""
+        ...
+
     async def holders(self, wanted: Sequence[str]) -> tuple[tuple[Holder, ...], tuple[str, ...]]:
         """The configured pools that hold any of these storages, and the names of those that could not be asked."""
         ...

@@ -117,6 +117,18 @@ class StorageFacts:
             )
         return None
 
+    async def users(self, pool: str, sr: str) -> tuple[str, ...]:
+        """See `StorageReads.users`."""
+        live, found = self._by_uuid(pool), set()
+        with IfThere():
+            for disk in await live.sessions.read("SR.get_VDIs", await live.sessions.read("SR.get_by_uuid", sr)):
+                # A disk or a guest may go while they are read.
+                with IfThere():
+                    for vbd in await live.sessions.read("VDI.get_VBDs", disk):
+                        holder = await live.sessions.read("VBD.get_VM", vbd)
+                        found.add(str(await live.sessions.read("VM.get_name_label", holder)))
+        return tuple(sorted(found))
+
     async def named(self, pool: str, name: str) -> tuple[str, ...]:
         """See `StorageReads.named`."""
         live = self._by_uuid(pool)

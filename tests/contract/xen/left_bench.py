@@ -41,8 +41,8 @@ class LeftBench(StorageBench):
         clean_up.OPERATION,
     )
 
-    def __init__(self, lab: Datacentre, path: Path) -> None:
-        super().__init__(lab, path / "store.sqlite")
+    def __init__(self, lab: Datacentre, path: Path, *others: str) -> None:
+        super().__init__(lab, path / "store.sqlite", *others)
         folder = path / "backups"
         folder.mkdir()
         target = Folder(folder)
@@ -177,8 +177,8 @@ def disk_of(jobs: LeftBench, guest: str) -> str:
 
 
 @asynccontextmanager
-async def bench(lab: Datacentre, path: Path) -> AsyncIterator[LeftBench]:
-    made = LeftBench(lab, path)
+async def bench(lab: Datacentre, path: Path, *others: str) -> AsyncIterator[LeftBench]:
+    made = LeftBench(lab, path, *others)
     await made.open()
     yield made
     await made.crash()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from left_bench import LeftBench, bench, other, says
 from storage_bench import told
+from test_xen_storage_again import let_go
 from xen_lab import arm
 
 from bot.domain.job import JobState
@@ -113,3 +114,34 @@ async def test_disks_that_went_with_their_storage_in_the_end_are_no_leftover(lab
 def plug_of(jobs: LeftBench, sr: str) -> str:
     """A plug of the storage, which the job has pulled."""
     return str(next(plug["uuid"] for one in jobs.storage() if one["uuid"] == sr for plug in one["plugs"]))
+
+
+async def test_storage_that_was_only_attached_again_is_unplugged_and_forgotten_and_never_deleted(
+    lab: Datacentre, tmp_path: Path
+) -> None:
+    async with bench(lab, tmp_path, "xenserver4") as jobs:
+        await jobs.done(await jobs.plan(pool="xenserver4"))
+        uuid = await let_go(jobs)
+        record = await jobs.stuck(jobs.added(existing=uuid), "SR.set_name_label", "Async.PBD.unplug")
+        assert record.state is not JobState.SUCCEEDED
+        (item,) = (await jobs.row()).items
+        assert item.button is not None
+        assert (item.button.label, item.button.target) == (
+            f"Forget storage of job {record.number}",
+            f"clean-up {record.number}",
+        )
+        assert leavings.mends(record) == (item.button,)
+        (now,) = [one for one in jobs.storage() if one["uuid"] == uuid]
+        (lying,) = [disk["uuid"] for disk in now["disks"] if disk["managed"]]
+        # Somebody has put what lies there into a guest that is off.
+        vbd = jobs.database.create("VBD", VM=other(jobs), VDI=jobs.ref("VDI", lying), type="Disk", userdevice="7")
+        (check,) = (await jobs.clean_up(record)).blocked
+        assert "centos54 has a disk there" in plain(check.fact)
+        jobs.database.delete("VBD", vbd)
+        done = await jobs.done(await jobs.clean_up(record))
+        assert done.state is JobState.SUCCEEDED, told(done)
+        assert "is forgotten; what lies in it stays" in told(done)
+        assert uuid not in {one["uuid"] for one in jobs.storage()}
+        assert jobs.folders() == [uuid]
+        assert [call for call in lab.state()["calls"] if call["method"].endswith("SR.destroy")] == []
+        assert (await jobs.row()).items == ()

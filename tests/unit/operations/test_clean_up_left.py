@@ -43,6 +43,7 @@ LEFT = LeftGuest("p-1", GUEST, (DISK,), (MARK,), MARK, (), template=True)
 DISKS = LeftDisks("p-1", "sr-nfs", TRIED, (DISK, OTHER))
 
 STORAGE = LeftStorage("p-1", "sr-9", TRIED, made=True)
+ATTACHED = LeftStorage("p-1", "sr-9", TRIED, made=False)
 
 
 def there(**changes: object) -> Remains:
@@ -85,9 +86,11 @@ REHEARSED = LeftGuest("p-1", GUEST, (DISK,), ("web1 (rehearsal)",), MARK, (READ_
 RUNS = {"name": "web1 (rehearsal)", "template": False, "power_state": PowerState.RUNNING}
 
 
-def storage(left: LeftStorage = STORAGE, others: tuple[str, ...] = (), **changes: Any) -> Plan:
+def storage(
+    left: LeftStorage = STORAGE, others: tuple[str, ...] = (), users: tuple[str, ...] = (), **changes: Any
+) -> Plan:
     now = msgspec.structs.replace(SrNow("sr-9", TRIED, (), Defaults("sr-nfs", "", "")), **changes)
-    return clean_up_storage.decide(clean_up.NAME, TITLE, left, trial(), now, others)
+    return clean_up_storage.decide(clean_up.NAME, TITLE, left, trial(), now, others, users=users)
 
 
 class Journal:
@@ -126,6 +129,7 @@ CARDS: dict[str, Callable[[], Message]] = {
         decide_disks(clean_up.NAME, TITLE, DISKS, trial(users=("web1",)), "nfs-vhd")
     ),
     "clean-up-storage-proposed": lambda: proposed(storage()),
+    "clean-up-storage-forgotten-proposed": lambda: proposed(storage(ATTACHED, others=("production",))),
     "clean-up-storage-held-elsewhere": lambda: refused(storage(others=("production",))),
     "pool-check-left": found,
 }
@@ -275,7 +279,8 @@ def test_a_network_card_on_a_guest_that_was_left_without_one_is_somebodys() -> N
     [
         (storage(name="mine"), "somebody has named it mine"),
         (storage(defaults=Defaults("sr-9", "", "")), "it is a default storage of the pool"),
-        (storage(msgspec.structs.replace(STORAGE, made=False)), "the job only attached it again"),
+        (storage(ATTACHED, users=("web1",)), "somebody uses it by now, since web1 has a disk there"),
+        (storage(ATTACHED, name="mine"), "somebody has named it mine"),
         (storage(others=("production",)), "production holds it too"),
     ],
 )
