@@ -9,13 +9,13 @@ import pytest
 from left_bench import LeftBench, bench, other, says
 from storage_bench import told
 from test_xen_storage_again import let_go
-from xen_lab import arm
+from xen_lab import arm, held
 
 from bot.domain.job import JobState
 from bot.domain.record import JobRecord, StepState
 from bot.domain.texts import plain
 from bot.lab.xapi import Datacentre
-from bot.operations import leavings
+from bot.operations import leavings, sr_check
 from bot.operations.trying import SWEEP
 
 
@@ -29,6 +29,26 @@ async def test_a_removal_of_trial_disks_that_is_killed_goes_on(jobs: LeftBench) 
     before = jobs.everything()
     record = await jobs.stuck(jobs.tried(), "Async.VDI.destroy")
     done = await jobs.killed_at("Async.VDI.destroy", "before", await jobs.clean_up(record))
+    assert (done.state, jobs.everything()) == (JobState.SUCCEEDED, before), told(done)
+
+
+async def test_a_disk_made_in_the_instant_before_a_kill_is_known_to_whoever_removes_what_is_left(
+    lab: Datacentre, jobs: LeftBench
+) -> None:
+    before = jobs.everything()
+    await arm(lab, "Async.VDI.create", "hold", "end", times=1)
+    plan = await sr_check.plan(jobs.pools.sr("nfs-vhd").uuid, jobs.facts, jobs.approval)
+    number = await jobs.asked(plan)
+    await held(lab)
+    assert [step.noted for step in (await jobs.store.job(number)).steps] == ["", ""], "nobody has heard of it yet"
+    await jobs.crash()
+    await lab.do({"do": "clear_faults"})
+    await arm(lab, "Async.VDI.destroy", "fail", times="forever", error=["OPERATION_NOT_ALLOWED", "no"])
+    await jobs.open()
+    record = await jobs.ended(number)
+    await lab.do({"do": "clear_faults"})
+    assert jobs.everything()["VDI"] > before["VDI"]
+    done = await jobs.done(await jobs.clean_up(record))
     assert (done.state, jobs.everything()) == (JobState.SUCCEEDED, before), told(done)
 
 
