@@ -78,6 +78,9 @@ def _story(record: JobRecord) -> list[Phrase]:
     if record.outcome is not None:
         lines.append(say("Outcome: {outcome}", outcome=record.outcome))
     lines += record.evidence
+    if record.state is JobState.NEEDS_ATTENTION:
+        ask = Code(f"/xen resolve {record.number}")
+        lines.append(say("Nothing is repeated by itself. An admin closes it with {ask}.", ask=ask))
     if record.started_at is not None and record.finished_at is not None:
         lines.append(say("Took {time}", time=Span(record.finished_at - record.started_at)))
     if record.successor is not None:
