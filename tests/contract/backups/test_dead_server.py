@@ -133,7 +133,6 @@ async def _once_free(asked: Shelf) -> Shown:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.usefixtures("_impatient")
 async def test_a_long_proof_may_take_longer_to_be_read_than_a_question(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,13 +145,14 @@ async def test_a_long_proof_may_take_longer_to_be_read_than_a_question(
 
     monkeypatch.setattr(shelf, "wanted", slowly)
     asked = Shelf(Folder(tmp_path))
+    monkeypatch.setattr(asking, "PATIENCE_S", 1.0)
     comparing = asyncio.create_task(asked.compare(stored.manifest.id))
     try:
         while not begun.is_set():
             assert not comparing.done()
             await asyncio.sleep(0.01)
         # So long as a question is waited for.
-        done, _ = await asyncio.wait({comparing}, timeout=3 * asking.PATIENCE_S)
+        done, _ = await asyncio.wait({comparing}, timeout=1.5 * asking.PATIENCE_S)
         assert not done
     finally:
         end.set()

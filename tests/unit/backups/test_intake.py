@@ -233,14 +233,14 @@ async def _blocked(monkeypatch: pytest.MonkeyPatch, intake: Callable[[], Intake]
 
     def write(descriptor: int, data: Any, offset: int) -> int:
         is_reached.set()
-        assert answers.wait(30)
+        assert answers.wait(60)
         return real(descriptor, data, offset)
 
     monkeypatch.setattr(os, "pwrite", write)
     made = intake()
     for _ in range(SMALL["count"]):
         made.give(len(made.take()))
-    assert await asyncio.to_thread(is_reached.wait, 10)
+    assert await asyncio.to_thread(is_reached.wait, 60)
     return made, answers
 
 
@@ -262,7 +262,7 @@ async def test_a_full_ring_holds_up_the_filler_and_nobody_else(tmp_path: Path, m
     await asyncio.sleep(0)
     assert not waiting.done()
     answers.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert len(await waiting) == SMALL["size"]
     await intake.discard()
 
@@ -273,7 +273,7 @@ async def test_an_abort_wakes_a_filler_that_waits(tmp_path: Path, monkeypatch: p
     intake.abort()
     intake.abort()
     with pytest.raises(TargetFailed, match="given up"):
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, 60)
     with pytest.raises(TargetFailed, match="given up"):
         intake.give(1)
     with pytest.raises(TargetFailed, match="given up"):

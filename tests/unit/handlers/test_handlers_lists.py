@@ -209,7 +209,7 @@ class Together(FakeFacts):
         self.every = asyncio.Barrier(pools)
 
     async def health(self, pool: str) -> HealthFacts:
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(60.0):
             await self.every.wait()
         found = msgspec.structs.replace(POOL, uuid=pool)
         nothing = dict.fromkeys(("hosts", "plugs", "stores", "cables", "bonds", "vms", "snapshots", "stuck"), ())

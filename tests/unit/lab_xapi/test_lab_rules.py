@@ -182,7 +182,7 @@ async def test_speed_may_change_while_somebody_sleeps() -> None:
     await asyncio.wait({sleeping}, timeout=0.01)
     assert not sleeping.done()
     clock.set_speed(1e6)
-    await asyncio.wait_for(sleeping, 5)
+    await asyncio.wait_for(sleeping, 60)
     assert clock.elapsed > 60 - 1
 
 
@@ -191,12 +191,12 @@ async def test_the_gate_stops_work_at_its_progress_until_released() -> None:
     gate.pause(0.4)
     assert gate.find_stop(0.3, 0.6) == 0.4
     assert gate.find_stop(0.5, 0.6) == 0.6
-    await asyncio.wait_for(gate.enter(0.39), 1)
+    await asyncio.wait_for(gate.enter(0.39), 60)
     held = asyncio.create_task(gate.enter(0.4))
     await asyncio.wait({held}, timeout=0.01)
     assert not held.done()
     gate.release()
-    await asyncio.wait_for(held, 1)
+    await asyncio.wait_for(held, 60)
 
 
 async def test_idle_sessions_expire_but_not_those_with_work() -> None:
