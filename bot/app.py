@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -199,8 +198,7 @@ class App:
             await self.door.start()
             await self.web.start()
             await self.pools.start()
-            for view in self.pools.pools():
-                self.metrics.watch_feed(view.name, self._age_of(view.name))
+            self.metrics.watch_feeds(self._feed_ages)
             self.metrics.watch_slack(lambda: self.gateway.status().connected, lambda: self.gateway.status().inbound_s)
             await self.gateway.start()
             await self.desk.control.tell_of_freeze()
@@ -269,12 +267,10 @@ class App:
             await asyncio.sleep(LAG_EVERY_S)
             self.metrics.observe_lag(max(0.0, loop.time() - due))
 
-    def _age_of(self, name: str) -> Callable[[], float | None]:
-        def age() -> float | None:
-            view = self.pools.pool(name)
-            return None if view.state is FeedState.LOADING else view.age_s
-
-        return age
+    def _feed_ages(self) -> dict[str, float | None]:
+        """By pool; an entry whose hosts have joined another pool is none any more."""
+        views = self.pools.pools()
+        return {view.name: None if view.state is FeedState.LOADING else view.age_s for view in views}
 
     async def _end(self) -> None:
         await self.gateway.stop()

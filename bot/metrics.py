@@ -7,12 +7,14 @@ older than the answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -60,12 +62,6 @@ class Metrics:
         self._outbox = Gauge(
             "xenbot_outbox_depth", "Messages waiting to be delivered to Slack.", registry=self.registry
         )
-        self._feed_age = Gauge(
-            "xenbot_feed_age_seconds",
-            "Seconds since the pool's event feed last answered; NaN until it has loaded.",
-            ["pool"],
-            registry=self.registry,
-        )
         self._connected = Gauge(
             "xenbot_slack_connected", "1 while the connection to Slack is up.", registry=self.registry
         )
@@ -100,9 +96,12 @@ class Metrics:
         """Replaces the number of messages that wait for delivery."""
         self._outbox.set(waiting)
 
-    def watch_feed(self, pool: str, age_s: Callable[[], float | None]) -> None:
-        """Asks `age_s` at each scrape for the age of the pool's feed; None means it has not loaded."""
-        self._feed_age.labels(pool).set_function(_or_nan(age_s))
+    def watch_feeds(self, ages_s: Callable[[], Mapping[str, float | None]]) -> None:
+        """Asks at each scrape for the ages of the feeds of all pools that there are then, by name.
+
+        None means a feed has not loaded.
+        """
+        self.registry.register(_FeedAges(ages_s))
 
     def watch_slack(self, connected: Callable[[], bool], last_inbound_age_s: Callable[[], float | None]) -> None:
         """Asks both at each scrape; an age of None means nothing has come yet."""
@@ -112,6 +111,21 @@ class Metrics:
     def render(self) -> bytes:
         """Returns everything in the Prometheus text format, to be sent as `CONTENT_TYPE`."""
         return generate_latest(self.registry)
+
+
+class _FeedAges(Collector):
+    def __init__(self, ages_s: Callable[[], Mapping[str, float | None]]) -> None:
+        self._ages_s = ages_s
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "xenbot_feed_age_seconds",
+            "Seconds since the pool's event feed last answered; NaN until it has loaded.",
+            labels=["pool"],
+        )
+        for pool, age in self._ages_s().items():
+            family.add_metric([pool], math.nan if age is None else age)
+        yield family
 
 
 def _or_nan(age_s: Callable[[], float | None]) -> Callable[[], float]:

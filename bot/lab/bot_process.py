@@ -282,7 +282,7 @@ async def _unloaded(session: aiohttp.ClientSession, url: str) -> frozenset[str]:
     """Returns the names of the pools whose feed has never answered; of none where the bot does not say."""
     try:
         async with session.get(url) as response:
-            text = await response.text()
+            text = await response.text() if response.status == 200 else ""
     except (aiohttp.ClientError, TimeoutError):
         return frozenset()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]

@@ -41,6 +41,10 @@ async def test_a_host_that_fits_joins_and_its_entry_becomes_an_alias(lab: StoryL
     card = await lab.sees("xenserver4: 0 guests", who="viewer", private=True)
     assert "xenserver4: no host silent" not in strings(card), "no pool of its own any more"
     assert "xenserver4: lost" not in strings(card)
+    async with lab.http.get(f"{lab.info['web']}/metrics") as answer:
+        measured = await answer.text()
+    assert 'feed_age_seconds{pool="experiment"}' in measured
+    assert 'feed_age_seconds{pool="xenserver4"}' not in measured
     await lab.xen("pool-join xenserver4 to experiment", who="admin")
     await lab.sees("xenserver4 is a member of experiment", "Nothing has to be done", who="admin", private=True)
     await lab.xen("migrate centos54 to xenserver4")

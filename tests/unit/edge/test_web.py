@@ -60,8 +60,8 @@ def occupied() -> Iterator[int]:
 
 async def test_metrics_show_what_was_counted_and_what_is_true_now() -> None:
     metrics = Metrics(["RUNNING", "QUEUED"])
-    ages: dict[str, float | None] = {"experiment": None}
-    metrics.watch_feed("experiment", lambda: ages["experiment"])
+    ages: dict[str, float | None] = {"experiment": None, "xenserver4": 1.5}
+    metrics.watch_feeds(lambda: ages)
     metrics.watch_slack(lambda: True, lambda: 3.0)
     metrics.count_command("migrate", Outcome.ANSWERED)
     metrics.count_command("migrate", Outcome.ANSWERED)
@@ -72,6 +72,7 @@ async def test_metrics_show_what_was_counted_and_what_is_true_now() -> None:
     async with serving(health=[Health(alive=True, ready=True)], metrics=metrics) as base:
         before = values((await ask(f"{base}/metrics"))[2])
         ages["experiment"] = 0.5
+        del ages["xenserver4"]
         metrics.set_jobs({"QUEUED": 1})
         after = values((await ask(f"{base}/metrics"))[2])
     assert before["xenbot_commands_total", "answered", "migrate"] == 2
@@ -82,9 +83,11 @@ async def test_metrics_show_what_was_counted_and_what_is_true_now() -> None:
     assert before["xenbot_jobs", "QUEUED"] == 0
     assert before["xenbot_outbox_depth",] == 4
     assert str(before["xenbot_feed_age_seconds", "experiment"]) == "nan"
+    assert before["xenbot_feed_age_seconds", "xenserver4"] == 1.5
     assert before["xenbot_slack_connected",] == 1
     assert before["xenbot_slack_last_inbound_age_seconds",] == 3
     assert after["xenbot_feed_age_seconds", "experiment"] == 0.5
+    assert ("xenbot_feed_age_seconds", "xenserver4") not in after, "what is no pool any more"
     assert (after["xenbot_jobs", "RUNNING"], after["xenbot_jobs", "QUEUED"]) == (0, 1)
 
 
