@@ -48,7 +48,7 @@ from bot.store import Note, Outgoing, Store
 log = structlog.get_logger()
 
 LOOK_S: Final = 5.0
-#: For so long after its time a run waits for pools that are not known yet, such as right after the bot's start.
+#: For so long after its time, or after the bot's start where that is later, a run waits for pools not known yet.
 PATIENCE_S: Final = 900.0
 _NAMED: Final = 20
 
@@ -74,6 +74,7 @@ class Runner:
         self.directory = directory
         self.approval = approval
         self.every_s = every_s
+        self._began = store.clock()
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -107,7 +108,7 @@ class Runner:
             said += [_not_over(job) for job in open_yet]
             await self._begun(one, [], said)
             return
-        if self._unknown() and now - one.next_run < PATIENCE_S:
+        if self._unknown() and self._patient(one, now):
             return
         said += await self._owner(one)
         jobs = await self._jobs(one, said)
@@ -117,7 +118,7 @@ class Runner:
     async def _check(self, one: Schedule) -> None:
         """A run that looks and changes nothing, so that no freeze holds it up."""
         now, pools = self.store.clock(), self.fleet.pools()
-        if scheduled_checks.unknown(pools, one.covered) and now - one.next_run < PATIENCE_S:
+        if scheduled_checks.unknown(pools, one.covered) and self._patient(one, now):
             return
         owner = await self._owner(one)
         before = await self.store.told_by(one.number)
@@ -143,6 +144,10 @@ class Runner:
 
     async def _before(self, one: Schedule) -> list[JobRecord]:
         return [await self.store.job(number) for number in one.last_jobs]
+
+    def _patient(self, one: Schedule, now: float) -> bool:
+        # What was due while the bot was down is late already when it starts, before any pool can be known.
+        return now - max(one.next_run, self._began) < PATIENCE_S
 
     def _unknown(self) -> list[str]:
         """The pools that are not known now, by name."""

@@ -190,14 +190,31 @@ async def test_a_schedule_that_breaks_stops_no_other(
     await bench.ended(job.number, "SUCCEEDED")
 
 
-async def test_pools_that_are_not_known_yet_are_waited_for_and_then_named(scene: Scene, bench: Bench) -> None:
+@pytest.mark.parametrize("down_for", [0.0, 4 * DAY])
+async def test_pools_that_are_not_known_yet_are_waited_for_and_then_named(
+    scene: Scene, bench: Bench, down_for: float
+) -> None:
     one = await scene.made()
-    bench.now = one.next_run
-    scene.feed, guests = FeedState.LOADING, scene.guests
+    bench.now = one.next_run + down_for
+    scene.feed = FeedState.LOADING
     scene.guests = []
-    await scene.runner().look()
-    assert (await bench.store.schedule(1)).last_run is None
+    runner = scene.runner()
+    await runner.look()
+    assert (await bench.store.schedule(1)).last_run is None, "however late it was when the bot started"
     bench.now += PATIENCE_S
-    await scene.runner().look()
-    assert await scene.said() == ["not known now, so left out: experiment"]
-    scene.guests = guests
+    await runner.look()
+    assert (await scene.said())[-1] == "not known now, so left out: experiment"
+
+
+async def test_what_was_due_while_the_bot_was_down_is_made_up_for_once_the_pools_are_known(
+    scene: Scene, bench: Bench
+) -> None:
+    one = await scene.made()
+    bench.now = one.next_run + 4 * DAY
+    scene.feed, runner = FeedState.LOADING, scene.runner()
+    await runner.look()
+    assert await scene.asked() == []
+    scene.feed = FeedState.LIVE
+    await runner.look()
+    (job,) = await scene.asked()
+    await bench.ended(job.number, "SUCCEEDED")
