@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from story_lab import StoryLab, story_lab, strings
-from test_story_restore import as_it_was, backed_up, confirmed, everything, found, lose
+from test_story_restore import as_it_was, backed_up, confirmed, everything, found, lost
 
 OVER = {"SUCCEEDED", "FAILED", "CANCELLED", "STALE", "PARTIAL", "NEEDS_ATTENTION"}
 
@@ -67,7 +67,7 @@ CALLS = [
 async def test_a_kill_at_each_call_gives_one_guest_and_leaves_nothing_else(lab: StoryLab, method: str) -> None:
     await backed_up(lab, "centos54")
     for job, when in enumerate(("before", "after"), start=2):
-        old = await asyncio.to_thread(lose, lab, "centos54")
+        old = await lost(lab, "centos54")
         before = await asyncio.to_thread(everything, lab)
         await hold(lab, method, when)
         await confirmed(lab, "restore centos54 on xenserver3 start keep-mac", "Restore centos54", f"job {job}")
@@ -93,7 +93,7 @@ async def one_guest(lab: StoryLab, job: int, old: dict[str, Any], before: tuple[
 async def test_a_kill_in_the_middle_of_the_import_begins_again_and_leaves_nothing_else(lab: StoryLab) -> None:
     await backed_up(lab, "centos54")
     for job, at in enumerate((0.05, 0.5, 0.9), start=2):
-        old = await asyncio.to_thread(lose, lab, "centos54")
+        old = await lost(lab, "centos54")
         before = await asyncio.to_thread(everything, lab)
         await lab.lab("datacentre", do="pause_tasks", at=at)
         await confirmed(lab, "restore centos54 on xenserver3 start keep-mac", "Restore centos54", f"job {job}")

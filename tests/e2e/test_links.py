@@ -31,7 +31,9 @@ async def test_a_waiting_card_is_linked_from_lists_home_and_refusals(lab: StoryL
         answer = await lab.sees(*words, private=True)
         return any(one.endswith(address) for one in addresses(answer["blocks"]))
 
-    await lab.until(lambda: led("job 1", "Asked by", "the card of job 1"), "a link in /xen job")
+    # Where the card is, is asked of Slack once it is there.
+    job = await lab.asks("job 1", "Asked by", "the card of job 1", private=True)
+    assert any(one.endswith(address) for one in addresses(job["blocks"]))
     assert await led("jobs", "1 waits for someone", "Migrate centos54")
     assert await led("migrate centos54 to xenserver3", "Job 1 asks for that already", "the card of job 1")
     assert await led("status", "experiment", "Migrate centos54")

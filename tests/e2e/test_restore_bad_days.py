@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from story_lab import StoryLab, opened, strings
 from test_kill_restore import ended, held, hold
-from test_story_restore import as_it_was, backed_up, confirmed, everything, found, lose
+from test_story_restore import as_it_was, backed_up, confirmed, everything, found, lost
 
 
 def archive(lab: StoryLab) -> Path:
@@ -68,7 +68,7 @@ async def test_a_saved_page_in_place_of_an_archive_never_becomes_a_guest(lab: St
 @pytest.mark.parametrize("method", ["VIF.create", "VIF.destroy", "VM.set_name_label", "VM.set_is_a_template"])
 async def test_a_lost_answer_while_it_is_made_ready_changes_nothing(lab: StoryLab, method: str) -> None:
     await backed_up(lab, "centos54")
-    old = await asyncio.to_thread(lose, lab, "centos54")
+    old = await lost(lab, "centos54")
     await lab.lab("datacentre", do="arm", fault={"method": method, "when": "after", "action": "drop", "times": 1})
     await confirmed(lab, "restore centos54 keep-mac", "Restore centos54")
     await lab.sees("centos54 is restored", private=False)
@@ -102,7 +102,7 @@ async def test_a_hostile_name_is_text_and_comes_back_as_it_was(lab: StoryLab, na
 
 async def test_two_restores_with_the_same_addresses_do_not_run_at_once(lab: StoryLab) -> None:
     await backed_up(lab, "centos54")
-    await asyncio.to_thread(lose, lab, "centos54")
+    await lost(lab, "centos54")
     await lab.lab("datacentre", do="pause_tasks", at=0.3)
     await confirmed(lab, "restore centos54 as one keep-mac start", "Restore one")
     await lab.sees("Restoring one", private=False)

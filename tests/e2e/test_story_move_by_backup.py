@@ -109,7 +109,6 @@ async def test_a_guest_goes_where_no_migration_leads_is_retired_and_comes_back_w
     assert again["tags"] == before["tags"] == ["nightly"]
     assert (again["cards"], disks(again)) == (before["cards"], disks(before))
     assert await asyncio.to_thread(there, lab) == nothing
-    await lab.xen("roll-back centos54")
-    await lab.sees("was rolled back by job", "nothing to retire", private=True)
+    await lab.asks("roll-back centos54", "was rolled back by job", "nothing to retire", private=True)
     with closing(sqlite3.connect(f"file:{lab.info['store']}?mode=ro", uri=True)) as db:
         assert db.execute("SELECT key FROM locks").fetchall() == []

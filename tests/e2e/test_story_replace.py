@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
-from typing import Any
 
 import pytest
 from story_lab import StoryLab, opened
@@ -23,13 +22,7 @@ def off(lab: StoryLab) -> None:
 
 async def asked(lab: StoryLab, text: str) -> None:
     """Asked for, confirmed, and approved by two others."""
-
-    async def card() -> dict[str, Any] | None:
-        await lab.xen(text)
-        shown = [one for one in await lab.screen() if "Confirm" in str(one.get("blocks")) and "Restore" in str(one)]
-        return shown[-1] if shown else None
-
-    await lab.press(await lab.until(card, "a plan of a guest that is off"), "Confirm")
+    await lab.press(await lab.asks(text, "Restore", "Confirm", private=False), "Confirm")
     approval = await lab.sees("Approval needed", "critical risk", "it takes the place of centos54", private=False)
     for who in ("approver", "approver2"):
         await lab.press(approval, "Approve", who=who)

@@ -45,6 +45,13 @@ def lose(lab: StoryLab, name: str) -> dict[str, Any]:
     return guest
 
 
+async def lost(lab: StoryLab, name: str) -> dict[str, Any]:
+    """The same, until the bot has heard of it."""
+    guest = await asyncio.to_thread(lose, lab, name)
+    await lab.asks(f"status {guest['uuid']}", "There is no", guest["uuid"], private=True)
+    return guest
+
+
 def everything(lab: StoryLab) -> tuple[set[str], set[str], set[str]]:
     """The UUIDs of all guests, disks and networks; layers below the disks come and go by themselves."""
     with opened(lab) as api:
@@ -66,7 +73,7 @@ async def backed_up(lab: StoryLab, name: str) -> None:
 
 async def test_a_lost_guest_comes_back_on_another_host_with_its_old_address(lab: StoryLab) -> None:
     await backed_up(lab, "centos54")
-    old = await asyncio.to_thread(lose, lab, "centos54")
+    old = await lost(lab, "centos54")
     (mac, network) = old["cards"]["0"]
     words = ("Restore centos54 to nfs-vhd on xenserver3 and start it", "MAC addresses kept")
     card = await lab.asks("restore centos54 on xenserver3 start keep-mac", *words, private=False)
@@ -260,7 +267,7 @@ def lose_network(lab: StoryLab) -> None:
 
 async def test_a_failed_start_keeps_the_guest_and_offers_another(lab: StoryLab) -> None:
     await backed_up(lab, "centos54")
-    await asyncio.to_thread(lose, lab, "centos54")
+    await lost(lab, "centos54")
     fault = {
         "method": "Async.VM.start_on",
         "when": "during",
@@ -316,6 +323,13 @@ async def test_what_cannot_be_restored_is_refused_with_the_reason(lab: StoryLab)
     assert not [one for one in await lab.changes() if one["method"] == "PUT /import"]
 
 
+def jobs(lab: StoryLab) -> int:
+    """How many there have been."""
+    with closing(sqlite3.connect(f"file:{lab.info['store']}?mode=ro", uri=True)) as db:
+        ((number,),) = db.execute("SELECT max(number) FROM jobs").fetchall()
+    return int(number)
+
+
 def on_two_networks(lab: StoryLab) -> None:
     """centos54 has a second card, on a network of its own."""
     lose_network(lab)
@@ -340,7 +354,10 @@ async def test_a_network_that_is_gone_is_asked_for_and_the_one_that_the_import_m
     before = await asyncio.to_thread(everything, lab)
     gone = "network card 1 was on internal, and experiment has no network of that name"
     await lab.asks("restore centos54", gone, private=True)
-    await confirmed(lab, 'restore centos54 network 1="Pool-wide network associated with eth0"', "Restore centos54")
+    # One that was planned before the bot had heard of it is not meant.
+    number = jobs(lab) + 1
+    words = 'restore centos54 network 1="Pool-wide network associated with eth0"'
+    await confirmed(lab, words, "Restore centos54", f"job {number}")
     await lab.sees("centos54 is restored", private=False)
     (new,) = await asyncio.to_thread(found, lab, "centos54")
     assert {network for _, network in new["cards"].values()} == {"Pool-wide network associated with eth0"}
@@ -349,7 +366,7 @@ async def test_a_network_that_is_gone_is_asked_for_and_the_one_that_the_import_m
 
 async def test_an_address_that_somebody_takes_meanwhile_never_wakes_twice(lab: StoryLab) -> None:
     await backed_up(lab, "centos54")
-    old = await asyncio.to_thread(lose, lab, "centos54")
+    old = await lost(lab, "centos54")
     before = await asyncio.to_thread(everything, lab)
     hold = {"method": "VM.set_affinity", "when": "before", "action": "hold", "name": "held"}
     await lab.lab("datacentre", do="arm", fault=hold)
