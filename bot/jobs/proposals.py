@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
 from bot.domain.audit import Tag
@@ -27,6 +28,7 @@ class Proposals:
         self.directory = directory
         self.operations = operations
         self.approval = approval
+        self._one_at_a_time = asyncio.Lock()
 
     async def eligible(self, requester: str) -> list[str]:
         """Who may approve a job of this requester."""
@@ -65,7 +67,12 @@ class Proposals:
             glass=glass,
         )
         note = Note(Tag.JOB_PROPOSED, person.team, person.id, {"title": plain(plan.title), "risk": plan.risk.value})
-        stored = await self.store.create(record, note, self._card, after=after, click=click)
+        async with self._one_at_a_time:
+            # The same may have been asked for twice at once: the first of both is in the store by now.
+            twin = await self._asked_already(plan)
+            if twin is not None:
+                return twin, None
+            stored = await self.store.create(record, note, self._card, after=after, click=click)
         return None, stored
 
     async def foreseen(self, plan: Plan) -> Plan:
@@ -114,8 +121,11 @@ class Proposals:
         if any(key.kind == "pool" for key in plan.locks):
             # Nothing that goes on there ends by itself in a moment, and most of it would be broken off.
             await self.store.held_up(plan)
+        return await self._asked_already(plan, besides=besides)
+
+    async def _asked_already(self, plan: Plan, *, besides: int = 0) -> Message | None:
         promise = digest(plan)
-        for other in await self.store.jobs(open_only=True, target=target[0]):
+        for other in await self.store.jobs(open_only=True, target=plan.targets[0].uuid):
             if other.digest == promise and other.number != besides:
                 line = say(
                     "Job {n} asks for that already; it is {state}.", n=other.number, state=state_word(other.state)

@@ -280,3 +280,12 @@ async def test_a_job_that_was_lost_sight_of_is_closed_by_an_admin_who_looks(benc
     await bench.control.resolve(number, admin, "not-done")
     record = await bench.ended(number, "FAILED")
     assert plain(record.outcome) == "centos54 still runs on host1"
+
+
+async def test_what_is_asked_for_twice_at_once_becomes_one_job(bench: Bench, world: World) -> None:
+    person = await world.person("T", OPERATOR)
+    both = await asyncio.gather(*(bench.proposals.propose(world.plan(), person, "C1", "") for _ in range(2)))
+    assert [record.number for _, record in both if record is not None] == [1]
+    (told,) = [answer for answer, _ in both if answer is not None]
+    assert plain(told.summary).startswith("Job 1 asks for that already")
+    assert len(await bench.store.jobs()) == 1
