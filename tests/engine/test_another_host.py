@@ -10,8 +10,9 @@ from job_records import clicked
 from bot.domain.job import JobState
 from bot.domain.message import Choices, Message, Option, Select, Small
 from bot.domain.plan import Check, Choice, Grade, Plan, Risk
+from bot.domain.policy import Role
 from bot.domain.texts import Moment, plain, say
-from bot.errors import NotAllowed, Refused
+from bot.errors import NotAllowed, Refused, UserError
 from bot.jobs import story
 from bot.operations.base import Operations
 
@@ -76,6 +77,14 @@ async def options(bench: Bench, number: int) -> tuple[Option, ...]:
     return next(part.options for part in shown.parts if isinstance(part, Select))
 
 
+async def test_who_has_lost_the_role_chooses_no_other_host(choosing: Bench, world: World) -> None:
+    number = await choosing.propose(plan=offered(world))
+    world.roles[OPERATOR] = frozenset({Role.VIEWER})
+    with pytest.raises(NotAllowed, match="operator role"):
+        await choose(choosing, number, "h3")
+    assert (await choosing.store.job(number)).plan == offered(world)
+
+
 async def test_the_card_offers_the_other_hosts_and_becomes_the_plan_of_the_chosen_one(
     choosing: Bench, world: World
 ) -> None:
@@ -135,7 +144,7 @@ async def test_once_confirmed_no_other_host_can_be_chosen(choosing: Bench, world
     number = await choosing.propose(plan=offered(world))
     record = await choosing.store.job(number)
     await press(choosing, number, "confirm", await confirm_value(choosing, number))
-    with pytest.raises(Exception, match="waiting for approval"):
+    with pytest.raises(UserError, match="waiting for approval"):
         await press(choosing, number, "retarget", f"{record.target}:h3")
     assert (await choosing.store.job(number)).digest == record.digest
 

@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,20 +51,36 @@ def test_what_lay_in_the_trash_long_enough_goes_for_good_but_never_the_last_whol
 
 def test_one_in_the_trash_stays_when_all_that_is_outside_turns_out_to_be_damaged(place: Place) -> None:
     now = time.time()
-    trashed, outside = keep(place.target, at=now - 40 * DAY), keep(place.target, at=now - 30 * DAY)
+    trashed, outside = keep(place.target, at=now - 40 * DAY), keep(place.target, at=now - 20 * DAY)
     place.target.trash(trashed.manifest.id, "U1", now - 8 * DAY)
     flip(outside)
     assert place.xenbot("verify", outside.manifest.id).code == 1
-    assert json.loads(place.xenbot("prune", "--json").out)["removed"] == []
+    done = json.loads(place.xenbot("prune", "--json").out)
+    assert (done["removed"], done["findings"]) == ([], [])
+    # With a whole one outside it goes.
+    keep(place.target, at=now)
+    assert [one["backup"] for one in json.loads(place.xenbot("prune", "--json").out)["removed"]] == [
+        trashed.manifest.id
+    ]
+
+
+def test_one_in_the_trash_takes_no_place_of_those_a_rule_keeps(place: Place) -> None:
+    now = time.time()
+    stored = [keep(place.target, at=now - day * DAY) for day in range(4)]
+    place.target.trash(stored[0].manifest.id, "U1", now)
+    done = json.loads(place.xenbot("prune", "--json").out)
+    assert [one["backup"] for one in done["kept"]] == [one.manifest.id for one in stored[1:3]]
+    assert [one["backup"] for one in done["trashed"]] == [stored[3].manifest.id]
 
 
 def test_a_rule_of_a_backup_s_own_comes_before_that_of_the_configuration(place: Place) -> None:
     now = time.time()
     for day in range(4):
         keep(place.target, at=now - day * DAY, keep="last 3")
-    keep(place.target, OTHER, at=now, keep="what?")
+        # A rule that cannot be used removes nothing, not even what that of the configuration would.
+        keep(place.target, OTHER, at=now - day * DAY, keep="what?")
     done = place.xenbot("prune", "--dry-run")
-    assert "4 kept, 1 would go to the trash" in done.out
+    assert "7 kept, 1 would go to the trash" in done.out
     assert "their own rule cannot be used" in done.err
     assert done.code == 1
 
@@ -149,15 +167,22 @@ def test_what_went_to_the_trash_can_be_taken_out_again(place: Place) -> None:
     assert (done.code, done.err) == (1, "There is no backup called “20261126-024205-3f9c2a1b”.\n")
 
 
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that others can enter: pytest keeps its own to its user, also those that another run has opened."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can go on as somebody else")
-def test_root_leaves_nothing_that_the_bot_could_not_read(place: Place) -> None:
+def test_root_leaves_nothing_that_the_bot_could_not_read(open_to_all: Path) -> None:
+    (folder := open_to_all / "archive").mkdir()
+    place = make_place(folder, 'keep = "last 2"')
     stored = keep(place.target, at=time.time() - DAY)
     keep(place.target, at=time.time())
     keep(place.target, at=time.time())
     nobody = 65534
-    for folder in (place.folder.parent, *place.folder.parent.parents[:-2]):
-        # The rest of the way to it, which pytest keeps to its own user.
-        folder.chmod(folder.stat().st_mode | 0o011)
     for path in (place.folder, *place.folder.rglob("*")):
         os.chown(path, nobody, nobody)
     done = subprocess.run(
