@@ -204,6 +204,18 @@ async def test_an_approval_is_good_only_as_long_as_the_job_has_to_start(bench: B
     assert "Ask again" in labels(shown)
 
 
+async def test_a_policy_that_has_become_stricter_counts_for_what_has_not_started(bench: Bench, world: World) -> None:
+    world.silent = True
+    number = await bench.started()
+    await bench.crash()
+    bench.approval = msgspec.structs.replace(bench.approval, low=1)
+    await bench.open()
+    world.silent = False
+    record = await bench.ended(number, "STALE", "SUCCEEDED")
+    assert [plain(one) for one in record.drifted] == ["it needs more approvals now than it has"]
+    assert world.executed == 0
+
+
 async def test_the_last_look_knows_what_our_other_jobs_moved_since_the_plan(bench: Bench, world: World) -> None:
     earlier = await bench.propose()
     await bench.press(earlier, "confirm")

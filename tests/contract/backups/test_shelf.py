@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from backup_keeping import AT, GUEST, deaf, keep
 
-from bot.backups import Folder, Shelf
+from bot.backups import Folder, Shelf, Stored
+from bot.backups import shelf as shelves
+from bot.backups.checking import Look, check_all
 from bot.domain.catalogue import Backup, BackupState, Proof
 from bot.errors import NotFound, TargetFailed
 
@@ -43,16 +47,38 @@ async def test_what_a_look_finds_is_kept_beside_the_archive(tmp_path: Path) -> N
     assert (await Shelf(Folder(tmp_path)).archived(stored.manifest.id)).backup == hurt
 
 
-async def test_a_look_that_nobody_wants_any_more_ends_and_keeps_nothing(tmp_path: Path) -> None:
+async def test_a_look_that_nobody_wants_any_more_ends_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stored = keep(Folder(tmp_path))
     shelf = Shelf(Folder(tmp_path))
     before = (await shelf.archived(stored.manifest.id)).backup.verified
+    reads, go_on, read = threading.Event(), threading.Event(), list[Look]()
+
+    def held(archive: Stored, reached: Callable[[int, int], None]) -> Look:
+        def step(done: int, total: int) -> None:
+            reads.set()
+            assert go_on.wait(60)
+            reached(done, total)
+
+        read.append(check_all(archive, step))
+        return read[0]
+
+    monkeypatch.setattr(shelves, "check_all", held)
     looking = asyncio.create_task(shelf.check(stored.manifest.id, Proof.FULL, 0.01, "U2", deaf))
-    await asyncio.sleep(0)
-    looking.cancel()
+    try:
+        assert await asyncio.to_thread(reads.wait, 60)
+        looking.cancel()
+        # It waits for what it has told to stop.
+        await asyncio.wait({looking}, timeout=0.05)
+        assert not looking.done()
+    finally:
+        go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await looking
+    assert read == []
     assert (await shelf.archived(stored.manifest.id)).backup.verified == before
+    assert shelf.looking_at() == frozenset()
 
 
 async def test_without_a_place_every_answer_is_how_to_name_one() -> None:

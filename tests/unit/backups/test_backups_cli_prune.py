@@ -64,6 +64,17 @@ def test_one_in_the_trash_stays_when_all_that_is_outside_turns_out_to_be_damaged
     ]
 
 
+def test_of_those_in_the_trash_only_the_newest_stays_and_only_while_none_lies_outside(place: Place) -> None:
+    now = time.time()
+    old, new = keep(place.target, at=now - 20 * DAY), keep(place.target, at=now - 10 * DAY)
+    for one in (new, old):
+        place.target.trash(one.manifest.id, "U1", now - 8 * DAY)
+    assert [one["backup"] for one in json.loads(place.xenbot("prune", "--json").out)["removed"]] == [old.manifest.id]
+    # Though that is older than what lies in the trash.
+    keep(place.target, at=now - 15 * DAY)
+    assert [one["backup"] for one in json.loads(place.xenbot("prune", "--json").out)["removed"]] == [new.manifest.id]
+
+
 def test_one_in_the_trash_takes_no_place_of_those_a_rule_keeps(place: Place) -> None:
     now = time.time()
     stored = [keep(place.target, at=now - day * DAY) for day in range(4)]
@@ -194,3 +205,10 @@ def test_root_leaves_nothing_that_the_bot_could_not_read(open_to_all: Path) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert place.target.find(stored.manifest.id).trashed_at is not None
     assert {path.stat().st_uid for path in place.folder.rglob("*")} == {nobody}
+
+
+def test_who_pruned_first_keeps_what_names_no_bot_and_a_clock_that_is_behind_moves_nothing_back() -> None:
+    custody = Custody().pruned(10.0, "first", sure=False).pruned(20.0, "second", sure=False)
+    assert custody == Custody("first", pruned_at=20.0)
+    assert custody.pruned(15.0, "first", sure=False) == custody
+    assert custody.pruned(15.0, "first", sure=True).pruned_at == 15.0
