@@ -71,7 +71,11 @@ async def test_each_try_has_a_parent_of_its_own_and_leaves_nothing_behind(crowde
     assert max(len(children) for children in world.parents.values()) == 1
     refused = [handle for handle, task in world.tasks.items() if task.error == BUSY]
     parents = [parent for parent, children in world.parents.items() if set(children) & set(refused)]
-    assert set(refused) | set(parents) <= set(world.closed)
+
+    async def tidied() -> bool:
+        return set(refused) | set(parents) <= set(world.closed)
+
+    await crowded.until(tidied)
 
 
 async def test_a_lost_answer_of_a_later_try_leads_to_one_execution(crowded: Crowded, world: Fold) -> None:

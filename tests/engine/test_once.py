@@ -23,7 +23,11 @@ async def test_a_confirmed_job_runs_and_reports_what_was_seen(bench: Bench, worl
     record = await bench.ended(number, "SUCCEEDED")
     assert world.executed == 1
     assert plain(record.outcome) == "centos54 now runs on host2"
-    assert {"parent0", "task1"} <= set(world.closed)
+
+    async def tidied() -> bool:
+        return {"parent0", "task1"} <= set(world.closed)
+
+    await bench.until(tidied)
     assert (await bench.store.verify_audit())[2] is None
 
 
