@@ -26,11 +26,13 @@ MADE = {"snapshot vm-1": "s-1", "disk 0 vm-1": "d-0", "disk 1 vm-1": "d-1", "bac
 class Reads:
     """A guest, its snapshots, and the disks that are there."""
 
-    def __init__(self, *snapshots: Snapshot, disks: frozenset[str] = frozenset()) -> None:
-        self.found, self.disks = snapshots, disks
+    def __init__(
+        self, *snapshots: Snapshot, disks: frozenset[str] = frozenset(), going_on: dict[str, str] | None = None
+    ) -> None:
+        self.found, self.disks, self.going_on = snapshots, disks, going_on or {}
 
     async def power(self, vm: str, _operations: tuple[str, ...], *, placing: bool = False) -> PowerFacts:
-        of = guest(uuid=vm)
+        of = guest(uuid=vm, operations=self.going_on)
         return PowerFacts(POOL, of, host(1), (host(1), host(3)), {}, {}, own=placing, read_at=1.0)
 
     async def snapshots(self, _pool: str, _vm: str) -> tuple[Snapshot, ...]:
@@ -70,6 +72,23 @@ def test_a_snapshot_of_the_same_name_that_was_not_stored_is_left_alone() -> None
     assert "no snapshot of centos54 by this job is there" in plain(nothing.fact)
 
 
+def test_of_several_guests_each_has_its_own_disks_and_one_of_which_nothing_is_left_is_not_named() -> None:
+    two = ended(**MADE, **{"snapshot vm-2": "s-2", "disk 0 vm-2": "d-9"})
+    assert clean_up.left_by(two) == (
+        clean_up.Left("vm-1", "s-1", ("d-0", "d-1")),
+        clean_up.Left("vm-2", "s-2", ("d-9",)),
+    )
+    plan = planned(two, Reads(Snapshot("s-2", "xenbot backup", {"0": "d-9"})))
+    assert removed(plan) == [Ref("VM", "s-2"), Ref("VDI", "d-9")]
+    assert [target.uuid for target in plan.targets] == ["vm-2"]
+
+
+def test_a_guest_that_somebody_works_on_is_not_cleaned_up_after() -> None:
+    busy = Reads(Snapshot("s-1", "xenbot backup", {"0": "d-0"}), going_on={"OpaqueRef:1": "export"})
+    (stopped,) = planned(ended(), busy).blocked
+    assert stopped.key == "busy"
+
+
 @pytest.mark.parametrize("state", [JobState.RUNNING, JobState.NEEDS_ATTENTION, JobState.QUEUED])
 def test_a_job_that_is_not_over_is_not_cleaned_up_after(state: JobState) -> None:
     assert clean_up.left_by(ended(state)) == ()
@@ -90,6 +109,10 @@ def test_the_rest_of_a_plan_whose_snapshot_is_gone_by_now_are_its_disks_and_no_d
     again = asyncio.run(clean_up.OPERATION.replan(rest, reads, ApprovalSettings(), NOBODY))  # type: ignore[arg-type]  # as above
     assert removed(again) == [Ref("VDI", "d-0"), Ref("VDI", "d-1")]
     assert drift(rest, ceiling(rest), again) == ()
+    # One that has gone otherwise by now is not asked for again.
+    less = Reads(disks=frozenset({"d-1"}))
+    fewer = asyncio.run(clean_up.OPERATION.replan(rest, less, ApprovalSettings(), NOBODY))  # type: ignore[arg-type]  # as above
+    assert removed(fewer) == [Ref("VDI", "d-1")]
     last = clean_up.OPERATION.rest(plan, frozenset({0, 1}))
     again = asyncio.run(clean_up.OPERATION.replan(last, reads, ApprovalSettings(), NOBODY))  # type: ignore[arg-type]  # as above
     assert removed(again) == [Ref("VDI", "d-1")]
