@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -30,14 +31,16 @@ def wire(page: Page) -> Locator:
     return page.get_by_role("log", name="What crossed the wire")
 
 
-def look_around(lab: Any) -> None:
-    """Looks and changes, as any XAPI client does."""
+def look_around(lab: Any) -> str:
+    """Looks and changes, as any XAPI client does; what tells its change from those of the tests before."""
+    words = f"seen <b>on the wire</b> {secrets.token_hex(4)}"
     session = XenAPI.Session(lab.line["hosts"]["xenserver1"]["http"])
     session.login_with_password(lab.line["user"], lab.line["password"], "1.0", "tests")
     (vm,) = session.xenapi.VM.get_by_name_label("web-local")
-    session.xenapi.VM.set_name_description(vm, "seen <b>on the wire</b>")
+    session.xenapi.VM.set_name_description(vm, words)
     session.xenapi.session.logout()
     session("close")()
+    return words
 
 
 def truth(lab: Any) -> dict[str, Any]:
@@ -121,23 +124,22 @@ def test_both_sides_of_the_wire_stand_in_one_order_of_time(
     wire: Locator, lab: Any, lab_say: Callable[..., Any]
 ) -> None:
     lab_say("before the call")
-    look_around(lab)
+    change = look_around(lab)
     lab_say("after the call")
     entries = wire.locator(".entry")
     expect(entries.filter(has_text="after the call")).to_be_visible()
-    expect(entries.filter(has_text="VM.set_name_description")).to_be_visible()
+    expect(entries.filter(has_text=change)).to_be_visible()
     lines = entries.all_inner_texts()
     order = [
         next(index for index, line in enumerate(lines) if words in line)
-        for words in ("before the call", "VM.set_name_description", "after the call")
+        for words in ("before the call", change, "after the call")
     ]
     assert order == sorted(order)
 
 
 def test_the_wire_is_filtered_by_kind_and_by_words(page: Page, wire: Locator, lab: Any) -> None:
-    look_around(lab)
-    change = wire.locator(".entry", has_text="VM.set_name_description")
-    expect(change.last).to_be_visible()
+    change = wire.locator(".entry", has_text=look_around(lab))
+    expect(change).to_be_visible()
     expect(wire.locator(".entry", has_text="VM.get_by_name_label")).to_have_count(0)
     page.get_by_role("button", name="XAPI reads").click()
     expect(wire.locator(".entry", has_text="VM.get_by_name_label").last).to_be_visible()
@@ -148,8 +150,8 @@ def test_the_wire_is_filtered_by_kind_and_by_words(page: Page, wire: Locator, la
 
 
 def test_the_details_of_a_call_open_by_keyboard_without_its_secrets(page: Page, wire: Locator, lab: Any) -> None:
-    look_around(lab)
-    entry = wire.locator(".entry", has_text="VM.set_name_description").last
+    words = look_around(lab)
+    entry = wire.locator(".entry", has_text=words)
     line = entry.get_by_role("button")
     line.focus()
     page.keyboard.press("ArrowUp")
@@ -157,7 +159,7 @@ def test_the_details_of_a_call_open_by_keyboard_without_its_secrets(page: Page, 
     page.keyboard.press("ArrowDown")
     expect(line).to_be_focused()
     page.keyboard.press("Enter")
-    expect(entry.locator("pre")).to_contain_text("seen <b>on the wire</b>")
+    expect(entry.locator("pre")).to_contain_text(words)
     expect(entry.locator("pre")).not_to_contain_text("OpaqueRef:NULL")
     page.keyboard.press("Escape")
     expect(wire).to_have_count(0)
