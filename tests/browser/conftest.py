@@ -265,6 +265,8 @@ def connected(lab: Lab) -> Iterator[App]:
     app = App(client)
     client.connect()
     yield app
+    # Its close may otherwise be overtaken by the thread that receives, which begins anew and never ends.
+    client.current_session_runner.event.set()
     client.close()
 
 

@@ -61,8 +61,7 @@ async def test_an_import_or_a_comparison_that_fails_starts_the_guest_again(lab: 
     for stream, (fault, says) in said.items():
         await lab.lab("datacentre", do="arm_stream", fault={"stream": stream, **fault})
         await asked(lab, "centos54")
-        failed = await lab.sees("centos54 was not moved, and runs on xenserver", says, private=False)
-        assert "Ask again" in strings(failed)
+        await lab.sees("centos54 was not moved, and runs on xenserver", says, "Ask again", private=False)
         await as_before(lab, "centos54", here, abroad)
     # The backup was whole each time, and is kept.
     await lab.xen("backups centos54")

@@ -67,6 +67,8 @@ async def _on_threads(
     try:
         yield client
     finally:
+        # The close of one may otherwise be overtaken by the thread that receives, which begins anew and never ends.
+        client.current_session_runner.event.set()
         # One of them waits ten seconds for its own threads; the tests need not.
         closing = threading.Thread(target=client.close)
         closing.start()
