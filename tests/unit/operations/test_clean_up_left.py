@@ -254,6 +254,56 @@ def test_a_plan_read_again_from_its_steps_names_the_same(left: LeftGuest) -> Non
     assert disks_of(step, "p-1") == DISKS
 
 
+def but(**changes: Any) -> Remains:
+    """What was left, where something about it is otherwise by now."""
+    return msgspec.structs.replace(there(), **changes)
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (but(started_at=READ_AT), "somebody has started it"),
+        (there(disks={"0": DISK, "1": OTHER}), f"it has disks that it did not come with: {OTHER}"),
+        (but(snapshots=("before I try",)), "somebody has taken a snapshot of it: before I try"),
+        (there(operations=("export",)), "it is being worked on: export"),
+        (but(disks=(LeftDisk(DISK, "root", "sr-nfs", 1, users=("web1",)),)), f"disk {DISK} is attached to web1"),
+        (but(disks=(LeftDisk(DISK, "root", "sr-nfs", 1, ("copy",)),)), f"disk {DISK} is being worked on: copy"),
+        (but(guest=None), f"the guest is gone, and not its disks: {DISK}"),
+    ],
+)
+def test_a_guest_that_may_be_somebodys_is_left_and_said_so(now: Remains, why: str) -> None:
+    plan = guests(now)
+    (check,) = plan.blocked
+    assert why in plain(check.fact)
+    assert (plan.steps, plan.ways) == ((), ())
+
+
+def test_a_guest_that_runs_is_offered_to_be_stopped_where_the_job_has_started_it_and_nothing_else_is_in_the_way() -> (
+    None
+):
+    runs = msgspec.structs.replace(there(**RUNS), started_at=READ_AT)
+    assert [way.words for way in guests(runs, REHEARSED).ways] == [f"stop {GUEST}"]
+    assert guests(msgspec.structs.replace(runs, started_at=READ_AT + 60), REHEARSED).ways == ()
+    assert guests(msgspec.structs.replace(runs, snapshots=("mine",)), REHEARSED).ways == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"name": "mine"}, f"somebody has named disk {OTHER} mine"),
+        ({"sr": "sr-local"}, f"disk {OTHER} is on another storage by now"),
+        ({"users": ("web1",)}, f"disk {OTHER} is attached to web1"),
+        ({"operations": ("copy",)}, f"disk {OTHER} is being worked on: copy"),
+    ],
+)
+def test_a_disk_of_a_trial_that_may_be_somebodys_stays_and_the_other_goes(changes: dict[str, Any], why: str) -> None:
+    plan = decide_disks(clean_up.NAME, TITLE, DISKS, trial(**changes), "nfs-vhd")
+    (told,) = (check for check in plan.checks if check.key == "used:sr-nfs")
+    assert why in plain(told.fact)
+    (step,) = plan.steps
+    assert step.call.uuids("VDI") == (DISK,)
+
+
 async def test_the_copy_of_a_move_goes_by_rolling_the_move_back() -> None:
     move = failed_move(JobState.FAILED, StepState.FAILED)
     (left,) = leavings.guests(move)
