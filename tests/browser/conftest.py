@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
@@ -265,9 +266,12 @@ def connected(lab: Lab) -> Iterator[App]:
     app = App(client)
     client.connect()
     yield app
-    # Its close may otherwise be overtaken by the thread that receives, which begins anew and never ends.
+    # The thread that receives is not to begin anew while it is closed, and may follow a session that is no more for
+    # ever: it is a daemon, and ends with the tests.
     client.current_session_runner.event.set()
-    client.close()
+    closing = threading.Thread(target=client.close, daemon=True)
+    closing.start()
+    closing.join(DEADLINE_S)
 
 
 @pytest.fixture

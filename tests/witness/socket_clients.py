@@ -67,10 +67,11 @@ async def _on_threads(
     try:
         yield client
     finally:
-        # The close of one may otherwise be overtaken by the thread that receives, which begins anew and never ends.
+        # The thread that receives is not to begin anew while it is closed, and may follow a session that is no more for
+        # ever: it is a daemon, and ends with the tests.
         client.current_session_runner.event.set()
         # One of them waits ten seconds for its own threads; the tests need not.
-        closing = threading.Thread(target=client.close)
+        closing = threading.Thread(target=client.close, daemon=True)
         closing.start()
         _CLOSING.append(closing)
 
@@ -117,6 +118,6 @@ async def connected(name: str, workplace: Workplace, answer: Answer) -> AsyncIte
 
 
 def wait_until_closed() -> None:
-    """Returns when the threads of every client have ended."""
+    """Returns when the threads of every client have ended, but for one that never does."""
     while _CLOSING:
-        _CLOSING.pop().join()
+        _CLOSING.pop().join(DEADLINE_S)
