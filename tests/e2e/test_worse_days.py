@@ -152,7 +152,7 @@ async def test_a_click_on_an_earlier_version_of_a_card_changes_nothing(lab: Stor
     card = await asked(lab)
     await lab.press(card, "Withdraw")
     await lab.sees("Withdrawn: Migrate centos54", private=False)
-    assert (await lab.press(card, "Confirm"))["ok"]
+    await lab.press(card, "Confirm")
     await lab.sees("Nothing was changed", "withdrawn already", private=True)
     assert await lab.migrations() == 0
 
