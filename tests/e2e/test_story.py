@@ -68,8 +68,9 @@ async def test_a_viewer_may_look_and_others_not_even_that(lab: StoryLab) -> None
     await lab.sees("You may look, but not change", who="viewer", private=True)
     await lab.xen("status", who="viewer")
     await lab.sees("experiment", who="viewer", private=True)
-    for stranger in ("guest", "outsider"):
+    for stranger, why in (("guest", "guests may not use me"), ("outsider", "you belong to another one")):
         await lab.xen("status", who=stranger)
+        await lab.sees(why, who=stranger, private=True)
         assert not any("xenserver1" in strings(message) for message in await lab.screen(stranger))
 
 
