@@ -185,7 +185,11 @@ class Facts(Protocol):
         ...
 
     async def membership(self, pool: str, host: str) -> Membership:
-        """How far a host is a member of a pool (UUIDs), by the live feed. Raises Unreachable before the first load."""
+        """How far a host is a member of a pool (UUIDs), by the live feed.
+
+        That the pool does not know it is asked of the pool itself. Raises Unreachable, also before the first load,
+        XapiFailure, and CannotTell where the feed has not told yet of a host that the pool knows.
+        """
         ...
 
     async def control_load(self, host: str) -> float | None:

@@ -97,6 +97,23 @@ class LiveMembers:
             joining=joining,
         )
 
+    async def looked_at(self, pool: str, host: str) -> Membership:
+        """The same for who judges by it: that a pool does not know the host is asked of the pool itself.
+
+        Raises Unreachable, XapiFailure, and CannotTell where the feed has not told yet of a host that the pool knows.
+        """
+        now = self.membership(pool, host)
+        if now.known:
+            return now
+        there = self._live(pool)
+        try:
+            await there.sessions.read("host.get_by_uuid", host)
+        except XapiFailure as refusal:
+            if refusal.code == "UUID_INVALID":
+                return now
+            raise
+        raise CannotTell(f"pool {there.name} has a record of the host that was not read yet")
+
     def _alone(self, host: str) -> LivePool | None:
         """The pool that the host is alone in, by what was last read of it."""
         entries: Sequence[LivePool] = self._roster.every

@@ -187,7 +187,7 @@ class Pools:
 
     async def membership(self, pool: str, host: str) -> Membership:
         """See `Facts.membership`."""
-        return self.members.membership(pool, host)
+        return await self.members.looked_at(pool, host)
 
     async def control_load(self, host: str) -> float | None:
         """See `Facts.control_load`."""

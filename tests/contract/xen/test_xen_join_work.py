@@ -14,7 +14,7 @@ from xen_lab import EXPERIMENT, arm, executions, following, host_settings, loade
 from bot.domain.plan import Grade, Plan
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import plain
-from bot.errors import Unreachable, XapiFailure
+from bot.errors import CannotTell, Unreachable, XapiFailure
 from bot.lab.xapi import Datacentre
 from bot.operations import pool_join
 from bot.operations.base import Look, Seen
@@ -99,8 +99,14 @@ async def test_a_join_that_breaks_off_names_the_record_it_left_and_keeps_a_secon
     await arm(lab, "Async.pool.join", "fail", "during", error=["REPOSITORY_CLEANUP_FAILED"])
     async with both(lab) as joining:
         host, pools = joining.plan.targets[0], joining.pools
+        door = await arm(lab, "event.from", "hold", host="xenserver1", times="forever")
+        await soon(lambda: any(one["name"] == door and one["holding"] for one in lab.state()["faults"]))
         with pytest.raises(XapiFailure, match="REPOSITORY_CLEANUP_FAILED"):
             await joining.run()
+        # The feed still shows a pool without it: nobody is told that it is none of its members.
+        with pytest.raises(CannotTell, match="a record of the host that was not read yet"):
+            await joining.look()
+        await lab.do({"do": "release", "name": door})
         await until(pools, lambda: any(not one.address for one in pools.pool("experiment").hosts))
         look = await joining.look()
         assert look.seen is Seen.HARMED
