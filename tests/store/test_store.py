@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import sqlite_utils
+from job_records import clicked
 
 from bot.domain.audit import Tag
 from bot.domain.message import Message, Verdict
@@ -130,6 +131,17 @@ async def test_a_reader_sees_the_store_beside_the_bot(store: Store) -> None:
     assert [entry.tag for entry in reader.entries()] == ["freeze:on"]
     assert reader.jobs() == []
     reader.close()
+
+
+async def test_a_click_is_judged_once(store: Store) -> None:
+    counted, refused = [await clicked(store, "t", "confirm", who) for who in ("U1", "U2")]
+    assert [one.id for one in await store.unsettled_clicks()] == [counted.id, refused.id]
+    assert await store.close_click(counted.id, None, "counted")
+    await store.refuse_click(refused.id, None)
+    assert not await store.close_click(counted.id, None, "refused")
+    assert not await store.close_click(refused.id, None, "counted")
+    assert [(await store.click(one.id)).verdict for one in (counted, refused)] == ["counted", "refused"]
+    assert await store.unsettled_clicks() == []
 
 
 async def test_a_choice_belongs_to_its_person_and_ends(store: Store) -> None:
