@@ -4,6 +4,7 @@ import os
 import sys
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 # The same cases each time, however slow the machine: what fails here fails everywhere, and time is no verdict.
@@ -11,6 +12,10 @@ settings.register_profile(
     "steady", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("steady")
+
+# A traceback with the values of all names in it, as is drawn where `rich` is installed, takes seconds for each defect.
+_plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _plain])
 
 # Every test of the whole starts programs of ours: compiled once they start in two thirds of the time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
