@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 DEADLINE_S = 60.0
 ARRIVES_MS = 60_000
+ASKED_AGAIN, ASKED_AGAIN_MS = 6, 10_000
 PHONE_PX = 390
 
 
@@ -90,6 +91,14 @@ class Person:
         message = messages.last
         expect(message).to_be_visible(timeout=deadline_ms)
         return message
+
+    def asks(self, text: str, *words: str, private: bool | None = None) -> Locator:
+        """Sends a line until the answer holds all words: what a pool shows takes a moment to reach the bot."""
+        for _ in range(ASKED_AGAIN):
+            self.types(text)
+            with suppress(AssertionError):
+                return self.sees(*words, private=private, deadline_ms=ASKED_AGAIN_MS)
+        return self.sees(*words, private=private)
 
     def presses(self, message: Locator, label: str) -> None:
         """Presses a button that acts at once."""

@@ -41,8 +41,8 @@ def test_an_approval_reads_on_a_phone_and_goes_stale_when_the_guest_has_moved(
     story: ShippedLab, person: Person, tmp_path: Path
 ) -> None:
     make_db1_fit(story)
-    person.types("/xen migrate db1 to xenserver3 reason kernel update")
-    person.presses(person.sees("Migrate db1", "critical", private=False), "Confirm")
+    text = "/xen migrate db1 to xenserver3 reason kernel update"
+    person.presses(person.asks(text, "Migrate db1", "critical", private=False), "Confirm")
     card = person.sees("Approval needed", "db1", "survives the loss of any one host", private=False)
     person.acts_as("approver")
     hold_as_a_phone(person)

@@ -110,8 +110,8 @@ def test_the_rest_of_the_page_is_read_at_every_width(story: ShippedLab, person: 
     page = person.page
     uuid = story.guest("db1")["uuid"]
     story.turn("set", **{"class": "VM", "uuid": uuid, "field": "memory_dynamic_min", "value": DB1_MINIMUM})
-    person.types("/xen migrate db1 to xenserver3")
-    person.presses(person.sees("Migrate db1", "critical", private=False), "Confirm")
+    card = person.asks("/xen migrate db1 to xenserver3", "Migrate db1", "critical", private=False)
+    person.presses(card, "Confirm")
     person.sees("Approval needed", "db1", private=False)
     camera.take("9-approval")
     person.types("/xen migrate")

@@ -40,8 +40,8 @@ def wait_for_approval(story: ShippedLab, person: Person) -> None:
         "set",
         **{"class": "VM", "uuid": story.guest("db1")["uuid"], "field": "memory_dynamic_min", "value": DB1_MINIMUM},
     )
-    person.types("/xen migrate db1 to xenserver3")
-    person.presses(person.sees("Migrate db1", "critical", private=False), "Confirm")
+    card = person.asks("/xen migrate db1 to xenserver3", "Migrate db1", "critical", private=False)
+    person.presses(card, "Confirm")
     person.presses_and_says_yes(person.sees("Approval needed", "db1", private=False), "Approve")
     person.sees("someone else has to approve", private=True)
     assert story.guest("db1")["host"] == "xenserver1"
