@@ -130,6 +130,7 @@ async def test_a_copy_beside_the_living_guest_has_new_addresses_and_stays_off(la
     # What storage writes down of layers below its disks changes while it clears away those of the backup's snapshot.
     disks = [{at: one["uuid"] for at, one in guest.pop("images").items()} for guest in (old, still)]
     assert (still, disks[1]) == (old, disks[0])
+    await lab.asks("status centos54-copy", "centos54-copy is halted", private=True)
     await lab.press(done, "Plan: start")
     await lab.sees("Start centos54-copy", "high risk", "it starts while centos54 runs", "must approve", private=False)
 
