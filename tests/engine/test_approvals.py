@@ -8,11 +8,12 @@ from engine_bench import ADMIN, APPROVER, GLASS, OPERATOR, SECOND, Bench, World
 
 from bot.domain.job import JobState
 from bot.domain.message import Choices, Facts, Message, Verdict
-from bot.domain.plan import Placement, Plan, Risk
+from bot.domain.plan import Grade, Placement, Plan, Risk
 from bot.domain.policy import Role
 from bot.domain.texts import Phrase, plain
-from bot.errors import NotAllowed, Refused
+from bot.errors import DirectorySilent, NotAllowed, Refused
 from bot.jobs import story
+from bot.jobs.gate import Wait
 from bot.jobs.ports import Sender
 from bot.jobs.reasons import Reasons
 from bot.slack import fallback
@@ -202,6 +203,28 @@ async def test_an_approval_is_good_only_as_long_as_the_job_has_to_start(bench: B
     shown = await card(bench, number)
     assert "Not started in time" in plain(shown.summary)
     assert "Ask again" in labels(shown)
+
+
+async def test_nothing_is_let_through_while_slack_or_the_pool_cannot_tell_whether_it_may(
+    bench: Bench, world: World
+) -> None:
+    async def nobody(_team: str, _user: str) -> object:
+        raise DirectorySilent("Slack does not answer.")
+
+    record = await bench.store.job(await bench.propose())
+    judge = bench.engine.gate.judge
+    assert await judge(record) == ()
+    person, world.person = world.person, nobody  # type: ignore[method-assign]  # Slack does not answer
+    found = await judge(record)
+    assert isinstance(found, Wait)
+    assert "Slack cannot be asked who may do this" in plain(found.hint)
+    world.person = person  # type: ignore[method-assign]  # and answers again
+    world.grade = Grade.UNKNOWN
+    found = await judge(record)
+    assert isinstance(found, Wait)
+    assert plain(found.hint).startswith("Waiting: ")
+    world.grade = Grade.OK
+    assert await judge(record) == ()
 
 
 async def test_a_policy_that_has_become_stricter_counts_for_what_has_not_started(bench: Bench, world: World) -> None:
