@@ -267,7 +267,10 @@ def _missed(one: Schedule, now: float) -> list[Phrase]:
     due = recurrence.missed(one.rule, one.next_run - 1, now)
     if due is None or due.count < 2:
         return []
-    return [say("{n} runs were missed and are made up for by this one", n=due.count - 1)]
+    missed = due.count - 1
+    if missed == 1:
+        return [say("A run was missed and is made up for by this one")]
+    return [say("{n} runs were missed and are made up for by this one", n=missed)]
 
 
 def _not_over(job: JobRecord) -> Phrase:

@@ -129,7 +129,7 @@ async def test_a_pool_that_cannot_be_looked_at_is_told_each_time_and_nothing_is_
     assert "experiment was not checked" in lost
     assert "Contact with experiment is lost: it does not answer" in lost
     said = [plain(line) for line in (await bench.store.schedule(1)).last_said]
-    assert said == ["1 runs were missed and are made up for by this one", "experiment was not checked"]
+    assert said == ["A run was missed and is made up for by this one", "experiment was not checked"]
     scene.feed, scene.silent = FeedState.LIVE, True
     (silent,) = await scene.next_day()
     assert "It could not be asked: nobody answers" in silent

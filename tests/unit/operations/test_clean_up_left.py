@@ -90,7 +90,8 @@ def storage(
     left: LeftStorage = STORAGE, others: tuple[str, ...] = (), users: tuple[str, ...] = (), **changes: Any
 ) -> Plan:
     now = msgspec.structs.replace(SrNow("sr-9", TRIED, (), Defaults("sr-nfs", "", "")), **changes)
-    return clean_up_storage.decide(clean_up.NAME, TITLE, left, trial(), now, others, users=users)
+    title = TITLE if left.made else say("Forget the storage that job {n} attached", n=Code("41"))
+    return clean_up_storage.decide(clean_up.NAME, title, left, trial(), now, others, users=users)
 
 
 class Journal:
