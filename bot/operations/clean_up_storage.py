@@ -33,10 +33,12 @@ _TITLE: Final = "Left behind"
 async def plan(operation: str, title: Phrase, left: LeftStorage, facts: Facts) -> Plan:
     """The plan for removing it. Raises as Facts.remains."""
     now = await facts.storage.now(left.pool, left.sr)
+    at = await facts.remains(left.pool, "", left.disks)
+    if not left.made:
+        return decide(operation, title, left, at, now, users=await facts.storage.users(left.pool, left.sr))
     holders, unsure = await facts.storage.holders((left.sr,))
     others = tuple(one.pool_name for one in holders if one.pool != left.pool)
-    at, users = await facts.remains(left.pool, "", left.disks), await facts.storage.users(left.pool, left.sr)
-    return decide(operation, title, left, at, now, others, unsure, users)
+    return decide(operation, title, left, at, now, others, unsure)
 
 
 def decide(
@@ -51,8 +53,8 @@ def decide(
 ) -> Plan:
     """The plan that follows from the facts: the pool it is of, and the storage as it is. Never raises.
 
-    `others` are further pools that hold it, `unsure` those that could not be asked, by name; `users` the guests of this
-    one that have a disk there.
+    Of storage that the job made, `others` are further pools that hold it and `unsure` those that could not be asked, by
+    name; of storage that it only attached again, `users` are whoever of this pool has a disk there.
     """
     check = _check(left, at, now, others, unsure, users)
     # The work itself refuses storage that holds a disk which is not of the trial.

@@ -17,7 +17,7 @@ from bot.xen.faults import NULL_REF, IfThere
 from bot.xen.pool import LivePool, Reader
 from bot.xen.probing import holding, probed
 from bot.xen.reading import pool_of, read_hosts
-from bot.xen.records import HostRecord, PbdRecord, SrRecord
+from bot.xen.records import HostRecord, PbdRecord, SrRecord, VbdRecord, VdiRecord, VmRecord
 
 #: A mount that goes well takes a second or two; a person waits this long for the card.
 PROBE_S: Final = 20.0
@@ -119,15 +119,15 @@ class StorageFacts:
 
     async def users(self, pool: str, sr: str) -> tuple[str, ...]:
         """See `StorageReads.users`."""
-        live, found = self._by_uuid(pool), set()
+        live = self._by_uuid(pool)
+        reader = Reader(live)
         with IfThere():
-            for disk in await live.sessions.read("SR.get_VDIs", await live.sessions.read("SR.get_by_uuid", sr)):
-                # A disk or a guest may go while they are read.
-                with IfThere():
-                    for vbd in await live.sessions.read("VDI.get_VBDs", disk):
-                        holder = await live.sessions.read("VBD.get_VM", vbd)
-                        found.add(str(await live.sessions.read("VM.get_name_label", holder)))
-        return tuple(sorted(found))
+            held = await live.sessions.read("SR.get_VDIs", await live.sessions.read("SR.get_by_uuid", sr))
+            disks = await reader.some(VdiRecord, set(held))
+            vbds = await reader.some(VbdRecord, {ref for disk in disks for ref in disk.vbds})
+            holders = await reader.some(VmRecord, {vbd.vm for vbd in vbds})
+            return tuple(sorted({one.name_label for one in holders}))
+        return ()
 
     async def named(self, pool: str, name: str) -> tuple[str, ...]:
         """See `StorageReads.named`."""
