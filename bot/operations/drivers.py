@@ -8,7 +8,7 @@ their version; a PV guest's kernel is itself the driver.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from bot.domain.inventory import PowerState, Tools, Vm
@@ -16,6 +16,9 @@ from bot.domain.texts import Phrase, Span, say
 
 SETTLES_S = 90.0
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})")
+
+#: By the pool, and whether the guests run Windows, whose drivers count otherwise: the newest version and its text.
+Newest = Mapping[tuple[str, bool], tuple[tuple[int, int], str]]
 
 
 class Drivers(StrEnum):
@@ -57,22 +60,35 @@ def drivers(vm: Vm, now: float) -> Drivers:
     return Drivers.NONE
 
 
-def release(text: str) -> tuple[int, int] | None:
-    """Major and minor of a version of drivers; what comes behind them differs between builds of one release."""
-    read = _VERSION.match(text)
-    return (int(read[1]), int(read[2])) if read is not None else None
+def newest(vms: Iterable[Vm]) -> Newest:
+    """The newest drivers that running guests report, for each pool and kind."""
+    # Many guests have few versions: each is read once.
+    known = {
+        (vm.pool, vm.windows, vm.tools_version)
+        for vm in vms
+        if vm.windows is not None and vm.power_state is PowerState.RUNNING
+    }
+    found: dict[tuple[str, bool], tuple[tuple[int, int], str]] = {}
+    for pool, windows, text in known:
+        number = _release(text)
+        if number is not None:
+            found[pool, windows] = max(found.get((pool, windows), (number, text)), (number, text))
+    return found
 
 
-def newer(vm: Vm, others: Iterable[Vm]) -> str:
-    """The newest version that other running guests of its pool and kind report, where its own is older; else ""."""
-    own = release(vm.tools_version)
+def newer(vm: Vm, known: Newest) -> str:
+    """The newest version of its pool and kind, where the guest's own is older; else ""."""
+    own = _release(vm.tools_version)
     if own is None or vm.windows is None:
         return ""
-    # Many guests have few versions.
-    texts = {one.tools_version for one in others if one.windows is vm.windows}
-    known = [(number, text) for text in texts if (number := release(text)) is not None]
-    best, said = max(known, default=(own, ""))
-    return said if best > own else ""
+    best, text = known.get((vm.pool, vm.windows), (own, ""))
+    return text if best > own else ""
+
+
+def _release(text: str) -> tuple[int, int] | None:
+    """Major and minor; what comes behind them differs between builds of one release."""
+    read = _VERSION.match(text)
+    return (int(read[1]), int(read[2])) if read is not None else None
 
 
 def emulated(vm: Vm, now: float) -> bool:

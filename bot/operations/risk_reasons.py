@@ -12,7 +12,7 @@ from bot.domain.inventory import Host, PowerState, Sr, Vm
 from bot.domain.plan import Check, Grade, Risk
 from bot.domain.policy import ApprovalSettings
 from bot.domain.texts import Phrase, Span, many, say
-from bot.operations.drivers import Drivers, drivers, newer
+from bot.operations.drivers import Drivers, drivers, newer, newest
 from bot.operations.survival import Layout
 
 # Below these shares of what there is, hardly anything, and next to nothing, is left.
@@ -102,7 +102,7 @@ def guest(facts: MigrationFacts, checks: tuple[Check, ...]) -> Iterator[Factor]:
         yield Factor(Risk.MEDIUM, say("no guest tools answer in {vm}", vm=vm.name))
     if state is Drivers.NO_AGENT:
         yield Factor(Risk.MEDIUM, say("{vm} has PV drivers but no agent that answers", vm=vm.name))
-    latest = newer(vm, facts.neighbours) if state is Drivers.PRESENT else ""
+    latest = newer(vm, newest(facts.neighbours)) if state is Drivers.PRESENT else ""
     if latest:
         words = "the tools of {vm} are {own}, others in its pool have {latest}"
         yield Factor(Risk.MEDIUM, say(words, vm=vm.name, own=vm.tools_version, latest=latest))

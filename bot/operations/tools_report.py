@@ -7,23 +7,20 @@ newest version of the drivers, so that what is outdated shows only beside what o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 
 import msgspec
 
-from bot.domain.inventory import PoolView, PowerState, Vm
+from bot.domain.inventory import PoolView
 from bot.domain.texts import Phrase, say
 from bot.domain.words import counted, first
-from bot.operations.drivers import Drivers, drivers, emulated, release
+from bot.operations.drivers import Drivers, Newest, drivers, emulated, newer, newest
 from bot.operations.guests import Found
 
 _NAMED = 3
 #: Modes that only the processor's help makes possible.
 _NEED_HVM = frozenset({"hvm", "pvh", "pv_in_pvh"})
-
-#: By the pool, and whether the guests run Windows, whose drivers count otherwise: the newest version and its text.
-Newest = Mapping[tuple[str, bool], tuple[tuple[int, int], str]]
 
 
 class Gain(IntEnum):
@@ -84,12 +81,12 @@ class Judged(msgspec.Struct, frozen=True):
 
 def judged(found: Sequence[Found], now: float) -> list[Judged]:
     """Every guest, those that gain most first: within the same gain the larger ones. `now` in Unix seconds."""
-    newest = _newest(one.vm for one in found)
-    each = [_judge(one, newest, now) for one in found]
+    known = newest(one.vm for one in found)
+    each = [_judge(one, known, now) for one in found]
     return sorted(each, key=lambda one: (one.gain, -one.found.vm.vcpus, -one.found.vm.memory_actual))
 
 
-def _judge(found: Found, newest: Newest, now: float) -> Judged:
+def _judge(found: Found, known: Newest, now: float) -> Judged:
     vm = found.vm
     state = drivers(vm, now)
     match state:
@@ -102,27 +99,8 @@ def _judge(found: Found, newest: Newest, now: float) -> Judged:
         case Drivers.NO_AGENT:
             return Judged(found, state, Gain.NO_AGENT if vm.hvm else Gain.SILENT)
         case Drivers.PRESENT:
-            newer = _newer(vm, newest)
-            return Judged(found, state, Gain.OUTDATED if newer else Gain.NONE, newer)
-
-
-def _newest(vms: Iterable[Vm]) -> Newest:
-    found: dict[tuple[str, bool], tuple[tuple[int, int], str]] = {}
-    for vm in vms:
-        number = release(vm.tools_version)
-        if number is None or vm.windows is None or vm.power_state is not PowerState.RUNNING:
-            continue
-        key = (vm.pool, vm.windows)
-        found[key] = max(found.get(key, (number, vm.tools_version)), (number, vm.tools_version))
-    return found
-
-
-def _newer(vm: Vm, newest: Newest) -> str:
-    own = release(vm.tools_version)
-    if own is None or vm.windows is None:
-        return ""
-    best, text = newest[vm.pool, vm.windows]
-    return text if best > own else ""
+            latest = newer(vm, known)
+            return Judged(found, state, Gain.OUTDATED if latest else Gain.NONE, latest)
 
 
 def incapable(views: Sequence[PoolView], found: Sequence[Found]) -> list[Phrase]:
