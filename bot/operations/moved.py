@@ -80,7 +80,8 @@ def move_of(uuid: str, name: str, jobs: Iterable[JobRecord], *, failed: bool = F
                 if found.copy not in undone:
                     return found
                 break
-    for number in undone.values():
+    if undone:
+        number = next(iter(undone.values()))
         raise Refused(
             f"The move of “{clean(name)}” was rolled back by job {number}: nothing to retire or roll back.",
             f"`/xen job {number}` tells what was done.",

@@ -121,8 +121,8 @@ def _storage(job: JobRecord, there: Mapping[str, Lying], facts: HealthFacts) -> 
         one = there.get(left.sr)
         if left.pool == facts.pool.uuid and one is not None and one.name == left.mark:
             says = say("job {n} left the storage {name}", n=numbered(job), name=one.name)
-            button = leavings.button(job, f"Remove storage of job {job.number}")
-            button = button if left.made else leavings.forgetting(job)
+            remove = f"Remove storage of job {job.number}"
+            button = leavings.button(job, remove) if left.made else leavings.forgetting(job)
             yield one.uuid, Item(f"leftover:{one.uuid}", says, button=button)
 
 
