@@ -1,4 +1,4 @@
-"""A bench for the keeper of backups, on the first day."""
+"""A store, and a bench for the keeper of backups, on the first day."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ import pytest
 from keeper_bench import Bench, Clock
 
 from bot.store import Store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = Store(tmp_path / "xenbot.sqlite")
+    await store.open()
+    yield store
+    await store.close()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,14 +16,6 @@ from bot.errors import NotFound
 from bot.operations import verify
 from bot.store import Note, Store
 from bot.store.store import silent
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(tmp_path / "xenbot.sqlite")
-    await store.open()
-    yield store
-    await store.close()
 
 
 def backup(identity: str = "b1", **changes: Any) -> Backup:

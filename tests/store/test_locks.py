@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from job_records import job_of
 
@@ -20,14 +17,6 @@ from bot.store.store import silent
 
 NOTE = Note(Tag.JOB_PROPOSED, "T1", "U1")
 _S, _E = JobState, JobEvent
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(tmp_path / "xenbot.sqlite")
-    await store.open()
-    yield store
-    await store.close()
 
 
 def plan(vm: str) -> Plan:

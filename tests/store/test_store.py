@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,14 +18,6 @@ from bot.domain.texts import say
 from bot.errors import StoreError
 from bot.jobs.witness import Witness
 from bot.store import Note, Outgoing, Reader, Store, rows
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(tmp_path / "xenbot.sqlite")
-    await store.open()
-    yield store
-    await store.close()
 
 
 def note(actor: str = "U1") -> Note:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from ports import Room
+from reviewed import reviewed
 from small_fleet import GIB, NFS, NOW, VIEW, guest, host, record
 
 from bot.domain.inventory import Alert, FeedState, Member, Network, PowerState, Tools
@@ -30,12 +31,7 @@ async def card(room: Room, words: str) -> str:
 
 
 def reads_as_reviewed(name: str, text: str) -> bool:
-    """Delete a file and run twice to write it anew."""
-    path = GOLDEN / f"{name}.txt"
-    if not path.exists():
-        path.write_text(text, encoding="utf-8")
-        pytest.fail(f"{path.name} was missing and is written; review it")
-    return path.read_text(encoding="utf-8") == text
+    return reviewed(GOLDEN / f"{name}.txt", text) == text
 
 
 def view(**changes: Any) -> Any:

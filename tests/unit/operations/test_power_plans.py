@@ -8,6 +8,7 @@ from typing import Any
 import migration_facts as world
 import msgspec
 import pytest
+from reviewed import reviewed
 
 from bot.domain.calls import Call, Flag, Ref
 from bot.domain.guest_facts import MigrationFacts, PowerFacts, Whereabouts, XapiVerdict
@@ -92,12 +93,7 @@ def test_a_guest_that_fits_nowhere_is_told_why_for_every_host() -> None:
 
 
 def reads_as_reviewed(name: str, text: str) -> bool:
-    """Delete a file and run twice to write it anew."""
-    path = GOLDEN / f"{name}.txt"
-    if not path.exists():
-        path.write_text(text, encoding="utf-8")
-        pytest.fail(f"{path.name} was missing and is written; review it")
-    return path.read_text(encoding="utf-8") == text
+    return reviewed(GOLDEN / f"{name}.txt", text) == text
 
 
 def refusal(plan: Plan, operation: Operation) -> str:
